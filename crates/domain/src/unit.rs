@@ -1,0 +1,508 @@
+//! Administrative units: province, district, commune.
+//!
+//! A unit is keyed by code *and* date: codes are reused for other territory when units merge (since 1 July 2025 the
+//! code 00004 means another area than before). Source, counts and licence of the table: `data/README.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use time::Date;
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a unit code or a unit table was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    #[error(
+        "a unit code has 2, 3 or 5 digits (province, district, commune); this text has {length} characters"
+    )]
+    Length { length: usize },
+    #[error("a unit code has digits only; character {position} is not a digit")]
+    NotDigits { position: usize },
+    #[error("a unit code cannot be zero")]
+    Zero,
+    #[error("{packed} is not a packed unit code")]
+    NotPacked { packed: u32 },
+    #[error("line {line} of the unit table: {reason}")]
+    BadTable { line: usize, reason: &'static str },
+}
+
+/// Level of a unit; a smaller level is a larger territory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitLevel {
+    Province,
+    District,
+    Commune,
+}
+
+impl UnitLevel {
+    /// Number of digits of a code at this level.
+    pub const fn digits(self) -> usize {
+        match self {
+            UnitLevel::Province => 2,
+            UnitLevel::District => 3,
+            UnitLevel::Commune => 5,
+        }
+    }
+
+    /// The word used in the unit table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UnitLevel::Province => "province",
+            UnitLevel::District => "district",
+            UnitLevel::Commune => "commune",
+        }
+    }
+}
+
+/// Code of a unit as the General Statistics Office writes it: `42`, `445`, `18562`.
+///
+/// Only the shape is checked; whether a unit of that code exists on a date is what [`UnitTable::at`] answers.
+/// Codes order by level, then by number. In memory the code is one `u32`, see [`UnitCode::packed`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UnitCode(u32);
+
+/// Room for the five digits of a commune, below the level.
+const LEVEL_STEP: u32 = 100_000;
+
+impl UnitCode {
+    /// The code of `number` at `level`, or `None` when it is zero or has too many digits.
+    pub const fn new(level: UnitLevel, number: u32) -> Option<Self> {
+        if number == 0 || number >= 10u32.pow(level.digits() as u32) {
+            return None;
+        }
+        Some(UnitCode(level as u32 * LEVEL_STEP + number))
+    }
+
+    pub const fn level(self) -> UnitLevel {
+        match self.0 / LEVEL_STEP {
+            0 => UnitLevel::Province,
+            1 => UnitLevel::District,
+            _ => UnitLevel::Commune,
+        }
+    }
+
+    /// The code without its leading zeros.
+    pub const fn number(self) -> u32 {
+        self.0 % LEVEL_STEP
+    }
+
+    /// Level and number in one integer, for compact storage: level (0, 1, 2) × 100,000 + number.
+    pub const fn packed(self) -> u32 {
+        self.0
+    }
+
+    /// The inverse of [`UnitCode::packed`].
+    ///
+    /// # Errors
+    /// [`UnitError::NotPacked`] when no code packs to this integer.
+    pub fn from_packed(packed: u32) -> Result<Self, UnitError> {
+        let level = match packed / LEVEL_STEP {
+            0 => UnitLevel::Province,
+            1 => UnitLevel::District,
+            2 => UnitLevel::Commune,
+            _ => return Err(UnitError::NotPacked { packed }),
+        };
+        UnitCode::new(level, packed % LEVEL_STEP).ok_or(UnitError::NotPacked { packed })
+    }
+}
+
+impl FromStr for UnitCode {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        if let Some(position) = text.chars().position(|c| !c.is_ascii_digit()) {
+            return Err(UnitError::NotDigits { position: position + 1 });
+        }
+        let level = match text.len() {
+            2 => UnitLevel::Province,
+            3 => UnitLevel::District,
+            5 => UnitLevel::Commune,
+            length => return Err(UnitError::Length { length }),
+        };
+        let number = text.bytes().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        UnitCode::new(level, number).ok_or(UnitError::Zero)
+    }
+}
+
+impl TryFrom<String> for UnitCode {
+    type Error = UnitError;
+
+    fn try_from(text: String) -> Result<Self, UnitError> {
+        text.parse()
+    }
+}
+
+impl From<UnitCode> for String {
+    fn from(code: UnitCode) -> String {
+        code.to_string()
+    }
+}
+
+impl fmt::Display for UnitCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0width$}", self.number(), width = self.level().digits())
+    }
+}
+
+impl fmt::Debug for UnitCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnitCode({self})")
+    }
+}
+
+/// One unit during one period of validity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    pub code: UnitCode,
+    /// Kind in lower case: thành phố, tỉnh, quận, huyện, thị xã, phường, xã, thị trấn.
+    pub kind: Box<str>,
+    /// Name without the kind.
+    pub name: Box<str>,
+    pub parent: Option<UnitCode>,
+    /// First day on which this row answers.
+    pub valid_from: Date,
+    /// First day on which it no longer answers; `None` while it is in force.
+    pub valid_to: Option<Date>,
+}
+
+impl Unit {
+    /// Kind and name as written in an address: "Xã Cò Nòi".
+    pub fn full_name(&self) -> String {
+        let mut kind = self.kind.chars();
+        let first = kind.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(kind).chain([' ']).chain(self.name.chars()).collect()
+    }
+
+    pub fn is_valid_on(&self, date: Date) -> bool {
+        self.valid_from <= date && self.valid_to.is_none_or(|end| date < end)
+    }
+}
+
+/// All units of a list, with the ways through it.
+#[derive(Debug)]
+pub struct UnitTable {
+    /// Sorted by code, then by `valid_from`.
+    units: Vec<Unit>,
+    /// Codes of the units below each unit in force, in ascending order.
+    children: BTreeMap<UnitCode, Vec<UnitCode>>,
+    /// Name without case and marks, for each entry of `units`.
+    folded: Vec<Box<str>>,
+}
+
+impl UnitTable {
+    /// The list of 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once per process, in a few milliseconds.
+    pub fn official_2021() -> &'static UnitTable {
+        static TABLE: OnceLock<UnitTable> = OnceLock::new();
+        TABLE.get_or_init(|| {
+            UnitTable::parse(include_str!("../data/units-2021.csv"))
+                .expect("the table is part of the program and a test parses it")
+        })
+    }
+
+    /// Reads a table in the format of `data/README.md`.
+    ///
+    /// # Errors
+    /// [`UnitError::BadTable`] with the line, when a row is malformed, repeated, or hangs below no row of the table.
+    pub fn parse(csv: &str) -> Result<UnitTable, UnitError> {
+        let mut rows = Vec::with_capacity(csv.len() / 40);
+        for (index, row) in csv.lines().enumerate().skip(1) {
+            let line = index + 1;
+            let unit = parse_row(row).map_err(|reason| UnitError::BadTable { line, reason })?;
+            rows.push((line, unit));
+        }
+        rows.sort_by_key(|(_, unit)| (unit.code, unit.valid_from));
+        let mut children: BTreeMap<UnitCode, Vec<UnitCode>> = BTreeMap::new();
+        for (index, (line, unit)) in rows.iter().enumerate() {
+            let bad = |reason| UnitError::BadTable { line: *line, reason };
+            if index > 0
+                && rows[index - 1].1.code == unit.code
+                && rows[index - 1].1.valid_from == unit.valid_from
+            {
+                return Err(bad("the same code and valid_from stand on an earlier line"));
+            }
+            let Some(parent) = unit.parent else { continue };
+            if rows.binary_search_by_key(&parent, |(_, above)| above.code).is_err() {
+                return Err(bad("the parent is not in the table"));
+            }
+            if unit.valid_to.is_none() {
+                children.entry(parent).or_default().push(unit.code);
+            }
+        }
+        let units: Vec<Unit> = rows.into_iter().map(|(_, unit)| unit).collect();
+        let folded = units.iter().map(|unit| fold(&unit.name).into_boxed_str()).collect();
+        Ok(UnitTable { units, children, folded })
+    }
+
+    /// Every row, by code and then by `valid_from`.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// Rows of one level that are in force, by code.
+    pub fn level(&self, level: UnitLevel) -> impl Iterator<Item = &Unit> {
+        self.units.iter().filter(move |unit| unit.code.level() == level && unit.valid_to.is_none())
+    }
+
+    /// The unit that had this code on `date`.
+    pub fn at(&self, code: UnitCode, date: Date) -> Option<&Unit> {
+        self.rows_of(code).iter().find(|unit| unit.is_valid_on(date))
+    }
+
+    /// The latest unit of this code.
+    pub fn current(&self, code: UnitCode) -> Option<&Unit> {
+        self.rows_of(code).last()
+    }
+
+    /// Codes of the units directly below, ascending; none for a commune or an island district.
+    pub fn children(&self, code: UnitCode) -> &[UnitCode] {
+        self.children.get(&code).map_or(&[], Vec::as_slice)
+    }
+
+    /// The unit and the units above it, from the unit itself up to its province; empty for an unknown code.
+    pub fn chain(&self, code: UnitCode) -> impl Iterator<Item = &Unit> {
+        let mut next = self.current(code);
+        std::iter::from_fn(move || {
+            let unit = next?;
+            next = unit.parent.and_then(|parent| self.current(parent));
+            Some(unit)
+        })
+    }
+
+    /// Codes from the province down to the unit, each followed by a slash: `42/445/18562/`.
+    ///
+    /// A scope covers exactly the paths that begin with its own path, so that row-level security is the test
+    /// `unit_path LIKE scope || '%'`; the closing slash keeps one code from being the beginning of another.
+    /// `None` for an unknown code.
+    pub fn path(&self, code: UnitCode) -> Option<String> {
+        let mut codes: Vec<UnitCode> = self.chain(code).map(|unit| unit.code).collect();
+        if codes.is_empty() {
+            return None;
+        }
+        codes.reverse();
+        Some(codes.iter().map(|code| format!("{code}/")).collect())
+    }
+
+    /// "Thị trấn Thạch Hà, Huyện Thạch Hà, Tỉnh Hà Tĩnh"; `None` for an unknown code.
+    pub fn full_name(&self, code: UnitCode) -> Option<String> {
+        let names: Vec<String> = self.chain(code).map(Unit::full_name).collect();
+        if names.is_empty() { None } else { Some(names.join(", ")) }
+    }
+
+    /// The units below (or at) `code` where people are registered: communes, and districts that have none.
+    pub fn leaves_of(&self, code: UnitCode) -> Vec<UnitCode> {
+        let mut leaves = Vec::new();
+        let mut open = vec![code];
+        while let Some(code) = open.pop() {
+            let below = self.children(code);
+            if below.is_empty() && code.level() != UnitLevel::Province && self.current(code).is_some() {
+                leaves.push(code);
+            }
+            open.extend(below.iter().rev());
+        }
+        leaves
+    }
+
+    /// Units whose name contains `query`, ignoring case and marks, at most `limit`; equal names first, then names that
+    /// begin with it, each group by code. The kind may be given or left out.
+    pub fn search(&self, query: &str, limit: usize) -> Vec<&Unit> {
+        let query = fold(query);
+        let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
+        if query.is_empty() {
+            return Vec::new();
+        }
+        let mut hits: Vec<(u8, &Unit)> = Vec::new();
+        for (unit, name) in self.units.iter().zip(&self.folded) {
+            if unit.valid_to.is_some() {
+                continue;
+            }
+            let without_kind = query.strip_prefix(&fold(&unit.kind)).map_or("", str::trim_start);
+            let rank = if **name == *query || **name == *without_kind {
+                0
+            } else if name.starts_with(&query) {
+                1
+            } else if name.contains(&query) || (!without_kind.is_empty() && name.starts_with(without_kind)) {
+                2
+            } else {
+                continue;
+            };
+            hits.push((rank, unit));
+        }
+        hits.sort_by_key(|(rank, unit)| (*rank, unit.code));
+        hits.into_iter().take(limit).map(|(_, unit)| unit).collect()
+    }
+
+    fn rows_of(&self, code: UnitCode) -> &[Unit] {
+        let start = self.units.partition_point(|unit| unit.code < code);
+        let length = self.units[start..].partition_point(|unit| unit.code == code);
+        &self.units[start..start + length]
+    }
+}
+
+fn parse_row(row: &str) -> Result<Unit, &'static str> {
+    let mut fields = row.split(',');
+    let mut next = || fields.next().ok_or("a row has seven fields");
+    let (code, level, kind, name) = (next()?, next()?, next()?, next()?);
+    let (parent, valid_from, valid_to) = (next()?, next()?, next()?);
+    let code: UnitCode = code.parse().map_err(|_| "the code is not a unit code")?;
+    if code.level().as_str() != level {
+        return Err("the level does not fit the length of the code");
+    }
+    let parent = match parent {
+        "" => None,
+        code => Some(code.parse::<UnitCode>().map_err(|_| "the parent is not a unit code")?),
+    };
+    if parent.is_none() != (code.level() == UnitLevel::Province)
+        || parent.is_some_and(|p| p.level() >= code.level())
+    {
+        return Err("a province has no parent, and any other unit one of a higher level");
+    }
+    if kind.is_empty() || name.is_empty() {
+        return Err("the kind or the name is empty");
+    }
+    let valid_to = if valid_to.is_empty() { None } else { Some(parse_date(valid_to)?) };
+    Ok(Unit {
+        code,
+        kind: kind.into(),
+        name: name.into(),
+        parent,
+        valid_from: parse_date(valid_from)?,
+        valid_to,
+    })
+}
+
+fn parse_date(text: &str) -> Result<Date, &'static str> {
+    const WRONG: &str = "a date is written yyyy-mm-dd";
+    let mut parts = text.splitn(3, '-');
+    let mut next = || parts.next().ok_or(WRONG);
+    let (year, month, day) = (next()?, next()?, next()?);
+    let month: u8 = month.parse().map_err(|_| WRONG)?;
+    Date::from_calendar_date(
+        year.parse().map_err(|_| WRONG)?,
+        month.try_into().map_err(|_| WRONG)?,
+        day.parse().map_err(|_| WRONG)?,
+    )
+    .map_err(|_| WRONG)
+}
+
+/// Lower case without tone and vowel marks; đ, which has no decomposition, becomes d.
+fn fold(text: &str) -> String {
+    text.nfd()
+        .filter(|c| !('\u{300}'..='\u{36f}').contains(c))
+        .flat_map(char::to_lowercase)
+        .map(|c| if c == 'đ' { 'd' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+    use unicode_normalization::is_nfc;
+
+    fn code(text: &str) -> UnitCode {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn official_counts_and_islands() {
+        let table = UnitTable::official_2021();
+        let count = |level| table.level(level).count();
+        assert_eq!(count(UnitLevel::Province), 63);
+        assert_eq!(count(UnitLevel::District), 705);
+        assert_eq!(count(UnitLevel::Commune), 10_599);
+        let islands: Vec<String> = table
+            .level(UnitLevel::District)
+            .filter(|unit| table.children(unit.code).is_empty())
+            .map(|unit| unit.code.to_string())
+            .collect();
+        assert_eq!(islands, ["318", "471", "498", "536", "755"]);
+        assert_eq!(table.leaves_of(code("318")), [code("318")]);
+        let leaves: usize =
+            table.level(UnitLevel::Province).map(|unit| table.leaves_of(unit.code).len()).sum();
+        assert_eq!(leaves, 10_599 + 5);
+    }
+
+    #[test]
+    fn every_name_is_nfc_and_clean() {
+        for unit in UnitTable::official_2021().units() {
+            assert!(is_nfc(&unit.name) && is_nfc(&unit.kind), "{}", unit.code);
+            assert!(!unit.name.contains("  ") && unit.name.trim() == &*unit.name, "{}", unit.code);
+        }
+    }
+
+    #[test]
+    fn codes_parse_print_and_pack() {
+        for text in ["01", "445", "00004", "18562", "96"] {
+            assert_eq!(code(text).to_string(), text);
+            assert_eq!(UnitCode::from_packed(code(text).packed()), Ok(code(text)));
+        }
+        assert_ne!(code("01"), code("001"));
+        assert_ne!(code("001"), code("00001"));
+        assert!(code("96") < code("001") && code("999") < code("00001"));
+        assert_eq!("4a5".parse::<UnitCode>(), Err(UnitError::NotDigits { position: 2 }));
+        assert_eq!("1856".parse::<UnitCode>(), Err(UnitError::Length { length: 4 }));
+        assert_eq!("".parse::<UnitCode>(), Err(UnitError::Length { length: 0 }));
+        assert_eq!("000".parse::<UnitCode>(), Err(UnitError::Zero));
+        assert_eq!("٤٥".parse::<UnitCode>(), Err(UnitError::NotDigits { position: 1 }));
+        for packed in [0, 100, 100_000, 101_000, 200_000, 300_000, u32::MAX] {
+            assert_eq!(UnitCode::from_packed(packed), Err(UnitError::NotPacked { packed }));
+        }
+    }
+
+    #[test]
+    fn path_and_chain_run_through_the_parents() {
+        let table = UnitTable::official_2021();
+        assert_eq!(table.path(code("18562")).as_deref(), Some("42/445/18562/"));
+        assert_eq!(table.path(code("42")).as_deref(), Some("42/"));
+        assert_eq!(table.path(code("99")), None);
+        assert_eq!(
+            table.full_name(code("18562")).as_deref(),
+            Some("Thị trấn Thạch Hà, Huyện Thạch Hà, Tỉnh Hà Tĩnh")
+        );
+        assert_eq!(table.leaves_of(code("445")), table.children(code("445")));
+    }
+
+    #[test]
+    fn a_code_answers_only_while_it_is_valid() {
+        let csv = "header\n01,province,tỉnh,Một,,2021-01-01,2025-07-01\n01,province,tỉnh,Hai,,2025-07-01,\n";
+        let table = UnitTable::parse(csv).unwrap();
+        let name = |date| table.at(code("01"), date).map(|unit| &*unit.name);
+        assert_eq!(name(date!(2020 - 12 - 31)), None);
+        assert_eq!(name(date!(2021 - 01 - 01)), Some("Một"));
+        assert_eq!(name(date!(2025 - 06 - 30)), Some("Một"));
+        assert_eq!(name(date!(2025 - 07 - 01)), Some("Hai"));
+        assert_eq!(table.current(code("01")).map(|unit| &*unit.name), Some("Hai"));
+    }
+
+    #[test]
+    fn a_bad_table_is_refused_with_its_line() {
+        let refused = |row: &str| UnitTable::parse(&format!("header\n{row}\n")).unwrap_err();
+        for row in [
+            "01,district,tỉnh,Một,,2021-01-01,",
+            "01,province,tỉnh,Một,,2021-02-30,",
+            "001,district,huyện,Một,,2021-01-01,",
+            "001,district,huyện,Một,01,2021-01-01,",
+            "01,province,tỉnh,,,2021-01-01,",
+            "01,province,tỉnh,Một",
+        ] {
+            assert!(matches!(refused(row), UnitError::BadTable { line: 2, .. }), "{row}");
+        }
+    }
+
+    #[test]
+    fn search_ignores_marks_and_finds_the_equal_name_first() {
+        let table = UnitTable::official_2021();
+        let first = |query| table.search(query, 5).first().map(|unit| unit.code.to_string());
+        assert_eq!(first("ha tinh").as_deref(), Some("42"));
+        assert_eq!(first("HUYỆN Côn Đảo").as_deref(), Some("755"));
+        assert_eq!(first("co noi").as_deref(), Some("04138"));
+        assert_eq!(first("Đồng Vân"), first("dong van"));
+        assert_eq!(first("  "), None);
+        assert_eq!(table.search("an", 7).len(), 7);
+    }
+}
