@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use time::Date;
-use unicode_normalization::UnicodeNormalization;
+
+use crate::text::fold_ascii;
 
 /// Why a unit code or a unit table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -234,7 +235,7 @@ impl UnitTable {
             }
         }
         let units: Vec<Unit> = rows.into_iter().map(|(_, unit)| unit).collect();
-        let folded = units.iter().map(|unit| fold(&unit.name).into_boxed_str()).collect();
+        let folded = units.iter().map(|unit| fold_ascii(&unit.name).into_boxed_str()).collect();
         Ok(UnitTable { units, children, folded })
     }
 
@@ -310,7 +311,7 @@ impl UnitTable {
     /// Units whose name contains `query`, ignoring case and marks, at most `limit`; equal names first, then names that
     /// begin with it, each group by code. The kind may be given or left out.
     pub fn search(&self, query: &str, limit: usize) -> Vec<&Unit> {
-        let query = fold(query);
+        let query = fold_ascii(query);
         let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
         if query.is_empty() {
             return Vec::new();
@@ -320,7 +321,7 @@ impl UnitTable {
             if unit.valid_to.is_some() {
                 continue;
             }
-            let without_kind = query.strip_prefix(&fold(&unit.kind)).map_or("", str::trim_start);
+            let without_kind = query.strip_prefix(&fold_ascii(&unit.kind)).map_or("", str::trim_start);
             let rank = if **name == *query || **name == *without_kind {
                 0
             } else if name.starts_with(&query) {
@@ -387,15 +388,6 @@ fn parse_date(text: &str) -> Result<Date, &'static str> {
         day.parse().map_err(|_| WRONG)?,
     )
     .map_err(|_| WRONG)
-}
-
-/// Lower case without tone and vowel marks; đ, which has no decomposition, becomes d.
-fn fold(text: &str) -> String {
-    text.nfd()
-        .filter(|c| !('\u{300}'..='\u{36f}').contains(c))
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == 'đ' { 'd' } else { c })
-        .collect()
 }
 
 #[cfg(test)]
