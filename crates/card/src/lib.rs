@@ -1,1 +1,12 @@
 #![doc = include_str!("../README.md")]
+
+pub mod data;
+pub mod lds;
+pub mod mrz;
+pub mod sod;
+pub mod tlv;
+
+mod error;
+mod jpeg;
+
+pub use error::CardError;

@@ -1,0 +1,55 @@
+//! DG1: the machine-readable zone (Doc 9303-10 §4.7.2).
+
+use crate::{
+    CardError,
+    mrz::Mrz,
+    tlv::{self, Tag},
+};
+
+pub fn encode(mrz: &Mrz) -> Vec<u8> {
+    tlv::encode(Tag(0x61), &[&tlv::encode(Tag(0x5F1F), &[mrz.concatenated().as_bytes()])])
+}
+
+/// Reads the zone and verifies its check digits.
+pub fn parse(file: &[u8]) -> Result<Mrz, CardError> {
+    let outer = tlv::single(file, Tag(0x61), "DG1 must be one object with tag 61")?;
+    let mut reader = outer.children()?;
+    let zone = reader.expect(Tag(0x5F1F), "MRZ (5F1F) expected")?;
+    reader.finish()?;
+    let text = std::str::from_utf8(zone.value).map_err(|error| CardError::File {
+        file: "DG1",
+        offset: zone.value_offset() + error.valid_up_to(),
+        problem: "not MRZ characters",
+    })?;
+    Mrz::parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{CardData, tests::sample};
+
+    #[test]
+    fn reads_back_and_has_the_td1_size() {
+        let mrz = Mrz::from_card(&CardData::new(sample()).unwrap());
+        let file = encode(&mrz);
+        assert_eq!(&file[..5], [0x61, 0x5D, 0x5F, 0x1F, 0x5A]);
+        assert_eq!(file.len(), 95);
+        assert_eq!(parse(&file).unwrap(), mrz);
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_an_error_or_another_zone(at in 0usize..95, byte in any::<u8>()) {
+            let mrz = Mrz::from_card(&CardData::new(sample()).unwrap());
+            let mut file = encode(&mrz);
+            let changed = file[at] != byte;
+            file[at] = byte;
+            if let Ok(read) = parse(&file) {
+                prop_assert_eq!(read != mrz, changed);
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! DG13: the holder's civil data in Vietnamese. The layout is not public; it was read off published cards:
+//!
+//! `6D { SEQUENCE { INTEGER 1, OID 1.0.10646.1.0.8 (UTF-8), SET { SEQUENCE { INTEGER n, value } … } } }`
+//!
+//! with n ascending. The SET keeps that order: a DER encoder that sorts it changes the bytes that are hashed.
+
+use crate::{
+    CardError,
+    data::CardData,
+    tlv::{self, Reader, Tag, Tlv},
+};
+
+const FILE: &str = "DG13";
+const UTF8_OID: &[u8] = &[0x28, 0xD3, 0x16, 0x01, 0x00, 0x08];
+
+/// Field numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldNumber(pub u8);
+
+impl FieldNumber {
+    pub const PIN: Self = Self(1);
+    pub const NAME: Self = Self(2);
+    pub const BIRTH: Self = Self(3);
+    pub const SEX: Self = Self(4);
+    pub const NATIONALITY: Self = Self(5);
+    pub const ETHNICITY: Self = Self(6);
+    pub const RELIGION: Self = Self(7);
+    pub const NATIVE_PLACE: Self = Self(8);
+    pub const RESIDENCE: Self = Self(9);
+    pub const MARKS: Self = Self(10);
+    pub const ISSUED: Self = Self(11);
+    pub const EXPIRES: Self = Self(12);
+    pub const PARENTS: Self = Self(13);
+    pub const SPOUSE: Self = Self(14);
+    pub const CMND: Self = Self(15);
+    /// 16 characters whose meaning is not known; read, never written.
+    pub const UNKNOWN: Self = Self(16);
+
+    fn is_printable_string(self) -> bool {
+        matches!(self, Self::PIN | Self::BIRTH | Self::ISSUED | Self::CMND | Self::UNKNOWN)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    Text(String),
+    /// The relatives named in field 13 (father, mother) or 14 (spouse), in that order; may be empty.
+    Relatives(Vec<String>),
+}
+
+/// The fields in file order.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Dg13 {
+    fields: Vec<(FieldNumber, Value)>,
+}
+
+/// Personal data stays out of logs.
+impl std::fmt::Debug for Dg13 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Dg13(redacted, {} fields)", self.fields.len())
+    }
+}
+
+impl Dg13 {
+    pub fn from_card(card: &CardData<'_>) -> Dg13 {
+        let card = card.fields();
+        let text = |number, text: &str| (number, Value::Text(text.to_owned()));
+        let mut fields = vec![
+            text(FieldNumber::PIN, card.pin),
+            text(FieldNumber::NAME, card.name),
+            text(FieldNumber::BIRTH, &card.birth.printed()),
+            text(FieldNumber::SEX, card.sex.vietnamese()),
+            text(FieldNumber::NATIONALITY, card.nationality),
+            text(FieldNumber::ETHNICITY, card.ethnicity),
+            text(FieldNumber::RELIGION, card.religion),
+            text(FieldNumber::NATIVE_PLACE, card.native_place),
+            text(FieldNumber::RESIDENCE, card.residence),
+            text(FieldNumber::MARKS, card.marks),
+            text(FieldNumber::ISSUED, &crate::data::printed(card.issued)),
+            text(FieldNumber::EXPIRES, &card.expires.printed()),
+        ];
+        let parents = match (card.father, card.mother) {
+            (None, None) => vec![],
+            (Some(father), None) => vec![father.to_owned()],
+            // The mother is the second entry, so an unknown father leaves an empty first one.
+            (father, Some(mother)) => vec![father.unwrap_or("").to_owned(), mother.to_owned()],
+        };
+        fields.push((FieldNumber::PARENTS, Value::Relatives(parents)));
+        let spouse = card.spouse.into_iter().map(str::to_owned).collect();
+        fields.push((FieldNumber::SPOUSE, Value::Relatives(spouse)));
+        fields.extend(card.cmnd.map(|old| text(FieldNumber::CMND, old)));
+        Dg13 { fields }
+    }
+
+    pub fn text(&self, number: FieldNumber) -> Option<&str> {
+        self.fields.iter().find_map(|(n, value)| match value {
+            Value::Text(text) if *n == number => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    pub fn father(&self) -> Option<&str> {
+        self.relative(FieldNumber::PARENTS, 0)
+    }
+
+    pub fn mother(&self) -> Option<&str> {
+        self.relative(FieldNumber::PARENTS, 1)
+    }
+
+    pub fn spouse(&self) -> Option<&str> {
+        self.relative(FieldNumber::SPOUSE, 0)
+    }
+
+    pub fn fields(&self) -> &[(FieldNumber, Value)] {
+        &self.fields
+    }
+
+    fn relative(&self, number: FieldNumber, index: usize) -> Option<&str> {
+        self.fields.iter().find_map(|(n, value)| match value {
+            Value::Relatives(names) if *n == number => {
+                names.get(index).map(String::as_str).filter(|name| !name.is_empty())
+            }
+            _ => None,
+        })
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let fields: Vec<Vec<u8>> = self.fields.iter().map(|(n, value)| encode_field(*n, value)).collect();
+        let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+        let set = tlv::encode(Tag::SET, &fields);
+        let oid = tlv::encode(Tag::OID, &[UTF8_OID]);
+        tlv::encode(Tag(0x6D), &[&tlv::encode(Tag::SEQUENCE, &[&[0x02, 0x01, 0x01], &oid, &set])])
+    }
+
+    pub fn parse(file: &[u8]) -> Result<Dg13, CardError> {
+        let outer = tlv::single(file, Tag(0x6D), "DG13 must be one object with tag 6D")?;
+        let mut reader = outer.children()?;
+        let sequence = reader.expect(Tag::SEQUENCE, "SEQUENCE expected")?;
+        reader.finish()?;
+        let mut reader = sequence.children()?;
+        reader.expect(Tag::INTEGER, "version (INTEGER) expected")?;
+        reader.expect(Tag::OID, "character set (OBJECT IDENTIFIER) expected")?;
+        let set = reader.expect(Tag::SET, "SET of fields expected")?;
+        reader.finish()?;
+        let mut reader = set.children()?;
+        let mut fields: Vec<(FieldNumber, Value)> = Vec::new();
+        while !reader.is_empty() {
+            let field = reader.expect(Tag::SEQUENCE, "field (SEQUENCE) expected")?;
+            let (number, value) = parse_field(&field)?;
+            if fields.iter().any(|(n, _)| *n == number) {
+                return Err(error(field.offset, "field number used twice"));
+            }
+            fields.push((number, value));
+        }
+        Ok(Dg13 { fields })
+    }
+}
+
+fn encode_field(number: FieldNumber, value: &Value) -> Vec<u8> {
+    let number_tlv = tlv::encode(Tag::INTEGER, &[&[number.0]]);
+    match value {
+        Value::Text(text) => {
+            let tag = if number.is_printable_string() { Tag::PRINTABLE_STRING } else { Tag::UTF8_STRING };
+            tlv::encode(Tag::SEQUENCE, &[&number_tlv, &tlv::encode(tag, &[text.as_bytes()])])
+        }
+        Value::Relatives(names) => {
+            let mut value = number_tlv;
+            for name in names {
+                let text = tlv::encode(Tag::UTF8_STRING, &[name.as_bytes()]);
+                value.extend(tlv::encode(Tag::SEQUENCE, &[&text]));
+            }
+            tlv::encode(Tag::SEQUENCE, &[&value])
+        }
+    }
+}
+
+fn parse_field(field: &Tlv<'_>) -> Result<(FieldNumber, Value), CardError> {
+    let mut reader = field.children()?;
+    let number = reader.expect(Tag::INTEGER, "field number (INTEGER) expected")?;
+    let &[number_byte @ 1..=0x7F] = number.value else {
+        return Err(error(number.value_offset(), "field number must lie between 1 and 127"));
+    };
+    let number = FieldNumber(number_byte);
+    if matches!(number, FieldNumber::PARENTS | FieldNumber::SPOUSE) {
+        let mut names = Vec::new();
+        relatives(&mut reader, &mut names)?;
+        return Ok((number, Value::Relatives(names)));
+    }
+    let value = match reader.read()? {
+        Some(value) => text(&value)?,
+        // Seen for fields without a value.
+        None => String::new(),
+    };
+    reader.finish()?;
+    Ok((number, Value::Text(value)))
+}
+
+/// Collects names from sibling SEQUENCEs or from SEQUENCEs nested in one: both occur.
+fn relatives(reader: &mut Reader<'_>, names: &mut Vec<String>) -> Result<(), CardError> {
+    while let Some(value) = reader.read()? {
+        if names.len() == 8 {
+            return Err(error(value.offset, "more relatives than a card can name"));
+        }
+        if value.tag == Tag::SEQUENCE {
+            relatives(&mut value.children()?, names)?;
+        } else {
+            names.push(text(&value)?);
+        }
+    }
+    Ok(())
+}
+
+fn text(value: &Tlv<'_>) -> Result<String, CardError> {
+    if !matches!(value.tag, Tag::UTF8_STRING | Tag::PRINTABLE_STRING) {
+        return Err(error(value.offset, "UTF8String or PrintableString expected"));
+    }
+    match std::str::from_utf8(value.value) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(e) => Err(error(value.value_offset() + e.valid_up_to(), "text is not UTF-8")),
+    }
+}
+
+fn error(offset: usize, problem: &'static str) -> CardError {
+    CardError::File { file: FILE, offset, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{CardFields, tests::sample};
+
+    /// Six fields of a person who does not exist, laid out as on published cards.
+    const SIX_FIELDS: &str = "6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
+        79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802010d30110c0f\
+        4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
+
+    fn unhex(text: &str) -> Vec<u8> {
+        let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+    }
+
+    #[test]
+    fn the_published_layout_reads_and_writes_to_the_same_bytes() {
+        let bytes = unhex(SIX_FIELDS);
+        let dg13 = Dg13::parse(&bytes).unwrap();
+        assert_eq!(dg13.text(FieldNumber::PIN), Some("001199012345"));
+        assert_eq!(dg13.text(FieldNumber::NAME), Some("Nguyễn Thị Mẫu"));
+        assert_eq!(dg13.text(FieldNumber::BIRTH), Some("01/01/1999"));
+        assert_eq!((dg13.father(), dg13.mother()), (Some("Nguyễn Văn A"), Some("Trần Thị B")));
+        assert_eq!(dg13.spouse(), None);
+        assert_eq!(dg13.encode(), bytes);
+    }
+
+    #[test]
+    fn nested_parents_are_accepted() {
+        let inner = |name: &str| {
+            tlv::encode(Tag::SEQUENCE, &[&tlv::encode(Tag::UTF8_STRING, &[name.as_bytes()])])
+        };
+        let nested = tlv::encode(Tag::SEQUENCE, &[&inner("A"), &inner("B")]);
+        let field = tlv::encode(Tag::SEQUENCE, &[&[2, 1, 13], &nested]);
+        let body = [&[2, 1, 1][..], &[6, 1, 0x28], &tlv::encode(Tag::SET, &[&field])].concat();
+        let file = tlv::encode(Tag(0x6D), &[&tlv::encode(Tag::SEQUENCE, &[&body])]);
+        let dg13 = Dg13::parse(&file).unwrap();
+        assert_eq!((dg13.father(), dg13.mother()), (Some("A"), Some("B")));
+    }
+
+    #[test]
+    fn an_unknown_father_does_not_move_the_mother() {
+        let card = CardData::new(CardFields { father: None, ..sample() }).unwrap();
+        let dg13 = Dg13::parse(&Dg13::from_card(&card).encode()).unwrap();
+        assert_eq!((dg13.father(), dg13.mother()), (None, Some("Trần Thị B")));
+    }
+
+    #[test]
+    fn a_repeated_field_is_refused_at_its_place() {
+        let name = (FieldNumber::NAME, Value::Text("x".into()));
+        let file = Dg13 { fields: vec![name.clone(), name] }.encode();
+        assert!(matches!(Dg13::parse(&file), Err(CardError::File { offset: 25, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn any_texts_read_back(name in "\\PC{1,80}", place in "\\PC{0,80}", spouse in proptest::option::of("\\PC{1,40}")) {
+            let fields = CardFields { name: &name, native_place: &place, spouse: spouse.as_deref(), ..sample() };
+            if let Ok(card) = CardData::new(fields) {
+                let dg13 = Dg13::from_card(&card);
+                prop_assert_eq!(Dg13::parse(&dg13.encode()).unwrap(), dg13);
+            }
+        }
+
+        #[test]
+        fn damaged_files_never_panic(at in any::<usize>(), byte in any::<u8>(), cut in 0usize..140) {
+            let mut file = unhex(SIX_FIELDS);
+            let index = at % file.len();
+            file[index] = byte;
+            let _ = Dg13::parse(&file);
+            file.truncate(cut);
+            let _ = Dg13::parse(&file);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! EF.SOD: the document security object (Doc 9303-10 §4.6.2), a CMS SignedData (RFC 5652) over the hashes of
+//! the data groups (LDSSecurityObject version 0), in tag 77.
+//!
+//! Building takes three steps, because the key is elsewhere: [`SodTemplate`] takes once per document signer
+//! what never changes, [`SodTemplate::prepare`] gives the bytes to be signed, [`PreparedSod::assemble`] takes
+//! the signature. Reading gives the parts that a verifier needs; the verification of the signature itself is
+//! the caller's, so that this crate knows no public-key algorithm.
+
+mod read;
+
+use sha2::{Digest, Sha256};
+
+pub use read::{DigestAlgorithm, Sod};
+
+use crate::{
+    CardError,
+    lds::DataGroup,
+    tlv::{self, Reader, Tag},
+};
+
+// Object identifiers, content bytes only.
+pub(crate) const OID_SIGNED_DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
+pub(crate) const OID_CONTENT_TYPE: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x03];
+pub(crate) const OID_MESSAGE_DIGEST: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x04];
+/// 2.23.136.1.1.1, id-icao-mrtd-security-ldsSecurityObject.
+pub(crate) const OID_LDS_SECURITY_OBJECT: &[u8] = &[0x67, 0x81, 0x08, 0x01, 0x01, 0x01];
+pub(crate) const OID_SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+pub(crate) const OID_SHA384: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
+pub(crate) const OID_SHA512: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
+
+/// AlgorithmIdentifier of SHA-256, parameters absent (RFC 5754 §2).
+const SHA256_ALGORITHM: &[u8] =
+    &[0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+/// AlgorithmIdentifier of ecdsa-with-SHA256, parameters absent (RFC 5754 §3.3).
+pub const ECDSA_SHA256_ALGORITHM: &[u8] =
+    &[0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+
+const CERTIFICATES: Tag = Tag(0xA0);
+const EXPLICIT_0: Tag = Tag(0xA0);
+const EF_SOD_TAG: Tag = Tag(0x77);
+
+/// SignedAttributes with contentType and messageDigest, as the SET that is signed (RFC 5652 §5.4); the digest
+/// goes into the last 32 bytes. The order is the DER order of the SET: the shorter attribute first.
+const SIGNED_ATTRIBUTES: [u8; SIGNED_ATTRIBUTES_LEN] = *b"\x31\x48\
+    \x30\x15\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x09\x03\x31\x08\x06\x06\x67\x81\x08\x01\x01\x01\
+    \x30\x2F\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x09\x04\x31\x22\x04\x20\
+    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const SIGNED_ATTRIBUTES_LEN: usize = 2 + 23 + 49;
+
+/// The hash under which a data group's raw bytes stand in the security object.
+pub fn hash(file: &[u8]) -> [u8; 32] {
+    Sha256::digest(file).into()
+}
+
+/// What stays the same for all cards of one document signer.
+#[derive(Debug, Clone)]
+pub struct SodTemplate {
+    /// `certificates [0]`, with the document signer's certificate.
+    certificates: Vec<u8>,
+    /// SignerInfo up to the signed attributes: version 1, issuer and serial number, SHA-256.
+    signer_head: Vec<u8>,
+}
+
+impl SodTemplate {
+    /// `certificate` is the document signer's, in DER, with a P-256 key.
+    pub fn new(certificate: &[u8]) -> Result<SodTemplate, CardError> {
+        let (issuer, serial) = issuer_and_serial(certificate)
+            .map_err(|_| CardError::SignerCertificate { problem: "it is not an X.509 certificate in DER" })?;
+        let issuer_and_serial = tlv::encode(Tag::SEQUENCE, &[issuer, serial]);
+        Ok(SodTemplate {
+            certificates: tlv::encode(CERTIFICATES, &[certificate]),
+            signer_head: [&[0x02, 0x01, 0x01][..], &issuer_and_serial, SHA256_ALGORITHM].concat(),
+        })
+    }
+
+    /// The security object over these hashes. Groups may come in any order and are written in ascending order.
+    pub fn prepare(&self, hashes: &[(DataGroup, [u8; 32])]) -> Result<PreparedSod<'_>, CardError> {
+        let mut hashes = hashes.to_vec();
+        hashes.sort_unstable_by_key(|(group, _)| *group);
+        // Doc 9303-10 table 40: two to sixteen hashes.
+        if hashes.len() < 2 || hashes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            let problem = "needs at least two data groups, each once";
+            return Err(CardError::File { file: crate::lds::EF_SOD, offset: 0, problem });
+        }
+        let content = lds_security_object(&hashes);
+        let mut attributes = SIGNED_ATTRIBUTES;
+        attributes[SIGNED_ATTRIBUTES_LEN - 32..].copy_from_slice(&hash(&content));
+        Ok(PreparedSod { template: self, content, attributes })
+    }
+}
+
+/// A security object that lacks only its signature.
+#[derive(Debug)]
+pub struct PreparedSod<'t> {
+    template: &'t SodTemplate,
+    content: Vec<u8>,
+    attributes: [u8; SIGNED_ATTRIBUTES_LEN],
+}
+
+impl PreparedSod<'_> {
+    /// The message to sign with ecdsa-with-SHA256: the signed attributes in DER.
+    pub fn to_be_signed(&self) -> &[u8] {
+        &self.attributes
+    }
+
+    /// EF.SOD. `signature` is an ECDSA-Sig-Value in DER; whether it is right is not checked here.
+    pub fn assemble(self, signature: &[u8]) -> Vec<u8> {
+        let octets_len = tlv::encoded_len(Tag::OCTET_STRING, self.content.len());
+        let wrapped_len = tlv::encoded_len(EXPLICIT_0, octets_len);
+        let encap_len = OID_LDS_SECURITY_OBJECT.len() + 2 + wrapped_len;
+        let signer_len = self.template.signer_head.len()
+            + SIGNED_ATTRIBUTES_LEN
+            + ECDSA_SHA256_ALGORITHM.len()
+            + tlv::encoded_len(Tag::OCTET_STRING, signature.len());
+        let signers_len = tlv::encoded_len(Tag::SEQUENCE, signer_len);
+        let signed_data_len = 3
+            + 2
+            + SHA256_ALGORITHM.len()
+            + tlv::encoded_len(Tag::SEQUENCE, encap_len)
+            + self.template.certificates.len()
+            + tlv::encoded_len(Tag::SET, signers_len);
+        let explicit_len = tlv::encoded_len(Tag::SEQUENCE, signed_data_len);
+        let content_info_len = 2 + OID_SIGNED_DATA.len() + tlv::encoded_len(EXPLICIT_0, explicit_len);
+        let file_len = tlv::encoded_len(Tag::SEQUENCE, content_info_len);
+
+        let mut out = Vec::with_capacity(tlv::encoded_len(EF_SOD_TAG, file_len));
+        tlv::put_header(&mut out, EF_SOD_TAG, file_len);
+        tlv::put_header(&mut out, Tag::SEQUENCE, content_info_len);
+        put(&mut out, Tag::OID, OID_SIGNED_DATA);
+        tlv::put_header(&mut out, EXPLICIT_0, explicit_len);
+        tlv::put_header(&mut out, Tag::SEQUENCE, signed_data_len);
+        // Version 3, because the content is not plain data (RFC 5652 §5.1).
+        out.extend_from_slice(&[0x02, 0x01, 0x03]);
+        put(&mut out, Tag::SET, SHA256_ALGORITHM);
+        tlv::put_header(&mut out, Tag::SEQUENCE, encap_len);
+        put(&mut out, Tag::OID, OID_LDS_SECURITY_OBJECT);
+        tlv::put_header(&mut out, EXPLICIT_0, octets_len);
+        put(&mut out, Tag::OCTET_STRING, &self.content);
+        out.extend_from_slice(&self.template.certificates);
+        tlv::put_header(&mut out, Tag::SET, signers_len);
+        tlv::put_header(&mut out, Tag::SEQUENCE, signer_len);
+        out.extend_from_slice(&self.template.signer_head);
+        // In the SignerInfo the attributes are [0] IMPLICIT instead of the SET that was signed.
+        out.push(0xA0);
+        out.extend_from_slice(&self.attributes[1..]);
+        out.extend_from_slice(ECDSA_SHA256_ALGORITHM);
+        put(&mut out, Tag::OCTET_STRING, signature);
+        out
+    }
+}
+
+/// LDSSecurityObject ::= SEQUENCE { version 0, hashAlgorithm, dataGroupHashValues } (Doc 9303-10 §4.6.2.3).
+fn lds_security_object(hashes: &[(DataGroup, [u8; 32])]) -> Vec<u8> {
+    let mut values = Vec::with_capacity(hashes.len() * 39);
+    for (group, hash) in hashes {
+        values.extend_from_slice(&[0x30, 0x25, 0x02, 0x01, group.number(), 0x04, 0x20]);
+        values.extend_from_slice(hash);
+    }
+    let values_len = tlv::encoded_len(Tag::SEQUENCE, values.len());
+    let content_len = 3 + SHA256_ALGORITHM.len() + values_len;
+    let mut out = Vec::with_capacity(tlv::encoded_len(Tag::SEQUENCE, content_len));
+    tlv::put_header(&mut out, Tag::SEQUENCE, content_len);
+    out.extend_from_slice(&[0x02, 0x01, 0x00]);
+    out.extend_from_slice(SHA256_ALGORITHM);
+    put(&mut out, Tag::SEQUENCE, &values);
+    out
+}
+
+/// Raw issuer Name and raw serial INTEGER of a certificate (RFC 5280 §4.1).
+pub(crate) fn issuer_and_serial(certificate: &[u8]) -> Result<(&[u8], &[u8]), CardError> {
+    let outer = tlv::single(certificate, Tag::SEQUENCE, "certificate (SEQUENCE) expected")?;
+    let tbs = outer.children()?.expect(Tag::SEQUENCE, "TBSCertificate (SEQUENCE) expected")?;
+    let mut reader: Reader<'_> = tbs.children()?;
+    reader.optional(Tag(0xA0))?;
+    let serial = reader.expect(Tag::INTEGER, "serial number (INTEGER) expected")?;
+    reader.expect(Tag::SEQUENCE, "signature algorithm (SEQUENCE) expected")?;
+    let issuer = reader.expect(Tag::SEQUENCE, "issuer (SEQUENCE) expected")?;
+    Ok((issuer.raw, serial.raw))
+}
+
+fn put(out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
+    tlv::put_header(out, tag, value.len());
+    out.extend_from_slice(value);
+}
