@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+pub mod application;
+mod binaries;
+mod cluster;
+mod db;
+mod error;
+mod layout;
+mod os_user;
+mod scope;
+
+pub use binaries::MINIMUM_MAJOR;
+pub use cluster::{Cluster, Durability};
+pub use db::{Database, OpenOptions, PoolSizes, known_version, migrations_checksum};
+pub use error::{Error, SqlError, retry};
+pub use layout::LAYOUT;
+pub use scope::UnitScope;
