@@ -1,1 +1,23 @@
 #![doc = include_str!("../README.md")]
+
+pub mod identify;
+pub mod params;
+pub mod synthetic;
+
+mod angle;
+mod descriptor;
+mod error;
+mod iso;
+mod person;
+mod quality;
+mod template;
+mod verify;
+
+pub use descriptor::Prepared;
+pub use error::Error;
+pub use identify::{Gallery, Hit};
+pub use iso::{encode, parse};
+pub use person::{PersonComparison, compare_person};
+pub use quality::quality;
+pub use template::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
+pub use verify::{Comparison, Pair, compare};

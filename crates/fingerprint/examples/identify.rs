@@ -1,0 +1,103 @@
+//! Speed and accuracy of 1:N search on synthetic people; deterministic but for the times.
+//!
+//! `cargo run --release -p fingerprint --example identify -- [people] [seed]`
+
+use std::time::Instant;
+
+use fingerprint::identify::{Gallery, GalleryParams, SearchWork};
+use fingerprint::synthetic::{Condition, person_masters};
+use fingerprint::{Hit, Template};
+
+const PROBES: u64 = 5_000;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a whole number"));
+    let people = arguments.next().unwrap_or(20_000);
+    let seed = arguments.next().unwrap_or(1) << 40;
+    let mut gallery = Gallery::new(GalleryParams { expected_people: people as usize, ..Default::default() });
+    let mut inserting = 0.0;
+    for person in 0..people {
+        let templates = capture(seed + person, 1);
+        let start = Instant::now();
+        gallery.insert(u128::from(seed + person), &templates).expect("every person is new");
+        inserting += start.elapsed().as_secs_f64();
+    }
+    println!("{people} people, {} bytes each", gallery.memory_bytes() / people as usize);
+    println!("insert {:.3} ms", inserting * 1e3 / people as f64);
+
+    let step = (people / PROBES).max(1);
+    let again =
+        Run::new(&gallery, (0..people).step_by(step as usize).map(|p| (seed + p, capture(seed + p, 2))));
+    again.print("enrolled people, captured again");
+    let strangers =
+        Run::new(&gallery, (0..PROBES).map(|p| (seed + people + p, capture(seed + people + p, 2))));
+    strangers.print("strangers");
+}
+
+fn capture(person: u64, occasion: u64) -> Vec<Template> {
+    person_masters(person).iter().map(|m| m.impression(person * 16 + occasion, Condition::Ordinary)).collect()
+}
+
+struct Run {
+    seconds: f64,
+    searches: usize,
+    found: usize,
+    wrong: usize,
+    work: SearchWork,
+    scores: Vec<f32>,
+    votes: Vec<u8>,
+}
+
+impl Run {
+    fn new(gallery: &Gallery, probes: impl Iterator<Item = (u64, Vec<Template>)>) -> Self {
+        let mut run = Run {
+            seconds: 0.0,
+            searches: 0,
+            found: 0,
+            wrong: 0,
+            work: SearchWork::default(),
+            scores: vec![],
+            votes: vec![],
+        };
+        for (person, probe) in probes {
+            let start = Instant::now();
+            let (hits, work) = gallery.search_counting(&probe, None);
+            run.seconds += start.elapsed().as_secs_f64();
+            run.searches += 1;
+            run.record(person.into(), &hits, work);
+        }
+        run
+    }
+
+    fn record(&mut self, person: u128, hits: &[Hit], work: SearchWork) {
+        self.work.lookups += work.lookups;
+        self.work.votes += work.votes;
+        self.work.candidates += work.candidates;
+        self.work.comparisons += work.comparisons;
+        self.wrong += hits.iter().filter(|h| h.id != person).count();
+        let own = hits.iter().find(|h| h.id == person);
+        self.found += usize::from(own.is_some());
+        self.scores.extend(own.map(|h| h.score));
+        self.votes.push(own.map_or(0, |h| h.votes));
+    }
+
+    fn print(mut self, what: &str) {
+        let mean = |sum: usize| sum as f64 / self.searches as f64;
+        println!("{what}: {} searches of {:.3} ms", self.searches, self.seconds * 1e3 / self.searches as f64);
+        println!("  found {} ({:.3} %), wrong hits {}", self.found, 100.0 * mean(self.found), self.wrong);
+        let work =
+            [self.work.lookups, self.work.votes, self.work.candidates, self.work.comparisons].map(mean);
+        println!(
+            "  lookups {:.0}, votes {:.0}, candidates {:.2}, comparisons {:.2}",
+            work[0], work[1], work[2], work[3]
+        );
+        self.votes.sort_unstable();
+        self.scores.sort_unstable_by(f32::total_cmp);
+        let at = |share: f64, length: usize| ((length as f64 * share) as usize).min(length.saturating_sub(1));
+        if !self.scores.is_empty() {
+            let votes = [0.001, 0.01, 0.1, 0.5].map(|s| self.votes[at(s, self.votes.len())]);
+            let scores = [0.0, 0.001, 0.01, 0.1, 0.5].map(|s| self.scores[at(s, self.scores.len())]);
+            println!("  votes 0.1/1/10/50 %: {votes:?}; scores least/0.1/1/10/50 %: {scores:.1?}");
+        }
+    }
+}

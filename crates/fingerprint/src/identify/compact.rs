@@ -1,0 +1,129 @@
+//! Minutiae in five bytes each: what the gallery keeps of a finger.
+
+use crate::descriptor::{Point, best_minutiae};
+use crate::{FingerPosition, Minutia, MinutiaKind, Template};
+
+const MINUTIA_BYTES: usize = 5;
+/// Coordinates have ten bits: 1,023 px at 500 dpi is 52 mm, more than any finger.
+const COORDINATE_MASK: u64 = 0x3ff;
+
+/// Up to ten fingers, best minutiae first.
+#[derive(Default)]
+pub(super) struct CompactPerson {
+    counts: [u8; 10],
+    bytes: Vec<u8>,
+}
+
+impl CompactPerson {
+    pub(super) fn new(templates: [Option<&Template>; 10]) -> Self {
+        let mut person = Self { counts: [0; 10], bytes: Vec::with_capacity(10 * 50 * MINUTIA_BYTES) };
+        for (count, template) in person.counts.iter_mut().zip(templates) {
+            let Some(template) = template else { continue };
+            let best = best_minutiae(template.minutiae());
+            let left = best.iter().map(|(_, m)| m.x).min().unwrap_or(0);
+            let top = best.iter().map(|(_, m)| m.y).min().unwrap_or(0);
+            for (_, m) in &best {
+                let (x, y) = (m.x - left, m.y - top);
+                if u64::from(x.max(y)) <= COORDINATE_MASK {
+                    person.bytes.extend_from_slice(&pack(x, y, m));
+                    *count += 1;
+                }
+            }
+        }
+        person
+    }
+
+    pub(super) fn count(&self, position: FingerPosition) -> u8 {
+        self.counts[slot(position)]
+    }
+
+    pub(super) fn points(&self, position: FingerPosition) -> Vec<Point> {
+        finger(&self.counts, &self.bytes, position)
+    }
+}
+
+/// The fingers of everyone, end to end.
+#[derive(Default)]
+pub(super) struct Store {
+    people: Vec<Person>,
+    bytes: Vec<u8>,
+}
+
+struct Person {
+    id: u128,
+    start: u64,
+    counts: [u8; 10],
+}
+
+impl Store {
+    pub(super) fn push(&mut self, id: u128, person: &CompactPerson) -> u32 {
+        let row = u32::try_from(self.people.len()).expect("the gallery's limit is far below 2^32");
+        self.people.push(Person { id, start: self.bytes.len() as u64, counts: person.counts });
+        self.bytes.extend_from_slice(&person.bytes);
+        row
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    pub(super) fn id(&self, row: u32) -> u128 {
+        self.people[row as usize].id
+    }
+
+    pub(super) fn count(&self, row: u32, position: FingerPosition) -> u8 {
+        self.people[row as usize].counts[slot(position)]
+    }
+
+    pub(super) fn points(&self, row: u32, position: FingerPosition) -> Vec<Point> {
+        let person = &self.people[row as usize];
+        finger(&person.counts, &self.bytes[person.start as usize..], position)
+    }
+
+    pub(super) fn person(&self, row: u32) -> CompactPerson {
+        let person = &self.people[row as usize];
+        let minutiae: usize = person.counts.iter().map(|&count| usize::from(count)).sum();
+        let start = person.start as usize;
+        let bytes = self.bytes[start..start + minutiae * MINUTIA_BYTES].to_vec();
+        CompactPerson { counts: person.counts, bytes }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.people.capacity() * size_of::<Person>() + self.bytes.capacity()
+    }
+}
+
+fn slot(position: FingerPosition) -> usize {
+    usize::from(position.code()).checked_sub(1).expect("the gallery holds known positions only")
+}
+
+fn finger(counts: &[u8; 10], bytes: &[u8], position: FingerPosition) -> Vec<Point> {
+    let slot = slot(position);
+    let before: usize = counts[..slot].iter().map(|&count| usize::from(count)).sum();
+    let start = before * MINUTIA_BYTES;
+    let end = start + usize::from(counts[slot]) * MINUTIA_BYTES;
+    bytes[start..end].chunks_exact(MINUTIA_BYTES).enumerate().map(|(index, b)| unpack(index, b)).collect()
+}
+
+fn pack(x: u16, y: u16, minutia: &Minutia) -> [u8; MINUTIA_BYTES] {
+    let packed =
+        u64::from(x) | u64::from(y) << 10 | u64::from(minutia.angle) << 20 | (minutia.kind as u64) << 28;
+    let [a, b, c, d, ..] = packed.to_le_bytes();
+    [a, b, c, d, minutia.quality]
+}
+
+fn unpack(index: usize, bytes: &[u8]) -> Point {
+    let packed = u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    let kind = match packed >> 28 {
+        1 => MinutiaKind::Ending,
+        2 => MinutiaKind::Bifurcation,
+        _ => MinutiaKind::Other,
+    };
+    Point {
+        x: (packed & COORDINATE_MASK) as f32,
+        y: -((packed >> 10 & COORDINATE_MASK) as f32),
+        angle: (packed >> 20) as u8,
+        kind,
+        source: index as u8,
+    }
+}

@@ -1,0 +1,135 @@
+//! A hash table from quadruple keys to people, laid out for one cache miss per lookup.
+//!
+//! A line is 64 bytes: 15 postings and a link to an overflow line. A posting holds the person's row (22 bits, plus one, so that
+//! zero means empty) and ten more bits of the key, which keep different keys of one line apart.
+
+use super::quads::Feature;
+use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE};
+
+const POSTINGS: usize = 15;
+const ROW_BITS: u32 = 22;
+const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
+/// Postings per line when an index is laid out for its expected people; two thirds full, few lines overflow.
+const PLANNED_FILL: usize = 8;
+
+const _: () = assert!(MAX_PEOPLE < ROW_MASK as usize);
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line {
+    postings: [u32; POSTINGS],
+    /// Index of an overflow line plus one; zero for none.
+    more: u32,
+}
+
+const EMPTY: Line = Line { postings: [0; POSTINGS], more: 0 };
+
+pub(super) struct Index {
+    lines: Vec<Line>,
+    overflow: Vec<Line>,
+    shift: u32,
+}
+
+impl Index {
+    pub(super) fn with_people(people: usize) -> Self {
+        let wanted = (people.max(256) * FEATURES_PER_PERSON / PLANNED_FILL).next_power_of_two();
+        Self { lines: vec![EMPTY; wanted], overflow: Vec::new(), shift: 64 - wanted.trailing_zeros() }
+    }
+
+    pub(super) fn insert(&mut self, feature: Feature, row: u32) {
+        let posting = tag(feature) << ROW_BITS | (row + 1);
+        let head = self.line_of(feature);
+        let newest = self.lines[head].more;
+        if newest == 0 {
+            if put(&mut self.lines[head], posting) {
+                return;
+            }
+        } else if put(&mut self.overflow[newest as usize - 1], posting) {
+            return;
+        }
+        let mut line = EMPTY;
+        line.postings[0] = posting;
+        line.more = newest;
+        self.overflow.push(line);
+        self.lines[head].more =
+            u32::try_from(self.overflow.len()).expect("4 M people overflow far fewer lines");
+    }
+
+    /// More than a quarter of the lines in overflow: lookups begin to take two cache misses.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.overflow.len() > self.lines.len() / 4
+    }
+
+    /// Gives one vote per matching posting; rows that reach `enough` are noted once. Returns the number of votes.
+    pub(super) fn vote(
+        &self,
+        keys: &[Feature],
+        enough: u8,
+        votes: &mut [u8],
+        reached: &mut Vec<u32>,
+    ) -> usize {
+        let mut given = 0;
+        for (place, &feature) in keys.iter().enumerate() {
+            if let Some(&ahead) = keys.get(place + 12) {
+                prefetch(&self.lines[self.line_of(ahead)]);
+            }
+            let tag = tag(feature);
+            let mut line = &self.lines[self.line_of(feature)];
+            loop {
+                for &posting in &line.postings {
+                    if posting >> ROW_BITS == tag && posting != 0 {
+                        let row = (posting & ROW_MASK) - 1;
+                        let count = &mut votes[row as usize];
+                        *count = count.saturating_add(1);
+                        given += 1;
+                        if *count == enough {
+                            reached.push(row);
+                        }
+                    }
+                }
+                if line.more == 0 {
+                    break;
+                }
+                line = &self.overflow[line.more as usize - 1];
+            }
+        }
+        given
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        (self.lines.capacity() + self.overflow.capacity()) * size_of::<Line>()
+    }
+
+    #[inline]
+    fn line_of(&self, feature: Feature) -> usize {
+        (feature.0 >> self.shift) as usize
+    }
+}
+
+/// The lowest ten bits; the line is chosen by the highest, so the two do not depend on each other.
+#[inline]
+fn tag(feature: Feature) -> u32 {
+    (feature.0 & 0x3ff) as u32
+}
+
+fn put(line: &mut Line, posting: u32) -> bool {
+    match line.postings.iter_mut().find(|slot| **slot == 0) {
+        Some(slot) => {
+            *slot = posting;
+            true
+        }
+        None => false,
+    }
+}
+
+#[inline]
+fn prefetch(line: &Line) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch is a hint; it reads nothing and the address comes from a live reference.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
+}

@@ -1,0 +1,178 @@
+//! Every constant of the crate, with the reason for its value.
+//!
+//! Lengths are pixels at 500 dpi; byte angles are turns of 256 (1 unit = 1.4 degrees).
+
+// --- Format limits ---
+
+/// 500 dpi, as the whole number of pixels per centimetre that the format can carry.
+pub const RESOLUTION_PX_PER_CM: u16 = 197;
+/// Coordinates have 14 bits (ISO/IEC 19794-2:2005, 7.4.2).
+pub const MAX_IMAGE_SIDE: u16 = 0x3fff;
+/// The count is one byte.
+pub const MAX_MINUTIAE: u16 = 255;
+/// Ten fingers, four captures of each.
+pub const MAX_VIEWS: u8 = 40;
+/// Forty full views are about 60 kB; the rest is room for extended data.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+/// 250 dpi: below it ridges cannot be told apart.
+pub const MIN_RESOLUTION_PX_PER_CM: u16 = 98;
+/// 2,000 dpi: the finest scanners sold.
+pub const MAX_RESOLUTION_PX_PER_CM: u16 = 788;
+
+// --- Quality ---
+
+/// As many minutiae as a good plain impression shows.
+pub const QUALITY_COUNT: f32 = 40.0;
+/// Area of a good plain impression, about 11 × 15 mm.
+pub const QUALITY_AREA_PX2: f32 = 60_000.0;
+
+// --- Local descriptor (edge k-plets) ---
+
+/// Minutiae kept per finger, best first; more only add spurious ones.
+pub const MAX_PREPARED: usize = 60;
+/// Neighbours further away than this belong to the global stage, where distortion is allowed for.
+pub const EDGE_RADIUS: f32 = 100.0;
+/// Neighbours per minutia.
+pub const EDGE_COUNT: usize = 11;
+/// Two ridges apart: nearer neighbours are one broken ridge.
+pub const EDGE_MIN: f32 = 5.0;
+
+// --- Comparison ---
+
+/// Length tolerance: constant part.
+pub const LENGTH_TOLERANCE: f32 = 5.0;
+/// Length tolerance: share of the length, for skin that stretches.
+pub const LENGTH_TOLERANCE_SHARE: f32 = 0.06;
+/// Tolerance of bearings and directions in an edge: 15 degrees is 11 units; the local stage is laxer than the global one.
+pub const EDGE_ANGLE_TOLERANCE: u8 = 14;
+/// Candidate pairs that enter relaxation.
+pub const CANDIDATES: usize = 48;
+/// Rounds of relaxation.
+pub const RELAXATION_ROUNDS: usize = 4;
+/// Share of a pair's old strength kept in each round.
+pub const RELAXATION_KEEP: f32 = 0.4;
+/// Radius within which an aligned minutia finds its mate.
+pub const MATE_RADIUS: f32 = 14.0;
+/// Direction tolerance of mates.
+pub const MATE_ANGLE: u8 = 16;
+/// The exponent that makes scores of rich and poor templates comparable.
+pub const SIZE_EXPONENT: f32 = 0.4;
+/// Votes below this (64 is one perfectly equal edge) do not make a candidate.
+pub const MIN_VOTE: u16 = 80;
+/// Global length tolerance: constant part and share of the length.
+pub const GLOBAL_LENGTH_TOLERANCE: f32 = 8.0;
+/// See [`GLOBAL_LENGTH_TOLERANCE`].
+pub const GLOBAL_LENGTH_SHARE: f32 = 0.05;
+/// Sine of the angle by which an edge may swing between two captures, beyond jitter.
+pub const GLOBAL_SINE: f32 = 0.2;
+/// Pixels of jitter of an edge's two ends together, twice.
+pub const GLOBAL_JITTER: f32 = 12.0;
+/// 2 − 2 cos of the largest difference between the turns of two pairs (25 degrees).
+pub const GLOBAL_TWIST: f32 = 0.19;
+/// As many peers as a good pair usually has; divides the support.
+pub const RELAXATION_PEERS: f32 = 12.0;
+/// Candidates weaker than this share of the strongest are not seeds of the alignment.
+pub const SEED_SHARE: f32 = 0.15;
+/// Within this distance of a minutia of the other side, a minutia counts as lying in the common area.
+pub const COMMON_RADIUS: f32 = 32.0;
+/// Brings genuine scores to a handy range.
+pub const SCORE_SCALE: f32 = 10.0;
+/// Weight of relaxed support against aligned mates.
+pub const SCORE_SUPPORT: f32 = 0.15;
+/// A single finger at or above this is the same finger at a false match rate of about 1 in 10,000.
+pub const VERIFY_THRESHOLD: f32 = 20.0;
+
+// --- Fusion ---
+
+/// Mean score of two different fingers.
+pub const IMPOSTOR_MEAN: f32 = 5.0;
+/// One finger alone must not decide for ten.
+pub const MAX_FINGER_EVIDENCE: f32 = 60.0;
+/// Two sets of fingers at or above this are of one person.
+pub const PERSON_THRESHOLD: f32 = 30.0;
+
+/// The synthetic finger model. Lengths are pixels at 500 dpi, angles radians.
+pub mod synthetic {
+    /// Least and most minutiae of a whole finger.
+    pub const MASTER_MINUTIAE: (f32, f32) = (60.0, 91.0);
+    /// Least distance of two minutiae; drawn per finger.
+    pub const MASTER_SPACING: (f32, f32) = (8.0, 10.0);
+    /// Half the width of the ridge area.
+    pub const MASTER_HALF_WIDTH: f32 = 150.0;
+    /// Half the height of the ridge area.
+    pub const MASTER_HALF_HEIGHT: f32 = 200.0;
+    /// Minutiae follow the ridges to within 8 degrees.
+    pub const DIRECTION_SIGMA: f32 = 0.14;
+    /// Share of plain arches in fingers.
+    pub const SHARE_ARCH: f32 = 0.037;
+    /// Share of tented arches.
+    pub const SHARE_TENTED: f32 = 0.029;
+    /// Share of whorls.
+    pub const SHARE_WHORL: f32 = 0.279;
+    /// Share of loops that open towards the little finger; the rest open towards the thumb.
+    pub const SHARE_ULNAR: f32 = 0.60;
+    /// Sensor width.
+    pub const IMAGE_WIDTH: u16 = 400;
+    /// Sensor height.
+    pub const IMAGE_HEIGHT: u16 = 480;
+    /// Share of bad captures among ordinary ones.
+    pub const BAD_SHARE: f32 = 0.05;
+    /// Deviation of the contact area's middle.
+    pub const SHIFT_SIGMA: f32 = 30.0;
+    /// Size of the contact area relative to the whole finger.
+    pub const VIEW_SIZE: (f32, f32) = (0.78, 1.0);
+    /// Deviation of the rotation: 10 degrees.
+    pub const TURN_SIGMA: f32 = 0.175;
+    /// Share of captures turned two and a half times as far.
+    pub const TURN_TAIL_SHARE: f32 = 0.1;
+    /// No capture is turned further than 35 degrees.
+    pub const TURN_LIMIT: f32 = 0.61;
+    /// Deviation of a minutia's place.
+    pub const JITTER: f32 = 2.5;
+    /// Deviation of a minutia's direction: 6 degrees.
+    pub const TURN_JITTER: f32 = 0.105;
+    /// Share of endings taken for bifurcations and the reverse.
+    pub const TYPE_FLIP: f32 = 0.2;
+    /// Displacement at the edge of the contact area.
+    pub const BEND: (f32, f32) = (3.0, 10.0);
+}
+
+// --- Identification ---
+
+/// Rows have 22 bits in the index.
+pub const MAX_PEOPLE: usize = 4_000_000;
+/// Quadruples filed per person with ten fingers, for laying out the index.
+pub const FEATURES_PER_PERSON: usize = 600;
+/// Votes below which a person is not compared.
+pub const MIN_VOTES: u8 = 4;
+/// People compared per search, at most.
+pub const MAX_CANDIDATES: usize = 16;
+/// Fingers compared before deciding whether to compare the rest.
+pub const STAGE1_FINGERS: usize = 3;
+/// Fused score of those fingers below which the rest are not compared.
+pub const STAGE1_THRESHOLD: f32 = 6.0;
+
+/// Quadruple keys of the identification index.
+pub mod quads {
+    /// Minutiae per finger that form quadruples, best first.
+    pub const MAX_POINTS: usize = 45;
+    /// Least and greatest length of a base.
+    pub const BASE: (f32, f32) = (40.0, 75.0);
+    /// No two minutiae of a quadruple are nearer than this.
+    pub const APART: f32 = 10.0;
+    /// Bin of the base's length.
+    pub const LENGTH_BIN: f32 = 16.0;
+    /// Bin of the inner minutiae's places.
+    pub const PLACE_BIN: f32 = 16.0;
+    /// Bin of the first end's direction: 45 degrees.
+    pub const DIRECTION_BIN: f32 = 32.0;
+    /// Bin of the base's direction on the finger: 90 degrees.
+    pub const TURN_BIN: f32 = 64.0;
+    /// How much a share of a bin weighs in choosing which borders to try: the bin over the usual error.
+    pub const FLIP_WEIGHT: [f32; 7] =
+        [16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 32.0 / 7.0, 64.0 / 11.0];
+    /// Numbers of a probe's quadruple that are also tried on the other side of their nearest border.
+    pub const PROBE_FLIPS: usize = 2;
+    /// Share of keys that are filed, in 256ths.
+    pub const KEEP_OF_256: u64 = 51;
+}
