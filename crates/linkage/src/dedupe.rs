@@ -1,0 +1,93 @@
+//! All pairs of one register that may be one person.
+
+use rayon::prelude::*;
+
+use crate::compare::Side;
+use crate::index::{BLOCK_LIMIT_DEDUPE, Index};
+use crate::model::probability;
+use crate::params::Params;
+use crate::postings;
+use crate::record::Record;
+
+/// Two records that may be one person; `a` is the smaller id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    pub a: u128,
+    pub b: u128,
+    pub weight: f64,
+    pub probability: f64,
+}
+
+/// The pairs, and what was left out to stay clear of quadratic cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dedupe {
+    /// Likeliest first, then by ids.
+    pub pairs: Vec<Pair>,
+    /// Pairs weighed; one that shares several keys counts several times.
+    pub compared: u64,
+    /// Blocks of more than `BLOCK_LIMIT_DEDUPE` records, whose pairs are found only through other rules.
+    pub skipped_blocks: u64,
+    pub skipped_entries: u64,
+}
+
+/// Pairs of different ids with at least `min_probability`. Of records with the same id the last one counts.
+pub fn dedupe(records: &[Record], min_probability: f64) -> Vec<Pair> {
+    Index::build_with(Params::for_dedupe(), records).dedupe(min_probability).pairs
+}
+
+impl Index {
+    /// Pairs within the register with at least `min_probability`, by the index's own parameters: build it with
+    /// `Params::for_dedupe`. Walks the sorted keys rule by rule: n log n as long as blocks are bounded.
+    pub fn dedupe(&self, min_probability: f64) -> Dedupe {
+        let compact;
+        let index = if self.is_compact() {
+            self
+        } else {
+            compact = self.compacted();
+            &compact
+        };
+        let mut parts: Vec<Dedupe> = (0..index.postings().len())
+            .into_par_iter()
+            .map(|rule| index.walk(rule, min_probability))
+            .collect();
+        let mut pairs: Vec<Pair> =
+            parts.iter_mut().flat_map(|part| std::mem::take(&mut part.pairs)).collect();
+        pairs.par_sort_unstable_by_key(|pair| (pair.a, pair.b));
+        pairs.dedup_by_key(|pair| (pair.a, pair.b));
+        pairs.par_sort_by(|x, y| y.weight.total_cmp(&x.weight).then((x.a, x.b).cmp(&(y.a, y.b))));
+        Dedupe {
+            pairs,
+            compared: parts.iter().map(|part| part.compared).sum(),
+            skipped_blocks: parts.iter().map(|part| part.skipped_blocks).sum(),
+            skipped_entries: parts.iter().map(|part| part.skipped_entries).sum(),
+        }
+    }
+
+    fn walk(&self, rule: usize, min_probability: f64) -> Dedupe {
+        let mut found = Dedupe { pairs: Vec::new(), compared: 0, skipped_blocks: 0, skipped_entries: 0 };
+        let model = self.model();
+        let mut sides = Vec::with_capacity(BLOCK_LIMIT_DEDUPE);
+        for block in self.postings()[rule].blocks().filter(|block| block.len() > 1) {
+            if block.len() > BLOCK_LIMIT_DEDUPE {
+                found.skipped_blocks += 1;
+                found.skipped_entries += block.len() as u64;
+                continue;
+            }
+            sides.clear();
+            let rows = block.iter().map(|&entry| &self.rows()[postings::row(entry) as usize]);
+            sides.extend(rows.map(|row| Side::of_row(row, self.names())));
+            for (at, x) in sides.iter().enumerate() {
+                for y in &sides[at + 1..] {
+                    found.compared += 1;
+                    let (weight, _) = model.weigh(x, y);
+                    let probability = probability(weight);
+                    if probability >= min_probability {
+                        let (a, b) = (x.row.id.min(y.row.id), x.row.id.max(y.row.id));
+                        found.pairs.push(Pair { a, b, weight, probability });
+                    }
+                }
+            }
+        }
+        found
+    }
+}

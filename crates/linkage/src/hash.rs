@@ -1,0 +1,92 @@
+//! A fixed, unseeded 64-bit hash: the same text gives the same key on every machine and in every run.
+
+/// Mixes `value` into `state`; the finaliser of SplitMix64 keeps every output bit dependent on every input bit.
+pub(crate) fn mix(state: u64, value: u64) -> u64 {
+    let mut x = (state.rotate_left(23) ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+pub(crate) fn bytes(text: &[u8]) -> u64 {
+    let mut state = text.len() as u64;
+    for chunk in text.chunks(8) {
+        let mut word = [0u8; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        state = mix(state, u64::from_le_bytes(word));
+    }
+    state
+}
+
+/// Open addressing over indices into a caller's table: four bytes a slot, the caller keeps the values.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    slots: Vec<u32>,
+    used: usize,
+}
+
+const FREE: u32 = u32::MAX;
+
+impl Slots {
+    pub(crate) fn with_capacity(items: usize) -> Slots {
+        let size = (items.max(8) * 4 / 3 + 1).next_power_of_two();
+        Slots { slots: vec![FREE; size], used: 0 }
+    }
+
+    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            match self.slots[at] {
+                FREE => return None,
+                index if is_it(index) => return Some(index),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// Puts `index` where `is_it` finds its equal, else into a free slot; `hash_of` serves growing.
+    pub(crate) fn put(
+        &mut self,
+        hash: u64,
+        index: u32,
+        mut is_it: impl FnMut(u32) -> bool,
+        hash_of: impl Fn(u32) -> u64,
+    ) {
+        if (self.used + 1) * 4 > self.slots.len() * 3 {
+            self.grow(hash_of);
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            match self.slots[at] {
+                FREE => {
+                    self.slots[at] = index;
+                    self.used += 1;
+                    return;
+                }
+                other if is_it(other) => {
+                    self.slots[at] = index;
+                    return;
+                }
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    fn grow(&mut self, hash_of: impl Fn(u32) -> u64) {
+        let size = self.slots.len() * 2;
+        let old = std::mem::replace(&mut self.slots, vec![FREE; size]);
+        for index in old.into_iter().filter(|&index| index != FREE) {
+            let mut at = hash_of(index) as usize & (size - 1);
+            while self.slots[at] != FREE {
+                at = (at + 1) & (size - 1);
+            }
+            self.slots[at] = index;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+}

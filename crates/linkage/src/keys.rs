@@ -1,0 +1,56 @@
+//! Blocking: two records are compared only if they share a key under at least one narrow rule.
+
+use crate::compare::Side;
+use crate::hash::mix;
+use crate::name::NameView;
+
+/// Each rule survives another kind of damage; together they reach every pair that the weights could link.
+pub(crate) const RULES: usize = 16;
+
+/// The keys of a record; a rule whose fields are missing gives none. Thirty-two bits: a rare collision only costs
+/// one comparison too many.
+pub(crate) fn keys(side: &Side<'_>) -> [Option<u32>; RULES] {
+    let row = side.row;
+    let birth = row.birth;
+    let name = words(&side.name);
+    let (father, mother) = (words(&side.father), words(&side.mother));
+    let given = side.name.given().map(|token| token.dialect);
+    let ends = side.name.surname().zip(side.name.given()).map(|(s, g)| mix(s.dialect, g.dialect));
+    let year = (birth.year != 0).then_some(u64::from(birth.year));
+    // 01/01 is the commonest day by convention: alone it is no key.
+    let is_dated = birth.is_full() && !birth.is_default();
+    let day_month = is_dated.then_some(u64::from(birth.day) << 8 | u64::from(birth.month));
+    let date = day_month.zip(year).map(|(d, y)| mix(d, y));
+    let (low, high) = (birth.day.min(birth.month), birth.day.max(birth.month));
+    let unordered = date.map(|_| mix(u64::from(low) << 8 | u64::from(high), u64::from(birth.year)));
+    let native = row.native_place().map(|place| u64::from(place.bits()));
+    let residence = row.residence().map(|place| u64::from(place.bits()));
+    [
+        row.pin(),
+        row.cmnd(),
+        join(name, year),
+        join(name, day_month),
+        join(ends, unordered),
+        join(given, date),
+        join(name, father),
+        join(name, mother),
+        join(join(father, mother), given),
+        join(join(father, mother), year),
+        join(date, father),
+        join(date, mother),
+        join(name, native),
+        join(name, residence),
+        join(date, residence),
+        join(date, native),
+    ]
+    .map(|key| key.map(|key| (mix(key, 7) >> 32) as u32))
+}
+
+fn join(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    Some(mix(a?, b?))
+}
+
+/// The words of a name in any order, by sound.
+fn words(name: &NameView<'_>) -> Option<u64> {
+    (name.len > 0).then(|| name.tokens().iter().fold(0, |sum: u64, token| sum.wrapping_add(token.dialect)))
+}

@@ -1,0 +1,229 @@
+//! Whole names against each other.
+
+use crate::level::{NameLevel, ParentLevel};
+use crate::token::{EMPTY, Token, one_edit};
+
+/// Words of a name that are looked at; of a longer name the first seven and the last.
+pub(crate) const WORDS: usize = 8;
+
+/// A name as references to its words, from the register's table or from a query.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameView<'a> {
+    /// The register's number for this very spelling, if it knows it.
+    pub id: Option<u32>,
+    pub len: usize,
+    tokens: [&'a Token; WORDS],
+}
+
+static NO_TOKEN: Token = EMPTY;
+
+impl<'a> NameView<'a> {
+    pub(crate) fn new(id: Option<u32>, words: impl Iterator<Item = &'a Token>) -> NameView<'a> {
+        let mut view = NameView { id, len: 0, tokens: [&NO_TOKEN; WORDS] };
+        for token in words.take(WORDS) {
+            view.tokens[view.len] = token;
+            view.len += 1;
+        }
+        view
+    }
+
+    pub(crate) fn tokens(&self) -> &[&'a Token] {
+        &self.tokens[..self.len]
+    }
+
+    pub(crate) fn given(&self) -> Option<&'a Token> {
+        self.tokens().last().copied()
+    }
+
+    /// A single word is a given name.
+    pub(crate) fn surname(&self) -> Option<&'a Token> {
+        if self.len > 1 { Some(self.tokens[0]) } else { None }
+    }
+
+    pub(crate) fn middle(&self) -> &[&'a Token] {
+        if self.len > 2 { &self.tokens[1..self.len - 1] } else { &[] }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    Equal,
+    Tone,
+    Lost,
+    Marks,
+    Dialect,
+    Typo,
+    Different,
+}
+
+fn compare_words(a: &Token, b: &Token) -> Word {
+    match () {
+        () if a.raw == b.raw => Word::Equal,
+        () if a.accent == b.accent => Word::Tone,
+        () if a.folded == b.folded && !(a.marked && b.marked) => Word::Lost,
+        () if a.folded == b.folded => Word::Marks,
+        // Regional variants share the dialect key for blocking, but they are different surnames.
+        () if a.dialect == b.dialect && a.variant == 0 && b.variant == 0 => Word::Dialect,
+        () if one_edit(a.letters(), b.letters()) => Word::Typo,
+        () => Word::Different,
+    }
+}
+
+fn are_variants(a: &Token, b: &Token) -> bool {
+    a.variant != 0 && a.variant == b.variant
+}
+
+pub(crate) fn compare(a: &NameView<'_>, b: &NameView<'_>) -> NameLevel {
+    if a.len == 0 || b.len == 0 {
+        return NameLevel::Missing;
+    }
+    if a.id.is_some() && a.id == b.id {
+        return NameLevel::Exact;
+    }
+    if a.len == b.len
+        && let Some(level) = compare_word_by_word(a, b)
+    {
+        return level;
+    }
+    compare_parts(a, b)
+}
+
+/// Names of as many words that differ by one kind of slip; `None` if more is different.
+fn compare_word_by_word(a: &NameView<'_>, b: &NameView<'_>) -> Option<NameLevel> {
+    let last = a.len - 1;
+    let (mut worst, mut given, mut slips) = (Word::Equal, Word::Equal, 0);
+    for (at, (x, y)) in a.tokens().iter().zip(b.tokens()).enumerate() {
+        let word = compare_words(x, y);
+        if at == 0 && last > 0 && word > Word::Marks && are_variants(x, y) {
+            let rest = a.tokens()[1..].iter().zip(&b.tokens()[1..]);
+            let agree = rest.fold(true, |agree, (x, y)| agree && compare_words(x, y) <= Word::Lost);
+            return agree.then_some(NameLevel::SurnameVariant);
+        }
+        slips += usize::from(word > Word::Lost);
+        worst = worst.max(word);
+        if at == last {
+            given = word;
+        }
+    }
+    let in_given = given > Word::Lost;
+    match worst {
+        Word::Equal => Some(NameLevel::Exact),
+        Word::Tone => Some(NameLevel::TonePlacement),
+        Word::Lost => Some(NameLevel::DiacriticsLost),
+        _ if slips > 2 => None,
+        Word::Marks if in_given => Some(NameLevel::DiacriticsGiven),
+        Word::Marks => Some(NameLevel::Diacritics),
+        Word::Dialect if in_given => Some(NameLevel::DialectGiven),
+        Word::Dialect => Some(NameLevel::Dialect),
+        Word::Typo if slips > 1 => None,
+        Word::Typo if in_given => Some(NameLevel::TypoGiven),
+        Word::Typo => Some(NameLevel::Typo),
+        Word::Different => None,
+    }
+}
+
+fn compare_parts(a: &NameView<'_>, b: &NameView<'_>) -> NameLevel {
+    if a.len == b.len && sorted_accents(a) == sorted_accents(b) {
+        return NameLevel::Order;
+    }
+    let same = |x: Option<&Token>, y: Option<&Token>| match (x, y) {
+        (Some(x), Some(y)) => compare_words(x, y) <= Word::Lost,
+        _ => false,
+    };
+    let surname = same(a.surname(), b.surname());
+    let given = same(a.given(), b.given());
+    match (surname, given) {
+        (true, true) if is_part(a.middle(), b.middle()) || is_part(b.middle(), a.middle()) => {
+            NameLevel::MiddleMissing
+        }
+        (true, true) => NameLevel::MiddleDifferent,
+        (false, true) => NameLevel::GivenOnly,
+        (true, false) if same_words(a.middle(), b.middle()) => NameLevel::GivenDifferent,
+        (true, false) => NameLevel::SurnameOnly,
+        (false, false) => NameLevel::Different,
+    }
+}
+
+fn sorted_accents(name: &NameView<'_>) -> [u64; WORDS] {
+    let mut accents = [0; WORDS];
+    for (slot, token) in accents.iter_mut().zip(name.tokens()) {
+        *slot = token.accent;
+    }
+    accents.sort_unstable();
+    accents
+}
+
+fn same_words(a: &[&Token], b: &[&Token]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| compare_words(x, y) <= Word::Lost)
+}
+
+/// Whether `part` is `whole` with one or more words left out.
+fn is_part(part: &[&Token], whole: &[&Token]) -> bool {
+    if part.len() >= whole.len() {
+        return false;
+    }
+    let mut rest = whole.iter();
+    part.iter().all(|x| rest.any(|y| compare_words(x, y) <= Word::Lost))
+}
+
+pub(crate) fn compare_parents(a: &NameView<'_>, b: &NameView<'_>) -> (ParentLevel, NameLevel) {
+    let name = compare(a, b);
+    let level = match name {
+        NameLevel::Missing => ParentLevel::Missing,
+        NameLevel::Exact
+        | NameLevel::TonePlacement
+        | NameLevel::DiacriticsLost
+        | NameLevel::Diacritics
+        | NameLevel::Dialect
+        | NameLevel::SurnameVariant
+        | NameLevel::Order => ParentLevel::Same,
+        NameLevel::DiacriticsGiven
+        | NameLevel::DialectGiven
+        | NameLevel::MiddleMissing
+        | NameLevel::Typo
+        | NameLevel::TypoGiven
+        | NameLevel::MiddleDifferent => ParentLevel::Similar,
+        NameLevel::GivenDifferent | NameLevel::GivenOnly | NameLevel::SurnameOnly | NameLevel::Different => {
+            ParentLevel::Different
+        }
+    };
+    (level, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{analyse, words};
+
+    #[track_caller]
+    fn check(a: &str, b: &str, expected: NameLevel) {
+        let (x, y): (Vec<_>, Vec<_>) = (words(a).map(analyse).collect(), words(b).map(analyse).collect());
+        let (x, y) = (NameView::new(None, x.iter()), NameView::new(None, y.iter()));
+        assert_eq!(compare(&x, &y), expected, "{a} / {b}");
+        assert_eq!(compare(&y, &x), expected, "{b} / {a}");
+    }
+
+    #[test]
+    fn name_levels() {
+        check("Nguyễn Văn Hòa", "NGUYỄN  VĂN HÒA", NameLevel::Exact);
+        check("Nguyễn Văn Hòa", "Nguyễn Văn Hoà", NameLevel::TonePlacement);
+        check("Nguyễn Văn Hòa", "NGUYEN VAN HOA", NameLevel::DiacriticsLost);
+        check("Lê Văn Hùng", "Lê Văn Hưng", NameLevel::DiacriticsGiven);
+        check("Lê Thanh Hùng", "Lê Thành Hùng", NameLevel::Diacritics);
+        check("Lê Văn Trung", "Lê Văn Chung", NameLevel::DialectGiven);
+        check("Lý Văn Trung", "Lí Văn Trung", NameLevel::Dialect);
+        check("Huỳnh Thị Lan", "Hoàng Thị Lan", NameLevel::SurnameVariant);
+        check("Võ Thị Lan", "Vũ Thị Lan", NameLevel::SurnameVariant);
+        check("Võ Thị Lan", "Vũ Thị Mai", NameLevel::Different);
+        check("Nguyễn Văn Hòa", "Hòa Nguyễn Văn", NameLevel::Order);
+        check("Nguyễn Thị Thu Hà", "Nguyễn Thu Hà", NameLevel::MiddleMissing);
+        check("Nguyễn Hà", "Nguyễn Thu Hà", NameLevel::MiddleMissing);
+        check("Nguyễn Mạnh Dũng", "Nguyễn Mạmh Dũng", NameLevel::Typo);
+        check("Nguyễn Văn Dũng", "Nguyễn Văn Hùng", NameLevel::TypoGiven);
+        check("Nguyễn Văn Dũng", "Nguyễn Mạnh Dũng", NameLevel::MiddleDifferent);
+        check("Nguyễn Văn Dũng", "Nguyễn Văn Toàn", NameLevel::GivenDifferent);
+        check("Nguyễn Văn Dũng", "Trần Mạnh Dũng", NameLevel::GivenOnly);
+        check("Nguyễn Văn Dũng", "Nguyễn Thị Lan", NameLevel::SurnameOnly);
+        check("", "Nguyễn Thị Lan", NameLevel::Missing);
+    }
+}
