@@ -1,1 +1,10 @@
 #![doc = include_str!("../README.md")]
+
+pub mod apply;
+mod error;
+pub mod quota;
+pub mod schedule;
+pub mod seating;
+pub mod target;
+
+pub use error::Error;

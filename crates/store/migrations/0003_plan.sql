@@ -3,7 +3,7 @@
 CREATE TABLE target (
     unit_code text NOT NULL,
     name text NOT NULL,
-    amount bigint NOT NULL,
+    amount bigint,                     -- NULL: every eligible resident counts
     kind text NOT NULL CHECK (kind IN ('floor', 'exact')),
     starts_on date NOT NULL,
     deadline date NOT NULL,
@@ -41,6 +41,7 @@ CREATE TABLE slot (
     starts_at timestamptz NOT NULL,
     minutes smallint NOT NULL,
     capacity smallint NOT NULL CHECK (capacity > 0),
+    round smallint NOT NULL,           -- 1 when everyone is invited; later ones are for those who missed
     UNIQUE (slot_id, capacity),
     UNIQUE (kit_id, starts_at)
 );

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod application;
+pub mod plan;
+pub mod web_read;
 mod binaries;
 mod cluster;
 mod db;

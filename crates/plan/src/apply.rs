@@ -1,0 +1,237 @@
+//! Loads, decides with the pure modules, writes. Every call may be repeated: ids are derived from what they name.
+
+use crate::schedule::{self, Demand, PlannedSlot, ShiftCalendar};
+use crate::seating::{self, Guest, OpenSlot};
+use crate::target::{Target, TargetKind};
+use crate::{Error, quota};
+use domain::UnitCode;
+use domain::id::{KitId, PersonId, SlotId};
+use domain::unit::UnitTable;
+use std::collections::BTreeMap;
+use store::plan as rows;
+use store::{Database, UnitScope};
+use time::{Date, OffsetDateTime};
+
+/// How often a person is invited before the officer is asked to visit instead.
+pub const MOST_INVITATIONS: i16 = 3;
+
+/// A commune's share of the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    pub unit: UnitCode,
+    pub unit_path: String,
+    pub residents: u32,
+    pub eligible: u32,
+    pub quota: u64,
+}
+
+/// Records the targets of a profile, so that reports can say what they measure against.
+pub async fn record_targets(db: &Database, targets: &[Target], source: &str) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    for target in targets {
+        let row = rows::TargetRow {
+            unit_code: target.unit.to_string(),
+            name: target.name.clone(),
+            amount: target.amount,
+            kind: target.kind.code().to_owned(),
+            starts_on: target.starts_on,
+            deadline: target.deadline,
+            source: source.to_owned(),
+        };
+        rows::put_target(&mut tx, &row).await?;
+    }
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok(())
+}
+
+/// Counts who is 14 or older on `eligible_on` in every commune below `scope`, and splits `target` among the communes.
+/// With no number for the target the quota of a commune is its eligible residents.
+pub async fn set_quotas(
+    db: &Database,
+    scope: &UnitScope,
+    eligible_on: Date,
+    target: Option<u64>,
+) -> Result<Vec<Area>, Error> {
+    let mut tx = db.begin().await?;
+    let counts = rows::count_areas(&mut tx, scope.as_str(), born_by(eligible_on)).await?;
+    let weights: Vec<u64> = counts.iter().map(|c| c.eligible as u64).collect();
+    let quotas = match target {
+        Some(total) => quota::split(total, &weights),
+        None => weights,
+    };
+    let mut areas = Vec::new();
+    for (count, quota) in counts.iter().zip(quotas) {
+        rows::put_area(&mut tx, count, eligible_on, quota as i64).await?;
+        areas.push(Area {
+            unit: stored_unit(&count.unit_code)?,
+            unit_path: count.unit_path.clone(),
+            residents: count.residents as u32,
+            eligible: count.eligible as u32,
+            quota,
+        });
+    }
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok(areas)
+}
+
+/// The target of a district: its share of the province's number by eligible residents is not known from one district's
+/// register, so the district's own eligible residents are its target.
+pub fn district_target(unit: UnitCode, name: &str, areas: &[Area], province: &Target) -> Target {
+    Target {
+        unit,
+        name: name.to_owned(),
+        amount: Some(areas.iter().map(|a| i64::from(a.eligible)).sum()),
+        kind: TargetKind::Floor,
+        starts_on: province.starts_on,
+        deadline: province.deadline,
+    }
+}
+
+/// What a round of planning laid down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Planned {
+    pub slots: usize,
+    pub seats: u32,
+    pub invited: usize,
+    /// Eligible residents for whom no seat was left.
+    pub unseated: usize,
+}
+
+/// Demand per commune, in the order of the unit codes.
+pub fn demand(areas: &[Area]) -> Vec<Demand> {
+    areas.iter().filter(|a| a.eligible > 0).map(|a| Demand { unit: a.unit, eligible: a.eligible }).collect()
+}
+
+/// Lays out the slots of `kits` from `first_day` to `last_day` and invites everyone once.
+pub async fn plan_and_invite(
+    db: &Database,
+    scope: &UnitScope,
+    areas: &[Area],
+    kits: &[KitId],
+    days: (Date, Date),
+    calendar: &ShiftCalendar,
+    now: OffsetDateTime,
+) -> Result<Planned, Error> {
+    let planned = schedule::plan(&demand(areas), kits.len(), days.0, days.1, calendar);
+    let paths: BTreeMap<UnitCode, &str> = areas.iter().map(|a| (a.unit, a.unit_path.as_str())).collect();
+    let units = UnitTable::official_2021();
+    let slots: Vec<rows::SlotRow> =
+        planned.iter().map(|slot| slot_row(slot, kits[slot.kit], paths[&slot.unit], units)).collect();
+    let mut tx = db.begin().await?;
+    rows::put_slots(&mut tx, &slots).await?;
+    let open: Vec<OpenSlot> = rows::open_slots(&mut tx, scope.as_str(), days.0, Some(1))
+        .await?
+        .iter()
+        .map(open_slot)
+        .collect::<Result<_, _>>()?;
+    let eligible_on = days.0;
+    let mut guests = Vec::new();
+    for area in areas {
+        let found =
+            rows::uninvited(&mut tx, &area.unit.to_string(), &area.unit_path, born_by(eligible_on)).await?;
+        guests.extend(found.into_iter().map(|e| Guest { person: e.person_id, unit: area.unit }));
+    }
+    let (seats, unseated) = seating::assign(&guests, &open);
+    let homes: BTreeMap<PersonId, &str> = guests.iter().map(|g| (g.person, paths[&g.unit])).collect();
+    let invitations: Vec<rows::InvitationRow> =
+        seats.iter().map(|seat| invitation(seat, 1, homes[&seat.person])).collect();
+    rows::put_invitations(&mut tx, &invitations, now).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok(Planned {
+        slots: slots.len(),
+        seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),
+        invited: invitations.len(),
+        unseated: unseated.len(),
+    })
+}
+
+/// Closes `day`: whoever attended is marked so, everyone else who was invited missed it and is invited again to the
+/// earliest free seat from `next_from` on. Says how many were invited again.
+pub async fn close_day(
+    db: &Database,
+    scope: &UnitScope,
+    day: Date,
+    attended: &[PersonId],
+    next_from: Date,
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
+    let mut tx = db.begin().await?;
+    rows::close_day(&mut tx, scope.as_str(), day, attended).await?;
+    let missed = rows::missed(&mut tx, scope.as_str(), MOST_INVITATIONS).await?;
+    let mut invited = 0;
+    if !missed.is_empty() {
+        let open: Vec<OpenSlot> = rows::open_slots(&mut tx, scope.as_str(), next_from, None)
+            .await?
+            .iter()
+            .map(open_slot)
+            .collect::<Result<_, _>>()?;
+        let guests: Vec<Guest> = missed
+            .iter()
+            .map(|m| Ok(Guest { person: m.person_id, unit: stored_unit(&m.unit_code)? }))
+            .collect::<Result<_, Error>>()?;
+        let known: BTreeMap<PersonId, &rows::Missed> = missed.iter().map(|m| (m.person_id, m)).collect();
+        let (seats, _) = seating::assign(&guests, &open);
+        let again: Vec<rows::InvitationRow> = seats
+            .iter()
+            .map(|seat| invitation(seat, known[&seat.person].rounds + 1, &known[&seat.person].unit_path))
+            .collect();
+        rows::put_invitations(&mut tx, &again, now).await?;
+        invited = again.len();
+    }
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok(invited)
+}
+
+/// The latest birth date, as yyyymmdd, with which a person is 14 on `day`.
+pub fn born_by(day: Date) -> i32 {
+    (day.year() - 14) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
+}
+
+fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
+    let code = slot.unit.to_string();
+    let name = units.current(slot.unit).map_or_else(|| code.clone(), |unit| unit.full_name());
+    rows::SlotRow {
+        slot_id: SlotId::derive(slot.starts_at, &[kit.uuid().as_bytes(), code.as_bytes()]),
+        kit_id: kit,
+        unit_path: path.to_owned(),
+        site: format!("UBND {name}"),
+        unit_code: code,
+        day: slot.day,
+        shift: slot.shift.into(),
+        round: slot.round.into(),
+        starts_at: slot.starts_at,
+        minutes: slot.minutes as i16,
+        capacity: slot.capacity as i16,
+    }
+}
+
+fn open_slot(row: &rows::OpenSlotRow) -> Result<OpenSlot, Error> {
+    Ok(OpenSlot {
+        slot: row.slot_id,
+        unit: stored_unit(&row.unit_code)?,
+        day: row.day,
+        capacity: row.capacity as u16,
+        next_seat: row.next_seat as u16,
+    })
+}
+
+fn invitation(seat: &seating::Seat, round: i16, unit_path: &str) -> rows::InvitationRow {
+    rows::InvitationRow {
+        person_id: seat.person,
+        round,
+        slot_id: seat.slot,
+        slot_capacity: seat.capacity as i16,
+        seat: seat.seat as i16,
+        unit_path: unit_path.to_owned(),
+    }
+}
+
+fn stored_unit(code: &str) -> Result<UnitCode, Error> {
+    code.parse().map_err(|e| {
+        Error::Store(store::Error::Inconsistent {
+            table: "person.permanent_unit",
+            row: code.to_owned(),
+            reason: format!("{e}"),
+        })
+    })
+}

@@ -1,0 +1,14 @@
+use domain::UnitCode;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("line {line} of the target profile: {reason}")]
+    Profile { line: usize, reason: String },
+    #[error("{0} has no residents in the register: import its population forms first")]
+    NoResidents(UnitCode),
+    #[error("the deadline {deadline} lies before the first day {starts_on}")]
+    Deadline { starts_on: time::Date, deadline: time::Date },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
