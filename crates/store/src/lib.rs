@@ -1,10 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 pub mod application;
+pub mod collect;
 pub mod plan;
+pub mod report;
 pub mod web_read;
+pub mod accounts;
+pub mod audit;
+pub mod jobs;
+pub mod progress;
+pub mod sessions;
 mod binaries;
 mod cluster;
+mod copy;
 mod db;
 mod error;
 mod layout;
@@ -13,7 +21,10 @@ mod scope;
 
 pub use binaries::MINIMUM_MAJOR;
 pub use cluster::{Cluster, Durability};
+pub use copy::{CopyIn, CopyRow};
 pub use db::{Database, OpenOptions, PoolSizes, known_version, migrations_checksum};
 pub use error::{Error, SqlError, retry};
 pub use layout::LAYOUT;
 pub use scope::UnitScope;
+/// What a function of this crate reads and writes through: a pooled connection or a transaction.
+pub use sqlx::PgConnection;

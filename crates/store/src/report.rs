@@ -1,0 +1,289 @@
+//! Counts for the reports. Nothing here writes.
+
+use crate::{PgConnection, Error, UnitScope};
+use domain::UnitCode;
+use domain::application::State;
+use domain::id::ApplicationId;
+use sqlx::Row;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+/// The day of an instant in Vietnam, for GROUP BY and comparisons.
+macro_rules! vn_day {
+    ($column:literal) => {
+        concat!("((", $column, " AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)")
+    };
+}
+
+#[derive(Debug, Clone)]
+pub struct AreaRow {
+    pub unit: UnitCode,
+    pub eligible: i64,
+    pub invited: i64,
+}
+
+/// Communes of the plan with how many different people were invited.
+pub async fn areas(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<AreaRow>, Error> {
+    let rows = sqlx::query(
+        "SELECT a.unit_code, a.eligible, coalesce(i.invited, 0) AS invited FROM area a LEFT JOIN \
+         (SELECT unit_path, count(*) AS invited FROM invitation WHERE round = 1 AND unit_path LIKE $1 || '%' \
+          GROUP BY unit_path) i USING (unit_path) WHERE a.unit_path LIKE $1 || '%'",
+    )
+    .bind(scope.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AreaRow {
+                unit: unit("area", row.try_get("unit_code")?)?,
+                eligible: row.try_get("eligible")?,
+                invited: row.try_get("invited")?,
+            })
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone)]
+pub struct StateCount {
+    pub unit: UnitCode,
+    pub state: State,
+    pub count: i64,
+}
+
+pub async fn state_counts(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<StateCount>, Error> {
+    let rows = sqlx::query(
+        "SELECT unit_code, state, count(*) AS count FROM application WHERE unit_path LIKE $1 || '%' \
+         GROUP BY unit_code, state",
+    )
+    .bind(scope.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StateCount {
+                unit: unit("application", row.try_get("unit_code")?)?,
+                state: state(row.try_get("state")?)?,
+                count: row.try_get("count")?,
+            })
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone)]
+pub struct StateAge {
+    pub state: State,
+    pub count: i64,
+    pub oldest: OffsetDateTime,
+}
+
+pub async fn state_ages(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<StateAge>, Error> {
+    let rows = sqlx::query(
+        "SELECT state, count(*) AS count, min(state_since) AS oldest FROM application \
+         WHERE unit_path LIKE $1 || '%' GROUP BY state",
+    )
+    .bind(scope.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StateAge {
+                state: state(row.try_get("state")?)?,
+                count: row.try_get("count")?,
+                oldest: row.try_get("oldest")?,
+            })
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetNumbers {
+    pub amount: i64,
+    pub starts_on: Date,
+    pub deadline: Date,
+}
+
+/// The target set for `unit`; else, for a part of a unit that has one, the quotas of the part's communes with the dates
+/// of the nearest unit above.
+pub async fn target(conn: &mut PgConnection, of: UnitCode, scope: &UnitScope) -> Result<Option<TargetNumbers>, Error> {
+    let row = sqlx::query(
+        "SELECT CASE WHEN unit_code = $1 AND amount IS NOT NULL THEN amount ELSE \
+           (SELECT coalesce(sum(quota), 0)::bigint FROM area WHERE unit_path LIKE $2 || '%') END AS amount, starts_on, deadline \
+         FROM target WHERE unit_code = ANY(string_to_array(trim(trailing '/' from $2), '/')) \
+         ORDER BY length(unit_code) DESC LIMIT 1",
+    )
+    .bind(of.to_string())
+    .bind(scope.as_str())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(TargetNumbers {
+            amount: row.try_get("amount")?,
+            starts_on: row.try_get("starts_on")?,
+            deadline: row.try_get("deadline")?,
+        })
+    })
+    .transpose()
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct DayCounts {
+    pub captured: i64,
+    pub printed: i64,
+    pub handed_over: i64,
+}
+
+/// Cumulative counts at the end of `day`.
+pub async fn counts_by(conn: &mut PgConnection, scope: &UnitScope, day: Date) -> Result<DayCounts, Error> {
+    let row = sqlx::query(concat!(
+        "SELECT count(*) FILTER (WHERE x.action = 'capture') AS captured, \
+         count(DISTINCT x.application_id) FILTER (WHERE x.action = 'print') AS printed, \
+         count(*) FILTER (WHERE x.action = 'hand_over') AS handed_over \
+         FROM application_action x JOIN application a USING (application_id) \
+         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') AND ",
+        vn_day!("x.at"),
+        " <= $2"
+    ))
+    .bind(scope.as_str())
+    .bind(day)
+    .fetch_one(conn)
+    .await?;
+    Ok(DayCounts {
+        captured: row.try_get("captured")?,
+        printed: row.try_get("printed")?,
+        handed_over: row.try_get("handed_over")?,
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct DailyRow {
+    pub day: Date,
+    pub captured: i64,
+    pub printed: i64,
+    pub handed_over: i64,
+}
+
+/// What happened on each day on which something did, by day.
+pub async fn daily(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<DailyRow>, Error> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        vn_day!("x.at"),
+        " AS day, count(*) FILTER (WHERE x.action = 'capture') AS captured, \
+         count(*) FILTER (WHERE x.action = 'print') AS printed, \
+         count(*) FILTER (WHERE x.action = 'hand_over') AS handed_over \
+         FROM application_action x JOIN application a USING (application_id) \
+         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') GROUP BY 1 ORDER BY 1"
+    ))
+    .bind(scope.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DailyRow {
+                day: row.try_get("day")?,
+                captured: row.try_get("captured")?,
+                printed: row.try_get("printed")?,
+                handed_over: row.try_get("handed_over")?,
+            })
+        })
+        .collect()
+}
+
+/// A source of the ledger that does not depend on an application's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// Applications of which a kit told, by packet or by its signed day report.
+    Captured,
+    /// Packets that were receipted.
+    Packets,
+    AcceptActions,
+    /// Batch items that left the printer as good cards.
+    BatchesPrinted,
+    /// Items of consignments to districts.
+    ConsignedToDistrict,
+    /// Items of consignments to communes that were counted at arrival.
+    CountedAtCommune,
+    /// Hand-over records whose card is active.
+    ActiveCards,
+}
+
+impl Evidence {
+    /// A query for the ids of the applications that the evidence knows.
+    const fn ids(self) -> &'static str {
+        match self {
+            Evidence::Captured => "SELECT application_id FROM application_action WHERE action = 'capture'",
+            Evidence::Packets => "SELECT DISTINCT application_id FROM packet",
+            Evidence::AcceptActions => {
+                "SELECT DISTINCT application_id FROM application_action WHERE action = 'accept'"
+            }
+            Evidence::BatchesPrinted => "SELECT DISTINCT application_id FROM batch_item WHERE outcome = 'printed'",
+            Evidence::ConsignedToDistrict => {
+                "SELECT DISTINCT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
+                 WHERE c.leg = 'district'"
+            }
+            Evidence::CountedAtCommune => {
+                "SELECT DISTINCT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
+                 WHERE c.leg = 'commune' AND i.received"
+            }
+            Evidence::ActiveCards => {
+                "SELECT h.application_id FROM handover h JOIN card c USING (application_id) \
+                 WHERE h.outcome = 'handed_over' AND c.state = 'active'"
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Compared {
+    pub evidence_count: i64,
+    pub difference_count: i64,
+    pub evidence_only: Vec<ApplicationId>,
+    pub state_only: Vec<ApplicationId>,
+}
+
+/// Compares the applications that the evidence knows with those in one of `states`, below `scope`.
+pub async fn compare(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    evidence: Evidence,
+    states: &[State],
+    most: i64,
+) -> Result<Compared, Error> {
+    // A full join of two id sets: rows with one side missing are the differences.
+    let sql = format!(
+        "WITH e AS (SELECT application_id FROM ({}) x JOIN application a USING (application_id) \
+                    WHERE a.unit_path LIKE $1 || '%'), \
+              s AS (SELECT application_id FROM application WHERE unit_path LIKE $1 || '%' AND state = ANY($2)), \
+              d AS (SELECT e.application_id AS e, s.application_id AS s FROM e FULL JOIN s USING (application_id) \
+                    WHERE e.application_id IS NULL OR s.application_id IS NULL) \
+         SELECT (SELECT count(*) FROM e) AS evidence, (SELECT count(*) FROM d) AS differences, \
+                ARRAY(SELECT e FROM d WHERE e IS NOT NULL ORDER BY e LIMIT $3) AS evidence_only, \
+                ARRAY(SELECT s FROM d WHERE s IS NOT NULL ORDER BY s LIMIT $3) AS state_only",
+        evidence.ids()
+    );
+    let states: Vec<&str> = states.iter().map(|state| state.code()).collect();
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope.as_str())
+        .bind(states)
+        .bind(most)
+        .fetch_one(conn)
+        .await?;
+    let ids = |ids: Vec<Uuid>| ids.into_iter().map(ApplicationId::from_uuid).collect();
+    Ok(Compared {
+        evidence_count: row.try_get("evidence")?,
+        difference_count: row.try_get("differences")?,
+        evidence_only: ids(row.try_get("evidence_only")?),
+        state_only: ids(row.try_get("state_only")?),
+    })
+}
+
+fn unit(table: &'static str, code: String) -> Result<UnitCode, Error> {
+    code.parse().map_err(|e| Error::Inconsistent { table, row: code, reason: format!("{e}") })
+}
+
+fn state(code: String) -> Result<State, Error> {
+    State::from_code(&code).ok_or_else(|| Error::Inconsistent {
+        table: "application",
+        row: code,
+        reason: "not the code of a state".to_owned(),
+    })
+}
