@@ -180,7 +180,10 @@ impl<'a> CardData<'a> {
                 return error(field, "is longer than 300 bytes");
             }
             if text.chars().any(|c| c.is_control() || c == '|') {
-                return error(field, "contains a control character or '|', which separates fields in the QR code");
+                return error(
+                    field,
+                    "contains a control character or '|', which separates fields in the QR code",
+                );
             }
         }
         Ok(CardData(fields))

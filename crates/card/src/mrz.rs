@@ -72,7 +72,11 @@ impl Mrz {
             return Err(error(1, 16, "the personal number must be 12 digits"));
         }
         if line1[5..14] != line1[18..27] {
-            return Err(error(1, 6, "the document number must be the last nine digits of the personal number"));
+            return Err(error(
+                1,
+                6,
+                "the document number must be the last nine digits of the personal number",
+            ));
         }
         check_at(2, line2, 0..6, 6, "wrong check digit of the date of birth")?;
         check_at(2, line2, 8..14, 14, "wrong check digit of the date of expiry")?;

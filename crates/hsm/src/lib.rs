@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+mod agreement;
+mod error;
+mod file;
+mod signer;
+mod wrap;
+
+pub use agreement::{SharedSecret, SoftwareAgreementKey};
+pub use error::HsmError;
+pub use file::Passphrase;
+pub use signer::SoftwareSigner;
+pub use wrap::{DataKey, KeyEncryptionKey, WRAPPED_KEY_LEN};

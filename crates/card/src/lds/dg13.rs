@@ -255,9 +255,8 @@ mod tests {
 
     #[test]
     fn nested_parents_are_accepted() {
-        let inner = |name: &str| {
-            tlv::encode(Tag::SEQUENCE, &[&tlv::encode(Tag::UTF8_STRING, &[name.as_bytes()])])
-        };
+        let inner =
+            |name: &str| tlv::encode(Tag::SEQUENCE, &[&tlv::encode(Tag::UTF8_STRING, &[name.as_bytes()])]);
         let nested = tlv::encode(Tag::SEQUENCE, &[&inner("A"), &inner("B")]);
         let field = tlv::encode(Tag::SEQUENCE, &[&[2, 1, 13], &nested]);
         let body = [&[2, 1, 1][..], &[6, 1, 0x28], &tlv::encode(Tag::SET, &[&field])].concat();

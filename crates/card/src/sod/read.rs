@@ -250,7 +250,8 @@ fn parse_security_object(
             &[number] => DataGroup::from_number(number),
             _ => None,
         };
-        let group = group.ok_or_else(|| error(number.offset, "data group number must lie between 1 and 16"))?;
+        let group =
+            group.ok_or_else(|| error(number.offset, "data group number must lie between 1 and 16"))?;
         if hashes.insert(group, hash.value.to_vec()).is_some() {
             return Err(error(entry.offset, "data group listed twice"));
         }
@@ -297,7 +298,11 @@ mod tests {
     }
 
     fn hashes() -> Vec<(DataGroup, [u8; 32])> {
-        vec![(DataGroup::DG13, hash(b"thirteen")), (DataGroup::DG1, hash(b"one")), (DataGroup::DG2, hash(b"two"))]
+        vec![
+            (DataGroup::DG13, hash(b"thirteen")),
+            (DataGroup::DG1, hash(b"one")),
+            (DataGroup::DG2, hash(b"two")),
+        ]
     }
 
     fn build(signature: &[u8]) -> (Vec<u8>, Vec<u8>) {

@@ -1,0 +1,119 @@
+use std::path::Path;
+
+use p256::{PublicKey, SecretKey, elliptic_curve::Generate, pkcs8::DecodePublicKey};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::{
+    HsmError, Passphrase,
+    file::{self, Kind},
+    signer::{load_secret, public_key_der},
+};
+
+/// A P-256 key for ECDH: what is encrypted to its public key, its holder can open.
+pub struct SoftwareAgreementKey {
+    secret: SecretKey,
+    public_key: Vec<u8>,
+}
+
+impl std::fmt::Debug for SoftwareAgreementKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SoftwareAgreementKey(redacted)")
+    }
+}
+
+/// The x-coordinate that both sides compute (SEC 1 §3.3.1). It is not uniform: derive keys from it.
+pub struct SharedSecret(Zeroizing<[u8; 32]>);
+
+impl std::fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedSecret(redacted)")
+    }
+}
+
+impl SharedSecret {
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl SoftwareAgreementKey {
+    pub fn generate(rng: &mut impl CryptoRng) -> SoftwareAgreementKey {
+        Self::from_secret(SecretKey::generate_from_rng(rng))
+    }
+
+    pub fn load(path: &Path, passphrase: &Passphrase) -> Result<SoftwareAgreementKey, HsmError> {
+        Ok(Self::from_secret(load_secret(path, Kind::Agreement, passphrase)?))
+    }
+
+    /// Writes a new key file; an existing one is left alone and is an error.
+    pub fn save(
+        &self,
+        path: &Path,
+        passphrase: &Passphrase,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), HsmError> {
+        let secret = Zeroizing::new(self.secret.to_bytes().into());
+        file::save(path, Kind::Agreement, &secret, passphrase, rng)
+    }
+
+    /// SubjectPublicKeyInfo in DER.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// ECDH with the other side's public key, which the type guarantees to be a point on the curve.
+    pub fn diffie_hellman(&self, other: &PublicKey) -> SharedSecret {
+        let shared = p256::ecdh::diffie_hellman(self.secret.to_nonzero_scalar(), other.as_affine());
+        SharedSecret(Zeroizing::new((*shared.raw_secret_bytes()).into()))
+    }
+
+    /// [`SoftwareAgreementKey::diffie_hellman`] with a SubjectPublicKeyInfo in DER; `None` if it is not a
+    /// P-256 key.
+    pub fn diffie_hellman_der(&self, other: &[u8]) -> Option<SharedSecret> {
+        PublicKey::from_public_key_der(other).ok().map(|key| self.diffie_hellman(&key))
+    }
+
+    fn from_secret(secret: SecretKey) -> SoftwareAgreementKey {
+        let public_key = public_key_der(&secret);
+        SoftwareAgreementKey { secret, public_key }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    #[test]
+    fn both_sides_agree() {
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        let (a, b, c) = (
+            SoftwareAgreementKey::generate(&mut rng),
+            SoftwareAgreementKey::generate(&mut rng),
+            SoftwareAgreementKey::generate(&mut rng),
+        );
+        let ab = a.diffie_hellman_der(b.public_key()).unwrap();
+        assert_eq!(ab.as_bytes(), b.diffie_hellman_der(a.public_key()).unwrap().as_bytes());
+        assert_ne!(ab.as_bytes(), c.diffie_hellman_der(a.public_key()).unwrap().as_bytes());
+        assert!(a.diffie_hellman_der(b"no key").is_none());
+    }
+
+    #[test]
+    fn a_saved_key_is_the_same_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("centre.key");
+        let passphrase = Passphrase::from_bytes(b"a passphrase");
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        let key = SoftwareAgreementKey::generate(&mut rng);
+        key.save(&path, &passphrase, &mut rng).unwrap();
+        let loaded = SoftwareAgreementKey::load(&path, &passphrase).unwrap();
+        assert_eq!(loaded.public_key(), key.public_key());
+        assert!(matches!(
+            crate::SoftwareSigner::load(&path, &passphrase),
+            Err(HsmError::Format { problem: "the file holds a key of another kind", .. })
+        ));
+    }
+}

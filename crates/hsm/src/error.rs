@@ -1,0 +1,21 @@
+use std::path::PathBuf;
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HsmError {
+    #[error("key file {path}: cannot {action}")]
+    File { path: PathBuf, action: &'static str, source: std::io::Error },
+    #[error("key file {path} exists; a key is never overwritten, choose another name or move the file away")]
+    Exists { path: PathBuf },
+    #[error("{path} can be read by other users; run: chmod 600 {path}")]
+    Exposed { path: PathBuf },
+    #[error("key file {path}: {problem}")]
+    Format { path: PathBuf, problem: &'static str },
+    #[error("key file {path} does not open: the passphrase is another one, or the file was changed")]
+    NotOpened { path: PathBuf },
+    #[error("the passphrase in {path} is shorter than 12 bytes; write a longer one before keys are made")]
+    WeakPassphrase { path: PathBuf },
+    #[error("the wrapped key was not wrapped by this key, or was changed")]
+    Unwrap,
+}

@@ -1,0 +1,167 @@
+use der::{
+    Decode, DecodePem, Encode, EncodePem, Reader, SliceReader, Tagged, asn1::AnyRef, asn1::ObjectIdentifier,
+};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use x509_cert::ext::{
+    Extension,
+    pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, PrivateKeyUsagePeriod, SubjectKeyIdentifier},
+};
+
+use crate::{PkiError, SignatureAlgorithm, verify_signature};
+
+const WHAT: &str = "the certificate";
+
+/// When a private key may sign, as far as its certificate limits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyUsagePeriod {
+    pub not_before: Option<OffsetDateTime>,
+    pub not_after: Option<OffsetDateTime>,
+}
+
+/// A parsed X.509 certificate that keeps its bytes. Nothing in it is verified.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    der: Vec<u8>,
+    tbs_raw: Vec<u8>,
+    subject: Vec<u8>,
+    issuer: Vec<u8>,
+    public_key: Vec<u8>,
+    serial: Vec<u8>,
+    inner: x509_cert::Certificate,
+}
+
+impl Certificate {
+    pub fn from_der(der: &[u8]) -> Result<Certificate, PkiError> {
+        let malformed = PkiError::malformed(WHAT);
+        let inner = x509_cert::Certificate::from_der(der).map_err(&malformed)?;
+        let tbs = inner.tbs_certificate();
+        Ok(Certificate {
+            der: der.to_vec(),
+            tbs_raw: first_element(der).map_err(&malformed)?.to_vec(),
+            subject: tbs.subject().to_der().map_err(&malformed)?,
+            issuer: tbs.issuer().to_der().map_err(&malformed)?,
+            public_key: tbs.subject_public_key_info().to_der().map_err(&malformed)?,
+            serial: without_leading_zeros(tbs.serial_number().as_bytes()).to_vec(),
+            inner,
+        })
+    }
+
+    pub fn from_pem(pem: &str) -> Result<Certificate, PkiError> {
+        let inner = x509_cert::Certificate::from_pem(pem).map_err(PkiError::malformed(WHAT))?;
+        Self::from_der(&inner.to_der().map_err(PkiError::malformed(WHAT))?)
+    }
+
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    pub fn to_pem(&self) -> Result<String, PkiError> {
+        self.inner.to_pem(der::pem::LineEnding::LF).map_err(PkiError::malformed(WHAT))
+    }
+
+    /// SubjectPublicKeyInfo in DER.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// Subject Name in DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// Issuer Name in DER.
+    pub fn issuer(&self) -> &[u8] {
+        &self.issuer
+    }
+
+    /// Big-endian, without leading zeros.
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
+    /// SHA-256 over the certificate's bytes.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.der).into()
+    }
+
+    pub fn not_before(&self) -> OffsetDateTime {
+        to_time(self.inner.tbs_certificate().validity().not_before.to_unix_duration())
+    }
+
+    pub fn not_after(&self) -> OffsetDateTime {
+        to_time(self.inner.tbs_certificate().validity().not_after.to_unix_duration())
+    }
+
+    pub fn key_usage_period(&self) -> Option<KeyUsagePeriod> {
+        let period: PrivateKeyUsagePeriod = self.decode()?;
+        let convert = |t: der::asn1::GeneralizedTime| to_time(t.to_unix_duration());
+        Some(KeyUsagePeriod {
+            not_before: period.not_before.map(convert),
+            not_after: period.not_after.map(convert),
+        })
+    }
+
+    pub fn subject_key_identifier(&self) -> Option<Vec<u8>> {
+        self.decode::<SubjectKeyIdentifier>().map(|id| id.0.as_bytes().to_vec())
+    }
+
+    pub fn authority_key_identifier(&self) -> Option<Vec<u8>> {
+        let id: AuthorityKeyIdentifier = self.decode()?;
+        id.key_identifier.map(|key| key.as_bytes().to_vec())
+    }
+
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// May sign certificates: basicConstraints and keyUsage both say so.
+    pub fn is_authority(&self) -> bool {
+        self.decode::<BasicConstraints>().is_some_and(|b| b.ca)
+            && self.decode::<KeyUsage>().is_some_and(|usage| usage.key_cert_sign())
+    }
+
+    /// May sign documents and nothing that makes it an authority.
+    pub fn is_document_signer(&self) -> bool {
+        self.decode::<KeyUsage>().is_some_and(|usage| usage.digital_signature() && !usage.key_cert_sign())
+            && !self.decode::<BasicConstraints>().is_some_and(|b| b.ca)
+    }
+
+    /// Verifies that `issuer`'s key signed this certificate. Names are not compared.
+    pub fn verify_signed_by(&self, issuer: &Certificate) -> Result<(), PkiError> {
+        let malformed = PkiError::malformed(WHAT);
+        let outer = self.inner.signature_algorithm();
+        // RFC 5280 §4.1.1.2: both must be the same, or the unsigned one could be changed.
+        if outer != self.inner.tbs_certificate().signature() {
+            return Err(PkiError::BadSignature);
+        }
+        let algorithm = SignatureAlgorithm::from_identifier(&outer.to_der().map_err(&malformed)?)?;
+        let signature = self.inner.signature().as_bytes().ok_or(PkiError::BadSignature)?;
+        verify_signature(algorithm, &issuer.public_key, &self.tbs_raw, signature)
+    }
+
+    fn decode<T: for<'a> Decode<'a> + der::oid::AssociatedOid>(&self) -> Option<T> {
+        find(self.inner.tbs_certificate().extensions()?, T::OID)
+            .and_then(|extension| T::from_der(extension.extn_value.as_bytes()).ok())
+    }
+}
+
+pub(crate) fn find(extensions: &[Extension], id: ObjectIdentifier) -> Option<&Extension> {
+    extensions.iter().find(|extension| extension.extn_id == id)
+}
+
+pub(crate) fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len())..]
+}
+
+pub(crate) fn to_time(unix: std::time::Duration) -> OffsetDateTime {
+    // X.509 ends with the year 9999 and so does the type.
+    OffsetDateTime::UNIX_EPOCH + unix
+}
+
+/// The raw bytes of the first element inside a SEQUENCE: what the signature is over.
+pub(crate) fn first_element(der: &[u8]) -> Result<&[u8], der::Error> {
+    let outer = AnyRef::from_der(der)?;
+    outer.tag().assert_eq(der::Tag::Sequence)?;
+    SliceReader::new(outer.value())?.tlv_bytes()
+}

@@ -1,0 +1,120 @@
+//! The certificate revocation list (RFC 5280 §5, Doc 9303-12 §7.1.4): version 2, at least every 90 days.
+
+use der::{Decode, Encode};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    Certificate, PkiError, SerialNumber, SignatureAlgorithm, Signer,
+    certificate::{first_element, to_time, without_leading_zeros},
+    issue::{authority_key_id, ids, sign_and_wrap},
+    verify_signature, write,
+};
+
+const WHAT: &str = "the revocation list";
+
+/// One revoked certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    pub serial: SerialNumber,
+    pub at: OffsetDateTime,
+    /// CRLReason (RFC 5280 §5.3.1), such as 1 for a compromised key.
+    pub reason: Option<u8>,
+}
+
+/// A list that lacks its signature.
+#[derive(Debug)]
+pub struct PreparedCrl {
+    tbs: Vec<u8>,
+    algorithm: SignatureAlgorithm,
+    issuer_key: Vec<u8>,
+}
+
+/// Fills a list. `number` must grow with every list; the next one must be due within 90 days.
+pub fn prepare_crl(
+    csca: &Certificate,
+    algorithm: SignatureAlgorithm,
+    number: u64,
+    this_update: OffsetDateTime,
+    next_update: OffsetDateTime,
+    revoked: &[Revocation],
+) -> Result<PreparedCrl, PkiError> {
+    if next_update <= this_update || next_update - this_update > Duration::days(90) {
+        let problem = "must be after this update and at most 90 days later (Doc 9303-12 §4.2)";
+        return Err(PkiError::Invalid { field: "next update", problem });
+    }
+    let Some(key_id) = csca.subject_key_identifier() else {
+        let problem = "lacks a subject key identifier";
+        return Err(PkiError::Invalid { field: "CSCA certificate", problem });
+    };
+    let entries: Vec<Vec<u8>> = revoked.iter().map(entry).collect();
+    // RFC 5280 §5.1.2.6: an empty list of entries must be absent.
+    let entries = if entries.is_empty() { Vec::new() } else { write::sequence(&[&entries.concat()]) };
+    let mut extensions = authority_key_id(&key_id);
+    let number = write::unsigned(&number.to_be_bytes());
+    extensions.extend(write::extension(ids::CRL_NUMBER, false, &number));
+    let tbs = write::sequence(&[
+        &[0x02, 0x01, 0x01],
+        algorithm.identifier(),
+        csca.subject(),
+        &write::time(this_update),
+        &write::time(next_update),
+        &entries,
+        &write::tlv(0xA0, &[&write::sequence(&[&extensions])]),
+    ]);
+    Ok(PreparedCrl { tbs, algorithm, issuer_key: csca.public_key().to_vec() })
+}
+
+impl PreparedCrl {
+    /// Signs with the CSCA's key; DER.
+    pub fn sign(self, signer: &dyn Signer) -> Result<Vec<u8>, PkiError> {
+        sign_and_wrap(self.algorithm, &self.issuer_key, &self.tbs, signer)
+    }
+}
+
+fn entry(revocation: &Revocation) -> Vec<u8> {
+    let reason = revocation.reason.map_or_else(Vec::new, |reason| {
+        let code = write::tlv(0x0A, &[&[reason]]);
+        write::sequence(&[&write::extension(ids::REASON_CODE, false, &code)])
+    });
+    write::sequence(&[&write::unsigned(revocation.serial.as_bytes()), &write::time(revocation.at), &reason])
+}
+
+/// A revocation list whose signature was verified.
+#[derive(Debug, Clone)]
+pub struct Crl {
+    inner: x509_cert::crl::CertificateList,
+}
+
+impl Crl {
+    /// Reads a list in DER and verifies that `csca` signed it.
+    pub fn from_der(der: &[u8], csca: &Certificate) -> Result<Crl, PkiError> {
+        let malformed = PkiError::malformed(WHAT);
+        let inner = x509_cert::crl::CertificateList::from_der(der).map_err(&malformed)?;
+        if inner.tbs_cert_list.issuer.to_der().map_err(&malformed)? != csca.subject() {
+            return Err(PkiError::UnknownIssuer);
+        }
+        if inner.signature_algorithm != inner.tbs_cert_list.signature {
+            return Err(PkiError::BadSignature);
+        }
+        let algorithm = inner.signature_algorithm.to_der().map_err(&malformed)?;
+        let algorithm = SignatureAlgorithm::from_identifier(&algorithm)?;
+        let signature = inner.signature.as_bytes().ok_or(PkiError::BadSignature)?;
+        let tbs = first_element(der).map_err(&malformed)?;
+        verify_signature(algorithm, csca.public_key(), tbs, signature)?;
+        Ok(Crl { inner })
+    }
+
+    /// When the next list is due.
+    pub fn next_update(&self) -> Option<OffsetDateTime> {
+        self.inner.tbs_cert_list.next_update.map(|time| to_time(time.to_unix_duration()))
+    }
+
+    /// When this certificate was revoked, if it was.
+    pub fn revoked_at(&self, certificate: &Certificate) -> Option<OffsetDateTime> {
+        let entries = self.inner.tbs_cert_list.revoked_certificates.as_ref()?;
+        let entry = entries
+            .iter()
+            .find(|entry| without_leading_zeros(entry.serial_number.as_bytes()) == certificate.serial())?;
+        Some(to_time(entry.revocation_date.to_unix_duration()))
+    }
+}
