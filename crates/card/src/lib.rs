@@ -3,6 +3,7 @@
 pub mod data;
 pub mod lds;
 pub mod mrz;
+pub mod qr;
 pub mod sod;
 pub mod tlv;
 

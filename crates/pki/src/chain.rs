@@ -10,7 +10,7 @@ pub fn find_issuer<'t>(
     signer: &Certificate,
     trust: impl IntoIterator<Item = &'t Certificate>,
 ) -> Result<&'t Certificate, PkiError> {
-    let mut bad_signature = false;
+    let mut failure = PkiError::UnknownIssuer;
     for candidate in trust {
         if candidate.subject() != signer.issuer() {
             continue;
@@ -24,11 +24,10 @@ pub fn find_issuer<'t>(
         }
         match signer.verify_signed_by(candidate) {
             Ok(()) => return Ok(candidate),
-            Err(PkiError::BadSignature) => bad_signature = true,
-            Err(other) => return Err(other),
+            Err(error) => failure = error,
         }
     }
-    Err(if bad_signature { PkiError::BadSignature } else { PkiError::UnknownIssuer })
+    Err(failure)
 }
 
 /// Whether both certificates may play their parts (RFC 5280 §4.2.1.3 and §4.2.1.9, Doc 9303-12 §7.1.1).

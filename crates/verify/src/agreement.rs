@@ -1,0 +1,106 @@
+//! Do the files of one chip agree with each other?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use card::{
+    data::{BirthDate, Expiry, Sex, parse_printed},
+    lds::{
+        DataGroup, EF_COM, com, dg1, dg2,
+        dg13::{Dg13, FieldNumber},
+    },
+    mrz::{Mrz, name_line},
+    sod::Sod,
+};
+
+use crate::{
+    Check,
+    CheckCode::{Dg13Structure, FaceStructure, FileList, MrzCheckDigits, MrzDg13Agreement},
+    verdict::Record,
+};
+
+pub(crate) fn check(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    file_list(files, sod, checks);
+    let mrz = parsed(files, checks, DataGroup::DG1, MrzCheckDigits, "all check digits hold", dg1::parse);
+    let dg13 = parsed(files, checks, DataGroup::DG13, Dg13Structure, "DG13 is well formed", Dg13::parse);
+    let face = |file: &[u8]| dg2::parse(file).map(|_| ());
+    parsed(files, checks, DataGroup::DG2, FaceStructure, "DG2 holds a face image", face);
+    match (mrz, dg13) {
+        (Some(mrz), Some(dg13)) => same_person(&mrz, &dg13, checks),
+        _ => checks.skip(MrzDg13Agreement, "needs both a readable DG1 and a readable DG13"),
+    }
+}
+
+fn parsed<T>(
+    files: &BTreeMap<String, Vec<u8>>,
+    checks: &mut Vec<Check>,
+    group: DataGroup,
+    code: crate::CheckCode,
+    passed: &str,
+    parse: impl Fn(&[u8]) -> Result<T, card::CardError>,
+) -> Option<T> {
+    let Some(file) = files.get(&group.file_name()) else {
+        checks.skip(code, format!("{group} was not read"));
+        return None;
+    };
+    match parse(file) {
+        Ok(value) => {
+            checks.pass(code, passed);
+            Some(value)
+        }
+        Err(error) => {
+            checks.fail(code, format!("{group}: {error}"));
+            None
+        }
+    }
+}
+
+fn file_list(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    let Some(file) = files.get(EF_COM) else {
+        return checks.skip(FileList, "EF.COM was not read");
+    };
+    let listed: BTreeSet<DataGroup> = match com::parse(file) {
+        Ok(com) => com.groups.into_iter().collect(),
+        Err(error) => return checks.fail(FileList, format!("EF.COM: {error}")),
+    };
+    let Some(sod) = sod else {
+        return checks.skip(FileList, "EF.SOD cannot be read");
+    };
+    let signed: BTreeSet<DataGroup> = sod.hashes().keys().copied().collect();
+    let present = files.keys().filter_map(|name| DataGroup::from_file_name(name));
+    let mut problems: Vec<String> = Vec::new();
+    problems.extend(listed.difference(&signed).map(|g| format!("{g} is in EF.COM but not in EF.SOD")));
+    problems.extend(signed.difference(&listed).map(|g| format!("{g} is in EF.SOD but not in EF.COM")));
+    problems.extend(present.filter(|g| !listed.contains(g)).map(|g| format!("{g} is not in EF.COM")));
+    if problems.is_empty() {
+        checks.pass(FileList, "EF.COM and EF.SOD name the same data groups");
+    } else {
+        checks.fail(FileList, problems.join("; "));
+    }
+}
+
+fn same_person(mrz: &Mrz, dg13: &Dg13, checks: &mut Vec<Check>) {
+    let text = |number| dg13.text(number);
+    let birth = text(FieldNumber::BIRTH).and_then(BirthDate::parse_printed).map(BirthDate::mrz);
+    let sex = text(FieldNumber::SEX).and_then(Sex::from_vietnamese);
+    let expiry = text(FieldNumber::EXPIRES).map(|expires| match parse_printed(expires) {
+        Some(date) => Expiry::On(date).mrz(),
+        None => Expiry::Never.mrz(),
+    });
+    let name = text(FieldNumber::NAME).map(name_line);
+    // A field that DG13 lacks says nothing; the number and the name must be there.
+    let differing: Vec<&str> = [
+        ("personal number", text(FieldNumber::PIN) != Some(mrz.pin())),
+        ("name", name.as_deref() != Some(mrz.name())),
+        ("date of birth", birth.is_some_and(|birth| birth != mrz.birth())),
+        ("sex", sex.is_some() && sex != mrz.sex()),
+        ("date of expiry", expiry.is_some_and(|expiry| expiry != mrz.expiry())),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect();
+    if differing.is_empty() {
+        checks.pass(MrzDg13Agreement, "DG1 and DG13 are about the same person");
+    } else {
+        checks.fail(MrzDg13Agreement, format!("DG1 and DG13 differ in: {}", differing.join(", ")));
+    }
+}

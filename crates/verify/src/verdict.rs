@@ -1,0 +1,128 @@
+use std::fmt;
+
+/// What a check is about. The text form is stable and may be stored or translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum CheckCode {
+    /// EF.SOD is there and well formed, and its content is what was signed.
+    SodStructure,
+    /// The document signer's key signed EF.SOD.
+    SodSignature,
+    /// A trusted CSCA signed the document signer's certificate, and both may play their parts.
+    Chain,
+    /// Both certificates are valid at the time of the check.
+    Validity,
+    /// The files are those that were signed, each by its hash.
+    DataGroupHashes,
+    /// EF.COM, EF.SOD and the files name the same data groups.
+    FileList,
+    /// The machine-readable zone is well formed and its check digits hold.
+    MrzCheckDigits,
+    /// DG13 is well formed.
+    Dg13Structure,
+    /// The machine-readable zone and DG13 are about the same person.
+    MrzDg13Agreement,
+    /// DG2 holds a face image.
+    FaceStructure,
+}
+
+impl CheckCode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CheckCode::SodStructure => "sod-structure",
+            CheckCode::SodSignature => "sod-signature",
+            CheckCode::Chain => "chain",
+            CheckCode::Validity => "validity",
+            CheckCode::DataGroupHashes => "data-group-hashes",
+            CheckCode::FileList => "file-list",
+            CheckCode::MrzCheckDigits => "mrz-check-digits",
+            CheckCode::Dg13Structure => "dg13-structure",
+            CheckCode::MrzDg13Agreement => "mrz-dg13-agreement",
+            CheckCode::FaceStructure => "face-structure",
+        }
+    }
+
+    /// Without these nothing is known about where the data comes from.
+    fn proves_origin(self) -> bool {
+        matches!(
+            self,
+            CheckCode::SodStructure
+                | CheckCode::SodSignature
+                | CheckCode::Chain
+                | CheckCode::Validity
+                | CheckCode::DataGroupHashes
+        )
+    }
+}
+
+impl fmt::Display for CheckCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Pass,
+    Fail,
+    /// What the check needs was missing or already failed.
+    NotChecked,
+}
+
+/// One check and its reason. `detail` is an English sentence without personal values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub code: CheckCode,
+    pub outcome: Outcome,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overall {
+    /// Nothing failed, and the origin is proven.
+    Genuine,
+    /// Something failed.
+    Rejected,
+    /// Nothing failed, but the origin is not proven.
+    Unproven,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub overall: Overall,
+    pub checks: Vec<Check>,
+}
+
+impl Verdict {
+    pub(crate) fn from_checks(checks: Vec<Check>) -> Verdict {
+        let failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
+        let proven = checks.iter().all(|c| !c.code.proves_origin() || c.outcome == Outcome::Pass);
+        let overall = match (failed, proven) {
+            (true, _) => Overall::Rejected,
+            (false, true) => Overall::Genuine,
+            (false, false) => Overall::Unproven,
+        };
+        Verdict { overall, checks }
+    }
+}
+
+/// A list of checks in the making.
+pub(crate) trait Record {
+    fn pass(&mut self, code: CheckCode, detail: impl Into<String>);
+    fn fail(&mut self, code: CheckCode, detail: impl Into<String>);
+    fn skip(&mut self, code: CheckCode, detail: impl Into<String>);
+}
+
+impl Record for Vec<Check> {
+    fn pass(&mut self, code: CheckCode, detail: impl Into<String>) {
+        self.push(Check { code, outcome: Outcome::Pass, detail: detail.into() });
+    }
+
+    fn fail(&mut self, code: CheckCode, detail: impl Into<String>) {
+        self.push(Check { code, outcome: Outcome::Fail, detail: detail.into() });
+    }
+
+    fn skip(&mut self, code: CheckCode, detail: impl Into<String>) {
+        self.push(Check { code, outcome: Outcome::NotChecked, detail: detail.into() });
+    }
+}
