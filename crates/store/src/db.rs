@@ -72,6 +72,11 @@ impl Database {
     /// See [`Cluster::start`]; [`Error::DatabaseMissing`] when the database was there before and is gone.
     pub async fn open(options: &OpenOptions) -> Result<Database, Error> {
         if let Some(url) = &options.database_url {
+            // The driver takes any scheme.
+            if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+                let reason = "it begins with something else".to_owned();
+                return Err(Error::DatabaseUrl { reason });
+            }
             let connect = PgConnectOptions::from_str(url)
                 .map_err(|e| Error::DatabaseUrl { reason: redacted_reason(&e) })?;
             return Database::connect(connect, PoolSizes::default()).await;

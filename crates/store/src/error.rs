@@ -98,9 +98,9 @@ pub enum Error {
         "the lease on job {job} ended before the work did: the work was rolled back and will be done again"
     )]
     LeaseLost { job: uuid::Uuid },
-    /// A row passed to a bulk load has another number of fields than the rows before it.
-    #[error("bulk load: row {row} has {found} fields and the first has {expected}")]
-    CopyFields { row: u64, expected: u16, found: u16 },
+    /// A row passed to a bulk load has another number of values than the statement has columns.
+    #[error("bulk load: row {row} has {found} values for {expected} columns")]
+    CopyFields { row: u64, expected: usize, found: usize },
     /// A stored row contradicts what the program holds to be true.
     #[error("inconsistent data in {table} at {row}: {reason}")]
     Inconsistent { table: &'static str, row: String, reason: String },

@@ -1,15 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod application;
-pub mod collect;
-pub mod plan;
-pub mod report;
-pub mod web_read;
-pub mod accounts;
-pub mod audit;
-pub mod jobs;
-pub mod progress;
-pub mod sessions;
 mod binaries;
 mod cluster;
 mod copy;
@@ -18,6 +8,17 @@ mod error;
 mod layout;
 mod os_user;
 mod scope;
+
+pub mod accounts;
+pub mod application;
+pub mod audit;
+pub mod collect;
+pub mod jobs;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod sessions;
+pub mod web_read;
 
 pub use binaries::MINIMUM_MAJOR;
 pub use cluster::{Cluster, Durability};
