@@ -44,7 +44,7 @@ pub enum Decision {
 }
 
 /// Links only the best candidate, only above the threshold, only clearly ahead of the next, and only if no number
-/// speaks against it. A candidate with the same PIN but contradictory facts makes the whole question a case.
+/// speaks against it. Another candidate with the same PIN, or one whose facts contradict it, makes the question a case.
 /// `candidates` need not be sorted.
 pub fn decide(candidates: &[Candidate], thresholds: Thresholds) -> Decision {
     let mut sorted = candidates.to_vec();
@@ -54,11 +54,16 @@ pub fn decide(candidates: &[Candidate], thresholds: Thresholds) -> Decision {
     };
     let review: Vec<u128> = sorted.iter().filter(is_reviewable).map(|c| c.id).collect();
     let Some(best) = sorted.iter().find(is_reviewable) else { return Decision::NoMatch };
-    let contradicted = sorted.iter().any(|c| c.caution == Caution::PinContradicted);
+    // Someone else with the same number makes it a case, whoever weighs more.
+    let disputed = sorted.iter().any(|c| match c.caution {
+        Caution::PinContradicted => true,
+        Caution::PinConfirmed => c.id != best.id,
+        Caution::None | Caution::PinDiffers | Caution::SexDiffers => false,
+    });
     let second = sorted.iter().find(|c| c.id != best.id);
     let ahead = second.is_none_or(|second| best.weight - second.weight >= thresholds.lead);
     let allowed = matches!(best.caution, Caution::None | Caution::PinConfirmed);
-    if best.weight >= thresholds.link && ahead && allowed && !contradicted {
+    if best.weight >= thresholds.link && ahead && allowed && !disputed {
         return Decision::Link(best.id);
     }
     Decision::Review(review)

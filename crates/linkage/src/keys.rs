@@ -46,6 +46,19 @@ pub(crate) fn keys(side: &Side<'_>) -> [Option<u32>; RULES] {
     .map(|key| key.map(|key| (mix(key, 7) >> 32) as u32))
 }
 
+/// Blocks for learning: pairs of one family, whatever their names and dates.
+pub(crate) fn family_key(side: &Side<'_>) -> Option<u64> {
+    join(words(&side.father), words(&side.mother))
+}
+
+/// Blocks for learning: pairs of one name and date, whatever their family and place.
+pub(crate) fn person_key(side: &Side<'_>) -> Option<u64> {
+    let birth = side.row.birth;
+    let is_dated = birth.is_full() && !birth.is_default();
+    let day = u64::from(birth.day) << 8 | u64::from(birth.month);
+    join(words(&side.name), is_dated.then(|| mix(day, u64::from(birth.year))))
+}
+
 fn join(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     Some(mix(a?, b?))
 }

@@ -17,6 +17,7 @@ mod record;
 mod row;
 mod statistics;
 mod token;
+mod train;
 
 pub use decide::{Caution, Decision, Thresholds, decide};
 pub use dedupe::{Dedupe, Pair, dedupe};
@@ -27,3 +28,4 @@ pub use level::{
 pub use model::{Explanation, FieldWeight, explain};
 pub use params::{Params, Prior, Rates, VERSION};
 pub use record::{Place, PlaceError, Record, Sex};
+pub use train::{Training, train};

@@ -126,7 +126,7 @@ impl Model<'_> {
         Explanation { weight, probability: probability(weight), fields, levels: comparison.levels }
     }
 
-    fn evidence(
+    pub(crate) fn evidence(
         &self,
         a: &Side<'_>,
         b: &Side<'_>,
@@ -154,9 +154,12 @@ impl Model<'_> {
         }
         let share = self.share(levels.name, &a.name, &b.name, stratum(a, b));
         let mut rates = self.params.name[levels.name as usize];
-        if levels.name <= NameLevel::Order
-            && matches!(levels.birth, BirthLevel::Generation | BirthLevel::Missing)
-        {
+        let is_namesake = levels.name <= NameLevel::Order
+            && matches!(
+                levels.birth,
+                BirthLevel::Generation | BirthLevel::SameDayMonth | BirthLevel::Missing
+            );
+        if is_namesake {
             rates.kin = rates.kin.max(NAMESAKE);
         }
         times_unrelated(rates, share)

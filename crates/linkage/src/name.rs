@@ -12,6 +12,8 @@ pub(crate) struct NameView<'a> {
     /// The register's number for this very spelling, if it knows it.
     pub id: Option<u32>,
     pub len: usize,
+    /// Whether any word carries a diacritic; a name without any may have lost them in an old computer.
+    marked: bool,
     tokens: [&'a Token; WORDS],
 }
 
@@ -19,10 +21,11 @@ static NO_TOKEN: Token = EMPTY;
 
 impl<'a> NameView<'a> {
     pub(crate) fn new(id: Option<u32>, words: impl Iterator<Item = &'a Token>) -> NameView<'a> {
-        let mut view = NameView { id, len: 0, tokens: [&NO_TOKEN; WORDS] };
+        let mut view = NameView { id, len: 0, marked: false, tokens: [&NO_TOKEN; WORDS] };
         for token in words.take(WORDS) {
             view.tokens[view.len] = token;
             view.len += 1;
+            view.marked |= token.marked;
         }
         view
     }
@@ -56,11 +59,13 @@ enum Word {
     Different,
 }
 
-fn compare_words(a: &Token, b: &Token) -> Word {
+/// `is_lossy` where one of the two names has no diacritics at all: a single word without may simply be spelled so
+/// (Thanh and Thành, Hoa and Hòa are different names).
+fn compare_words(a: &Token, b: &Token, is_lossy: bool) -> Word {
     match () {
         () if a.raw == b.raw => Word::Equal,
         () if a.accent == b.accent => Word::Tone,
-        () if a.folded == b.folded && !(a.marked && b.marked) => Word::Lost,
+        () if a.folded == b.folded && is_lossy => Word::Lost,
         () if a.folded == b.folded => Word::Marks,
         // Regional variants share the dialect key for blocking, but they are different surnames.
         () if a.dialect == b.dialect && a.variant == 0 && b.variant == 0 => Word::Dialect,
@@ -88,18 +93,24 @@ pub(crate) fn compare(a: &NameView<'_>, b: &NameView<'_>) -> NameLevel {
     compare_parts(a, b)
 }
 
+fn is_lossy(a: &NameView<'_>, b: &NameView<'_>) -> bool {
+    !(a.marked && b.marked)
+}
+
 /// Names of as many words that differ by one kind of slip; `None` if more is different.
 fn compare_word_by_word(a: &NameView<'_>, b: &NameView<'_>) -> Option<NameLevel> {
     let last = a.len - 1;
-    let (mut worst, mut given, mut slips) = (Word::Equal, Word::Equal, 0);
+    let lossy = is_lossy(a, b);
+    let (mut worst, mut given) = (Word::Equal, Word::Equal);
+    let (mut slips, mut lost) = (0, 0);
     for (at, (x, y)) in a.tokens().iter().zip(b.tokens()).enumerate() {
-        let word = compare_words(x, y);
+        let word = compare_words(x, y, lossy);
         if at == 0 && last > 0 && word > Word::Marks && are_variants(x, y) {
-            let rest = a.tokens()[1..].iter().zip(&b.tokens()[1..]);
-            let agree = rest.fold(true, |agree, (x, y)| agree && compare_words(x, y) <= Word::Lost);
+            let agree = same_words(&a.tokens()[1..], &b.tokens()[1..], lossy);
             return agree.then_some(NameLevel::SurnameVariant);
         }
         slips += usize::from(word > Word::Lost);
+        lost += usize::from(word == Word::Lost);
         worst = worst.max(word);
         if at == last {
             given = word;
@@ -109,6 +120,8 @@ fn compare_word_by_word(a: &NameView<'_>, b: &NameView<'_>) -> Option<NameLevel>
     match worst {
         Word::Equal => Some(NameLevel::Exact),
         Word::Tone => Some(NameLevel::TonePlacement),
+        // Mai Hoa and Mai Hòa: nothing but the given name could have lost a mark, so that it may be another.
+        Word::Lost if lost == 1 && given == Word::Lost => Some(NameLevel::DiacriticsGiven),
         Word::Lost => Some(NameLevel::DiacriticsLost),
         _ if slips > 2 => None,
         Word::Marks if in_given => Some(NameLevel::DiacriticsGiven),
@@ -126,19 +139,19 @@ fn compare_parts(a: &NameView<'_>, b: &NameView<'_>) -> NameLevel {
     if a.len == b.len && sorted_accents(a) == sorted_accents(b) {
         return NameLevel::Order;
     }
+    let lossy = is_lossy(a, b);
     let same = |x: Option<&Token>, y: Option<&Token>| match (x, y) {
-        (Some(x), Some(y)) => compare_words(x, y) <= Word::Lost,
+        (Some(x), Some(y)) => compare_words(x, y, lossy) <= Word::Lost,
         _ => false,
     };
     let surname = same(a.surname(), b.surname());
     let given = same(a.given(), b.given());
+    let (x, y) = (a.middle(), b.middle());
     match (surname, given) {
-        (true, true) if is_part(a.middle(), b.middle()) || is_part(b.middle(), a.middle()) => {
-            NameLevel::MiddleMissing
-        }
+        (true, true) if is_part(x, y, lossy) || is_part(y, x, lossy) => NameLevel::MiddleMissing,
         (true, true) => NameLevel::MiddleDifferent,
         (false, true) => NameLevel::GivenOnly,
-        (true, false) if same_words(a.middle(), b.middle()) => NameLevel::GivenDifferent,
+        (true, false) if same_words(x, y, lossy) => NameLevel::GivenDifferent,
         (true, false) => NameLevel::SurnameOnly,
         (false, false) => NameLevel::Different,
     }
@@ -153,17 +166,17 @@ fn sorted_accents(name: &NameView<'_>) -> [u64; WORDS] {
     accents
 }
 
-fn same_words(a: &[&Token], b: &[&Token]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| compare_words(x, y) <= Word::Lost)
+fn same_words(a: &[&Token], b: &[&Token], is_lossy: bool) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| compare_words(x, y, is_lossy) <= Word::Lost)
 }
 
 /// Whether `part` is `whole` with one or more words left out.
-fn is_part(part: &[&Token], whole: &[&Token]) -> bool {
+fn is_part(part: &[&Token], whole: &[&Token], is_lossy: bool) -> bool {
     if part.len() >= whole.len() {
         return false;
     }
     let mut rest = whole.iter();
-    part.iter().all(|x| rest.any(|y| compare_words(x, y) <= Word::Lost))
+    part.iter().all(|x| rest.any(|y| compare_words(x, y, is_lossy) <= Word::Lost))
 }
 
 pub(crate) fn compare_parents(a: &NameView<'_>, b: &NameView<'_>) -> (ParentLevel, NameLevel) {
@@ -208,6 +221,8 @@ mod tests {
         check("Nguyễn Văn Hòa", "NGUYỄN  VĂN HÒA", NameLevel::Exact);
         check("Nguyễn Văn Hòa", "Nguyễn Văn Hoà", NameLevel::TonePlacement);
         check("Nguyễn Văn Hòa", "NGUYEN VAN HOA", NameLevel::DiacriticsLost);
+        check("Nguyễn Thị Hoa", "Nguyễn Thị Hòa", NameLevel::DiacriticsGiven);
+        check("Mai Hoa", "Mai Hòa", NameLevel::DiacriticsGiven);
         check("Lê Văn Hùng", "Lê Văn Hưng", NameLevel::DiacriticsGiven);
         check("Lê Thanh Hùng", "Lê Thành Hùng", NameLevel::Diacritics);
         check("Lê Văn Trung", "Lê Văn Chung", NameLevel::DialectGiven);

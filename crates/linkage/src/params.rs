@@ -140,19 +140,20 @@ const BIRTH: [Rates; BirthLevel::COUNT] = [
     rates(0.005, 0.001, 4e-4),
     rates(0.006, 0.003, 6e-4),
     rates(0.008, 0.015, 0.013),
-    rates(0.002, 0.002, 0.0027),
+    rates(0.0005, 0.0027, 0.0027),
     rates(0.004, 0.33, 0.08),
     rates(0.002, 0.45, 0.45),
-    rates(0.003, 0.17, 0.45),
+    rates(0.0045, 0.17, 0.45),
 ];
 
 /// In the order of `NameLevel`. Brothers and sisters share the surname, often the middle name, and twins are given
 /// names that sound alike, so that a slip in the given name is worth less than nothing between kin. Two living
-/// children of one family do not get one name.
+/// children of one family do not get one name; two that differ in the middle name, or by marks that a form lost, do
+/// occur.
 const NAME: [Rates; NameLevel::COUNT] = [
     SILENT,
     rates(0.850, 0.0002, 1.0),
-    rates(0.020, 0.0001, 1.0),
+    rates(0.020, 0.000005, 1.0),
     rates(0.030, 0.0001, 1.0),
     rates(0.008, 0.0005, 1.0),
     rates(0.010, 0.008, 1.0),
@@ -160,7 +161,7 @@ const NAME: [Rates; NameLevel::COUNT] = [
     rates(0.006, 0.004, 1.0),
     rates(0.004, 0.0002, 1.0),
     rates(0.005, 0.0005, 0.3),
-    rates(0.020, 0.003, 0.15),
+    rates(0.020, 0.0007, 0.15),
     rates(0.010, 0.001, 3.0),
     rates(0.008, 0.020, 0.03),
     rates(0.006, 0.020, 0.8),

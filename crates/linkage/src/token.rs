@@ -19,7 +19,7 @@ pub(crate) struct Token {
     pub dialect: u64,
     pub text: [u8; TEXT],
     pub len: u8,
-    /// Whether any diacritic is present; a word without may have lost them in an old computer.
+    /// Whether any diacritic is present.
     pub marked: bool,
     /// Regional variants of one surname: 0 none, 1 Huỳnh/Hoàng, 2 Vũ/Võ.
     pub variant: u8,

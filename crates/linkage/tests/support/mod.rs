@@ -210,7 +210,8 @@ impl Population {
     fn family(&mut self, size: usize, all: &mut Vec<Record>) {
         let communes = (size as u64 / 6_000).clamp(10, 300);
         let commune = self.random.below(communes);
-        let place = Place::new(42, 430 + (commune / 15) as u16, 18_000 + commune as u32).unwrap();
+        let place = Place::new(42, 430 + (commune / 15) as u16, 18_000 + commune as u32)
+            .expect("the codes are inside the official ranges");
         let year = 1940 + self.random.below(45) as u16;
         let (his, hers) = (self.surname(), self.surname());
         let father = self.name(&his, Sex::Male);
@@ -227,18 +228,20 @@ impl Population {
         }
         let address = all[all.len() - 1].address_line.clone();
         let mut born = year + 20 + self.random.below(8) as u16;
+        let mut siblings: Vec<String> = Vec::new();
         for child in 0..self.random.below(5) {
             let sex = if self.random.chance(0.51) { Sex::Male } else { Sex::Female };
             let (name, sex) = match () {
                 () if names_son && child == 0 => (father.clone(), Sex::Male),
-                () => (self.name(&his, sex), sex),
+                () => (self.name_apart(&his, sex, &siblings), sex),
             };
             let mut person = self.person(name, sex, born, place);
             person.father_name = Some(father.clone());
             person.mother_name = Some(mother.clone());
             person.address_line.clone_from(&address);
             let twin = self.random.chance(0.011).then(|| {
-                let name = self.name_apart(&his, sex, &person.full_name);
+                siblings.push(person.full_name.clone());
+                let name = self.name_apart(&his, sex, &siblings);
                 let mut twin = self.person(name, sex, born, place);
                 (twin.birth_day, twin.birth_month) = (person.birth_day, person.birth_month);
                 twin.father_name.clone_from(&person.father_name);
@@ -246,16 +249,20 @@ impl Population {
                 twin.address_line.clone_from(&address);
                 twin
             });
+            siblings.push(person.full_name.clone());
+            siblings.extend(twin.iter().map(|twin| twin.full_name.clone()));
             all.push(person);
             all.extend(twin);
             born += 1 + self.random.below(4) as u16;
         }
     }
 
-    fn name_apart(&mut self, surname: &str, sex: Sex, other: &str) -> String {
+    /// A given name that no brother or sister has.
+    fn name_apart(&mut self, surname: &str, sex: Sex, siblings: &[String]) -> String {
         loop {
             let name = self.name(surname, sex);
-            if name != other {
+            let given = |name: &str| name.rsplit(' ').next().map(str::to_owned);
+            if siblings.iter().all(|other| given(other) != given(&name)) {
                 return name;
             }
         }
