@@ -1,1 +1,11 @@
 #![doc = include_str!("../README.md")]
+
+pub mod error;
+pub mod forms;
+pub mod names;
+pub mod places;
+pub mod population;
+pub mod stream;
+
+pub use error::SimulateError;
+pub use population::{Model, Population, TruthId};
