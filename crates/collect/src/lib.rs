@@ -1,1 +1,23 @@
 #![doc = include_str!("../README.md")]
+
+mod csv;
+mod decide;
+mod encoding;
+mod error;
+mod fault;
+mod hash;
+mod import;
+mod rejects;
+mod row;
+mod source;
+mod units;
+mod validate;
+mod xml;
+
+pub use encoding::{Legacy, MAX_FILE_BYTES};
+pub use error::Error;
+pub use fault::{Fault, FaultCode};
+pub use import::{ImportOptions, ImportSummary, Progress, import, import_id, load_units, person_id};
+pub use row::{MAX_FIELD_BYTES, MAX_ROW_BYTES, REJECT_COLUMNS};
+pub use source::Format;
+pub use store::collect::ImportProgress;

@@ -80,6 +80,9 @@ CREATE TABLE import_file (
     rows_accepted bigint NOT NULL DEFAULT 0,
     rows_repeated bigint NOT NULL DEFAULT 0,
     rows_rejected bigint NOT NULL DEFAULT 0,
+    rows_composed bigint NOT NULL DEFAULT 0,        -- with decomposed Unicode (NFD), which was composed
+    rows_without_commune bigint NOT NULL DEFAULT 0, -- accepted with a district where a commune is wanted
+    rows_resolved bigint NOT NULL DEFAULT 0,        -- rejected rows of earlier files that this file replaces
     started_at timestamptz NOT NULL,
     finished_at timestamptz
 );
@@ -94,6 +97,16 @@ CREATE TABLE import_reject (
     PRIMARY KEY (import_id, row_no)
 );
 CREATE INDEX import_reject_open ON import_reject (form_no) WHERE resolved_by IS NULL;
+
+-- A form under a second number for a registered person (same PIN, name, sex and birth): kept, but no second person.
+CREATE TABLE import_repeat (
+    form_no text PRIMARY KEY,
+    form_hash bytea NOT NULL,
+    person_id uuid NOT NULL,
+    import_id uuid NOT NULL,
+    row_no bigint NOT NULL,
+    raw jsonb NOT NULL                 -- the row's fields as read
+);
 
 ALTER TABLE person ENABLE ROW LEVEL SECURITY;
 CREATE POLICY person_scope ON person FOR SELECT TO dancu_scoped

@@ -1,0 +1,52 @@
+//! The units of one day, as an importer asks for them: hundreds of thousands of times a second.
+
+use domain::UnitCode;
+use domain::unit::UnitTable;
+use std::collections::HashMap;
+use std::sync::Arc;
+use time::Date;
+
+pub(crate) struct UnitOfDay {
+    /// `42/445/18562/`.
+    pub path: Arc<str>,
+    /// Number of its province, which begins the PINs of those whose birth it registered.
+    pub province: u16,
+    /// Whether units lie below it.
+    pub has_children: bool,
+}
+
+pub(crate) struct UnitsOfDay {
+    table: &'static UnitTable,
+    day: Date,
+    units: HashMap<UnitCode, UnitOfDay>,
+}
+
+impl UnitsOfDay {
+    pub fn new(table: &'static UnitTable, day: Date) -> Self {
+        let known = table.units().iter().filter(|unit| unit.is_valid_on(day));
+        let of_day = |code| {
+            let path: Arc<str> = table.path(code)?.into();
+            let province = table.chain(code).last()?.code.number() as u16;
+            Some((code, UnitOfDay { path, province, has_children: !table.children(code).is_empty() }))
+        };
+        let units = known.filter_map(|unit| of_day(unit.code)).collect();
+        UnitsOfDay { table, day, units }
+    }
+
+    pub fn find(&self, code: UnitCode) -> Option<&UnitOfDay> {
+        self.units.get(&code)
+    }
+
+    pub fn day(&self) -> Date {
+        self.day
+    }
+
+    /// The unit of the same level whose number is nearest, for the message about an unknown code.
+    pub fn nearest(&self, code: UnitCode) -> Option<String> {
+        let same_level = self.table.units().iter().filter(|unit| unit.code.level() == code.level());
+        let near = same_level
+            .filter(|unit| unit.is_valid_on(self.day))
+            .min_by_key(|unit| (unit.code.number().abs_diff(code.number()), unit.code))?;
+        Some(format!("{} {}", near.code, near.full_name()))
+    }
+}
