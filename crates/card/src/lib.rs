@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod artwork;
 pub mod data;
 pub mod lds;
 pub mod mrz;
