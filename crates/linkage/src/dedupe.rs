@@ -4,10 +4,13 @@ use rayon::prelude::*;
 
 use crate::compare::Side;
 use crate::index::{BLOCK_LIMIT_DEDUPE, Index};
+use crate::keys::is_promising;
 use crate::model::probability;
 use crate::params::Params;
 use crate::postings;
 use crate::record::Record;
+
+const BLOCKS_PER_TASK: usize = 4096;
 
 /// Two records that may be one person; `a` is the smaller id.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,10 +49,12 @@ impl Index {
             compact = self.compacted();
             &compact
         };
-        let mut parts: Vec<Dedupe> = (0..index.postings().len())
-            .into_par_iter()
-            .map(|rule| index.walk(rule, min_probability))
-            .collect();
+        let mut parts: Vec<Dedupe> = Vec::new();
+        for (rule, postings) in index.postings().iter().enumerate() {
+            let blocks: Vec<&[u64]> = postings.blocks().filter(|block| block.len() > 1).collect();
+            let chunks = blocks.par_chunks(BLOCKS_PER_TASK);
+            parts.par_extend(chunks.map(|blocks| index.walk(rule, blocks, min_probability)));
+        }
         let mut pairs: Vec<Pair> =
             parts.iter_mut().flat_map(|part| std::mem::take(&mut part.pairs)).collect();
         pairs.par_sort_unstable_by_key(|pair| (pair.a, pair.b));
@@ -63,11 +68,11 @@ impl Index {
         }
     }
 
-    fn walk(&self, rule: usize, min_probability: f64) -> Dedupe {
+    fn walk(&self, rule: usize, blocks: &[&[u64]], min_probability: f64) -> Dedupe {
         let mut found = Dedupe { pairs: Vec::new(), compared: 0, skipped_blocks: 0, skipped_entries: 0 };
         let model = self.model();
         let mut sides = Vec::with_capacity(BLOCK_LIMIT_DEDUPE);
-        for block in self.postings()[rule].blocks().filter(|block| block.len() > 1) {
+        for block in blocks {
             if block.len() > BLOCK_LIMIT_DEDUPE {
                 found.skipped_blocks += 1;
                 found.skipped_entries += block.len() as u64;
@@ -77,7 +82,7 @@ impl Index {
             let rows = block.iter().map(|&entry| &self.rows()[postings::row(entry) as usize]);
             sides.extend(rows.map(|row| Side::of_row(row, self.names())));
             for (at, x) in sides.iter().enumerate() {
-                for y in &sides[at + 1..] {
+                for y in sides[at + 1..].iter().filter(|y| is_promising(rule, x.row, y.row)) {
                     found.compared += 1;
                     let (weight, _) = model.weigh(x, y);
                     let probability = probability(weight);

@@ -1,5 +1,7 @@
 //! A fixed, unseeded 64-bit hash: the same text gives the same key on every machine and in every run.
 
+use std::hash::Hasher;
+
 /// Mixes `value` into `state`; the finaliser of SplitMix64 keeps every output bit dependent on every input bit.
 pub(crate) fn mix(state: u64, value: u64) -> u64 {
     let mut x = (state.rotate_left(23) ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -16,6 +18,33 @@ pub(crate) fn bytes(text: &[u8]) -> u64 {
         state = mix(state, u64::from_le_bytes(word));
     }
     state
+}
+
+/// A fast hasher for maps of numbers; keys here come from the register itself, and no result depends on the order
+/// of a map.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = mix(self.0, self::bytes(bytes));
+    }
+
+    fn write_u16(&mut self, n: u16) {
+        self.0 = mix(self.0, u64::from(n));
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.0 = mix(self.0, u64::from(n));
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = mix(self.0, n);
+    }
 }
 
 /// Open addressing over indices into a caller's table: four bytes a slot, the caller keeps the values.

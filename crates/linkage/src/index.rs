@@ -1,13 +1,14 @@
 //! The resident register: who could this record be?
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 use rayon::prelude::*;
 
 use crate::compare::Side;
 use crate::decide::Caution;
-use crate::hash::{self, Slots};
-use crate::keys::{RULES, keys};
+use crate::hash::{self, NumberHasher, Slots};
+use crate::keys::{Keys, NUMBER_RULES, RULES, is_promising, keys};
 use crate::level::{Levels, NumberLevel};
 use crate::model::{Explanation, Model, caution, probability};
 use crate::names::Names;
@@ -41,10 +42,10 @@ pub struct Candidate {
     pub levels: Levels,
 }
 
-/// All records of a register, ready for search; about 350 bytes a record.
+/// All records of a register, ready for search; about 230 bytes a record.
 ///
 /// Recent additions live beside the sorted keys until they are one in sixteen; the insertion that crosses this
-/// line rebuilds the keys, in time linear in the register (about a second at three million).
+/// line rebuilds the keys, in time linear in the register (seconds at three million).
 #[derive(Clone, Debug)]
 pub struct Index {
     params: Params,
@@ -53,7 +54,7 @@ pub struct Index {
     statistics: Statistics,
     ids: Slots,
     sorted: Vec<Postings>,
-    recent: HashMap<u64, Vec<u32>>,
+    recent: HashMap<u64, Vec<u32>, BuildHasherDefault<NumberHasher>>,
     recent_rows: usize,
     removed: usize,
 }
@@ -73,7 +74,7 @@ impl Index {
             statistics: Statistics::new(),
             ids: Slots::with_capacity(0),
             sorted: (0..RULES).map(|_| Postings::empty()).collect(),
-            recent: HashMap::new(),
+            recent: HashMap::default(),
             recent_rows: 0,
             removed: 0,
         }
@@ -115,11 +116,8 @@ impl Index {
         let known = self.len();
         let row = self.add(&record);
         let is_new = self.len() > known;
-        for (rule, key) in keys(&Side::of_row(&self.rows[row as usize], &self.names)).into_iter().enumerate()
-        {
-            if let Some(key) = key {
-                self.recent.entry(recent_key(rule, key)).or_default().push(row);
-            }
+        for (rule, key) in keys(&Side::of_row(&self.rows[row as usize], &self.names)).iter() {
+            self.recent.entry(recent_key(rule, key)).or_default().push(row);
         }
         self.recent_rows += 1;
         if self.recent_rows + self.removed > SLACK.max(self.rows.len() / 16) {
@@ -150,10 +148,8 @@ impl Index {
         let side = query.side();
         let model = self.model();
         let mut rows = Vec::with_capacity(64);
-        for (rule, key) in keys(&side).into_iter().enumerate() {
-            if let Some(key) = key {
-                self.collect_block(rule, key, &mut rows);
-            }
+        for (rule, key) in keys(&side).iter() {
+            self.collect_block(rule, key, &query.row, &mut rows);
         }
         rows.sort_unstable();
         rows.dedup();
@@ -251,13 +247,13 @@ impl Index {
         self.removed += 1;
     }
 
-    fn collect_block(&self, rule: usize, key: u32, rows: &mut Vec<u32>) {
+    fn collect_block(&self, rule: usize, key: u32, query: &Row, rows: &mut Vec<u32>) {
         let block = self.sorted[rule].block(key);
         let recent = self.recent.get(&recent_key(rule, key)).map_or(&[][..], Vec::as_slice);
         // A number is never too common: whoever shares a PIN or CMND must be seen.
-        if block.len() + recent.len() <= BLOCK_LIMIT_SEARCH || rule < 2 {
-            rows.extend(block.iter().map(|&entry| postings::row(entry)));
-            rows.extend_from_slice(recent);
+        if block.len() + recent.len() <= BLOCK_LIMIT_SEARCH || rule < NUMBER_RULES {
+            let all = block.iter().map(|&entry| postings::row(entry)).chain(recent.iter().copied());
+            rows.extend(all.filter(|&row| is_promising(rule, query, &self.rows[row as usize])));
         }
     }
 
@@ -272,18 +268,17 @@ impl Index {
                 self.ids.put(id_hash(row.id), at as u32, |_| false, |other| id_hash(rows[other as usize].id));
             }
         }
-        self.recent = HashMap::new();
+        self.recent = HashMap::default();
         self.recent_rows = 0;
         let (rows, names) = (&self.rows, &self.names);
-        let all: Vec<[Option<u32>; RULES]> =
-            rows.par_iter().map(|row| keys(&Side::of_row(row, names))).collect();
+        let all: Vec<Keys> = rows.par_iter().map(|row| keys(&Side::of_row(row, names))).collect();
         self.sorted = (0..RULES)
             .into_par_iter()
             .map(|rule| {
                 let entries = all.iter().enumerate();
                 Postings::build(
                     entries
-                        .filter_map(|(row, keys)| Some(postings::entry(keys[rule]?, row as u32)))
+                        .filter_map(|(row, keys)| Some(postings::entry(keys.get(rule)?, row as u32)))
                         .collect(),
                 )
             })

@@ -1,15 +1,44 @@
 //! Blocking: two records are compared only if they share a key under at least one narrow rule.
 
+use crate::birth;
 use crate::compare::Side;
 use crate::hash::mix;
 use crate::name::NameView;
+use crate::row::Row;
 
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
 
+/// The PIN and the CMND, whose blocks are never too large to look at.
+pub(crate) const NUMBER_RULES: usize = 2;
+
+/// The keys of one record; absent where a field of the rule is missing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys {
+    present: u16,
+    keys: [u32; RULES],
+}
+
+impl Keys {
+    pub(crate) fn get(&self, rule: usize) -> Option<u32> {
+        (self.present >> rule & 1 == 1).then(|| self.keys[rule])
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, u32)> {
+        (0..RULES).filter_map(|rule| Some((rule, self.get(rule)?)))
+    }
+}
+
+/// A look at two rows before their names are fetched. A rule that brings together namesakes of one year or one
+/// place is there for damaged dates: where the dates contradict, only the parents could still speak for a match,
+/// and the rules with parents bring such pairs.
+pub(crate) fn is_promising(rule: usize, a: &Row, b: &Row) -> bool {
+    !matches!(rule, 2 | 3 | 12 | 13) || !birth::compare(a.birth, b.birth).contradicts()
+}
+
 /// The keys of a record; a rule whose fields are missing gives none. Thirty-two bits: a rare collision only costs
 /// one comparison too many.
-pub(crate) fn keys(side: &Side<'_>) -> [Option<u32>; RULES] {
+pub(crate) fn keys(side: &Side<'_>) -> Keys {
     let row = side.row;
     let birth = row.birth;
     let name = words(&side.name);
@@ -25,7 +54,7 @@ pub(crate) fn keys(side: &Side<'_>) -> [Option<u32>; RULES] {
     let unordered = date.map(|_| mix(u64::from(low) << 8 | u64::from(high), u64::from(birth.year)));
     let native = row.native_place().map(|place| u64::from(place.bits()));
     let residence = row.residence().map(|place| u64::from(place.bits()));
-    [
+    let all: [Option<u64>; RULES] = [
         row.pin(),
         row.cmnd(),
         join(name, year),
@@ -42,8 +71,15 @@ pub(crate) fn keys(side: &Side<'_>) -> [Option<u32>; RULES] {
         join(name, residence),
         join(date, residence),
         join(date, native),
-    ]
-    .map(|key| key.map(|key| (mix(key, 7) >> 32) as u32))
+    ];
+    let mut keys = Keys { present: 0, keys: [0; RULES] };
+    for (rule, key) in all.into_iter().enumerate() {
+        if let Some(key) = key {
+            keys.present |= 1 << rule;
+            keys.keys[rule] = (mix(key, 7) >> 32) as u32;
+        }
+    }
+    keys
 }
 
 /// Blocks for learning: pairs of one family, whatever their names and dates.

@@ -1,8 +1,9 @@
 //! The register's words and names, each stored once.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
-use crate::hash::{self, Slots};
+use crate::hash::{self, NumberHasher, Slots};
 use crate::name::{NameView, WORDS};
 use crate::token::{Token, analyse, words};
 
@@ -12,9 +13,9 @@ pub(crate) const NO_NAME: u32 = u32::MAX;
 /// occurs. Names are sequences of words in one arena.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    memo: HashMap<u64, u32>,
+    memo: HashMap<u64, u32, BuildHasherDefault<NumberHasher>>,
     tokens: Vec<Token>,
-    classes: HashMap<u64, u32>,
+    classes: HashMap<u64, u32, BuildHasherDefault<NumberHasher>>,
     arena: Vec<u32>,
     starts: Vec<u32>,
     table: Slots,
@@ -36,9 +37,9 @@ impl QueryName {
 impl Names {
     pub(crate) fn new() -> Names {
         Names {
-            memo: HashMap::new(),
+            memo: HashMap::default(),
             tokens: Vec::new(),
-            classes: HashMap::new(),
+            classes: HashMap::default(),
             arena: Vec::new(),
             starts: vec![0],
             table: Slots::with_capacity(64),

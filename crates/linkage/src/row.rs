@@ -127,6 +127,19 @@ impl Query {
 }
 
 fn address_key(line: &str) -> u32 {
-    let key = words(line).fold(0, |state, word| hash::mix(state, analyse(word).folded));
+    let key = words(line).fold(0, |state, word| hash::mix(state, folded_key(word)));
     if key == 0 { 0 } else { (key as u32).max(1) }
+}
+
+/// House numbers and the like need no normalisation beyond case.
+fn folded_key(word: &str) -> u64 {
+    let mut lower = [0u8; 16];
+    match lower.get_mut(..word.len()) {
+        Some(lower) if word.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            lower.copy_from_slice(word.as_bytes());
+            lower.make_ascii_lowercase();
+            hash::bytes(lower)
+        }
+        _ => analyse(word).folded,
+    }
 }

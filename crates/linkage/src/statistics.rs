@@ -1,7 +1,9 @@
 //! How common a value is in the register: agreement on a common value is weak evidence.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
+use crate::hash::NumberHasher;
 use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::params::SURNAMES;
@@ -27,9 +29,9 @@ pub(crate) struct Statistics {
     words: Vec<[[u32; 3]; STRATA]>,
     /// People per full name.
     names: Vec<u32>,
-    native: HashMap<u32, u32>,
-    residence: HashMap<u32, u32>,
-    birth_province: HashMap<u16, u32>,
+    native: HashMap<u32, u32, BuildHasherDefault<NumberHasher>>,
+    residence: HashMap<u32, u32, BuildHasherDefault<NumberHasher>>,
+    birth_province: HashMap<u16, u32, BuildHasherDefault<NumberHasher>>,
     ethnicity: [u32; 256],
     natives: u32,
     residents: u32,
@@ -64,9 +66,9 @@ impl Statistics {
             minority: 0,
             words: Vec::new(),
             names: Vec::new(),
-            native: HashMap::new(),
-            residence: HashMap::new(),
-            birth_province: HashMap::new(),
+            native: HashMap::default(),
+            residence: HashMap::default(),
+            birth_province: HashMap::default(),
             ethnicity: [0; 256],
             natives: 0,
             residents: 0,
@@ -118,9 +120,15 @@ impl Statistics {
         ] {
             if let Some(place) = place {
                 step(total);
-                let mut keys = vec![place.bits(), place.district_bits(), place.province_bits()];
-                keys.dedup();
-                keys.into_iter().for_each(|key| step(map.entry(key).or_default()));
+                let (commune, district, province) =
+                    (place.bits(), place.district_bits(), place.province_bits());
+                step(map.entry(province).or_default());
+                if district != province {
+                    step(map.entry(district).or_default());
+                }
+                if commune != district {
+                    step(map.entry(commune).or_default());
+                }
             }
         }
         if let Some(province) = row.birth_province() {
