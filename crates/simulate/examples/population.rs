@@ -50,10 +50,15 @@ fn shares(population: &Population) {
 fn ages(population: &Population) {
     let mut bands: BTreeMap<i32, usize> = BTreeMap::new();
     for person in &population.people {
-        *bands.entry(PartialDate::from_date(person.birth).age_on(population.as_of) / 10 * 10).or_default() += 1;
+        *bands.entry(PartialDate::from_date(person.birth).age_on(population.as_of) / 10 * 10).or_default() +=
+            1;
     }
     for (band, count) in bands {
-        println!("{band:>3}–{:<3} {:>6.2} %", band + 9, 100.0 * count as f64 / population.people.len() as f64);
+        println!(
+            "{band:>3}–{:<3} {:>6.2} %",
+            band + 9,
+            100.0 * count as f64 / population.people.len() as f64
+        );
     }
 }
 

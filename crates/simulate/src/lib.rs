@@ -3,6 +3,7 @@
 pub mod error;
 pub mod forms;
 pub mod names;
+pub mod photo;
 pub mod places;
 pub mod population;
 pub mod stream;

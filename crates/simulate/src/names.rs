@@ -193,7 +193,8 @@ fn tables() -> &'static Tables {
             (include_str!("../data/names-given.csv"), false),
         ] {
             for row in rows(csv) {
-                let (group, sex, word) = (number(row[0]) as usize, number(row[1]) as usize - 1, tables.word(row[2]));
+                let (group, sex, word) =
+                    (number(row[0]) as usize, number(row[1]) as usize - 1, tables.word(row[2]));
                 let group = &mut tables.groups[group];
                 let choices = if middle { &mut group.middle[sex] } else { &mut group.given[sex] };
                 for (choice, weight) in choices.iter_mut().zip(&row[3..]) {
@@ -241,7 +242,8 @@ mod tests {
     fn family_names_have_their_published_shares_and_their_region() {
         let north = draw(50_000, KINH, Region::North, Sex::Male, 1980);
         let south = draw(50_000, KINH, Region::South, Sex::Male, 1980);
-        for (family, expected) in [("Nguyễn ", 0.384), ("Trần ", 0.11), ("Lê ", 0.095), ("Phạm ", 0.071)] {
+        for (family, expected) in [("Nguyễn ", 0.384), ("Trần ", 0.11), ("Lê ", 0.095), ("Phạm ", 0.071)]
+        {
             for names in [&north, &south] {
                 assert!((share(names, |name| name.starts_with(family)) - expected).abs() < 0.006, "{family}");
             }

@@ -76,10 +76,25 @@ pub struct Spot {
     house: u16,
 }
 
-const SPOT_KINDS: [&str; 9] = ["Thôn", "Xóm", "Bản", "Ấp", "Buôn", "Tổ dân phố", "Khu phố", "Khóm", "Khu dân cư"];
+const SPOT_KINDS: [&str; 9] =
+    ["Thôn", "Xóm", "Bản", "Ấp", "Buôn", "Tổ dân phố", "Khu phố", "Khóm", "Khu dân cư"];
 const HAMLET_NAMES: [&str; 16] = [
-    "Đông", "Đoài", "Thượng", "Hạ", "Trung", "Tân Lập", "Tân Tiến", "Đồng Tâm", "Hòa Bình", "Phú Mỹ", "Yên Thịnh",
-    "Vĩnh Lộc", "Trung Hòa", "An Phú", "Bình Minh", "Quyết Thắng",
+    "Đông",
+    "Đoài",
+    "Thượng",
+    "Hạ",
+    "Trung",
+    "Tân Lập",
+    "Tân Tiến",
+    "Đồng Tâm",
+    "Hòa Bình",
+    "Phú Mỹ",
+    "Yên Thịnh",
+    "Vĩnh Lộc",
+    "Trung Hòa",
+    "An Phú",
+    "Bình Minh",
+    "Quyết Thắng",
 ];
 
 impl Spot {
@@ -95,8 +110,7 @@ impl Spot {
             _ => stream.weighted(&[7, 3]),
         };
         let named = kind < 3 && stream.chance(0.3);
-        let hamlet =
-            if named { 100 + stream.below(HAMLET_NAMES.len() as u32) } else { 1 + stream.below(14) };
+        let hamlet = if named { 100 + stream.below(HAMLET_NAMES.len() as u32) } else { 1 + stream.below(14) };
         let house = if kind >= 5 && stream.chance(0.6) { 1 + stream.below(320) } else { 0 };
         Spot { kind: kind as u8, hamlet: hamlet as u8, house: house as u16 }
     }
@@ -129,7 +143,8 @@ fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
         let number = |text: Option<&str>| -> u32 {
-            text.and_then(|text| text.parse().ok()).expect("the data is part of the program and a test reads it")
+            text.and_then(|text| text.parse().ok())
+                .expect("the data is part of the program and a test reads it")
         };
         let rows = |csv: &'static str| csv.lines().skip(1).map(|row| row.split(','));
         Tables {

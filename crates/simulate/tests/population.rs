@@ -116,7 +116,9 @@ fn check_household(population: &Population, household: &Household) {
             let spouse = &population.people[spouse as usize];
             assert_ne!(spouse.sex, member.sex);
             assert_eq!((spouse.marital, member.marital), (2, 2));
-            assert!(matches!(spouse.spouse, Kin::Resident(index) if std::ptr::eq(&population.people[index as usize], *member)));
+            assert!(
+                matches!(spouse.spouse, Kin::Resident(index) if std::ptr::eq(&population.people[index as usize], *member))
+            );
         }
         assert!(member.birth <= population.as_of && age(population, member) <= 110);
     }
@@ -202,7 +204,8 @@ fn ages_follow_the_census() {
 fn twins_are_as_frequent_as_the_model_says() {
     let population = thach_ha(200_000);
     let is_child = |person: &&Person| matches!(person.relation, Relation::Child | Relation::Grandchild);
-    let children = population.people.iter().filter(is_child).filter(|person| person.spouse == Kin::Unknown).count();
+    let children =
+        population.people.iter().filter(is_child).filter(|person| person.spouse == Kin::Unknown).count();
     let mut twins = 0;
     for person in &population.people {
         let Some(elder) = person.twin_of else { continue };
@@ -247,7 +250,10 @@ fn records_carry_the_names_of_those_who_live_here() {
         assert_eq!(record.birth.year(), person.birth.year() as i16);
         if let Kin::Resident(father) = person.father {
             let father = population.record(&population.people[father as usize]);
-            assert_eq!(record.father.map(|relative| (relative.name, relative.pin)), Some((father.name, father.pin)));
+            assert_eq!(
+                record.father.map(|relative| (relative.name, relative.pin)),
+                Some((father.name, father.pin))
+            );
         }
     }
     let adults = population.eligible(population.as_of, 14).count();

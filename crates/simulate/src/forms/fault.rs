@@ -103,7 +103,8 @@ impl Fault {
             }
             Fault::PinSex => plant_pin(row, person, other(person.sex), person.birth.year()),
             Fault::PinYear => {
-                let wrong = person.birth.year() + if stream.chance(0.5) { 1 } else { -1 - stream.below(9) as i32 };
+                let wrong =
+                    person.birth.year() + if stream.chance(0.5) { 1 } else { -1 - stream.below(9) as i32 };
                 plant_pin(row, person, person.sex, wrong.max(1900));
             }
             Fault::PinShape => break_digits(row, Column::Pin, stream),

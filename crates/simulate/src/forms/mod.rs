@@ -124,7 +124,10 @@ fn plan(
         ("error_share", model.error_share),
         ("duplicate_share", model.duplicate_share),
         ("unknown_code_share", model.unknown_code_share),
-        ("error_share + duplicate_share + unknown_code_share", model.error_share + model.duplicate_share + model.unknown_code_share),
+        (
+            "error_share + duplicate_share + unknown_code_share",
+            model.error_share + model.duplicate_share + model.unknown_code_share,
+        ),
     ] {
         if !(0.0..=1.0).contains(&value) {
             return Err(SimulateError::Share { name, value });

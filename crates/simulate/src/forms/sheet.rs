@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use domain::UnitCode;
 use domain::form::{DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE};
-use quick_xml::escape::escape;
+use quick_xml::escape::partial_escape;
 use time::Date;
 
 use super::FormTruth;
@@ -82,7 +82,12 @@ fn write_csv(out: &mut impl Write, rows: impl Iterator<Item = FormRow>) -> io::R
     csv.flush()
 }
 
-fn write_xml(out: &mut impl Write, as_of: Date, rows: impl Iterator<Item = FormRow>, count: usize) -> io::Result<()> {
+fn write_xml(
+    out: &mut impl Write,
+    as_of: Date,
+    rows: impl Iterator<Item = FormRow>,
+    count: usize,
+) -> io::Result<()> {
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(out, r#"<CongdanCollection xmlns="{QCVN_109_NAMESPACE}" xmlns:f="{FORM_NAMESPACE}">"#)?;
     writeln!(out, "<GhiChu>DC01</GhiChu>")?;
@@ -122,7 +127,7 @@ fn write_citizen(out: &mut impl Write, row: &FormRow) -> io::Result<()> {
 }
 
 fn element(out: &mut impl Write, tag: &str, text: &str) -> io::Result<()> {
-    if text.is_empty() { Ok(()) } else { write!(out, "<{tag}>{}</{tag}>", escape(text)) }
+    if text.is_empty() { Ok(()) } else { write!(out, "<{tag}>{}</{tag}>", partial_escape(text)) }
 }
 
 fn nested(out: &mut impl Write, outer: &str, inner: &str, text: &str) -> io::Result<()> {

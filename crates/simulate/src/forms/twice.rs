@@ -62,8 +62,18 @@ impl Variation {
 
 /// Old and new style of the same syllable; both are in use in official lists.
 const PLACEMENTS: [(&str, &str); 12] = [
-    ("ÒA", "OÀ"), ("ÓA", "OÁ"), ("ỎA", "OẢ"), ("ÕA", "OÃ"), ("ỌA", "OẠ"), ("ÒE", "OÈ"),
-    ("ÙY", "UỲ"), ("ÚY", "UÝ"), ("ỦY", "UỶ"), ("ŨY", "UỸ"), ("ỤY", "UỴ"), ("ÓE", "OÉ"),
+    ("ÒA", "OÀ"),
+    ("ÓA", "OÁ"),
+    ("ỎA", "OẢ"),
+    ("ÕA", "OÃ"),
+    ("ỌA", "OẠ"),
+    ("ÒE", "OÈ"),
+    ("ÙY", "UỲ"),
+    ("ÚY", "UÝ"),
+    ("ỦY", "UỶ"),
+    ("ŨY", "UỸ"),
+    ("ỤY", "UỴ"),
+    ("ÓE", "OÉ"),
 ];
 const I_FOR_Y: [(&str, &str); 4] = [("LÝ", "LÍ"), ("MỸ", "MĨ"), ("KỲ", "KÌ"), ("VY", "VI")];
 
@@ -71,7 +81,8 @@ const I_FOR_Y: [(&str, &str); 4] = [("LÝ", "LÍ"), ("MỸ", "MĨ"), ("KỲ", "K
 fn respell(name: &str, stream: &mut Stream) -> String {
     let words: Vec<&str> = name.split(' ').collect();
     let change = |at: usize, word: String| {
-        let parts: Vec<&str> = words.iter().enumerate().map(|(index, old)| if index == at { &*word } else { *old }).collect();
+        let parts: Vec<&str> =
+            words.iter().enumerate().map(|(index, old)| if index == at { &*word } else { *old }).collect();
         parts.join(" ")
     };
     for (at, word) in words.iter().enumerate().rev() {

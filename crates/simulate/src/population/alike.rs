@@ -20,7 +20,9 @@ fn plant(model: &Model, seed: u64, people: &mut [Person]) {
     let key = |person: &Person| (person.name.family(), person.ethnicity, is_woman(person), person.birth);
     let mut free: Vec<u32> = (0..people.len() as u32)
         .filter(|&at| matches!(people[at as usize].relation, Relation::Child | Relation::Grandchild))
-        .filter(|&at| people[at as usize].spouse == super::Kin::Unknown && people[at as usize].twin_of.is_none())
+        .filter(|&at| {
+            people[at as usize].spouse == super::Kin::Unknown && people[at as usize].twin_of.is_none()
+        })
         .collect();
     free.sort_by_key(|&at| (key(&people[at as usize]), at));
     let pairs: Vec<(u32, u32)> = free

@@ -49,7 +49,15 @@ pub(super) fn people(
     mut stream: Stream,
 ) -> (Spot, Vec<Person>) {
     let members = shape::draw(&mut stream, usize::from(household.size), model.twin_rate);
-    let mut builder = Builder { model, units, commune, first: household.first, index, members: &members, stream: &mut stream };
+    let mut builder = Builder {
+        model,
+        units,
+        commune,
+        first: household.first,
+        index,
+        members: &members,
+        stream: &mut stream,
+    };
     let ethnicity = commune.ethnic_groups[builder.stream.weighted(&commune.ethnic_weights)];
     let spot = Spot::draw(builder.stream, &commune.kind, commune.region, ethnicity);
     let religion = draw_religion(builder.stream, ethnicity, commune.region);
@@ -96,10 +104,13 @@ impl Builder<'_> {
         let precision = self.precision(years);
         let spouse = match member.spouse {
             Some(spouse) => Kin::Resident(self.first + spouse as u32),
-            None if member.marital == MARRIED => self.named_stranger(ethnicity, other(member.sex), birth.year()),
+            None if member.marital == MARRIED => {
+                self.named_stranger(ethnicity, other(member.sex), birth.year())
+            }
             None => Kin::Unknown,
         };
-        let lives_elsewhere = (18..=45).contains(&years) && self.stream.chance(self.model.lives_elsewhere_share);
+        let lives_elsewhere =
+            (18..=45).contains(&years) && self.stream.chance(self.model.lives_elsewhere_share);
         let current = lives_elsewhere.then(|| self.elsewhere());
         let has_blood = self.stream.chance(self.model.blood_share);
         Person {
@@ -127,11 +138,19 @@ impl Builder<'_> {
         }
     }
 
-    fn ethnicity(&mut self, member: &Member, household: u8, father: Option<&Person>, mother: Option<&Person>) -> u8 {
+    fn ethnicity(
+        &mut self,
+        member: &Member,
+        household: u8,
+        father: Option<&Person>,
+        mother: Option<&Person>,
+    ) -> u8 {
         match (father, mother) {
             (_, Some(mother)) if mother.ethnicity == EDE => EDE,
             (Some(parent), _) | (None, Some(parent)) => parent.ethnicity,
-            (None, None) if member.spouse.is_some() && member.sex == Sex::Female && self.stream.chance(0.04) => {
+            (None, None)
+                if member.spouse.is_some() && member.sex == Sex::Female && self.stream.chance(0.04) =>
+            {
                 self.commune.ethnic_groups[self.stream.weighted(&self.commune.ethnic_weights)]
             }
             (None, None) => household,
@@ -169,11 +188,13 @@ impl Builder<'_> {
             None => names::draw_family(self.stream, ethnicity, self.commune.region),
         };
         let unknown = member.age_days > 75 * 365 && self.stream.chance(0.1);
-        let mut kin = |resident: Option<usize>, named: Option<NameParts>, sex: Sex, family: Option<u16>| match resident {
-            Some(at) => Kin::Resident(self.first + at as u32),
-            None if named.is_some() || unknown => named.map_or(Kin::Unknown, Kin::Named),
-            None => self.named_parent(ethnicity, sex, birth_year, family),
-        };
+        let mut kin =
+            |resident: Option<usize>, named: Option<NameParts>, sex: Sex, family: Option<u16>| match resident
+            {
+                Some(at) => Kin::Resident(self.first + at as u32),
+                None if named.is_some() || unknown => named.map_or(Kin::Unknown, Kin::Named),
+                None => self.named_parent(ethnicity, sex, birth_year, family),
+            };
         let father_kin = kin(member.father, father_name, Sex::Male, (!from_mother).then_some(family));
         let mother_kin = kin(member.mother, mother_name, Sex::Female, from_mother.then_some(family));
         (family, father_kin, mother_kin)
@@ -202,7 +223,8 @@ impl Builder<'_> {
         taken: &[NameParts],
     ) -> NameParts {
         let elder = siblings.iter().rev().find(|sibling| sibling.sex == member.sex);
-        let share = elder.filter(|_| member.twin_of.is_some() || self.stream.chance(0.4)).map(|elder| elder.name);
+        let share =
+            elder.filter(|_| member.twin_of.is_some() || self.stream.chance(0.4)).map(|elder| elder.name);
         loop {
             let name = names::draw_name(self.stream, ethnicity, member.sex, birth_year, family);
             let name = share.map_or(name, |elder| names::share_middle(name, elder));
@@ -225,7 +247,12 @@ impl Builder<'_> {
     }
 
     /// Where the birth was registered and the native place.
-    fn origins(&mut self, member: &Member, father: Option<&Person>, mother: Option<&Person>) -> (UnitCode, UnitCode) {
+    fn origins(
+        &mut self,
+        member: &Member,
+        father: Option<&Person>,
+        mother: Option<&Person>,
+    ) -> (UnitCode, UnitCode) {
         let here = self.commune.unit;
         if let Some(parent) = father.or(mother)
             && member.age_days < 18 * 365
@@ -294,7 +321,8 @@ impl Builder<'_> {
         let registered = places::province_of(self.units, registered);
         let issuer = if self.stream.chance(0.7) { self.commune.province } else { registered };
         let first = self.old_id(issuer);
-        let second = if self.stream.chance(self.model.second_old_id_share) { self.old_id(registered) } else { None };
+        let second =
+            if self.stream.chance(self.model.second_old_id_share) { self.old_id(registered) } else { None };
         [first, second]
     }
 
@@ -340,4 +368,3 @@ fn draw_religion(stream: &mut Stream, ethnicity: u8, region: Region) -> u8 {
     };
     CODES[stream.weighted(&weights)]
 }
-

@@ -179,7 +179,12 @@ impl Population {
     /// # Errors
     /// [`SimulateError::UnknownUnit`], [`SimulateError::PeopleOutOfRange`], [`SimulateError::Share`], and
     /// [`SimulateError::NumbersExhausted`] for populations far larger than a province.
-    pub fn generate(model: &Model, seed: u64, scope: UnitCode, people: usize) -> Result<Population, SimulateError> {
+    pub fn generate(
+        model: &Model,
+        seed: u64,
+        scope: UnitCode,
+        people: usize,
+    ) -> Result<Population, SimulateError> {
         model.check()?;
         let units = UnitTable::official_2021();
         let leaves = units.leaves_of(scope);
@@ -287,11 +292,17 @@ impl Person {
 }
 
 fn parse_name(name: NameParts) -> PersonName {
-    PersonName::parse(&name.text()).expect("every word of the name data is one the register takes: a test tries them")
+    PersonName::parse(&name.text())
+        .expect("every word of the name data is one the register takes: a test tries them")
 }
 
 /// Divides the people over the communes and each commune's over households of two to seven.
-fn plan(units: &UnitTable, seed: u64, leaves: &[UnitCode], people: usize) -> (Vec<Household>, Vec<CommunePeople>) {
+fn plan(
+    units: &UnitTable,
+    seed: u64,
+    leaves: &[UnitCode],
+    people: usize,
+) -> (Vec<Household>, Vec<CommunePeople>) {
     let streams = Streams::new(seed, b"plan");
     let weights: Vec<u64> = leaves
         .iter()
@@ -325,7 +336,11 @@ fn plan(units: &UnitTable, seed: u64, leaves: &[UnitCode], people: usize) -> (Ve
             first += size;
             rest -= size;
         }
-        communes.push(CommunePeople { unit, people: people_from..first, households: homes_from..households.len() });
+        communes.push(CommunePeople {
+            unit,
+            people: people_from..first,
+            households: homes_from..households.len(),
+        });
     }
     (households, communes)
 }
@@ -334,7 +349,8 @@ fn plan(units: &UnitTable, seed: u64, leaves: &[UnitCode], people: usize) -> (Ve
 fn divide(total: usize, weights: &[u64]) -> Vec<usize> {
     let sum: u64 = weights.iter().sum::<u64>().max(1);
     let exact = |weight: u64| total as u128 * u128::from(weight);
-    let mut parts: Vec<usize> = weights.iter().map(|&weight| (exact(weight) / u128::from(sum)) as usize).collect();
+    let mut parts: Vec<usize> =
+        weights.iter().map(|&weight| (exact(weight) / u128::from(sum)) as usize).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|&index| (std::cmp::Reverse(exact(weights[index]) % u128::from(sum)), index));
     let missing = total - parts.iter().sum::<usize>();

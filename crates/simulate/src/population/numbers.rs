@@ -51,7 +51,8 @@ fn next_old_id(old_id: OldId) -> OldId {
 
 /// Gives some holders the number of another holder some households away.
 fn share_old_ids(model: &Model, seed: u64, people: &mut [Person]) {
-    let holders: Vec<u32> = (0..people.len() as u32).filter(|&at| people[at as usize].old_ids[0].is_some()).collect();
+    let holders: Vec<u32> =
+        (0..people.len() as u32).filter(|&at| people[at as usize].old_ids[0].is_some()).collect();
     // Each planted pair makes two holders of a shared number.
     let pairs = (holders.len() as f64 * model.shared_old_id_share / 2.0).round() as usize;
     let mut stream = Streams::new(seed, b"shared-ids").stream(0);

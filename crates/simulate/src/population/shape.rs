@@ -113,7 +113,8 @@ fn child_ages(stream: &mut Stream, count: usize, with_elders: bool, twin_rate: f
 
 fn mother_age(stream: &mut Stream, oldest: i32, youngest: i32) -> i32 {
     let latest_first_birth = (46 * YEAR - (oldest - youngest)).clamp(20 * YEAR, 34 * YEAR);
-    let first_birth = stream.between(18 * YEAR + 200, latest_first_birth).min(stream.between(20 * YEAR, 34 * YEAR));
+    let first_birth =
+        stream.between(18 * YEAR + 200, latest_first_birth).min(stream.between(20 * YEAR, 34 * YEAR));
     oldest + first_birth.max(18 * YEAR + 200)
 }
 
@@ -187,7 +188,13 @@ impl Home {
         }
         let of_man = stream.chance(0.72);
         let anchor = match (couple.father, couple.mother) {
-            (Some(father), Some(mother)) => if of_man { father } else { mother },
+            (Some(father), Some(mother)) => {
+                if of_man {
+                    father
+                } else {
+                    mother
+                }
+            }
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return None,
         };
@@ -210,7 +217,13 @@ impl Home {
     }
 
     /// Chooses the head, states everyone's relation to the head, and brings the head to the front.
-    fn seat_head(mut self, stream: &mut Stream, couple: Couple, anchor: Option<usize>, elders: usize) -> Vec<Member> {
+    fn seat_head(
+        mut self,
+        stream: &mut Stream,
+        couple: Couple,
+        anchor: Option<usize>,
+        elders: usize,
+    ) -> Vec<Member> {
         let first_elder = self.members.len() - elders;
         let elder_leads = elders > 0 && stream.chance(0.35);
         let man_leads = stream.chance(0.74);
@@ -218,7 +231,13 @@ impl Home {
             first_elder
         } else {
             match (couple.father, couple.mother) {
-                (Some(father), Some(mother)) => if man_leads { father } else { mother },
+                (Some(father), Some(mother)) => {
+                    if man_leads {
+                        father
+                    } else {
+                        mother
+                    }
+                }
                 (Some(one), None) | (None, Some(one)) => one,
                 (None, None) => 0,
             }
