@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::compare::Side;
 use crate::decide::Caution;
 use crate::hash::{self, NumberHasher, Slots};
-use crate::keys::{Keys, NUMBER_RULES, RULES, is_promising, keys};
+use crate::keys::{CMND_RULE, Keys, PIN_RULE, RULES, is_promising, keys, number_key};
 use crate::level::{Levels, NumberLevel};
 use crate::model::{Explanation, Model, caution, probability};
 use crate::names::Names;
@@ -21,8 +21,12 @@ use crate::statistics::Statistics;
 /// A block of more records is left out of a search: its key is too common to say anything, and a true match shares
 /// a rarer key too. Entries of removed records count until the next compaction.
 pub const BLOCK_LIMIT_SEARCH: usize = 512;
+/// The same for a PIN or a CMND: whoever shares one must be seen, but a number of more holders is a placeholder.
+pub const BLOCK_LIMIT_NUMBER: usize = 4096;
 /// The same inside a dedupe, where a block costs the square of its size.
 pub const BLOCK_LIMIT_DEDUPE: usize = 96;
+/// Holders of one number that are counted one by one.
+const FEW_HOLDERS: usize = 16;
 /// Candidates returned at most, the likeliest.
 const CANDIDATES: usize = 32;
 /// Candidates less likely than one in a thousand are not returned, except those with the same PIN.
@@ -193,7 +197,24 @@ impl Index {
     }
 
     pub(crate) fn model(&self) -> Model<'_> {
-        Model { params: &self.params, statistics: &self.statistics, population: self.statistics.people() }
+        Model {
+            params: &self.params,
+            statistics: &self.statistics,
+            population: self.statistics.people(),
+            index: Some(self),
+        }
+    }
+
+    /// How many records have this number. Of more than a few the removed are not sorted out: it is no number.
+    pub(crate) fn holders(&self, rule: usize, number: u64) -> usize {
+        let key = number_key(number);
+        let block = self.sorted[rule].block(key);
+        let recent = self.recent.get(&recent_key(rule, key)).map_or(&[][..], Vec::as_slice);
+        if block.len() + recent.len() > FEW_HOLDERS {
+            return block.len() + recent.len();
+        }
+        let all = block.iter().map(|&entry| postings::row(entry)).chain(recent.iter().copied());
+        all.filter(|&row| !self.rows[row as usize].is_removed()).count()
     }
 
     pub(crate) fn rows(&self) -> &[Row] {
@@ -250,8 +271,11 @@ impl Index {
     fn collect_block(&self, rule: usize, key: u32, query: &Row, rows: &mut Vec<u32>) {
         let block = self.sorted[rule].block(key);
         let recent = self.recent.get(&recent_key(rule, key)).map_or(&[][..], Vec::as_slice);
-        // A number is never too common: whoever shares a PIN or CMND must be seen.
-        if block.len() + recent.len() <= BLOCK_LIMIT_SEARCH || rule < NUMBER_RULES {
+        let limit = match rule {
+            PIN_RULE | CMND_RULE => BLOCK_LIMIT_NUMBER,
+            _ => BLOCK_LIMIT_SEARCH,
+        };
+        if block.len() + recent.len() <= limit {
             let all = block.iter().map(|&entry| postings::row(entry)).chain(recent.iter().copied());
             rows.extend(all.filter(|&row| is_promising(rule, query, &self.rows[row as usize])));
         }

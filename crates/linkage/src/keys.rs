@@ -9,8 +9,14 @@ use crate::row::Row;
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
 
-/// The PIN and the CMND, whose blocks are never too large to look at.
-pub(crate) const NUMBER_RULES: usize = 2;
+/// The rules of the two numbers.
+pub(crate) const PIN_RULE: usize = 0;
+pub(crate) const CMND_RULE: usize = 1;
+
+/// The key of a record under the rule of a number, from the number alone.
+pub(crate) fn number_key(number: u64) -> u32 {
+    (mix(number, 7) >> 32) as u32
+}
 
 /// The keys of one record; absent where a field of the rule is missing.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +82,7 @@ pub(crate) fn keys(side: &Side<'_>) -> Keys {
     for (rule, key) in all.into_iter().enumerate() {
         if let Some(key) = key {
             keys.present |= 1 << rule;
-            keys.keys[rule] = (mix(key, 7) >> 32) as u32;
+            keys.keys[rule] = number_key(key);
         }
     }
     keys

@@ -21,7 +21,7 @@ mod train;
 
 pub use decide::{Caution, Decision, Thresholds, decide};
 pub use dedupe::{Dedupe, Pair, dedupe};
-pub use index::{BLOCK_LIMIT_DEDUPE, BLOCK_LIMIT_SEARCH, Candidate, Index};
+pub use index::{BLOCK_LIMIT_DEDUPE, BLOCK_LIMIT_NUMBER, BLOCK_LIMIT_SEARCH, Candidate, Index};
 pub use level::{
     BirthLevel, EqualityLevel, Field, Levels, NameLevel, NumberLevel, ParentLevel, PlaceLevel, SexLevel,
 };

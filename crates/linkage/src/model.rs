@@ -1,6 +1,8 @@
 //! From a comparison to a weight, and the weight taken apart again for a human.
 
 use crate::compare::{Comparison, Side, compare};
+use crate::index::Index;
+use crate::keys::{CMND_RULE, PIN_RULE};
 use crate::level::{
     BirthLevel, EqualityLevel, Field, Levels, NameLevel, NumberLevel, ParentLevel, PlaceLevel, SexLevel,
 };
@@ -45,7 +47,7 @@ pub struct FieldWeight {
 pub fn explain(a: &Record, b: &Record) -> Explanation {
     let (names, statistics) = (Names::new(), Statistics::new());
     let (a, b) = (Query::new(a, &names), Query::new(b, &names));
-    Model { params: &Params::default(), statistics: &statistics, population: POPULATION_UNKNOWN }
+    Model { params: &Params::default(), statistics: &statistics, population: POPULATION_UNKNOWN, index: None }
         .explain(&a.side(), &b.side())
 }
 
@@ -72,6 +74,8 @@ pub(crate) struct Model<'a> {
     pub params: &'a Params,
     pub statistics: &'a Statistics,
     pub population: u32,
+    /// Knows how many people a number was given to.
+    pub index: Option<&'a Index>,
 }
 
 /// The running odds: match against kin and strangers.
@@ -135,8 +139,16 @@ impl Model<'_> {
         let levels = &comparison.levels;
         let params = self.params;
         [
-            (Field::Pin, levels.pin.code(), params.pin[levels.pin as usize]),
-            (Field::Cmnd, levels.cmnd.code(), params.cmnd[levels.cmnd as usize]),
+            (
+                Field::Pin,
+                levels.pin.code(),
+                self.number(params.pin[levels.pin as usize], PIN_RULE, a.row.pin(), levels.pin),
+            ),
+            (
+                Field::Cmnd,
+                levels.cmnd.code(),
+                self.number(params.cmnd[levels.cmnd as usize], CMND_RULE, a.row.cmnd(), levels.cmnd),
+            ),
             (Field::Parents, levels.parents_code(), self.parents(a, b, comparison)),
             (Field::NativePlace, levels.native_place.code(), self.native_place(a, levels)),
             (Field::BirthProvince, levels.birth_province.code(), self.birth_province(a, levels)),
@@ -146,6 +158,16 @@ impl Model<'_> {
             (Field::Name, levels.name.code(), self.name(a, b, levels)),
             (Field::Sex, levels.sex.code(), params.sex[levels.sex as usize]),
         ]
+    }
+
+    /// A number that many records carry was typed to get past a form: it says as little as it is common.
+    fn number(&self, rates: Rates, rule: usize, number: Option<u64>, level: NumberLevel) -> Rates {
+        let (NumberLevel::Equal, Some(number), Some(index)) = (level, number, self.index) else {
+            return rates;
+        };
+        let others = index.holders(rule, number).saturating_sub(1) as f64;
+        let share = others / f64::from(self.population.max(1));
+        Rates { kin: rates.kin.max(share), unrelated: rates.unrelated.max(share), ..rates }
     }
 
     fn name(&self, a: &Side<'_>, b: &Side<'_>, levels: &Levels) -> Rates {

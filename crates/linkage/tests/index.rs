@@ -118,3 +118,27 @@ fn a_huge_block_costs_no_square() {
     assert_eq!((found.compared, found.skipped_blocks, found.skipped_entries), (0, 1, 10_000));
     assert!(index.search(&same(99_999)).is_empty());
 }
+
+/// 111111111 on thousands of forms is nobody's number.
+#[test]
+fn a_placeholder_number_joins_nobody() {
+    let mut population = support::Population::new(8);
+    let mut people = population.people(8_000);
+    for person in people.iter_mut().step_by(4) {
+        person.cmnd = Some(111_111_111);
+    }
+    let asking = people.split_off(7_000);
+    let index = Index::build(people.clone());
+    for person in asking {
+        let found = index.search(&person);
+        assert!(!matches!(decide(&found, Thresholds::default()), Decision::Link(_)));
+        assert!(found.iter().all(|c| c.weight < 8.0));
+    }
+    // Who carries it is still found by all the rest, though it cannot outweigh a doubt.
+    let person = &people[4];
+    let weight = |cmnd| {
+        let asked = Record { id: u128::MAX, pin: None, cmnd, ..person.clone() };
+        index.explain(&asked, person.id).expect("in the index").weight
+    };
+    assert!(weight(Some(111_111_111)) < weight(None) + 4.0);
+}
