@@ -29,7 +29,7 @@ impl Sex {
         }
     }
 
-    /// Doc 9303-3 §4.7.
+    /// As Doc 9303-3 writes it.
     pub fn mrz(self) -> char {
         match self {
             Sex::Male => 'M',
@@ -85,7 +85,7 @@ impl BirthDate {
         }
     }
 
-    /// `yymmdd` with `<<` for a part that is not known (Doc 9303-3 §4.8).
+    /// `yymmdd` with `<<` for a part that is not known (Doc 9303-3, dates).
     pub fn mrz(self) -> String {
         let year = self.year().rem_euclid(100);
         match self {

@@ -13,7 +13,7 @@ use crate::tlv::Tag;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataGroup(u8);
 
-/// Doc 9303-10 table 38: the template tag of each data group.
+/// Doc 9303-10: the template tag of each data group.
 const TAGS: [u8; 16] =
     [0x61, 0x75, 0x63, 0x76, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70];
 

@@ -163,7 +163,7 @@ pub fn transliterate(name: &str) -> String {
 /// `SURNAME<<OTHER<NAMES` in 30 characters. The first word is the family name.
 ///
 /// A name that does not fit is cut so that the last position holds a letter, which tells a reader that it
-/// was cut, and so that at least one letter of the other names remains (Doc 9303-3 §4.6.1, Doc 9303-5 §4.2.3).
+/// was cut, and so that at least one letter of the other names remains (Doc 9303-3 §4.6, Doc 9303-5 on truncation).
 pub fn name_line(name: &str) -> String {
     let name = transliterate(name);
     let (surname, others) = name.split_once(' ').unwrap_or((&name, ""));

@@ -1,4 +1,4 @@
-//! EF.SOD: the document security object (Doc 9303-10 §4.6.2), a CMS SignedData (RFC 5652) over the hashes of
+//! EF.SOD: the document security object (Doc 9303-10, EF.SOD), a CMS SignedData (RFC 5652) over the hashes of
 //! the data groups (LDSSecurityObject version 0), in tag 77.
 //!
 //! Building takes three steps, because the key is elsewhere: [`SodTemplate`] takes once per document signer
@@ -77,7 +77,7 @@ impl SodTemplate {
     pub fn prepare(&self, hashes: &[(DataGroup, [u8; 32])]) -> Result<PreparedSod<'_>, CardError> {
         let mut hashes = hashes.to_vec();
         hashes.sort_unstable_by_key(|(group, _)| *group);
-        // Doc 9303-10 table 40: two to sixteen hashes.
+        // Doc 9303-10, LDSSecurityObject: SIZE (2..ub-DataGroups).
         if hashes.len() < 2 || hashes.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             let problem = "needs at least two data groups, each once";
             return Err(CardError::File { file: crate::lds::EF_SOD, offset: 0, problem });
@@ -149,7 +149,7 @@ impl PreparedSod<'_> {
     }
 }
 
-/// LDSSecurityObject ::= SEQUENCE { version 0, hashAlgorithm, dataGroupHashValues } (Doc 9303-10 §4.6.2.3).
+/// LDSSecurityObject ::= SEQUENCE { version 0, hashAlgorithm, dataGroupHashValues } (Doc 9303-10).
 fn lds_security_object(hashes: &[(DataGroup, [u8; 32])]) -> Vec<u8> {
     let mut values = Vec::with_capacity(hashes.len() * 39);
     for (group, hash) in hashes {

@@ -1,4 +1,4 @@
-//! BER-TLV as ISO/IEC 7816-4 §5.2.2 and the LDS (Doc 9303-10) use it, and DER as CMS uses it.
+//! BER-TLV as ISO/IEC 7816-4 and the LDS (Doc 9303-10) use it, and DER as CMS uses it.
 //!
 //! The reader borrows its input, so that hashes and signatures are always taken over the raw bytes. It
 //! accepts definite lengths only: an indefinite length cannot be hashed without choosing an encoding first.

@@ -1,6 +1,8 @@
 //! OpenSSL as an outside judge: what we make must be accepted by a verifier that we did not write, and a
 //! flipped byte must not.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::{fs, path::Path, process::Command};
 
 use card::{

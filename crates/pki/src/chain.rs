@@ -30,7 +30,7 @@ pub fn find_issuer<'t>(
     Err(failure)
 }
 
-/// Whether both certificates may play their parts (RFC 5280 §4.2.1.3 and §4.2.1.9, Doc 9303-12 §7.1.1).
+/// Whether both certificates may play their parts (RFC 5280 §4.2.1.3 and §4.2.1.9).
 pub fn check_roles(signer: &Certificate, csca: &Certificate) -> Result<(), PkiError> {
     let wrong = |whose, problem| Err(PkiError::WrongRole { whose, problem });
     if !csca.is_authority() {

@@ -1,4 +1,4 @@
-//! The certificate revocation list (RFC 5280 §5, Doc 9303-12 §7.1.4): version 2, at least every 90 days.
+//! The certificate revocation list (RFC 5280 §5, Doc 9303-12): version 2, at least every 90 days.
 
 use der::{Decode, Encode};
 use time::{Duration, OffsetDateTime};
@@ -39,7 +39,7 @@ pub fn prepare_crl(
     revoked: &[Revocation],
 ) -> Result<PreparedCrl, PkiError> {
     if next_update <= this_update || next_update - this_update > Duration::days(90) {
-        let problem = "must be after this update and at most 90 days later (Doc 9303-12 §4.2)";
+        let problem = "must be after this update and at most 90 days later (Doc 9303-12)";
         return Err(PkiError::Invalid { field: "next update", problem });
     }
     let Some(key_id) = csca.subject_key_identifier() else {

@@ -216,7 +216,7 @@ pub(crate) fn authority_key_id(key_id: &[u8]) -> Vec<u8> {
     write::extension(ids::AUTHORITY_KEY_ID, false, &write::sequence(&[&write::tlv(0x80, &[key_id])]))
 }
 
-/// DocumentTypeListSyntax ::= SEQUENCE { version 0, SET OF PrintableString } (Doc 9303-12 §7.1.1.6).
+/// DocumentTypeListSyntax ::= SEQUENCE { version 0, SET OF PrintableString } (Doc 9303-12).
 fn document_types(types: &[&str]) -> Vec<u8> {
     let mut types: Vec<Vec<u8>> = types.iter().map(|t| write::tlv(0x13, &[t.as_bytes()])).collect();
     // DER sorts a SET OF (X.690 §11.6).

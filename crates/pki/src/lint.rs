@@ -67,7 +67,7 @@ impl Lints {
 }
 
 fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertificate, raw: &[u8]) {
-    lints.require(tbs.version() == Version::V3, "Doc 9303-12 table 6", "version must be 3");
+    lints.require(tbs.version() == Version::V3, "Doc 9303-12, certificate fields", "version must be 3");
     lints.require(
         tbs.to_der().is_ok_and(|again| again == raw),
         "RFC 5280 §4.1.1.3",
@@ -81,7 +81,7 @@ fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertif
     );
     lints.require(
         tbs.signature().to_der().is_ok_and(|der| der == profile.algorithm.identifier()),
-        "Doc 9303-12 §4.1.6",
+        "Doc 9303-12, algorithms",
         "the signature algorithm must be the profile's",
     );
     lints.require(
@@ -92,23 +92,23 @@ fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertif
     let self_issued = tbs.issuer() == tbs.subject();
     lints.require(
         self_issued == (profile.role == Role::Csca),
-        "Doc 9303-12 table 6",
+        "Doc 9303-12, certificate fields",
         "a CSCA names itself as issuer, a document signer does not",
     );
     let (subject_country, issuer_country) = (country(tbs.subject()), country(tbs.issuer()));
     lints.require(
         subject_country.is_some() && subject_country == issuer_country,
-        "Doc 9303-12 §7.1.1.1",
+        "Doc 9303-12, issuer and subject",
         "subject and issuer must have the same two-letter upper-case countryName",
     );
     let key = tbs.subject_public_key_info().to_der().unwrap_or_default();
     lints.require(
         p256_point_is_uncompressed(&key),
-        "Doc 9303-12 §4.1.6.3",
+        "Doc 9303-12, ECDSA",
         "the public key must be an uncompressed point on P-256",
     );
     let own_key = profile.role == Role::DocumentSigner && key == issuer.public_key;
-    lints.require(!own_key, "Doc 9303-12 §4.1", "a document signer must not use the CSCA's key");
+    lints.require(!own_key, "Doc 9303-12, key pairs", "a document signer must not use the CSCA's key");
 }
 
 fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertificate) {
@@ -116,13 +116,13 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
     let not_after = to_time(tbs.validity().not_after.to_unix_duration());
     lints.require(
         not_before < not_after && not_after == profile.validity.end_from(not_before),
-        "Doc 9303-12 §4.1",
+        "Doc 9303-12, key periods",
         "the validity must be the profile's",
     );
     if let Some(issuer_end) = issuer.not_after {
         lints.require(
             not_after <= issuer_end,
-            "Doc 9303-12 §4.1.1",
+            "Doc 9303-12, key periods",
             "a document signer must not outlive its CSCA; roll the CSCA or shorten the validity",
         );
     }
@@ -132,13 +132,13 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
     let (start, end) = period.map_or((None, None), |p| (time(p.not_before), time(p.not_after)));
     lints.require(
         matches!((start, end), (Some(s), Some(e)) if not_before <= s && s < e && e <= not_after),
-        "Doc 9303-12 §7.1.1.3",
+        "Doc 9303-12, privateKeyUsagePeriod",
         "the private key usage period must be there and lie within the validity",
     );
     if let (Role::DocumentSigner, Some(start), Some(end)) = (profile.role, start, end) {
         lints.require(
             end - start <= time::Duration::days(92),
-            "Doc 9303-12 §4.1.2",
+            "Doc 9303-12, key periods",
             "a document signer's key must be used for at most three months",
         );
     }
@@ -150,7 +150,7 @@ fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
     let key_usage = find(all, ids::KEY_USAGE);
     lints.require(
         key_usage.is_some_and(|e| e.critical && e.extn_value.as_bytes() == usage),
-        "Doc 9303-12 table 7, keyUsage",
+        "Doc 9303-12, certificate extensions, keyUsage",
         "critical, and keyCertSign+cRLSign for a CSCA or digitalSignature alone for a document signer",
     );
     let basic = find(all, ids::BASIC_CONSTRAINTS);
@@ -161,7 +161,7 @@ fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
     };
     lints.require(
         basic_holds,
-        "Doc 9303-12 table 7, basicConstraints",
+        "Doc 9303-12, certificate extensions, basicConstraints",
         "critical, cA and pathLenConstraint 0 for a CSCA; absent for a document signer",
     );
     for (id, problem) in [
@@ -172,11 +172,15 @@ fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
         (ids::ISSUER_ALT_NAME, "issuerAltName must be there and not critical"),
         (ids::CRL_POINTS, "cRLDistributionPoints must be there and not critical"),
     ] {
-        lints.require(find(all, id).is_some_and(|e| !e.critical), "Doc 9303-12 table 7", problem);
+        lints.require(
+            find(all, id).is_some_and(|e| !e.critical),
+            "Doc 9303-12, certificate extensions",
+            problem,
+        );
     }
     lints.require(
         find(all, ids::DOCUMENT_TYPES).is_some_and(|e| !e.critical) != is_csca,
-        "Doc 9303-12 §7.1.1.6",
+        "Doc 9303-12, documentTypeList",
         "documentTypeList must be in a document signer's certificate and only there",
     );
     let repeated = all.iter().enumerate().any(|(i, e)| all[..i].iter().any(|o| o.extn_id == e.extn_id));

@@ -39,15 +39,15 @@ pub struct Profile {
     pub algorithm: SignatureAlgorithm,
     /// From not-before to not-after.
     pub validity: Term,
-    /// How long the private key signs (Doc 9303-12 §4.1).
+    /// How long the private key signs (Doc 9303-12, key periods).
     pub private_key_usage: Term,
     /// Bits of keyUsage, first bit first (RFC 5280 §4.2.1.3).
     pub key_usage: &'static [u8],
     /// pathLenConstraint; absent means no basicConstraints at all.
     pub path_length: Option<u8>,
-    /// ISO 3166-1 alpha-3 code for subject and issuer alternative names (Doc 9303-12 §7.1.1.2).
+    /// ISO 3166-1 alpha-3 code for subject and issuer alternative names (Doc 9303-12).
     pub locality: &'static str,
-    /// Document types in the MRZ that a document signer may sign for (Doc 9303-12 §7.1.1.6).
+    /// Document types in the MRZ that a document signer may sign for (Doc 9303-12).
     pub document_types: &'static [&'static str],
     /// Where the country publishes its revocation list.
     pub crl_uri: &'static str,

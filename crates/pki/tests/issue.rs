@@ -1,5 +1,7 @@
 //! prepare → lint → sign, lists and paths, with a key that lives in the test.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use p256::{
     ecdsa::{Signature, SigningKey, signature::Signer as _},
     elliptic_curve::Generate,

@@ -122,7 +122,7 @@ fn hashes(files: &BTreeMap<String, Vec<u8>>, sod: &Sod, checks: &mut Vec<Check>)
         }
     }
     for group in sod.hashes().keys() {
-        // The chip itself keeps the fingerprints from a reader without a right to them (Doc 9303-11 §7.2).
+        // The chip itself keeps the fingerprints from a reader without a right to them (Doc 9303-11).
         if *group != DataGroup::DG3 && !files.contains_key(&group.file_name()) {
             missing.push(group.to_string());
         }

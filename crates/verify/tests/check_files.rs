@@ -1,5 +1,7 @@
 //! One synthetic card, damaged in every way that a check is for.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 

@@ -4,7 +4,7 @@ use crate::{
     mrz::{LINE_LEN, Mrz},
 };
 
-/// Ten characters to the inch (Doc 9303-3 §4.3).
+/// Ten characters to the inch (OCR-B, Doc 9303-3).
 const MRZ_WIDTH: f64 = LINE_LEN as f64 * 2.54;
 
 pub(super) fn draw(card: &CardData<'_>, marking: Marking) -> String {

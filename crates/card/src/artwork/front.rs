@@ -22,7 +22,7 @@ fn header() -> String {
 fn symbol(card: &CardData<'_>) -> Result<String, CardError> {
     let symbol = qr::symbol(&qr::QrText::from_card(card).encode())?;
     let side = 13.2;
-    // ISO/IEC 18004 §6.3.8: four modules of quiet zone.
+    // ISO/IEC 18004: four modules of quiet zone.
     let scale = side / (symbol.modules as f64 + 8.0);
     Ok(format!(
         r##"<g transform="translate(69.2 3)"><rect width="{side}" height="{side}" rx=".5" fill="#fff"/><path transform="scale({scale:.5}) translate(4 4)" d="{}" fill="#101820" shape-rendering="crispEdges"/></g>"##,

@@ -1,4 +1,4 @@
-//! EF.COM: which data groups the chip carries (Doc 9303-10 §4.7.1).
+//! EF.COM: which data groups the chip carries (Doc 9303-10, EF.COM).
 
 use super::{DataGroup, EF_COM};
 use crate::{

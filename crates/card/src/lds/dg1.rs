@@ -1,4 +1,4 @@
-//! DG1: the machine-readable zone (Doc 9303-10 §4.7.2).
+//! DG1: the machine-readable zone (Doc 9303-10, EF.DG1).
 
 use crate::{
     CardError,

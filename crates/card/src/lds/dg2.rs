@@ -1,4 +1,4 @@
-//! DG2: the holder's face (Doc 9303-10 §4.7.3): a CBEFF biometric information template around an
+//! DG2: the holder's face (Doc 9303-10, EF.DG2): a CBEFF biometric information template around an
 //! ISO/IEC 19794-5:2005 face record with one JPEG.
 
 use crate::{
@@ -54,7 +54,7 @@ fn face_record(jpeg: &[u8]) -> Result<Vec<u8>, CardError> {
     let face_len = FACE_BLOCK_LEN + IMAGE_BLOCK_LEN + jpeg.len();
     let too_long = |_| CardError::Photo { offset: 0, problem: "the file is too large for a chip" };
     let mut record = Vec::with_capacity(RECORD_HEADER_LEN + face_len);
-    record.extend_from_slice(b"FAC\0010\0");
+    record.extend_from_slice(b"FAC\x00010\x00");
     record.extend_from_slice(&u32::try_from(RECORD_HEADER_LEN + face_len).map_err(too_long)?.to_be_bytes());
     record.extend_from_slice(&1u16.to_be_bytes());
     // Facial information block: length, then no feature points; sex, eyes, hair, features, expression and
@@ -95,7 +95,7 @@ pub fn parse(file: &[u8]) -> Result<Face<'_>, CardError> {
 
 fn parse_record(record: &[u8], base: usize) -> Result<Face<'_>, CardError> {
     let mut fields = Fields { record, at: 0, base };
-    if fields.take(8)? != b"FAC\0010\0" {
+    if fields.take(8)? != b"FAC\x00010\x00" {
         return Err(fields.error(0, "not an ISO/IEC 19794-5:2005 face record"));
     }
     if fields.u32()? != record.len() {

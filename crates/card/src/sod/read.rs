@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::*;
 
-/// The hash algorithms that Doc 9303-12 §4.4 allows for new documents.
+/// The hash algorithms that Doc 9303-12 allows for new documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestAlgorithm {
     Sha256,
@@ -147,7 +147,7 @@ impl<'a> SignerInfo<'a> {
     fn parse(signers: &tlv::Tlv<'a>) -> Result<Self, CardError> {
         let mut reader = signers.children()?;
         let signer = reader.expect(Tag::SEQUENCE, "SignerInfo (SEQUENCE) expected")?;
-        // Doc 9303-10 table 39: one signer.
+        // A citizen card has one signer; a second one would be signed by somebody else.
         reader.finish()?;
         let mut reader = signer.children()?;
         reader.expect(Tag::INTEGER, "SignerInfo version expected")?;
