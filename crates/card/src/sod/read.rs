@@ -62,8 +62,12 @@ impl Sod {
         reader.finish()?;
 
         let mut reader = signed_data.children()?;
-        reader.expect(Tag::INTEGER, "SignedData version expected")?;
-        reader.expect(Tag::SET, "digestAlgorithms (SET) expected")?;
+        let version = reader.expect(Tag::INTEGER, "SignedData version expected")?;
+        // Doc 9303-10, EF.SOD: v3, which is what RFC 5652 §5.1 asks for with this content.
+        if version.value != [3] {
+            return Err(error(version.offset, "SignedData version must be 3"));
+        }
+        let digests = reader.expect(Tag::SET, "digestAlgorithms (SET) expected")?;
         let encap = reader.expect(Tag::SEQUENCE, "encapContentInfo (SEQUENCE) expected")?;
         let certificates = reader.expect(CERTIFICATES, "the document signer's certificate is missing")?;
         reader.optional(Tag(0xA1))?;
@@ -73,6 +77,9 @@ impl Sod {
         let content = encapsulated(&encap)?;
         let (content_digest, hashes) = parse_security_object(content)?;
         let signer = SignerInfo::parse(&signers)?;
+        if !announced(&digests)?.contains(&signer.digest) {
+            return Err(error(digests.offset, "digestAlgorithms does not name the signer's algorithm"));
+        }
         Ok(Sod {
             content: content.value.to_vec(),
             content_digest,
@@ -150,7 +157,11 @@ impl<'a> SignerInfo<'a> {
         // A citizen card has one signer; a second one would be signed by somebody else.
         reader.finish()?;
         let mut reader = signer.children()?;
-        reader.expect(Tag::INTEGER, "SignerInfo version expected")?;
+        let version = reader.expect(Tag::INTEGER, "SignerInfo version expected")?;
+        // RFC 5652 §5.3: version 1 goes with issuer and serial number.
+        if version.value != [1] {
+            return Err(error(version.offset, "SignerInfo version must be 1"));
+        }
         let sid = reader.expect(Tag::SEQUENCE, "the signer must be named by issuer and serial number")?;
         let digest = digest_algorithm(&mut reader)?;
         let attributes = reader.expect(EXPLICIT_0, "signed attributes [0] expected")?;
@@ -209,6 +220,15 @@ impl<'a> SignerInfo<'a> {
     }
 }
 
+fn announced(digests: &tlv::Tlv<'_>) -> Result<Vec<DigestAlgorithm>, CardError> {
+    let mut reader = digests.children()?;
+    let mut all = Vec::new();
+    while !reader.is_empty() {
+        all.push(digest_algorithm(&mut reader)?);
+    }
+    Ok(all)
+}
+
 fn encapsulated<'a>(encap: &tlv::Tlv<'a>) -> Result<tlv::Tlv<'a>, CardError> {
     let mut reader = encap.children()?;
     expect_oid(&mut reader, OID_LDS_SECURITY_OBJECT, "content type ldsSecurityObject expected")?;
@@ -261,7 +281,11 @@ fn parse_security_object(
 
 fn digest_algorithm(reader: &mut Reader<'_>) -> Result<DigestAlgorithm, CardError> {
     let algorithm = reader.expect(Tag::SEQUENCE, "digest algorithm (SEQUENCE) expected")?;
-    let oid = algorithm.children()?.expect(Tag::OID, "digest algorithm identifier expected")?;
+    let mut parts = algorithm.children()?;
+    let oid = parts.expect(Tag::OID, "digest algorithm identifier expected")?;
+    // RFC 5754 §2: parameters absent; NULL must be accepted too.
+    parts.optional(Tag(0x05))?;
+    parts.finish()?;
     DigestAlgorithm::from_oid(oid.value)
         .ok_or_else(|| error(oid.offset, "digest algorithm must be SHA-256, SHA-384 or SHA-512"))
 }
