@@ -20,7 +20,7 @@ pub enum Caution {
 ///
 /// The defaults: **link** at 12 bits, one expected error in 4,096 decisions *at the threshold itself*. True pairs
 /// without any number and without a slip weigh about 16 bits (the rival being a brother or sister of the same name),
-/// with a number 30 and more; the heaviest wrong candidate seen in 130,000 searches of invented registers of up to
+/// with a number 25 and more; the heaviest wrong candidate seen in 100,000 searches of invented registers of up to
 /// three million was 9.5 (`examples/search.rs`). **lead** of 8 bits: the second candidate must be 256 times less
 /// likely, so that equal or twin records are a case and not a coin toss. **review** from −2 bits (p = 0.2): below, a
 /// person's time is better spent on fingerprints.

@@ -188,6 +188,28 @@ fn two_equal_records_are_a_case_and_not_a_coin_toss() {
 }
 
 #[test]
+fn one_pin_on_two_records_is_a_case_however_unlike_they_are() {
+    let pin = Some(42_186_000_123);
+    let held = Record { pin, ..hoa() };
+    let bare = Record {
+        id: 5,
+        pin,
+        full_name: "Nguyễn Mai Hòa".into(),
+        sex: None,
+        birth_year: None,
+        father_name: Some("Trần Văn Bình".into()),
+        mother_name: None,
+        cmnd: None,
+        ..hoa()
+    };
+    let asked = Record { id: 9, ..held.clone() };
+    let found = Index::build(vec![held.clone(), bare.clone()]).search(&asked);
+    assert!(found[0].weight - found[1].weight > Thresholds::default().lead, "the lead alone would link");
+    assert_eq!(found[1].caution, Caution::PinConfirmed);
+    assert_eq!(decision(vec![held, bare], &asked), Decision::Review(vec![1, 5]));
+}
+
+#[test]
 fn common_names_weigh_less() {
     let weight = |name: &str| {
         let a = Record { full_name: name.into(), ..hoa() };
