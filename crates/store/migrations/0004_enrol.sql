@@ -57,6 +57,22 @@ CREATE TABLE packet (
 );
 ALTER TABLE packet ALTER COLUMN sealed SET STORAGE EXTERNAL; -- ciphertext does not compress
 CREATE INDEX packet_by_application ON packet (application_id);
+-- The opening worker's queue.
+CREATE INDEX packet_unopened ON packet (received_at, packet_id) WHERE wrapped_key IS NULL AND refused IS NULL;
+
+-- Uploads that were not taken over: answered, counted and kept, one row for each different upload and reason.
+CREATE TABLE intake_refusal (
+    sha256 bytea NOT NULL,             -- of the bytes that arrived
+    code text NOT NULL,
+    kit_id uuid,                       -- as claimed; NULL when it could not be read
+    packet_id uuid,                    -- as claimed
+    size integer NOT NULL,             -- bytes
+    times bigint NOT NULL DEFAULT 1,
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    PRIMARY KEY (sha256, code)
+);
+CREATE INDEX intake_refusal_by_kit ON intake_refusal (kit_id) WHERE kit_id IS NOT NULL;
 
 -- A kit's signed end-of-day report: what it captured and what it still holds.
 CREATE TABLE kit_report (

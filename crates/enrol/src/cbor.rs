@@ -1,0 +1,132 @@
+//! Reading CBOR strictly: one encoding per value, nothing left over, and errors that say what and where.
+
+use coset::cbor::Value;
+use coset::cbor::de::{Error as CborError, from_reader};
+use coset::cbor::ser::into_writer;
+
+use crate::packet::PacketError;
+
+/// Decodes exactly one item. An item that would be written otherwise (RFC 8949 §4.2) is refused, so that two different byte
+/// strings never mean the same message.
+pub(crate) fn decode(what: &'static str, bytes: &[u8]) -> Result<Value, PacketError> {
+    let mut rest = bytes;
+    let value: Value = from_reader(&mut rest).map_err(|error| PacketError::Cbor {
+        what,
+        offset: match error {
+            CborError::Syntax(offset) => Some(offset),
+            CborError::Semantic(offset, _) => offset,
+            CborError::Io(_) => Some(bytes.len()),
+            CborError::RecursionLimitExceeded => None,
+        },
+    })?;
+    if !rest.is_empty() {
+        return Err(PacketError::Trailing { what, offset: bytes.len() - rest.len(), extra: rest.len() });
+    }
+    let again = encode(&value);
+    if again != bytes {
+        let offset = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+        return Err(PacketError::NotCanonical { what, offset });
+    }
+    Ok(value)
+}
+
+pub(crate) fn encode(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    into_writer(value, &mut bytes).expect("writing a value into memory does not fail");
+    bytes
+}
+
+/// The items of an array, taken one after the other.
+pub(crate) struct Items {
+    what: &'static str,
+    items: std::vec::IntoIter<Value>,
+}
+
+impl Items {
+    /// `value` as an array of exactly `length` items.
+    pub(crate) fn of(what: &'static str, value: Value, length: usize) -> Result<Self, PacketError> {
+        let items = array(what, value, length)?;
+        if items.len() != length {
+            return Err(PacketError::Structure { what, problem: "has another number of items than its version says" });
+        }
+        Ok(Self { what, items: items.into_iter() })
+    }
+
+    pub(crate) fn value(&mut self) -> Value {
+        self.items.next().unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], PacketError> {
+        let what = self.what;
+        let bytes = self.byte_string(N)?;
+        bytes.try_into().map_err(|_| PacketError::Structure { what, problem: "holds a byte string of another length" })
+    }
+
+    pub(crate) fn byte_string(&mut self, limit: usize) -> Result<Vec<u8>, PacketError> {
+        let what = self.what;
+        let Value::Bytes(bytes) = self.value() else {
+            return Err(PacketError::Structure { what, problem: "lacks a byte string" });
+        };
+        if bytes.len() > limit {
+            return Err(PacketError::TooLarge { what, bytes: bytes.len(), limit });
+        }
+        Ok(bytes)
+    }
+
+    pub(crate) fn text(&mut self, limit: usize) -> Result<String, PacketError> {
+        let what = self.what;
+        let Value::Text(text) = self.value() else {
+            return Err(PacketError::Structure { what, problem: "lacks a text" });
+        };
+        if text.len() > limit {
+            return Err(PacketError::TooLarge { what, bytes: text.len(), limit });
+        }
+        Ok(text)
+    }
+
+    pub(crate) fn integer<T: TryFrom<i128>>(&mut self) -> Result<T, PacketError> {
+        let what = self.what;
+        let Value::Integer(integer) = self.value() else {
+            return Err(PacketError::Structure { what, problem: "lacks an integer" });
+        };
+        T::try_from(i128::from(integer)).map_err(|_| PacketError::Structure { what, problem: "holds an integer out of range" })
+    }
+
+    pub(crate) fn version(&mut self, known: u16) -> Result<(), PacketError> {
+        match self.integer::<u16>()? {
+            version if version == known => Ok(()),
+            found => Err(PacketError::Version { what: self.what, found, known }),
+        }
+    }
+
+    /// An instant written as whole milliseconds since 1970.
+    pub(crate) fn instant(&mut self) -> Result<time::OffsetDateTime, PacketError> {
+        let what = self.what;
+        let ms: i64 = self.integer()?;
+        time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
+            .map_err(|_| PacketError::Structure { what, problem: "holds an instant out of range" })
+    }
+
+    pub(crate) fn array(&mut self, limit: usize) -> Result<Vec<Value>, PacketError> {
+        array(self.what, self.value(), limit)
+    }
+}
+
+fn array(what: &'static str, value: Value, limit: usize) -> Result<Vec<Value>, PacketError> {
+    let Value::Array(items) = value else {
+        return Err(PacketError::Structure { what, problem: "is not an array" });
+    };
+    if items.len() > limit {
+        return Err(PacketError::TooMany { what, items: items.len(), limit });
+    }
+    Ok(items)
+}
+
+pub(crate) fn unix_ms(at: time::OffsetDateTime) -> Value {
+    let ms = at.unix_timestamp_nanos().div_euclid(1_000_000);
+    Value::Integer(i64::try_from(ms).expect("years up to 9999 fit").into())
+}
+
+pub(crate) fn bytes(bytes: &[u8]) -> Value {
+    Value::Bytes(bytes.to_vec())
+}

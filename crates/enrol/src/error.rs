@@ -1,0 +1,33 @@
+use thiserror::Error;
+
+use crate::packet::PacketError;
+
+/// What can stop the intake as a whole. A packet that is refused is an answer, not an error.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EnrolError {
+    #[error("the upload from byte {offset} on {problem}; send the batch again")]
+    Batch { offset: usize, problem: &'static str },
+    #[error("the batch has {found} {unit}; send at most {limit} at a time")]
+    BatchTooLarge { found: usize, unit: &'static str, limit: usize },
+    #[error("the day report was refused ({code}): {reason}")]
+    ReportRefused { code: &'static str, reason: String },
+    #[error("a message could not be made or read")]
+    Message(#[from] PacketError),
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    #[error("other uploads changed the same applications again and again; send the batch again")]
+    Conflict,
+    #[error("the program is shutting down")]
+    ShuttingDown,
+}
+
+impl EnrolError {
+    /// Whether whoever sent the message must change it; otherwise the same message may succeed later.
+    pub fn is_senders_fault(&self) -> bool {
+        matches!(
+            self,
+            EnrolError::Batch { .. } | EnrolError::BatchTooLarge { .. } | EnrolError::ReportRefused { .. }
+        )
+    }
+}

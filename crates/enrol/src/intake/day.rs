@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use domain::id::KitId;
+use store::Database;
+use store::application::{NewApplication, create};
+use store::enrol::{self as rows, NewKitReport, NewRefusal};
+use time::OffsetDateTime;
+
+use super::sha256;
+use crate::EnrolError;
+use crate::keys::PublicKey;
+use crate::message::{DayReport, Outcome, Receipt, ReceiptItem};
+
+/// What a day report changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DaySummary {
+    /// Applications that the centre learned of by this report.
+    pub created: usize,
+    /// Captures at a place that does not exist; they will be refused when their packets arrive.
+    pub unplaced: usize,
+    /// `false` when a later report of the same day was there already.
+    pub stored: bool,
+}
+
+/// Takes the body of a day report and gives the body of the answer: a receipt with one line.
+///
+/// # Errors
+/// As [`report_day`].
+pub async fn receive_day_report(
+    db: &Database,
+    body: &[u8],
+    now: OffsetDateTime,
+    signer: &dyn pki::Signer,
+) -> Result<Vec<u8>, EnrolError> {
+    report_day(db, body, now).await?;
+    let item = ReceiptItem { packet_id: None, sha256: sha256(body), outcome: Outcome::Accepted };
+    Ok(Receipt { at: now, items: vec![item] }.sign(signer)?)
+}
+
+/// Books a kit's day report: its counters, and the applications whose packets have not arrived, as captured. The same report
+/// again changes nothing.
+///
+/// # Errors
+/// [`EnrolError::ReportRefused`] when it is not a registered kit's own; it is counted among the refusals. Those of the database.
+pub async fn report_day(db: &Database, message: &[u8], now: OffsetDateTime) -> Result<DaySummary, EnrolError> {
+    let mut tx = db.begin().await?;
+    let refused = match verify(&mut tx, message).await? {
+        Ok(report) => {
+            let summary = book(&mut tx, &report, message, now).await?;
+            tx.commit().await.map_err(store::Error::from)?;
+            return Ok(summary);
+        }
+        Err(refused) => refused,
+    };
+    let (sha256, size, code) = (sha256(message), message.len(), refused.code);
+    let refusal = NewRefusal { sha256, code, kit_id: refused.kit_id, packet_id: None, size };
+    rows::note_refusals(&mut tx, now, &[refusal]).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    Err(EnrolError::ReportRefused { code, reason: refused.reason })
+}
+
+struct Refused {
+    code: &'static str,
+    reason: String,
+    /// As claimed.
+    kit_id: Option<KitId>,
+}
+
+async fn verify(
+    tx: &mut sqlx::PgConnection,
+    message: &[u8],
+) -> Result<Result<DayReport, Refused>, EnrolError> {
+    let refused = |code, reason: String, kit_id| Ok(Err(Refused { code, reason, kit_id }));
+    let kit_id = match DayReport::claimed_kit(message) {
+        Ok(kit_id) => kit_id,
+        Err(error) => return refused(error.code(), error.to_string(), None),
+    };
+    let kits = rows::lock_kits(tx, &[kit_id]).await?;
+    let Some(kit) = kits.first() else {
+        return refused("unknown_kit", "the kit is not registered".to_owned(), Some(kit_id));
+    };
+    if kit.revoked_at.is_some() {
+        return refused("revoked_kit", "the kit was revoked".to_owned(), Some(kit_id));
+    }
+    let report = PublicKey::from_point(&kit.public_key)
+        .map_err(crate::packet::PacketError::from)
+        .and_then(|key| DayReport::verify(message, &key));
+    match report {
+        Ok(report) => Ok(Ok(report)),
+        Err(error) => refused(error.code(), error.to_string(), Some(kit_id)),
+    }
+}
+
+async fn book(
+    tx: &mut sqlx::PgConnection,
+    report: &DayReport,
+    message: &[u8],
+    now: OffsetDateTime,
+) -> Result<DaySummary, EnrolError> {
+    let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
+    let paths = rows::unit_paths(tx, &units).await?;
+    let actor: Arc<str> = Arc::from(format!("kit:{}", report.kit_id));
+    let placed = report.captures.iter().filter_map(|capture| {
+        Some(NewApplication {
+            application_id: capture.application_id,
+            kit_id: report.kit_id,
+            kind: capture.kind,
+            unit: capture.unit,
+            unit_path: paths.get(&capture.unit)?.clone(),
+            captured_at: capture.captured_at,
+            actor: actor.clone(),
+        })
+    });
+    let placed: Vec<_> = placed.collect();
+    let created = create(tx, now, &placed).await?;
+    let stored = rows::put_kit_report(
+        tx,
+        &NewKitReport {
+            kit_id: report.kit_id,
+            day: report.day,
+            captured: report.captures.len() as u64,
+            unsent: report.unsent,
+            captured_total: report.captured_total,
+            reported_at: report.reported_at,
+            message,
+        },
+    )
+    .await?;
+    Ok(DaySummary { created, unplaced: report.captures.len() - placed.len(), stored })
+}

@@ -1,0 +1,199 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use domain::application::Action;
+use domain::id::{ApplicationId, PacketId};
+use rayon::prelude::*;
+use serde_json::json;
+use store::Database;
+use store::application::{Transition, record};
+use store::enrol::{self as rows, Opened, SealedPacket};
+use time::OffsetDateTime;
+
+use super::{CENTRE, blocking};
+use crate::EnrolError;
+use crate::keys::{CentreKeys, KeyError};
+use crate::packet::{self, Content, ContentKey, PacketError};
+use crate::rules::{Problem, problems};
+
+/// What one step of the opening worker did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenSummary {
+    /// Opened and valid: ready for linkage.
+    pub opened: usize,
+    /// Opened or not, but invalid: rejected with a code.
+    pub rejected: usize,
+    /// Encrypted to an intake key that is not held here; they stay in the queue until it is.
+    pub waiting_for_key: usize,
+}
+
+/// Why a packet's content is not worked on.
+struct Invalid {
+    code: &'static str,
+    problems: Vec<Problem>,
+}
+
+enum Outcome {
+    Valid(Box<Opened>),
+    Invalid(Invalid),
+    WaitingForKey,
+}
+
+/// Opens and validates up to `limit` of the packets received and not opened yet, oldest first. Run it again until it did
+/// nothing. Safe to run several times at once.
+///
+/// No key is used inside the transaction: two workers may open the same packet, and the second's result is dropped.
+///
+/// # Errors
+/// Those of the database and of the key store; nothing is changed then.
+pub async fn open_received(
+    db: &Database,
+    keys: Arc<CentreKeys>,
+    now: OffsetDateTime,
+    limit: u32,
+) -> Result<OpenSummary, EnrolError> {
+    let mut summary = OpenSummary::default();
+    let mut after = None;
+    loop {
+        let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
+        let page = rows::unopened(&mut conn, after, limit).await?;
+        drop(conn);
+        let Some(last) = page.last() else { return Ok(summary) };
+        after = Some((last.received_at, last.packet_id));
+        let keys = keys.clone();
+        let outcomes = blocking(move || {
+            let open = |packet: &SealedPacket| Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?));
+            page.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
+        })
+        .await??;
+        let waiting = outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::WaitingForKey)).count();
+        summary.waiting_for_key += waiting;
+        if waiting > 0 {
+            tracing::warn!(packets = waiting, "packets are encrypted to an intake key that is not held here");
+        }
+        // A page of packets that all wait for a key must not hide those behind it.
+        if waiting < outcomes.len() {
+            let (opened, rejected) =
+                store::retry(|error: &EnrolError| matches!(error, EnrolError::Store(e) if e.is_retryable()), || {
+                    write(db, &outcomes, now)
+                })
+                .await?;
+            summary.opened += opened;
+            summary.rejected += rejected;
+            return Ok(summary);
+        }
+    }
+}
+
+/// The contents of applications that were opened before, in the order of their ids.
+///
+/// # Errors
+/// Those of the database and of the key store; a stored packet that no longer opens.
+pub async fn read_contents(
+    db: &Database,
+    keys: Arc<CentreKeys>,
+    applications: &[ApplicationId],
+) -> Result<Vec<(ApplicationId, Content)>, EnrolError> {
+    let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
+    let packets = rows::sealed_packets(&mut conn, applications).await?;
+    drop(conn);
+    let contents = blocking(move || {
+        let read = |packet: &SealedPacket| {
+            let wrapped = packet.wrapped_key.as_deref().unwrap_or_default();
+            let key = ContentKey::unwrap(wrapped, &*keys.wrapping)?;
+            Ok((packet.application_id, packet::open_stored(&packet.sealed, &key)?))
+        };
+        packets.par_iter().map(read).collect::<Result<Vec<_>, PacketError>>()
+    })
+    .await??;
+    Ok(contents)
+}
+
+fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketError> {
+    let invalid = |error: PacketError| Outcome::Invalid(Invalid { code: error.code(), problems: Vec::new() });
+    let key_id = match packet::recipient(&packet.sealed) {
+        Ok(key_id) => key_id,
+        Err(error) => return Ok(invalid(error)),
+    };
+    let Some(intake) = keys.intake_key(&key_id) else { return Ok(Outcome::WaitingForKey) };
+    let (content, key) = match packet::open(&packet.sealed, intake) {
+        Ok(opened) => opened,
+        // The key store's trouble is not the packet's.
+        Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
+        Err(error) => return Ok(invalid(error)),
+    };
+    let found = problems(&content.record, &content.fingers, content.photo.as_bytes(), packet.captured_at);
+    if let Some(first) = found.first() {
+        return Ok(Outcome::Invalid(Invalid { code: first.code(), problems: found }));
+    }
+    let Ok(record) = serde_json::to_value(&content.record) else {
+        return Ok(Outcome::Invalid(Invalid { code: "malformed", problems: Vec::new() }));
+    };
+    Ok(Outcome::Valid(Box::new(Opened {
+        packet_id: packet.packet_id,
+        application_id: packet.application_id,
+        wrapped_key: key.wrap(&*keys.wrapping)?,
+        record,
+        differs: content.differs.clone(),
+        claimed_person_id: content.claimed_person_id,
+        receipt_hash: content.receipt_hash,
+    })))
+}
+
+async fn write(
+    db: &Database,
+    outcomes: &[(PacketId, ApplicationId, Outcome)],
+    now: OffsetDateTime,
+) -> Result<(usize, usize), EnrolError> {
+    let mut tx = db.begin().await?;
+    let ids: Vec<PacketId> = outcomes.iter().map(|(id, ..)| *id).collect();
+    let locked: HashSet<PacketId> = rows::lock_unopened(&mut tx, &ids).await?.into_iter().collect();
+    let hashes: Vec<[u8; 32]> = outcomes.iter().filter_map(|(.., outcome)| receipt_hash(outcome)).collect();
+    let mut used: HashSet<[u8; 32]> = rows::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
+    let mut valid = Vec::new();
+    let mut refused = Vec::new();
+    let mut transitions = Vec::new();
+    let mut reject = |packet: PacketId, application_id, code: &'static str, problems: &[Problem]| {
+        refused.push((packet, code));
+        let listed: Vec<_> =
+            problems.iter().map(|p| json!({ "code": p.code(), "subject": p.subject() })).collect();
+        transitions.push(Transition {
+            application_id,
+            action: Action::Reject,
+            at: now,
+            actor: Arc::from(CENTRE),
+            reference: Some(packet.uuid()),
+            detail: Some(json!({ "code": code, "problems": listed })),
+        });
+    };
+    for (packet, application, outcome) in outcomes.iter().filter(|(id, ..)| locked.contains(id)) {
+        match outcome {
+            Outcome::WaitingForKey => {}
+            Outcome::Invalid(invalid) => reject(*packet, *application, invalid.code, &invalid.problems),
+            // The code is what a citizen asks with: it must lead to one application.
+            Outcome::Valid(opened) if !used.insert(opened.receipt_hash) => {
+                reject(*packet, *application, "receipt_code_reused", &[]);
+            }
+            Outcome::Valid(opened) => valid.push((**opened).clone()),
+        }
+    }
+    rows::store_opened(&mut tx, &valid).await?;
+    rows::refuse_packets(&mut tx, &refused).await?;
+    let recorded = record(&mut tx, now, &transitions).await?;
+    if let Some((application, refusal)) = recorded.refused.first() {
+        return Err(EnrolError::Store(store::Error::Inconsistent {
+            table: "application",
+            row: application.to_string(),
+            reason: format!("its packet was not opened yet, but {refusal}"),
+        }));
+    }
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok((valid.len(), refused.len()))
+}
+
+fn receipt_hash(outcome: &Outcome) -> Option<[u8; 32]> {
+    match outcome {
+        Outcome::Valid(opened) => Some(opened.receipt_hash),
+        _ => None,
+    }
+}

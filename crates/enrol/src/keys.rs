@@ -1,0 +1,205 @@
+//! The keys that packets, receipts and day reports are made with, as seen from here: a public point, something that
+//! signs ([`pki::Signer`]), something that agrees on a secret, something that wraps a key.
+//!
+//! The private halves stay where they are kept, so each use is a call through a trait; a test or a single machine
+//! uses [`SoftwareIntakeKey`] and [`SoftwareWrappingKey`].
+
+use std::fmt;
+
+use aes_kw::{KeyInit, KwAes256};
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use p256::elliptic_curve::sec1::ToSec1Point;
+use p256::pkcs8::DecodePublicKey;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// What went wrong with a key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyError {
+    #[error("not a P-256 public key: expected the 65 bytes of an uncompressed point on the curve")]
+    NotAPoint,
+    #[error("the wrapped key was made by another key-encryption key, or was altered")]
+    WrongWrappingKey,
+    #[error("the key store did not answer: {0}")]
+    Unavailable(String),
+}
+
+/// A P-256 public key: of a kit, or one of the centre's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey(p256::PublicKey);
+
+impl PublicKey {
+    /// Reads an uncompressed point (SEC 1 §2.3.4), 65 bytes, as the table `kit` holds it.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAPoint`].
+    pub fn from_point(point: &[u8]) -> Result<Self, KeyError> {
+        if point.len() != 65 {
+            return Err(KeyError::NotAPoint);
+        }
+        p256::PublicKey::from_sec1_bytes(point).map(Self).map_err(|_| KeyError::NotAPoint)
+    }
+
+    /// Reads a SubjectPublicKeyInfo, as [`pki::Signer::public_key`] gives it.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAPoint`].
+    pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
+        p256::PublicKey::from_public_key_der(der).map(Self).map_err(|_| KeyError::NotAPoint)
+    }
+
+    /// The uncompressed point, 65 bytes.
+    pub fn to_point(&self) -> [u8; 65] {
+        let point = self.0.to_sec1_point(false);
+        let mut bytes = [0; 65];
+        bytes.copy_from_slice(point.as_bytes());
+        bytes
+    }
+
+    /// The first eight bytes of the point's SHA-256: how a message says which of the centre's keys it means.
+    pub fn key_id(&self) -> [u8; 8] {
+        let digest = Sha256::digest(self.to_point());
+        let mut id = [0; 8];
+        id.copy_from_slice(&digest[..8]);
+        id
+    }
+
+    /// Whether `signature` (r and s, 64 bytes; RFC 9053 §2.1) is this key's over `message`.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let Ok(signature) = Signature::from_slice(signature) else { return false };
+        VerifyingKey::from(&self.0).verify(message, &signature).is_ok()
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublicKey(")?;
+        self.key_id().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// The centre's half of the key agreement. In an HSM the private key stays inside (PKCS#11: CKM_ECDH1_DERIVE).
+pub trait IntakeKey: Send + Sync {
+    fn public_key(&self) -> &PublicKey;
+
+    /// The x coordinate of the shared point.
+    ///
+    /// # Errors
+    /// [`KeyError::Unavailable`].
+    fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError>;
+}
+
+/// The key-encryption key under which content keys rest in the database (RFC 3394).
+pub trait WrappingKey: Send + Sync {
+    /// # Errors
+    /// [`KeyError::Unavailable`].
+    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError>;
+
+    /// # Errors
+    /// [`KeyError::WrongWrappingKey`], [`KeyError::Unavailable`].
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError>;
+}
+
+/// What opening a packet at the centre takes.
+pub struct CentreKeys {
+    /// The current intake key first, then those that were rolled and may still be named by packets on kits.
+    pub intake: Vec<Box<dyn IntakeKey>>,
+    pub wrapping: Box<dyn WrappingKey>,
+}
+
+impl CentreKeys {
+    /// The intake key that a packet names.
+    pub fn intake_key(&self, key_id: &[u8]) -> Option<&dyn IntakeKey> {
+        self.intake.iter().map(|key| &**key).find(|key| key.public_key().key_id() == key_id)
+    }
+}
+
+/// An intake key in memory.
+pub struct SoftwareIntakeKey {
+    secret: p256::SecretKey,
+    public: PublicKey,
+}
+
+impl SoftwareIntakeKey {
+    pub fn new(secret: p256::SecretKey) -> Self {
+        let public = PublicKey(secret.public_key());
+        Self { secret, public }
+    }
+}
+
+impl IntakeKey for SoftwareIntakeKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        Ok(agree(&self.secret, ephemeral))
+    }
+}
+
+pub(crate) fn agree(secret: &p256::SecretKey, public: &PublicKey) -> Zeroizing<[u8; 32]> {
+    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), public.0.as_affine());
+    let mut x = Zeroizing::new([0; 32]);
+    x.copy_from_slice(shared.raw_secret_bytes());
+    x
+}
+
+/// A key-encryption key in memory.
+pub struct SoftwareWrappingKey(Zeroizing<[u8; 32]>);
+
+impl SoftwareWrappingKey {
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(Zeroizing::new(key))
+    }
+}
+
+impl WrappingKey for SoftwareWrappingKey {
+    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
+        Ok(wrap(&self.0, key))
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        unwrap(&self.0, wrapped)
+    }
+}
+
+pub(crate) fn wrap(with: &[u8; 32], key: &[u8; 32]) -> [u8; 40] {
+    let mut wrapped = [0; 40];
+    KwAes256::new(with.into()).wrap_key(key, &mut wrapped).expect("40 bytes hold a wrapped key of 32");
+    wrapped
+}
+
+pub(crate) fn unwrap(with: &[u8; 32], wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut key = Zeroizing::new([0; 32]);
+    if wrapped.len() != 40 {
+        return Err(KeyError::WrongWrappingKey);
+    }
+    KwAes256::new(with.into()).unwrap_key(wrapped, &mut *key).map_err(|_| KeyError::WrongWrappingKey)?;
+    Ok(key)
+}
+
+/// r and s of a signer's DER signature, as COSE wants them.
+pub(crate) fn raw_signature(der: &[u8]) -> Option<Vec<u8>> {
+    Signature::from_der(der).ok().map(|signature| signature.to_bytes().to_vec())
+}
+
+impl fmt::Debug for CentreKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CentreKeys").field("intake", &self.intake.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SoftwareIntakeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SoftwareIntakeKey").field("public", &self.public).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SoftwareWrappingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SoftwareWrappingKey(…)")
+    }
+}

@@ -1,0 +1,219 @@
+use std::fmt;
+
+use coset::cbor::Value;
+use domain::ResidentRecord;
+use domain::id::PersonId;
+use fingerprint::FingerPosition;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::{FORMAT_VERSION, MAX_DIFFERS, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, PacketError, uuid_value};
+use crate::cbor::{self, Items};
+
+const WHAT: &str = "the packet's content";
+const FINGER: &str = "a finger in the packet's content";
+const CAPTURE: &str = "the capture data in the packet's content";
+/// A person has ten; room for a second capture of each.
+const MAX_FINGERS: usize = 20;
+/// Officers, devices and software are named by short codes.
+const MAX_META_BYTES: usize = 64;
+
+/// What is encrypted: the citizen's declaration and biometrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// As the citizen declared it before the officer.
+    pub record: ResidentRecord,
+    /// Whom the officer found in the register.
+    pub claimed_person_id: Option<PersonId>,
+    /// Names of the fields in which `record` differs from the register's record.
+    pub differs: Vec<String>,
+    /// SHA-256 of the receipt code printed for the citizen.
+    pub receipt_hash: [u8; 32],
+    pub fingers: Vec<Finger>,
+    /// JPEG.
+    pub photo: Biometric,
+    pub capture: CaptureMeta,
+}
+
+/// One position of the ten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finger {
+    pub position: FingerPosition,
+    pub capture: FingerCapture,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FingerCapture {
+    /// One view in an ISO/IEC 19794-2:2005 record.
+    Template(Biometric),
+    Missing(MissingReason),
+}
+
+/// Why a finger was not captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingReason {
+    Amputated,
+    /// Bandaged or injured.
+    Injured,
+    /// Worn or diseased skin: no usable impression after repeated attempts.
+    Unreadable,
+}
+
+impl MissingReason {
+    pub const ALL: [MissingReason; 3] =
+        [MissingReason::Amputated, MissingReason::Injured, MissingReason::Unreadable];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            MissingReason::Amputated => "amputated",
+            MissingReason::Injured => "injured",
+            MissingReason::Unreadable => "unreadable",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Who captured, with what. Codes, not names of people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaptureMeta {
+    pub officer: String,
+    pub scanner: String,
+    pub camera: String,
+    pub software: String,
+}
+
+/// Bytes of a template or an image: never printed, overwritten when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Biometric(Zeroizing<Vec<u8>>);
+
+impl Biometric {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Biometric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Biometric({} bytes)", self.0.len())
+    }
+}
+
+impl Content {
+    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, PacketError> {
+        let limit = |what, bytes, limit| {
+            if bytes > limit { Err(PacketError::TooLarge { what, bytes, limit }) } else { Ok(()) }
+        };
+        limit("the photo", self.photo.as_bytes().len(), MAX_PHOTO_BYTES)?;
+        for finger in &self.fingers {
+            if let FingerCapture::Template(template) = &finger.capture {
+                limit("a fingerprint template", template.as_bytes().len(), MAX_TEMPLATE_BYTES)?;
+            }
+        }
+        let meta = [&self.capture.officer, &self.capture.scanner, &self.capture.camera, &self.capture.software];
+        for text in meta {
+            limit(CAPTURE, text.len(), MAX_META_BYTES)?;
+        }
+        for (what, items, limit) in
+            [("the list of differing fields", self.differs.len(), MAX_DIFFERS), ("the list of fingers", self.fingers.len(), MAX_FINGERS)]
+        {
+            if items > limit {
+                return Err(PacketError::TooMany { what, items, limit });
+            }
+        }
+        let record = Value::serialized(&self.record)
+            .map_err(|_| PacketError::Structure { what: WHAT, problem: "has a record that cannot be written" })?;
+        let text = |text: &String| Value::Text(text.clone());
+        let value = Value::Array(vec![
+            Value::Integer(FORMAT_VERSION.into()),
+            record,
+            self.claimed_person_id.map_or(Value::Null, |id| uuid_value(id.uuid())),
+            Value::Array(self.differs.iter().map(text).collect()),
+            cbor::bytes(&self.receipt_hash),
+            Value::Array(self.fingers.iter().map(Finger::value).collect()),
+            cbor::bytes(self.photo.as_bytes()),
+            Value::Array(meta.map(text).to_vec()),
+        ]);
+        Ok(Zeroizing::new(cbor::encode(&value)))
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
+        let mut items = Items::of(WHAT, cbor::decode(WHAT, bytes)?, 8)?;
+        items.version(FORMAT_VERSION)?;
+        // The parser's own message may quote a field, so it is not passed on.
+        let record = items.value().deserialized().map_err(|_| PacketError::Structure {
+            what: WHAT,
+            problem: "has a record with a missing field or a field of another shape",
+        })?;
+        let claimed_person_id = match items.value() {
+            Value::Null => None,
+            Value::Bytes(bytes) => Some(PersonId::from_uuid(
+                Uuid::from_slice(&bytes)
+                    .map_err(|_| PacketError::Structure { what: WHAT, problem: "has a person id of another length" })?,
+            )),
+            _ => return Err(PacketError::Structure { what: WHAT, problem: "has a person id of another shape" }),
+        };
+        let differs = items.array(MAX_DIFFERS)?.into_iter().map(field_name).collect::<Result<_, _>>()?;
+        let receipt_hash = items.bytes()?;
+        let fingers = items.array(MAX_FINGERS)?.into_iter().map(Finger::parse).collect::<Result<_, _>>()?;
+        let photo = Biometric::new(items.byte_string(MAX_PHOTO_BYTES)?);
+        let mut meta = Items::of(CAPTURE, items.value(), 4)?;
+        let capture = CaptureMeta {
+            officer: meta.text(MAX_META_BYTES)?,
+            scanner: meta.text(MAX_META_BYTES)?,
+            camera: meta.text(MAX_META_BYTES)?,
+            software: meta.text(MAX_META_BYTES)?,
+        };
+        Ok(Content { record, claimed_person_id, differs, receipt_hash, fingers, photo, capture })
+    }
+}
+
+fn field_name(value: Value) -> Result<String, PacketError> {
+    match value {
+        Value::Text(name)
+            if (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') =>
+        {
+            Ok(name)
+        }
+        _ => Err(PacketError::Structure { what: WHAT, problem: "lists a differing field that is not a field name" }),
+    }
+}
+
+impl Finger {
+    fn value(&self) -> Value {
+        let capture = match &self.capture {
+            FingerCapture::Template(template) => cbor::bytes(template.as_bytes()),
+            FingerCapture::Missing(reason) => Value::Text(reason.code().to_owned()),
+        };
+        Value::Array(vec![Value::Integer(self.position.code().into()), capture])
+    }
+
+    fn parse(value: Value) -> Result<Self, PacketError> {
+        let structure = |problem| PacketError::Structure { what: FINGER, problem };
+        let mut items = Items::of(FINGER, value, 2)?;
+        let position = FingerPosition::from_code(items.integer()?)
+            .filter(|position| *position != FingerPosition::Unknown)
+            .ok_or(structure("has a position outside 1 to 10"))?;
+        let capture = match items.value() {
+            Value::Bytes(template) if template.len() > MAX_TEMPLATE_BYTES => {
+                return Err(PacketError::TooLarge {
+                    what: "a fingerprint template",
+                    bytes: template.len(),
+                    limit: MAX_TEMPLATE_BYTES,
+                });
+            }
+            Value::Bytes(template) => FingerCapture::Template(Biometric::new(template)),
+            Value::Text(code) => FingerCapture::Missing(
+                MissingReason::from_code(&code).ok_or(structure("is missing for an unknown reason"))?,
+            ),
+            _ => return Err(structure("is neither a template nor a reason")),
+        };
+        Ok(Finger { position, capture })
+    }
+}

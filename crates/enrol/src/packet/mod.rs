@@ -1,0 +1,148 @@
+//! The sealed packet: one application as it leaves the kit.
+//!
+//! ```text
+//! COSE_Sign1 (ES256, the kit's key)                         RFC 9052 §4.2, RFC 9053 §2.1
+//! ├ protected: alg, kid = kit id, content type, envelope    readable by anyone, not personal
+//! └ payload: COSE_Encrypt (A256GCM, content key)            RFC 9052 §5.1, RFC 9053 §4.1
+//!   ├ external AAD: the protected header above              the content belongs to this envelope and kit
+//!   └ recipient: ECDH-ES+A256KW to the centre's intake key  RFC 9053 §6.4, P-256
+//!     └ content: CBOR, see [`Content`]
+//! ```
+//!
+//! Encrypt, then sign: a front end that holds no decryption key checks the signature and gives the receipt. Whoever
+//! opens the packet later needs the intake key once; after that the content key, wrapped, is kept beside the packet.
+
+mod content;
+mod crypto;
+mod envelope;
+mod error;
+
+pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, MissingReason};
+pub use crypto::ContentKey;
+pub use envelope::Envelope;
+pub use error::PacketError;
+
+use coset::cbor::Value;
+use coset::{CoseEncrypt, Header};
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::keys::{IntakeKey, PublicKey};
+use crate::sign1::{self, Context};
+
+/// Version of the envelope and of the content.
+pub const FORMAT_VERSION: u16 = 1;
+/// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB and the record fit twice.
+pub const MAX_PACKET_BYTES: usize = 256 * 1024;
+/// One finger's template; a record of 255 minutiae has 1,560 bytes.
+pub const MAX_TEMPLATE_BYTES: usize = 4 * 1024;
+pub const MAX_PHOTO_BYTES: usize = 64 * 1024;
+/// Names of fields that differ from the register.
+pub const MAX_DIFFERS: usize = 32;
+
+/// Seals an application. The same arguments and the same random bytes give the same packet (ECDSA by RFC 6979), so that a
+/// capture repeated after a crash is the same packet.
+///
+/// # Errors
+/// A size limit; [`PacketError::Signer`].
+pub fn seal(
+    envelope: &Envelope,
+    content: &Content,
+    kit: &dyn pki::Signer,
+    intake: &PublicKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, PacketError> {
+    let plaintext = content.encode()?;
+    let header = envelope.header();
+    // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are signed.
+    let header = Header { alg: Some(coset::RegisteredLabelWithPrivate::Assigned(coset::iana::Algorithm::ES256)), ..header };
+    let aad = crypto::header_bytes(&header)?;
+    let payload = crypto::encrypt(&plaintext, &aad, intake, rng)?;
+    let sealed = sign1::sign(Context::Packet, header, payload, kit)?;
+    if sealed.len() > MAX_PACKET_BYTES {
+        return Err(PacketError::TooLarge { what: "the packet", bytes: sealed.len(), limit: MAX_PACKET_BYTES });
+    }
+    Ok(sealed)
+}
+
+/// A packet whose structure is sound and whose signature has not been checked.
+pub struct Unverified {
+    outer: sign1::Unverified,
+    envelope: Envelope,
+}
+
+/// Reads the structure and the envelope, whose claims mean nothing before [`Unverified::verify`].
+///
+/// # Errors
+/// What is wrong, and at which byte where it is known.
+pub fn parse(bytes: &[u8]) -> Result<Unverified, PacketError> {
+    let outer = sign1::parse(Context::Packet, bytes, MAX_PACKET_BYTES)?;
+    let envelope = Envelope::from_header(outer.header())?;
+    Ok(Unverified { outer, envelope })
+}
+
+impl Unverified {
+    /// The envelope as claimed: for choosing the kit's key, and for a log.
+    pub fn claimed(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// # Errors
+    /// [`PacketError::BadSignature`].
+    pub fn verify(self, kit: &PublicKey) -> Result<Envelope, PacketError> {
+        self.outer.verify(kit)?;
+        Ok(self.envelope)
+    }
+}
+
+/// Checks a packet without the means to decrypt it.
+///
+/// # Errors
+/// What is wrong, and at which byte where it is known; [`PacketError::BadSignature`].
+pub fn verify_envelope(bytes: &[u8], kit: &PublicKey) -> Result<Envelope, PacketError> {
+    parse(bytes)?.verify(kit)
+}
+
+/// The id of the intake key that a packet is encrypted to ([`PublicKey::key_id`]).
+///
+/// # Errors
+/// As [`open`].
+pub fn recipient(bytes: &[u8]) -> Result<Vec<u8>, PacketError> {
+    let (_, message) = inner(bytes)?;
+    crypto::recipient_key_id(&message)
+}
+
+/// Opens a packet that [`verify_envelope`] has let in: the content, and the key to open it again by [`open_stored`].
+///
+/// # Errors
+/// [`PacketError::NotForThisKey`], [`PacketError::Decrypt`], a malformed content.
+pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Content, ContentKey), PacketError> {
+    let (aad, message) = inner(bytes)?;
+    let key = crypto::content_key(&message, intake)?;
+    let content = decrypt(&message, &aad, &key)?;
+    Ok((content, key))
+}
+
+/// Opens a stored packet with its content key.
+///
+/// # Errors
+/// [`PacketError::Decrypt`], a malformed content.
+pub fn open_stored(bytes: &[u8], key: &ContentKey) -> Result<Content, PacketError> {
+    let (aad, message) = inner(bytes)?;
+    decrypt(&message, &aad, key)
+}
+
+fn decrypt(message: &CoseEncrypt, aad: &[u8], key: &ContentKey) -> Result<Content, PacketError> {
+    let plaintext: Zeroizing<Vec<u8>> = crypto::decrypt(message, aad, key)?;
+    Content::decode(&plaintext)
+}
+
+fn inner(bytes: &[u8]) -> Result<(Vec<u8>, CoseEncrypt), PacketError> {
+    let outer = sign1::parse(Context::Packet, bytes, MAX_PACKET_BYTES)?;
+    let message = crypto::parse_encrypted(outer.payload())?;
+    Ok((outer.header_bytes(), message))
+}
+
+pub(crate) fn uuid_value(id: uuid::Uuid) -> Value {
+    Value::Bytes(id.as_bytes().to_vec())
+}

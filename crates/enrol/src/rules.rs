@@ -1,0 +1,167 @@
+//! What an application must hold to be worked on. The kit asks before the citizen leaves; the centre asks again.
+
+use domain::ResidentRecord;
+use domain::clock::VIETNAM;
+use domain::codes::CodeList;
+use domain::pin::PinMismatch;
+use fingerprint::FingerPosition;
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+
+use crate::packet::{Finger, FingerCapture, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES};
+
+/// A citizen gets a card from this age (2014 law, art. 19).
+pub const MIN_AGE: i32 = 14;
+/// Below it there is no face to print.
+pub const MIN_PHOTO_BYTES: usize = 512;
+/// House, street, hamlet as written.
+pub const MAX_ADDRESS_CHARS: usize = 200;
+pub const MAX_HOUSEHOLD_CHARS: usize = 32;
+
+/// One thing that must be put right. Names fields and fingers, never values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Problem {
+    #[error("the field {0} is empty")]
+    Missing(&'static str),
+    #[error("the field {0} holds a code outside its list")]
+    UnknownCode(&'static str),
+    #[error("the field {0} is too long")]
+    TooLong(&'static str),
+    #[error("the citizen is under 14 on the day of capture")]
+    UnderAge,
+    #[error("the day of birth lies after the day of capture")]
+    NotBorn,
+    #[error(transparent)]
+    Pin(PinMismatch),
+    #[error("the {0:?} is neither captured nor given a reason")]
+    FingerMissing(FingerPosition),
+    #[error("the {0:?} occurs twice")]
+    FingerTwice(FingerPosition),
+    #[error("the template of the {0:?} cannot be read")]
+    FingerUnreadable(FingerPosition),
+    #[error("the template of the {0:?} says that it is another finger")]
+    FingerMislabelled(FingerPosition),
+    #[error("the photo is not a complete JPEG file")]
+    PhotoFormat,
+    #[error("the photo has {0} bytes, outside {MIN_PHOTO_BYTES} to {MAX_PHOTO_BYTES}")]
+    PhotoSize(usize),
+}
+
+impl Problem {
+    /// Stable code, for rejections and statistics.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Problem::Missing(_) => "field_missing",
+            Problem::UnknownCode(_) => "field_unknown_code",
+            Problem::TooLong(_) => "field_too_long",
+            Problem::UnderAge => "under_age",
+            Problem::NotBorn => "not_born",
+            Problem::Pin(PinMismatch::Sex) => "pin_sex",
+            Problem::Pin(PinMismatch::BirthYear) => "pin_birth_year",
+            Problem::Pin(PinMismatch::Place) => "pin_place",
+            Problem::FingerMissing(_) => "finger_missing",
+            Problem::FingerTwice(_) => "finger_twice",
+            Problem::FingerUnreadable(_) => "finger_unreadable",
+            Problem::FingerMislabelled(_) => "finger_mislabelled",
+            Problem::PhotoFormat => "photo_format",
+            Problem::PhotoSize(_) => "photo_size",
+        }
+    }
+
+    /// The field or finger that it is about, by its stable name.
+    pub fn subject(&self) -> Option<String> {
+        match self {
+            Problem::Missing(field) | Problem::UnknownCode(field) | Problem::TooLong(field) => Some((*field).to_owned()),
+            Problem::FingerMissing(finger)
+            | Problem::FingerTwice(finger)
+            | Problem::FingerUnreadable(finger)
+            | Problem::FingerMislabelled(finger) => Some(finger.code().to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that is wrong with an application captured at `captured_at`; empty when it can be worked on.
+pub fn problems(record: &ResidentRecord, fingers: &[Finger], photo: &[u8], captured_at: OffsetDateTime) -> Vec<Problem> {
+    let mut found = record_problems(record, captured_at.to_offset(VIETNAM).date());
+    found.extend(finger_problems(fingers));
+    found.extend(photo_problem(photo));
+    found
+}
+
+fn record_problems(record: &ResidentRecord, day: Date) -> Vec<Problem> {
+    let mut found = Vec::new();
+    // The place of origin is printed on the card; the place of birth registration begins a number that must be made.
+    if record.native_place.is_none() {
+        found.push(Problem::Missing("native_place"));
+    }
+    if record.pin.is_none() && record.birth_registration.is_none() {
+        found.push(Problem::Missing("birth_registration"));
+    }
+    let number = |number: u8| number.to_string();
+    let codes = [
+        ("ethnicity", CodeList::EthnicGroup, Some(number(record.ethnicity))),
+        ("religion", CodeList::Religion, Some(number(record.religion))),
+        ("nationality", CodeList::Nationality, Some(record.nationality.clone())),
+        ("marital", CodeList::MaritalState, record.marital.map(number)),
+    ];
+    for (field, list, code) in codes {
+        if code.is_some_and(|code| list.find(&code).is_none()) {
+            found.push(Problem::UnknownCode(field));
+        }
+    }
+    let address = |place: &domain::record::Place| place.detail.chars().count() > MAX_ADDRESS_CHARS;
+    if address(&record.permanent) {
+        found.push(Problem::TooLong("permanent"));
+    }
+    if record.current.as_ref().is_some_and(address) {
+        found.push(Problem::TooLong("current"));
+    }
+    if record.household.as_ref().is_some_and(|number| number.chars().count() > MAX_HOUSEHOLD_CHARS) {
+        found.push(Problem::TooLong("household"));
+    }
+    match record.birth.age_on(day) {
+        age if age < 0 => found.push(Problem::NotBorn),
+        age if age < MIN_AGE => found.push(Problem::UnderAge),
+        _ => {}
+    }
+    // The place is not compared: provinces were merged and split since many numbers were given.
+    if let Some(pin) = record.pin {
+        found.extend(pin.mismatches(record.sex, record.birth.year(), None).into_iter().map(Problem::Pin));
+    }
+    found
+}
+
+fn finger_problems(fingers: &[Finger]) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for position in FingerPosition::ALL {
+        match fingers.iter().filter(|finger| finger.position == position).count() {
+            0 => found.push(Problem::FingerMissing(position)),
+            1 => {}
+            _ => found.push(Problem::FingerTwice(position)),
+        }
+    }
+    found.extend(fingers.iter().filter_map(template_problem));
+    found
+}
+
+fn template_problem(finger: &Finger) -> Option<Problem> {
+    let FingerCapture::Template(template) = &finger.capture else { return None };
+    if template.as_bytes().len() > MAX_TEMPLATE_BYTES {
+        return Some(Problem::FingerUnreadable(finger.position));
+    }
+    match fingerprint::parse(template.as_bytes()).as_deref() {
+        Ok([view]) if view.position() == finger.position => None,
+        Ok([_]) => Some(Problem::FingerMislabelled(finger.position)),
+        _ => Some(Problem::FingerUnreadable(finger.position)),
+    }
+}
+
+/// Start and end of a JPEG file (ITU-T T.81, annex B): a cut-off photo lacks the end.
+fn photo_problem(photo: &[u8]) -> Option<Problem> {
+    if !(MIN_PHOTO_BYTES..=MAX_PHOTO_BYTES).contains(&photo.len()) {
+        return Some(Problem::PhotoSize(photo.len()));
+    }
+    let whole = photo.starts_with(&[0xff, 0xd8, 0xff]) && photo.ends_with(&[0xff, 0xd9]);
+    (!whole).then_some(Problem::PhotoFormat)
+}

@@ -1,0 +1,79 @@
+//! The kit's check before the citizen leaves.
+
+mod support;
+
+use domain::record::Place;
+use enrol::check::{Advice, Check, check};
+use enrol::packet::{Content, Finger, FingerCapture, MissingReason};
+use enrol::rules::Problem;
+use fingerprint::FingerPosition;
+use support::*;
+
+fn run(content: &Content, register: Option<&domain::ResidentRecord>, quality: u8) -> Check {
+    check(&content.record, register, &content.fingers, content.photo.as_bytes(), DAY, |_| quality)
+}
+
+#[test]
+fn a_complete_application_can_be_saved() {
+    let checked = run(&content(1), Some(&record(1)), 80);
+    assert_eq!(checked, Check::default());
+    assert!(checked.can_be_saved());
+}
+
+#[test]
+fn what_differs_from_the_register_is_listed_and_does_not_hinder() {
+    let mut register = record(1);
+    register.marital = Some(2);
+    register.permanent = Place { unit: "18562".parse().unwrap(), detail: "Thôn 4".to_owned() };
+    let checked = run(&content(1), Some(&register), 80);
+    assert_eq!(checked.differs, ["marital", "permanent"]);
+    assert!(checked.can_be_saved());
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let mut content = content(1);
+    content.record.native_place = None;
+    content.record.ethnicity = 99;
+    content.record.birth = domain::PartialDate::parse("2007").unwrap();
+    content.fingers.truncate(9);
+    let twice = content.fingers[0].clone();
+    content.fingers.push(twice);
+    let problems = run(&content, None, 80).problems;
+    for expected in [
+        Problem::Missing("native_place"),
+        Problem::UnknownCode("ethnicity"),
+        Problem::UnderAge,
+        Problem::Pin(domain::pin::PinMismatch::BirthYear),
+        Problem::FingerMissing(FingerPosition::LeftLittle),
+        Problem::FingerTwice(FingerPosition::RightThumb),
+    ] {
+        assert!(problems.contains(&expected), "{expected}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:?}");
+}
+
+#[test]
+fn poor_fingerprints_are_pointed_out_and_missing_ones_need_a_reason() {
+    let mut content = content(1);
+    let poor = run(&content, None, 10);
+    assert!(poor.can_be_saved());
+    let finger = FingerPosition::RightThumb;
+    assert!(poor.advice.contains(&Advice::LowQuality { finger, quality: 10 }));
+    assert!(poor.advice.contains(&Advice::FewGoodFingers { good: 0 }));
+    content.fingers = FingerPosition::ALL
+        .map(|position| Finger { position, capture: FingerCapture::Missing(MissingReason::Amputated) })
+        .to_vec();
+    let none = run(&content, None, 80);
+    assert!(none.can_be_saved());
+    assert_eq!(none.advice, [Advice::FewGoodFingers { good: 0 }]);
+}
+
+#[test]
+fn a_number_from_another_province_is_advice() {
+    let mut content = content(1);
+    content.record.birth_registration = Some("01".parse().unwrap());
+    let checked = run(&content, None, 80);
+    assert_eq!(checked.advice, [Advice::PinPlace]);
+    assert!(checked.can_be_saved());
+}

@@ -1,0 +1,214 @@
+//! The sealed packet: what goes in comes out, and nothing else does.
+
+mod support;
+
+use enrol::keys::{SoftwareIntakeKey, SoftwareWrappingKey};
+use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use enrol::packet::{
+    Biometric, ContentKey, Finger, FingerCapture, MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored,
+    parse, recipient, seal, verify_envelope,
+};
+use enrol::keys::PublicKey;
+use fingerprint::FingerPosition;
+use p256::elliptic_curve::Generate;
+use pki::Signer;
+use proptest::prelude::*;
+use support::*;
+use time::macros::date;
+
+#[test]
+fn what_is_sealed_can_be_verified_opened_and_opened_again() {
+    let kit = TestKit::new(1);
+    let (envelope, content) = (envelope(kit.id, 5, 9), content(5));
+    let packet = kit.seal(&envelope, &content, 5);
+    assert_eq!(verify_envelope(&packet, &kit.public()).unwrap(), envelope);
+    assert_eq!(recipient(&packet).unwrap(), centre_public().key_id());
+    let (opened, key) = open(&packet, &intake_key()).unwrap();
+    assert_eq!(opened, content);
+    let wrapping = SoftwareWrappingKey::new([7; 32]);
+    let wrapped = key.wrap(&wrapping).unwrap();
+    let key = ContentKey::unwrap(&wrapped, &wrapping).unwrap();
+    assert_eq!(open_stored(&packet, &key).unwrap(), content);
+    assert!(ContentKey::unwrap(&wrapped, &SoftwareWrappingKey::new([8; 32])).is_err());
+}
+
+#[test]
+fn the_same_random_bytes_give_the_same_packet() {
+    let kit = TestKit::new(1);
+    assert_eq!(kit.packet(5, 9), kit.packet(5, 9));
+    let other = kit.seal(&envelope(kit.id, 5, 9), &content(5), 6);
+    assert_ne!(kit.packet(5, 9), other);
+}
+
+#[test]
+fn only_the_kit_and_only_the_centre() {
+    let (kit, other) = (TestKit::new(1), TestKit::new(2));
+    let packet = kit.packet(5, 9);
+    let foreign = verify_envelope(&packet, &other.public());
+    assert_eq!(foreign, Err(PacketError::BadSignature { what: "the packet" }));
+    let other_centre = SoftwareIntakeKey::new(p256::SecretKey::generate_from_rng(&mut rng(77)));
+    assert_eq!(open(&packet, &other_centre).map(|_| ()), Err(PacketError::NotForThisKey));
+}
+
+#[test]
+fn a_packet_shows_nothing_of_the_person() {
+    let packet = TestKit::new(1).packet(5, 9);
+    let content = content(5);
+    let holds = |needle: &[u8]| packet.windows(needle.len()).any(|window| window == needle);
+    assert!(!holds(content.record.name.as_str().as_bytes()));
+    assert!(!holds(content.record.pin.unwrap().as_str().as_bytes()));
+    assert!(!holds(&content.photo.as_bytes()[100..132]));
+    let shown = format!("{content:?}");
+    assert!(!shown.contains("Mẫu") && !shown.contains("042090") && !shown.contains("Thôn"), "{shown}");
+}
+
+#[test]
+fn a_content_cannot_be_moved_to_another_envelope() {
+    // `open` does not look at the signature, so it is the ciphertext itself that refuses another envelope.
+    let kit = TestKit::new(1);
+    let packet = kit.packet(5, 9);
+    let mut changed = packet.clone();
+    let at = packet.windows(5).position(|window| window == b"18562").unwrap();
+    changed[at..at + 5].copy_from_slice(b"18563");
+    assert_eq!(open(&changed, &intake_key()).map(|_| ()), Err(PacketError::Decrypt));
+}
+
+#[test]
+fn every_size_has_a_limit() {
+    let kit = TestKit::new(1);
+    let envelope = envelope(kit.id, 5, 9);
+    let try_seal = |change: &dyn Fn(&mut enrol::packet::Content)| {
+        let mut content = content(5);
+        change(&mut content);
+        seal(&envelope, &content, &kit.signer, &centre_public(), &mut rng(1)).unwrap_err()
+    };
+    let photo = try_seal(&|content| content.photo = Biometric::new(vec![0; MAX_PHOTO_BYTES + 1]));
+    assert_eq!(photo.to_string(), "the photo has 65537 bytes; at most 65536 are allowed");
+    let template = try_seal(&|content| {
+        content.fingers[3].capture = FingerCapture::Template(Biometric::new(vec![0; 5_000]));
+    });
+    assert_eq!(template.code(), "too_large");
+    assert_eq!(try_seal(&|content| content.differs = vec!["x".to_owned(); 33]).code(), "too_large");
+    assert_eq!(try_seal(&|content| content.capture.officer = "x".repeat(65)).code(), "too_large");
+    let huge = vec![0; 300 * 1024];
+    assert!(matches!(parse(&huge), Err(PacketError::TooLarge { .. })));
+}
+
+#[test]
+fn a_missing_finger_keeps_its_reason() {
+    let kit = TestKit::new(1);
+    let mut content = content(5);
+    for (finger, reason) in content.fingers.iter_mut().zip(MissingReason::ALL) {
+        *finger = Finger { position: finger.position, capture: FingerCapture::Missing(reason) };
+    }
+    let packet = kit.seal(&envelope(kit.id, 5, 9), &content, 5);
+    assert_eq!(open(&packet, &intake_key()).unwrap().0.fingers, content.fingers);
+    assert_eq!(content.fingers[0].position, FingerPosition::RightThumb);
+}
+
+#[test]
+fn errors_say_where() {
+    let packet = TestKit::new(1).packet(5, 9);
+    let mut longer = packet.clone();
+    longer.push(0);
+    let error = parse(&longer).map(|_| ()).unwrap_err();
+    assert_eq!(error, PacketError::Trailing { what: "the packet", offset: packet.len(), extra: 1 });
+    let error = parse(&packet[..100]).map(|_| ()).unwrap_err();
+    assert!(matches!(error, PacketError::Cbor { what: "the packet", .. }), "{error}");
+    // The same packet with its tag written in two bytes instead of one.
+    let roundabout = [&[0xd8, 18], &packet[1..]].concat();
+    let error = parse(&roundabout).map(|_| ()).unwrap_err();
+    assert_eq!(error, PacketError::NotCanonical { what: "the packet", offset: 0 });
+}
+
+#[test]
+fn receipts_and_day_reports_round_trip_and_cannot_pass_for_each_other() {
+    let signer = receipt_signer();
+    let public = PublicKey::from_spki(signer.public_key()).unwrap();
+    let id = envelope(TestKit::new(1).id, 5, 9).packet_id;
+    let receipt = Receipt {
+        at: DAY,
+        items: vec![
+            ReceiptItem { packet_id: Some(id), sha256: [1; 32], outcome: Outcome::Accepted },
+            ReceiptItem { packet_id: None, sha256: [2; 32], outcome: Outcome::Refused(Refusal::Malformed) },
+        ],
+    };
+    let signed = receipt.sign(&signer).unwrap();
+    assert_eq!(Receipt::verify(&signed, &public).unwrap(), receipt);
+    assert!(Receipt::verify(&signed, &TestKit::new(1).public()).is_err());
+
+    let kit = TestKit::new(1);
+    let envelope = envelope(kit.id, 5, 9);
+    let report = DayReport {
+        kit_id: kit.id,
+        day: date!(2021 - 04 - 06),
+        reported_at: DAY,
+        unsent: 3,
+        captured_total: 9,
+        captures: vec![ReportedCapture {
+            application_id: envelope.application_id,
+            kit_seq: 9,
+            captured_at: envelope.captured_at,
+            unit: envelope.unit,
+            kind: envelope.kind,
+        }],
+    };
+    let signed = report.sign(&kit.signer).unwrap();
+    assert_eq!(DayReport::verify(&signed, &kit.public()).unwrap(), report);
+    assert_eq!(DayReport::claimed_kit(&signed).unwrap(), kit.id);
+    // A key that signs both kinds: the context keeps them apart.
+    let as_report = receipt.sign(&kit.signer).unwrap();
+    assert!(matches!(DayReport::verify(&as_report, &kit.public()), Err(PacketError::BadSignature { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_flipped_bit_is_refused(position: prop::sample::Index, bit in 0u8..8) {
+        let kit = TestKit::new(1);
+        let mut packet = kit.packet(5, 9);
+        let at = position.index(packet.len());
+        packet[at] ^= 1 << bit;
+        prop_assert!(verify_envelope(&packet, &kit.public()).is_err(), "byte {at}");
+    }
+
+    #[test]
+    fn a_truncated_packet_is_refused(position: prop::sample::Index) {
+        let kit = TestKit::new(1);
+        let packet = kit.packet(5, 9);
+        prop_assert!(parse(&packet[..position.index(packet.len())]).is_err());
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes: Vec<u8>) {
+        let public = TestKit::new(1).public();
+        prop_assert!(verify_envelope(&bytes, &public).is_err());
+        prop_assert!(open(&bytes, &intake_key()).is_err());
+        prop_assert!(Receipt::verify(&bytes, &public).is_err());
+        prop_assert!(DayReport::verify(&bytes, &public).is_err());
+    }
+
+    /// A packet whose kit is hostile: the outside is sound, the inside is damaged before it is opened.
+    #[test]
+    fn damaged_insides_never_panic(position: prop::sample::Index, value: u8) {
+        let mut packet = TestKit::new(1).packet(5, 9);
+        let at = position.index(packet.len());
+        let changed = packet[at] != value;
+        packet[at] = value;
+        if let Ok((opened, _)) = open(&packet, &intake_key()) {
+            // Only the outer signature is outside the content's authentication.
+            prop_assert!(!changed || at >= packet.len() - 64);
+            prop_assert_eq!(opened, content(5));
+        }
+    }
+
+    #[test]
+    fn any_record_round_trips(number in 0u64..1_000_000, kit_seq in 1u64..i64::MAX as u64) {
+        let kit = TestKit::new(1);
+        let (envelope, content) = (envelope(kit.id, number, kit_seq), content(number));
+        let packet = kit.seal(&envelope, &content, number);
+        prop_assert_eq!(verify_envelope(&packet, &kit.public()).unwrap(), envelope);
+        prop_assert_eq!(open(&packet, &intake_key()).unwrap().0, content);
+    }
+}

@@ -1,0 +1,154 @@
+//! A synthetic citizen, kit and centre.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::sync::Arc;
+
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
+use domain::record::Place;
+use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use enrol::keys::{CentreKeys, PublicKey, SoftwareIntakeKey, SoftwareWrappingKey};
+use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, seal};
+use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
+use hsm::SoftwareSigner;
+use p256::elliptic_curve::Generate;
+use pki::Signer;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
+
+pub fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+pub struct TestKit {
+    pub id: KitId,
+    pub signer: SoftwareSigner,
+}
+
+impl TestKit {
+    pub fn new(number: u64) -> Self {
+        let signer = SoftwareSigner::generate(&mut rng(1_000 + number));
+        Self { id: KitId::derive(DAY, &[&number.to_be_bytes()]), signer }
+    }
+
+    pub fn public(&self) -> PublicKey {
+        PublicKey::from_spki(self.signer.public_key()).unwrap()
+    }
+
+    /// A packet of citizen `number`, sealed with that number's random bytes.
+    pub fn packet(&self, number: u64, kit_seq: u64) -> Vec<u8> {
+        self.seal(&envelope(self.id, number, kit_seq), &content(number), number)
+    }
+
+    pub fn seal(&self, envelope: &Envelope, content: &Content, seed: u64) -> Vec<u8> {
+        seal(envelope, content, &self.signer, &centre_public(), &mut rng(seed)).unwrap()
+    }
+}
+
+pub fn intake_key() -> SoftwareIntakeKey {
+    SoftwareIntakeKey::new(p256::SecretKey::generate_from_rng(&mut rng(1)))
+}
+
+pub fn centre_public() -> PublicKey {
+    use enrol::keys::IntakeKey;
+    intake_key().public_key().clone()
+}
+
+pub fn centre_keys() -> Arc<CentreKeys> {
+    Arc::new(CentreKeys {
+        intake: vec![Box::new(intake_key())],
+        wrapping: Box::new(SoftwareWrappingKey::new([7; 32])),
+    })
+}
+
+pub fn receipt_signer() -> SoftwareSigner {
+    SoftwareSigner::generate(&mut rng(2))
+}
+
+pub fn envelope(kit_id: KitId, number: u64, kit_seq: u64) -> Envelope {
+    Envelope {
+        packet_id: PacketId::derive(DAY, &[&number.to_be_bytes()]),
+        application_id: application_id(number),
+        kit_id,
+        kit_seq,
+        captured_at: DAY + time::Duration::seconds(number as i64),
+        unit: "18562".parse().unwrap(),
+        kind: Kind::New,
+    }
+}
+
+pub fn application_id(number: u64) -> ApplicationId {
+    ApplicationId::derive(DAY, &[&number.to_be_bytes()])
+}
+
+pub fn record(number: u64) -> ResidentRecord {
+    let unit = "18562".parse().unwrap();
+    ResidentRecord {
+        name: PersonName::parse("Nguyễn Văn Mẫu").unwrap(),
+        sex: Sex::Male,
+        birth: PartialDate::parse("06/04/1990").unwrap(),
+        pin: Some(Pin::compose(42, Sex::Male, 1990, (number % 1_000_000) as u32).unwrap()),
+        old_id: None,
+        ethnicity: 1,
+        religion: 0,
+        nationality: "VNM".to_owned(),
+        marital: Some(1),
+        blood: None,
+        birth_registration: Some(unit),
+        native_place: Some(unit),
+        permanent: Place { unit, detail: "Thôn 3".to_owned() },
+        current: None,
+        father: None,
+        mother: None,
+        spouse: None,
+        household: None,
+        relation_to_head: None,
+    }
+}
+
+/// About 400 bytes: 60 minutiae.
+pub fn template(position: FingerPosition, rng: &mut ChaCha20Rng) -> Vec<u8> {
+    let capture = Capture { position, impression: Impression::LiveScanPlain, quality: 80, width: 320, height: 480 };
+    let minutiae = (0..60).map(|_| Minutia {
+        x: rng.random_range(0..320),
+        y: rng.random_range(0..480),
+        angle: rng.random(),
+        kind: MinutiaKind::Ending,
+        quality: 80,
+    });
+    fingerprint::encode(&[Template::new(capture, minutiae.collect()).unwrap()]).unwrap()
+}
+
+/// Starts and ends as a JPEG file does, which is all that the intake looks at; 8 kB.
+pub fn photo(rng: &mut ChaCha20Rng) -> Vec<u8> {
+    let mut photo = vec![0xff, 0xd8, 0xff, 0xe0];
+    photo.extend((0..8_000).map(|_| rng.random::<u8>()));
+    photo.extend([0xff, 0xd9]);
+    photo
+}
+
+pub fn content(number: u64) -> Content {
+    let mut rng = rng(number);
+    let fingers = FingerPosition::ALL.map(|position| Finger {
+        position,
+        capture: FingerCapture::Template(Biometric::new(template(position, &mut rng))),
+    });
+    Content {
+        record: record(number),
+        claimed_person_id: None,
+        differs: vec!["permanent".to_owned(), "marital".to_owned()],
+        receipt_hash: enrol::ReceiptCode::generate(&mut rng).hash(),
+        fingers: fingers.to_vec(),
+        photo: Biometric::new(photo(&mut rng)),
+        capture: CaptureMeta {
+            officer: "can-bo-1".to_owned(),
+            scanner: "s10".to_owned(),
+            camera: "c5".to_owned(),
+            software: "dancu 0.1".to_owned(),
+        },
+    }
+}
