@@ -1,5 +1,7 @@
 //! The files are what the format says, the planted rates are exact, and the truth names every form.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like the tests they serve")]
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What holds for every population, and how near its shares come to the model's.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic like the tests they serve")]
+
 use std::collections::{HashMap, HashSet};
 
 use domain::unit::UnitTable;
