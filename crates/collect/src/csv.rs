@@ -324,3 +324,6 @@ fn closed(bytes: &[u8], field: Field, start: usize, i: usize, end: usize) -> Fie
         _ => field,
     }
 }
+
+#[cfg(test)]
+mod tests;

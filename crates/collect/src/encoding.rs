@@ -126,6 +126,14 @@ fn not_utf8(bytes: &[u8], offset: u64, line: u64) -> Error {
 
 /// Judges single-byte text by what its letters stand beside.
 fn legacy(bytes: &[u8]) -> Option<Legacy> {
+    let (mut whole, mut broken) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        whole += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        broken += chunk.invalid().len();
+    }
+    if whole > broken {
+        return None; // UTF-8 with damage, not another encoding
+    }
     let mut counts = Counts::default();
     for (i, &byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte >= 0x80) {
         let before = i.checked_sub(1).map(|i| char::from(bytes[i]));
@@ -167,7 +175,7 @@ struct Counts {
 
 impl Counts {
     fn see(&mut self, before: Option<char>, c: char, after: Option<char>) {
-        let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic());
+        let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphabetic() || c >= '\u{a1}');
         self.high += 1;
         match c {
             '\u{a1}'..='\u{ae}' | '\u{b5}'..='\u{be}' if is_letter(before) || is_letter(after) => {
@@ -253,6 +261,9 @@ mod tests {
         assert!(matches!(check(b"form_no,full_name\nabc\0def"), Err(Error::ZeroByte { offset: 21 })));
         assert!(matches!(check(b"a\nb\xffc"), Err(Error::NotUtf8 { offset: 3, line: 2 })));
         assert!(matches!(check(b"caf\xe9 cr\xe8me"), Err(Error::NotUtf8 { offset: 3, line: 1 })));
+        let mut damaged = "NGUYỄN VĂN ĐỨC\n".repeat(50).into_bytes();
+        damaged.insert(340, 0xff);
+        assert!(matches!(check(&damaged), Err(Error::NotUtf8 { offset: 340, line: 17 })));
         assert!(matches!(
             check("cut: \u{1ed5}".as_bytes().split_last().unwrap().1),
             Err(Error::NotUtf8 { offset: 5, .. })

@@ -438,4 +438,4 @@ const fn list_name(list: CodeList) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -421,3 +421,6 @@ impl<R: BufRead> BufRead for Limited<R> {
         self.input.consume(amount);
     }
 }
+
+#[cfg(test)]
+mod tests;
