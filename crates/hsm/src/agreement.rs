@@ -35,6 +35,10 @@ impl SharedSecret {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    pub fn into_bytes(self) -> Zeroizing<[u8; 32]> {
+        self.0
+    }
 }
 
 impl SoftwareAgreementKey {
@@ -74,6 +78,12 @@ impl SoftwareAgreementKey {
         PublicKey::from_public_key_der(other).ok().map(|key| self.diffie_hellman(&key))
     }
 
+    /// [`SoftwareAgreementKey::diffie_hellman`] with a point as in SEC 1 §2.3.4 (65 bytes uncompressed); `None`
+    /// if it is not on the curve.
+    pub fn diffie_hellman_point(&self, other: &[u8]) -> Option<SharedSecret> {
+        PublicKey::from_sec1_bytes(other).ok().map(|key| self.diffie_hellman(&key))
+    }
+
     fn from_secret(secret: SecretKey) -> SoftwareAgreementKey {
         let public_key = public_key_der(&secret);
         SoftwareAgreementKey { secret, public_key }
@@ -99,6 +109,9 @@ mod tests {
         assert_eq!(ab.as_bytes(), b.diffie_hellman_der(a.public_key()).unwrap().as_bytes());
         assert_ne!(ab.as_bytes(), c.diffie_hellman_der(a.public_key()).unwrap().as_bytes());
         assert!(a.diffie_hellman_der(b"no key").is_none());
+        let point = &b.public_key()[b.public_key().len() - 65..];
+        assert_eq!(ab.as_bytes(), &*a.diffie_hellman_point(point).unwrap().into_bytes());
+        assert!(a.diffie_hellman_point(&[4; 65]).is_none());
     }
 
     #[test]

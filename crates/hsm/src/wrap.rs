@@ -28,8 +28,17 @@ impl DataKey {
         DataKey(bytes)
     }
 
+    /// For a key that was made elsewhere, such as a packet's content key.
+    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> DataKey {
+        DataKey(bytes)
+    }
+
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    pub fn into_bytes(self) -> Zeroizing<[u8; 32]> {
+        self.0
     }
 }
 

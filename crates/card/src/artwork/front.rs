@@ -59,18 +59,18 @@ fn fields(card: &CardData<'_>) -> String {
         COLUMN_X + 7.0,
         escape(card.pin)
     ));
-    out.push_str(&label(COLUMN_X, 24.9, "Họ và tên", "Full name"));
-    let name = Block { weight: "700", sizes: &[3.3, 2.9, 2.5, 2.2], ..block(28.4, 1) };
+    out.push_str(&label(COLUMN_X, 24.5, "Họ và tên", "Full name"));
+    let name = Block { weight: "700", sizes: &[3.3, 2.9, 2.5, 2.2], ..block(28.6, 1) };
     out.push_str(&name.draw(&card.name.to_uppercase()));
     out.push_str(&inline(COLUMN_X, 32.0, "Ngày sinh", "Date of birth", 19.6, &card.birth.printed()));
     out.push_str(&inline(COLUMN_X, 35.3, "Giới tính", "Sex", 12.2, card.sex.vietnamese()));
     out.push_str(&label(COLUMN_X + 21.0, 35.3, "Quốc tịch", "Nationality"));
     let nationality = Block { x: COLUMN_X + 39.4, width: COLUMN_WIDTH - 39.4, ..block(35.3, 1) };
     out.push_str(&nationality.draw(card.nationality));
-    out.push_str(&label(COLUMN_X, 38.5, "Quê quán", "Place of origin"));
-    out.push_str(&place(41.0, 2).draw(card.native_place));
-    out.push_str(&label(COLUMN_X, 46.1, "Nơi thường trú", "Place of residence"));
-    out.push_str(&place(48.6, 2).draw(card.residence));
+    out.push_str(&label(COLUMN_X, 38.0, "Quê quán", "Place of origin"));
+    out.push_str(&place(40.5, 2).draw(card.native_place));
+    out.push_str(&label(COLUMN_X, 45.2, "Nơi thường trú", "Place of residence"));
+    out.push_str(&place(47.6, 3).draw(card.residence));
     out.push_str(&format!(
         r#"<text x="4.2" y="49.5" font-size="1.5" fill="{LABEL}">Có giá trị đến / Date of expiry</text><text x="4.2" y="51.9" font-size="2.1" font-weight="600" fill="{INK}">{}</text>"#,
         escape(&card.expires.printed())
