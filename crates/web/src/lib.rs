@@ -1,1 +1,22 @@
 #![doc = include_str!("../README.md")]
+
+pub mod accounts;
+mod chart;
+mod error;
+mod format;
+mod i18n;
+mod layers;
+mod pages;
+pub mod routes;
+mod session;
+mod state;
+mod static_files;
+mod throttle;
+mod ui;
+
+pub use error::Error;
+pub use routes::router;
+pub use session::Role;
+pub use state::{
+    AppState, CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, Decision, KitAnswer, KitDesk, Parts, PhotoSource, Settings,
+};

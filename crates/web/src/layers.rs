@@ -1,0 +1,107 @@
+//! What every answer passes through: the log line, the security headers, the language cookie, and the calm page for an
+//! answer that is not the page that was asked for.
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::Instant;
+
+use crate::error::Problem;
+use crate::i18n::Lang;
+use crate::pages::problem;
+use crate::state::AppState;
+use crate::ui::Ui;
+
+/// Nothing but our own style sheet and images may be loaded, and no script at all.
+const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'";
+
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// One line per request: the route's pattern, never the path or the query, which may hold ids and names.
+pub(crate) async fn log(request: Request, next: Next) -> Response {
+    let (method, start) = (request.method().clone(), Instant::now());
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    tracing::info!(
+        http.method = %method,
+        http.route = route.as_deref().unwrap_or("none"),
+        http.status = response.status().as_u16(),
+        latency_ms = start.elapsed().as_millis() as u64,
+        "request"
+    );
+    response
+}
+
+/// Sets the security headers, and the language cookie where the query asked for a language.
+pub(crate) async fn headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let asked = query_lang(request.uri().query());
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for &(name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if state.settings.https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Some(lang) = asked {
+        let secure = if state.settings.https { "; Secure" } else { "" };
+        let cookie = format!("lang={}; Path=/; SameSite=Lax; Max-Age=31536000{secure}", lang.code());
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// Draws the page for a [`Problem`], in the reader's language; for kits and probes the empty answer stays.
+pub(crate) async fn draw_problems(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let ui = Ui::signed_out(&parts);
+    let wants_page = !parts.uri.path().starts_with("/kit/");
+    let is_head = parts.method == Method::HEAD;
+    parts.extensions.insert(ui.lang);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let Some(&found) = response.extensions().get::<Problem>() else { return response };
+    if !wants_page || is_head {
+        return response;
+    }
+    let ui = match response.extensions().get::<crate::session::Who>() {
+        Some(who) => ui.with(&state, who),
+        None => ui,
+    };
+    match problem::page(ui, found) {
+        Ok(html) => (found.status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+        Err(error) => {
+            tracing::error!(error = %error, "the problem page could not be drawn");
+            (found.status, Body::empty()).into_response()
+        }
+    }
+}
+
+/// The language of a request: `?lang=`, else the cookie, else Vietnamese.
+pub(crate) fn lang_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let from_cookie = || {
+        cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().strip_prefix("lang="))
+            .find_map(Lang::from_code)
+    };
+    query_lang(query).or_else(from_cookie).unwrap_or(Lang::Vi)
+}
+
+fn query_lang(query: Option<&str>) -> Option<Lang> {
+    query?.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Lang::from_code)
+}

@@ -1,0 +1,262 @@
+//! Applications: the list, and one application with its way, its differences and the reasons of its resolution.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use domain::application::State as Stage;
+use domain::id::{ApplicationId, PersonId};
+use serde::Deserialize;
+use store::UnitScope;
+use store::application::{Step, find, timeline};
+use store::web_read::{self, ApplicationsQuery};
+
+use crate::error::Error;
+use crate::format;
+use crate::i18n::Lang;
+use crate::pages::evidence::{self, Shown};
+use crate::pages::people::{ApplicationLine, CardLine, actor, application_line, card_line, state_class};
+use crate::pages::record::{self, Compared};
+use crate::pages::{cut, id, not_shown, note_read, unscoped};
+use crate::session::{Role, Who};
+use crate::state::AppState;
+use crate::ui::{Ui, page, unit_full};
+
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "applications.html")]
+struct ListPage {
+    ui: Ui,
+    title: String,
+    /// Every state, for the form; empty when the list is given by a difference of the ledger.
+    states: Vec<StateOption>,
+    under: String,
+    applications: Vec<ApplicationLine>,
+    summary: String,
+    next: Option<String>,
+}
+
+struct StateOption {
+    code: &'static str,
+    label: &'static str,
+    selected: bool,
+}
+
+#[derive(Template)]
+#[template(path = "application.html")]
+struct OnePage {
+    ui: Ui,
+    name: String,
+    kind: &'static str,
+    state: &'static str,
+    state_class: &'static str,
+    unit: String,
+    captured: String,
+    received: String,
+    person_href: Option<String>,
+    steps: Vec<StepLine>,
+    compared: Vec<Compared>,
+    has_register: bool,
+    differing: usize,
+    resolution: Option<Resolution>,
+    cards: Vec<CardLine>,
+    cases: Vec<CaseLine>,
+}
+
+struct StepLine {
+    what: &'static str,
+    at: String,
+    machine: String,
+    who: String,
+    late: String,
+    reason: String,
+    current: bool,
+}
+
+struct Resolution {
+    outcome: &'static str,
+    weight: String,
+    probability: String,
+    at: String,
+    shown: Shown,
+}
+
+struct CaseLine {
+    /// Only adjudicators may open it.
+    href: Option<String>,
+    kind: &'static str,
+    decided: bool,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Filter {
+    #[serde(rename = "trang-thai")]
+    state: Option<String>,
+    duoi: Option<String>,
+    /// A difference of this identity of the ledger.
+    chenh: Option<String>,
+    /// The last application of the page before.
+    sau: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Error> {
+    let under = match filter.duoi.as_deref().filter(|path| !path.is_empty()) {
+        Some(path) => {
+            let scope = UnitScope::parse(path).ok().filter(|scope| who.scope.covers(scope.as_str()));
+            Some(scope.ok_or(Error::NotFound)?)
+        }
+        None => None,
+    };
+    let stage = filter.state.as_deref().and_then(Stage::from_code);
+    let after: Option<ApplicationId> = filter.sau.as_deref().map(id).transpose()?;
+    let scope = under.clone().unwrap_or_else(|| who.scope.clone());
+    let (ids, title) = match filter.chenh.as_deref() {
+        Some(code) => {
+            let (ids, label) = differences(&state, ui.lang, &scope, code).await?;
+            (Some(ids), ui.lang.fill("applications.differences", &[("what", label)]))
+        }
+        None => (None, ui.t("applications.title").to_owned()),
+    };
+    let query =
+        ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE as i64 + 1 };
+    let mut tx = state.db.scoped(&who.scope).await?;
+    let mut hits = web_read::applications(&mut tx, &query).await?;
+    tx.rollback().await?;
+    let more = cut(&mut hits, PAGE);
+    let parameter = |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
+    let next = hits.last().filter(|_| more).map(|last| {
+        format!(
+            "/ho-so?sau={}{}{}{}",
+            last.application_id,
+            parameter("trang-thai", stage.map(Stage::code)),
+            parameter("duoi", under.as_ref().map(UnitScope::as_str)),
+            parameter("chenh", query.ids.as_ref().and(filter.chenh.as_deref())),
+        )
+    });
+    let option = |s: Stage| StateOption { code: s.code(), label: ui.code("state", s.code()), selected: stage == Some(s) };
+    page(&ListPage {
+        title,
+        states: if query.ids.is_none() { Stage::ALL.map(option).into_iter().collect() } else { Vec::new() },
+        under: under.map(|scope| scope.as_str().to_owned()).unwrap_or_default(),
+        summary: ui.lang.fill("page.results", &[("n", &format::count(ui.lang, hits.len() as i64))]),
+        applications: hits.iter().map(|hit| application_line(&state, ui.lang, hit)).collect(),
+        next,
+        ui,
+    })
+}
+
+/// The applications on which an identity of the ledger fails, and the identity's name.
+async fn differences(
+    state: &AppState,
+    lang: Lang,
+    scope: &UnitScope,
+    code: &str,
+) -> Result<(Vec<ApplicationId>, &'static str), Error> {
+    let identities = report::ledger(&mut *unscoped(state).await?, scope).await?;
+    let found = identities.into_iter().find(|identity| identity.code == code).ok_or(Error::NotFound)?;
+    let ids = found.differences.iter().map(|difference| difference.application).collect();
+    Ok((ids, lang.text(&format!("ledger.{}", found.code))))
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Path(application_id): Path<String>,
+) -> Result<Response, Error> {
+    let application_id: ApplicationId = id(&application_id)?;
+    let subject = format!("application:{application_id}");
+    let mut tx = state.db.scoped(&who.scope).await?;
+    let Some(application) = find(&mut tx, application_id).await? else {
+        tx.rollback().await?;
+        return Err(not_shown(&state, &who, subject).await);
+    };
+    let steps = timeline(&mut tx, application_id).await?;
+    let declared = web_read::declared(&mut tx, application_id).await?;
+    let person_id = application.person_id.or(application.claimed_person_id);
+    let person = match person_id {
+        Some(person_id) => web_read::person(&mut tx, person_id).await?,
+        None => None,
+    };
+    let cards = web_read::cards_of_application(&mut tx, application_id).await?;
+    let cases = web_read::cases_of(&mut tx, application_id).await?;
+    tx.rollback().await?;
+    let resolution = web_read::resolution(&mut *unscoped(&state).await?, application_id).await?;
+    note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
+    let lang = ui.lang;
+    let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));
+    let right = person.as_ref().map(|person| record::of_person(&state, lang, person)).transpose()?;
+    let compared = record::compare(lang, left.as_ref(), right.as_ref());
+    let unnamed = || lang.text("application.not_opened").to_owned();
+    page(&OnePage {
+        name: left.as_ref().map_or_else(unnamed, |left| left.get("name").to_owned()),
+        kind: lang.text(&format!("kind.{}", application.kind.code())),
+        state: lang.text(&format!("state.{}", application.state.code())),
+        state_class: state_class(application.state.code()),
+        unit: unit_full(&state, &application.unit.to_string()),
+        captured: format::moment(application.captured_at),
+        received: application.received_at.map(format::moment).unwrap_or_default(),
+        person_href: person.as_ref().map(|person| format!("/cu-dan/{}", PersonId::from_uuid(person.person_id))),
+        steps: step_lines(lang, &steps),
+        differing: compared.iter().filter(|row| row.differs).count(),
+        has_register: right.is_some(),
+        compared,
+        resolution: resolution.map(|row| Resolution {
+            outcome: lang.text(&format!("outcome.{}", row.outcome)),
+            weight: row.weight.map(|w| format!("{w:+.1}")).unwrap_or_default(),
+            probability: row.probability.map(|p| probability(lang, p)).unwrap_or_default(),
+            at: format::moment(row.decided_at),
+            shown: evidence::show(lang, &row.evidence),
+        }),
+        cards: cards.iter().map(|hit| card_line(lang, hit)).collect(),
+        cases: cases
+            .into_iter()
+            .map(|(case_id, kind, decided)| CaseLine {
+                href: (who.role == Role::Adjudicator).then(|| format!("/ho-so-xet/{case_id}")),
+                kind: lang.text(&format!("case.kind.{kind}")),
+                decided,
+            })
+            .collect(),
+        ui,
+    })
+}
+
+/// A probability that is not quite one is not shown as one.
+fn probability(lang: Lang, p: f32) -> String {
+    let p = f64::from(p);
+    let (low, high) = (lang == Lang::Vi).then_some(("< 0,1 %", "> 99,9 %")).unwrap_or(("< 0.1 %", "> 99.9 %"));
+    match p {
+        p if p > 0.999 => high.to_owned(),
+        p if p < 0.001 => low.to_owned(),
+        p => format::percent(lang, (p * 1000.0) as i64),
+    }
+}
+
+fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
+    let last = steps.len().saturating_sub(1);
+    let line = |(index, step): (usize, &Step)| {
+        let delay = step.recorded_at - step.at;
+        let reason = step.detail.as_ref().and_then(|detail| detail.get("reason")?.as_str().map(str::to_owned));
+        StepLine {
+            what: lang.text(&format!("action.{}", step.action.code())),
+            at: format::moment(step.at),
+            machine: format::machine(step.at),
+            who: actor(lang, &step.actor),
+            // A kit's day reaches the centre later: worth showing when it took longer than an hour.
+            late: if delay > time::Duration::hours(1) {
+                lang.fill("application.recorded", &[("at", &format::moment(step.recorded_at))])
+            } else {
+                String::new()
+            },
+            reason: reason.map(|code| lang.find(&format!("reason.{code}")).map_or_else(|| code.replace('_', " "), str::to_owned)).unwrap_or_default(),
+            current: index == last,
+        }
+    };
+    steps.iter().enumerate().map(line).collect()
+}
+

@@ -1,0 +1,451 @@
+//! What a commander looks at every morning: the sentence, the figures, the funnel, the burn-up, the units, the ledger and
+//! the oldest item of each stage.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use domain::UnitCode;
+use domain::unit::UnitLevel;
+use report::{FunnelRow, Progress};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use store::UnitScope;
+
+use crate::chart::{BurnUp, DayPoint, bar, burn_up};
+use crate::error::Error;
+use crate::format;
+use crate::i18n::Lang;
+use crate::pages::unscoped;
+use crate::session::Who;
+use crate::state::AppState;
+use crate::ui::{Ui, page, unit_of_path};
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct Page {
+    ui: Ui,
+    unit: String,
+    /// The way back up, when a part of the reader's unit is shown.
+    up: Option<String>,
+    sentence: Sentence,
+    figures: Vec<Figure>,
+    funnel: Vec<Bar>,
+    chart: Option<String>,
+    columns: Vec<Column>,
+    units: Vec<UnitRow>,
+    identities: Vec<LedgerRow>,
+    ledger_holds: bool,
+    ages: Vec<AgeRow>,
+}
+
+/// The state of the campaign in one sentence, and how it is meant.
+struct Sentence {
+    class: &'static str,
+    share: String,
+    rest: String,
+    below: String,
+}
+
+struct Figure {
+    label: &'static str,
+    value: String,
+    of: String,
+}
+
+struct Bar {
+    label: &'static str,
+    value: String,
+    share: String,
+    bar: String,
+}
+
+struct Column {
+    label: &'static str,
+    href: String,
+    /// `aria-sort` of the header.
+    sort: &'static str,
+    mark: &'static str,
+}
+
+struct UnitRow {
+    name: String,
+    /// Further down, where there are units below.
+    href: Option<String>,
+    eligible: String,
+    captured: String,
+    share: String,
+    bar: String,
+    accepted: String,
+    printed: String,
+    handed_over: String,
+    in_case: String,
+    rejected: String,
+}
+
+struct LedgerRow {
+    left_label: &'static str,
+    left: String,
+    terms: String,
+    holds: bool,
+    differences: String,
+    href: String,
+}
+
+struct AgeRow {
+    label: &'static str,
+    count: String,
+    age: String,
+    since: String,
+    href: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct View {
+    /// Column to sort by.
+    xep: Option<String>,
+    /// `tang` for ascending.
+    chieu: Option<String>,
+    /// Path of a unit inside the reader's.
+    duoi: Option<String>,
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Query(view): Query<View>,
+) -> Result<Response, Error> {
+    let scope = match view.duoi.as_deref() {
+        Some(path) => UnitScope::parse(path).ok().filter(|scope| who.scope.covers(scope.as_str())).ok_or(Error::NotFound)?,
+        None => who.scope.clone(),
+    };
+    let unit = code_of(scope.as_str());
+    let (lang, now, today) = (ui.lang, state.campaign.now(), state.campaign.today());
+    let mut conn = unscoped(&state).await?;
+    let progress = match unit {
+        Some(unit) => report::progress(&mut conn, unit, &scope, today).await?,
+        None => None,
+    };
+    let rows = report::funnel(&mut conn, &scope).await?;
+    let days = report::burn_up(&mut conn, &scope).await?;
+    let identities = report::ledger(&mut conn, &scope).await?;
+    let ages = report::ages(&mut conn, &scope).await?;
+    drop(conn);
+    let total = sum(&rows);
+    let under = view.duoi.as_deref().unwrap_or("");
+    let ledger_holds = identities.iter().all(|identity| identity.holds());
+    let chart = progress.as_ref().map(|progress| draw(lang, progress, &days));
+    page(&Page {
+        unit: unit_of_path(&state, scope.as_str()).unwrap_or_else(|| ui.t("unit.country").to_owned()),
+        up: view.duoi.is_some().then(|| "/tong-quan".to_owned()),
+        sentence: sentence(lang, progress.as_ref()),
+        figures: figures(lang, &total, progress.as_ref()),
+        funnel: funnel(lang, &total),
+        chart,
+        columns: columns(lang, &view),
+        units: unit_rows(&state, lang, &scope, &rows, &view),
+        identities: identities.iter().map(|identity| ledger_row(lang, identity, under)).collect(),
+        ledger_holds,
+        ages: ages
+            .iter()
+            .map(|age| AgeRow {
+                label: lang.text(&format!("state.{}", age.state.code())),
+                count: format::count(lang, age.count),
+                age: format::age(lang, age.oldest, now),
+                since: format::moment(age.oldest),
+                href: format!("/ho-so?trang-thai={}&duoi={under}", age.state.code()),
+            })
+            .collect(),
+        ui,
+    })
+}
+
+fn code_of(path: &str) -> Option<UnitCode> {
+    path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
+}
+
+/// The sums that the head of the page shows; unlike a row they belong to no single unit.
+#[derive(Default, Clone, Copy)]
+struct Total {
+    eligible: i64,
+    invited: i64,
+    captured: i64,
+    transmitted: i64,
+    accepted: i64,
+    in_production: i64,
+    printed: i64,
+    dispatched: i64,
+    at_unit: i64,
+    handed_over: i64,
+    in_case: i64,
+    rejected: i64,
+}
+
+impl Total {
+    fn add(&mut self, row: &FunnelRow) {
+        self.eligible += row.eligible;
+        self.invited += row.invited;
+        self.captured += row.captured;
+        self.transmitted += row.transmitted;
+        self.accepted += row.accepted;
+        self.in_production += row.in_production;
+        self.printed += row.printed;
+        self.dispatched += row.dispatched;
+        self.at_unit += row.at_unit;
+        self.handed_over += row.handed_over;
+        self.in_case += row.in_case;
+        self.rejected += row.rejected;
+    }
+}
+
+fn sum(rows: &[FunnelRow]) -> Total {
+    let mut total = Total::default();
+    rows.iter().for_each(|row| total.add(row));
+    total
+}
+
+fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
+    let Some(p) = progress else {
+        let rest = lang.text("dashboard.no_target").to_owned();
+        return Sentence { class: "plain", share: String::new(), rest, below: String::new() };
+    };
+    let left = (p.target - p.done).max(0);
+    let gap = p.required_per_day - p.achieved_per_day_7d;
+    let values: &[(&str, &str)] = &[
+        ("required", &if p.required_per_day.is_finite() { format::rate_up(lang, p.required_per_day) } else { String::new() }),
+        ("achieved", &format::rate_down(lang, p.achieved_per_day_7d)),
+        ("gap", &if gap.is_finite() { format::rate_up(lang, gap.max(0.0)) } else { String::new() }),
+        ("deadline", &format::date(p.deadline)),
+        ("left", &format::count(lang, left)),
+        ("target", &format::count(lang, p.target)),
+        ("done", &format::count(lang, p.done)),
+        ("days", &format::count(lang, p.days_left)),
+        ("as_of", &format::date(p.as_of)),
+    ];
+    let (class, rest) = if p.done >= p.target {
+        ("good", lang.fill("dashboard.reached", values))
+    } else if !p.required_per_day.is_finite() {
+        ("late", lang.fill("dashboard.overdue", values))
+    } else if p.on_time() {
+        ("good", lang.fill("dashboard.on_time", values))
+    } else {
+        ("late", lang.fill("dashboard.behind", values))
+    };
+    let below = lang.fill("dashboard.below", values);
+    Sentence { class, share: format::percent(lang, p.share_tenths()), rest, below }
+}
+
+fn figures(lang: Lang, total: &Total, progress: Option<&Progress>) -> Vec<Figure> {
+    let n = |number| format::count(lang, number);
+    let of_target = progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
+    let of_captured = |part| format::share(lang, part, total.captured);
+    vec![
+        Figure { label: lang.text("dashboard.captured"), value: n(total.captured), of: of_target },
+        Figure { label: lang.text("dashboard.printed"), value: n(total.printed), of: of_captured(total.printed) },
+        Figure { label: lang.text("dashboard.handed_over"), value: n(total.handed_over), of: of_captured(total.handed_over) },
+        Figure { label: lang.text("dashboard.in_case"), value: n(total.in_case), of: of_captured(total.in_case) },
+        Figure { label: lang.text("dashboard.rejected"), value: n(total.rejected), of: of_captured(total.rejected) },
+    ]
+}
+
+fn funnel(lang: Lang, total: &Total) -> Vec<Bar> {
+    let stages = [
+        ("eligible", total.eligible),
+        ("invited", total.invited),
+        ("captured", total.captured),
+        ("transmitted", total.transmitted),
+        ("accepted", total.accepted),
+        ("printed", total.printed),
+        ("dispatched", total.dispatched),
+        ("at_unit", total.at_unit),
+        ("handed_over", total.handed_over),
+    ];
+    let full = stages.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+    stages
+        .into_iter()
+        .map(|(code, number)| Bar {
+            label: lang.text(&format!("funnel.{code}")),
+            value: format::count(lang, number),
+            share: format::share(lang, number, total.eligible),
+            bar: bar(number as f64 / full as f64, "bar-done"),
+        })
+        .collect()
+}
+
+fn draw(lang: Lang, progress: &Progress, days: &[report::Day]) -> String {
+    let point = |day: &report::Day| DayPoint {
+        date: day.date,
+        captured: day.captured,
+        printed: day.printed,
+        handed_over: day.handed_over,
+    };
+    // A chart is a few hundred pixels wide: of a long campaign every n-th day is drawn, and the last one.
+    let step = days.len().div_ceil(160).max(1);
+    let last = days.len().saturating_sub(1);
+    let points: Vec<DayPoint> = days
+        .iter()
+        .enumerate()
+        .filter(|(index, day)| day.date <= progress.as_of && (index % step == 0 || *index == last))
+        .map(|(_, day)| point(day))
+        .collect();
+    burn_up(lang, &BurnUp {
+        days: &points,
+        target: progress.target,
+        starts_on: progress.starts_on,
+        deadline: progress.deadline,
+        as_of: progress.as_of,
+        title: lang.text("dashboard.burn_up_title"),
+        target_label: &lang.fill("dashboard.target_label", &[("target", &format::count(lang, progress.target))]),
+        deadline_label: lang.text("dashboard.deadline_label"),
+    })
+}
+
+/// Columns of the table of units with the code that sorts by each.
+const COLUMNS: [(&str, fn(&Total) -> i64); 8] = [
+    ("eligible", |t| t.eligible),
+    ("captured", |t| t.captured),
+    ("share", |t| report::share_tenths(t.captured, t.eligible)),
+    ("accepted", |t| t.accepted),
+    ("printed", |t| t.printed),
+    ("handed_over", |t| t.handed_over),
+    ("in_case", |t| t.in_case),
+    ("rejected", |t| t.rejected),
+];
+
+fn columns(lang: Lang, view: &View) -> Vec<Column> {
+    let (by, ascending) = sorting(view);
+    let names = std::iter::once("name").chain(COLUMNS.iter().map(|(code, _)| *code));
+    names
+        .map(|code| {
+            let current = code == by;
+            // The first click shows what a reader looks for: names from A, numbers from the largest.
+            let next_ascending = if current { !ascending } else { code == "name" };
+            let direction = if next_ascending { "tang" } else { "giam" };
+            let under = view.duoi.as_deref().map(|path| format!("&duoi={path}")).unwrap_or_default();
+            let (sort, mark) = match (current, ascending) {
+                (false, _) => ("none", ""),
+                (true, true) => ("ascending", "▲"),
+                (true, false) => ("descending", "▼"),
+            };
+            Column {
+                label: lang.text(&format!("column.{code}")),
+                href: format!("/tong-quan?xep={code}&chieu={direction}{under}#don-vi"),
+                sort,
+                mark,
+            }
+        })
+        .collect()
+}
+
+fn sorting(view: &View) -> (&str, bool) {
+    let by = view.xep.as_deref().filter(|by| *by == "name" || COLUMNS.iter().any(|(code, _)| code == by));
+    (by.unwrap_or("share"), view.chieu.as_deref() == Some("tang"))
+}
+
+fn unit_rows(state: &AppState, lang: Lang, scope: &UnitScope, rows: &[FunnelRow], view: &View) -> Vec<UnitRow> {
+    let mut groups: BTreeMap<UnitCode, Total> = BTreeMap::new();
+    let level = code_of(scope.as_str()).map(UnitCode::level);
+    for row in rows {
+        // A district shows its communes, a province its districts, the country its provinces.
+        let shown = match level {
+            Some(UnitLevel::District | UnitLevel::Commune) => row.unit,
+            Some(UnitLevel::Province) => ancestor(state, row.unit, UnitLevel::District),
+            None => ancestor(state, row.unit, UnitLevel::Province),
+        };
+        groups.entry(shown).or_default().add(row);
+    }
+    let mut shown: Vec<(String, UnitCode, Total)> = groups
+        .into_iter()
+        .map(|(code, total)| (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total))
+        .collect();
+    let (by, ascending) = sorting(view);
+    match COLUMNS.iter().find(|(code, _)| *code == by) {
+        Some((_, value)) => shown.sort_by_key(|(_, code, total)| (value(total), *code)),
+        None => shown.sort_by(|a, b| domain::text::fold_ascii(&a.0).cmp(&domain::text::fold_ascii(&b.0))),
+    }
+    if !ascending {
+        shown.reverse();
+    }
+    shown.into_iter().map(|(name, code, total)| unit_row(state, lang, scope, name, code, &total)).collect()
+}
+
+fn unit_row(state: &AppState, lang: Lang, scope: &UnitScope, name: String, code: UnitCode, total: &Total) -> UnitRow {
+    let n = |number| format::count(lang, number);
+    let path = state.units.path(code);
+    let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
+    let href = inner.map(|path| match state.units.children(code).is_empty() {
+        true => format!("/ho-so?duoi={path}"),
+        false => format!("/tong-quan?duoi={path}"),
+    });
+    let share = if total.eligible > 0 { total.captured as f64 / total.eligible as f64 } else { 0.0 };
+    UnitRow {
+        name,
+        href,
+        eligible: n(total.eligible),
+        captured: n(total.captured),
+        share: format::share(lang, total.captured, total.eligible),
+        bar: bar(share, "bar-done"),
+        accepted: n(total.accepted),
+        printed: n(total.printed),
+        handed_over: n(total.handed_over),
+        in_case: n(total.in_case),
+        rejected: n(total.rejected),
+    }
+}
+
+fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
+    state.units.chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+}
+
+fn ledger_row(lang: Lang, identity: &report::Identity, under: &str) -> LedgerRow {
+    let term = |(code, number): &(&str, i64)| {
+        format!("{} {}", lang.text(&format!("ledger.term.{code}")), format::count(lang, *number))
+    };
+    LedgerRow {
+        left_label: lang.text(&format!("ledger.{}", identity.code)),
+        left: format::count(lang, identity.left),
+        terms: identity.terms.iter().map(term).collect::<Vec<_>>().join(" + "),
+        holds: identity.holds(),
+        differences: lang.fill("ledger.differences", &[("n", &format::count(lang, identity.difference_count))]),
+        href: format!("/ho-so?chenh={}&duoi={under}", identity.code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    fn progress(done: i64, per_week: i64, as_of: time::Date) -> Progress {
+        Progress {
+            as_of,
+            target: 1000,
+            starts_on: date!(2021 - 03 - 01),
+            deadline: date!(2021 - 06 - 30),
+            done,
+            printed: 0,
+            handed_over: 0,
+            days_left: ((date!(2021 - 06 - 30) - as_of).whole_days() - 1).max(0),
+            required_per_day: if as_of < date!(2021 - 06 - 29) { (1000 - done) as f64 / 10.0 } else { f64::INFINITY },
+            achieved_per_day: 1.0,
+            achieved_per_day_7d: per_week as f64 / 7.0,
+        }
+    }
+
+    #[test]
+    fn the_sentence_says_how_it_stands() {
+        let day = date!(2021 - 06 - 19);
+        let says = |p: Option<&Progress>| {
+            let sentence = sentence(Lang::Vi, p);
+            (sentence.class, format!("{} {}", sentence.share, sentence.rest))
+        };
+        let (class, text) = says(Some(&progress(624, 294, day)));
+        assert_eq!(class, "good");
+        assert!(text.contains("62,4") && text.contains("38") && text.contains("42") && text.contains("30/06/2021"), "{text}");
+        assert_eq!(says(Some(&progress(624, 70, day))).0, "late");
+        assert!(says(Some(&progress(1008, 0, day))).1.contains("100,8"));
+        let (class, text) = says(Some(&progress(900, 70, date!(2021 - 07 - 05))));
+        assert!(class == "late" && text.contains("100") && !text.contains("inf"), "{text}");
+        assert_eq!(says(None).0, "plain");
+    }
+}

@@ -1,0 +1,127 @@
+//! The evidence of a resolution or a case, for a human eye: the waterfall of weights, the fingerprint hits, and the rest
+//! as it stands. What is stored outlives the program that wrote it, so that an unknown part is left out and never an
+//! error.
+
+use serde_json::Value;
+
+use crate::chart::balance;
+use crate::i18n::Lang;
+
+/// One step of the waterfall.
+pub(crate) struct WeightLine {
+    pub field: String,
+    pub level: String,
+    pub weight: String,
+    pub bar: String,
+}
+
+/// Evidence in words.
+#[derive(Default)]
+pub(crate) struct Shown {
+    pub weights: Vec<WeightLine>,
+    /// Codes and numbers: fingerprint scores, thresholds, the model's version.
+    pub rest: Vec<(String, String)>,
+}
+
+const MOST: usize = 40;
+
+pub(crate) fn show(lang: Lang, evidence: &Value) -> Shown {
+    let Some(object) = evidence.as_object() else { return Shown::default() };
+    let steps = ["waterfall", "weights", "explanation"].iter().find_map(|key| steps_of(object.get(*key)?));
+    let steps = steps.or_else(|| steps_of(object.get("linkage")?.get("waterfall")?)).unwrap_or_default();
+    let full = steps.iter().map(|(_, _, weight)| weight.abs()).fold(0.0, f64::max);
+    let weights = steps
+        .into_iter()
+        .take(MOST)
+        .map(|(field, level, weight)| WeightLine {
+            field: known(lang, "weight", &field),
+            level: known(lang, "level", &level),
+            weight: decimal(lang, weight),
+            bar: balance(weight, full),
+        })
+        .collect();
+    let mut rest = Vec::new();
+    for (key, value) in object {
+        flatten(lang, key, value, &mut rest);
+    }
+    rest.truncate(MOST);
+    Shown { weights, rest }
+}
+
+/// An array of `{field, level, weight}`, or of such triples.
+fn steps_of(value: &Value) -> Option<Vec<(String, String, f64)>> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
+    value.as_array()?.iter().map(|step| match step {
+        Value::Object(step) => Some((text(step.get("field")), text(step.get("level")), step.get("weight")?.as_f64()?)),
+        Value::Array(step) => Some((text(step.first()), text(step.get(1)), step.get(2)?.as_f64()?)),
+        _ => None,
+    }).collect()
+}
+
+/// Scalars and lists of scalars, two levels deep; ids and texts that may be personal stay out.
+fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>) {
+    if matches!(key, "waterfall" | "weights" | "explanation" | "candidates") {
+        return;
+    }
+    match value {
+        Value::Number(number) => {
+            let shown = number.as_i64().map_or_else(
+                || decimal(lang, number.as_f64().unwrap_or(0.0)),
+                |whole| crate::format::count(lang, whole),
+            );
+            out.push((known(lang, "evidence", key), shown));
+        }
+        Value::Bool(value) => {
+            out.push((known(lang, "evidence", key), lang.text(if *value { "yes" } else { "no" }).to_owned()));
+        }
+        Value::String(text) if text.len() <= 24 && text.is_ascii() => {
+            out.push((known(lang, "evidence", key), known(lang, "level", text)));
+        }
+        Value::Object(inner) => {
+            for (key, value) in inner.iter().filter(|(_, value)| !value.is_object()) {
+                flatten(lang, key, value, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The text of a code, or the code itself in plain words.
+fn known(lang: Lang, prefix: &str, code: &str) -> String {
+    match lang.find(&format!("{prefix}.{code}")) {
+        Some(text) => text.to_owned(),
+        None => code.replace(['_', '-'], " "),
+    }
+}
+
+fn decimal(lang: Lang, number: f64) -> String {
+    let text = format!("{number:+.1}");
+    let text = if number == 0.0 { "0".to_owned() } else { text.replace('-', "−") };
+    if lang == Lang::Vi { text.replace('.', ",") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_waterfall_is_read_and_the_rest_kept() {
+        let evidence = json!({
+            "waterfall": [{"field": "prior", "level": "", "weight": -14.2}, {"field": "name", "level": "exact", "weight": 18.0}],
+            "fingerprint": {"hits": 0, "threshold": 40.5, "nested": {"x": 1}},
+            "model": "v1",
+        });
+        let shown = show(Lang::Vi, &evidence);
+        assert_eq!(shown.weights.len(), 2);
+        assert_eq!(shown.weights[0].weight, "−14,2");
+        assert_eq!(shown.rest.len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_an_error() {
+        for evidence in [json!(null), json!([1, 2]), json!({"waterfall": "x"}), json!({"waterfall": [{"field": 1}]})] {
+            assert!(show(Lang::En, &evidence).weights.is_empty());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Imported files and the forms that the importer refused, with every error of every form.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use domain::UnitCode;
+use domain::id::ImportId;
+use serde::Deserialize;
+use serde_json::Value;
+use store::web_read::{self, ImportFileRow, ImportRejectRow};
+
+use crate::error::Error;
+use crate::format;
+use crate::i18n::Lang;
+use crate::pages::{cut, id, note_read, unscoped};
+use crate::session::Who;
+use crate::state::AppState;
+use crate::ui::{Ui, page};
+
+const FILES: i64 = 200;
+const PAGE: usize = 60;
+
+#[derive(Template)]
+#[template(path = "imports.html")]
+struct FilesPage {
+    ui: Ui,
+    files: Vec<FileLine>,
+}
+
+struct FileLine {
+    href: String,
+    name: String,
+    format: &'static str,
+    read: String,
+    accepted: String,
+    repeated: String,
+    rejected: String,
+    /// When it was finished, or how far it is.
+    finished: String,
+}
+
+#[derive(Template)]
+#[template(path = "rejects.html")]
+struct RejectsPage {
+    ui: Ui,
+    rejects: Vec<RejectLine>,
+    next: Option<String>,
+}
+
+struct RejectLine {
+    row: String,
+    form: String,
+    /// Shown only when the form belongs to the reader's unit.
+    name: String,
+    errors: Vec<ErrorLine>,
+}
+
+struct ErrorLine {
+    field: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct After {
+    sau: Option<i64>,
+}
+
+pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Ui) -> Result<Response, Error> {
+    let rows = web_read::import_files(&mut *unscoped(&state).await?, FILES).await?;
+    let files = rows.iter().map(|row| file_line(ui.lang, row)).collect();
+    page(&FilesPage { ui, files })
+}
+
+fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
+    let n = |number| format::count(lang, number);
+    FileLine {
+        href: format!("/phieu-loi/{}", row.import_id),
+        name: row.name.clone(),
+        format: if row.format == "csv" { "CSV" } else { "QCVN 109" },
+        read: n(row.rows_read),
+        accepted: n(row.rows_accepted),
+        repeated: n(row.rows_repeated),
+        rejected: n(row.rows_rejected),
+        finished: match row.finished_at {
+            Some(at) => format::moment(at),
+            None => lang.fill("imports.running", &[("share", &format::share(lang, row.bytes_done, row.bytes_total))]),
+        },
+    }
+}
+
+/// The refused forms. A form of another unit is left out; one whose unit cannot be read belongs to nobody yet, and
+/// shows its number and its errors without the name.
+pub(crate) async fn rejects(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Path(import_id): Path<String>,
+    Query(after): Query<After>,
+) -> Result<Response, Error> {
+    let import_id: ImportId = id(&import_id)?;
+    let from = after.sau.unwrap_or(0);
+    let mut rows =
+        web_read::import_rejects(&mut *unscoped(&state).await?, import_id, from, PAGE as i64 + 1).await?;
+    let more = cut(&mut rows, PAGE);
+    let last = rows.last().map(|row| row.row_no);
+    note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;
+    let rejects = rows.iter().filter_map(|row| reject_line(&state, &who, ui.lang, row)).collect();
+    let next = last.filter(|_| more).map(|last| format!("/phieu-loi/{import_id}?sau={last}"));
+    page(&RejectsPage { ui, rejects, next })
+}
+
+fn reject_line(state: &AppState, who: &Who, lang: Lang, row: &ImportRejectRow) -> Option<RejectLine> {
+    let unit: Option<UnitCode> = raw_field(&row.raw, "permanent_unit").and_then(|code| code.parse().ok());
+    let path = unit.and_then(|unit| state.units.path(unit));
+    let name = match path {
+        Some(path) if who.scope.covers(&path) => raw_field(&row.raw, "full_name").unwrap_or_default(),
+        Some(_) => return None,
+        None => String::new(),
+    };
+    let errors = row.errors.as_array().map(Vec::as_slice).unwrap_or_default();
+    Some(RejectLine {
+        row: format::count(lang, row.row_no),
+        form: row.form_no.clone().unwrap_or_default(),
+        name,
+        errors: errors.iter().map(|error| error_line(lang, error)).collect(),
+    })
+}
+
+/// A field of a form as it was read: by name, or by its column.
+fn raw_field(raw: &Value, name: &str) -> Option<String> {
+    let value = match raw {
+        Value::Object(fields) => fields.get(name),
+        Value::Array(fields) => fields.get(domain::form::column(name)?),
+        _ => None,
+    };
+    value.and_then(Value::as_str).map(str::to_owned)
+}
+
+fn error_line(lang: Lang, error: &Value) -> ErrorLine {
+    let string = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or("");
+    let code = string("code");
+    ErrorLine {
+        field: string("field").to_owned(),
+        text: match lang.find(&format!("import.error.{code}")) {
+            Some(known) => known.to_owned(),
+            None => string("message").to_owned(),
+        },
+    }
+}

@@ -1,0 +1,78 @@
+//! The pages: each reads, puts what it read into the words and numbers of its template, and decides nothing.
+
+pub(crate) mod applications;
+pub(crate) mod cards;
+pub(crate) mod cases;
+pub(crate) mod dashboard;
+pub(crate) mod evidence;
+pub(crate) mod health;
+pub(crate) mod imports;
+pub(crate) mod kit;
+pub(crate) mod people;
+pub(crate) mod problem;
+pub(crate) mod record;
+pub(crate) mod sign_in;
+pub(crate) mod track;
+pub(crate) mod worklist;
+
+use axum::response::Redirect;
+use sqlx::PgConnection;
+
+use crate::error::Error;
+use crate::session::Who;
+use crate::state::AppState;
+
+/// The page that the reader's role begins with.
+pub(crate) async fn home(who: Who) -> Redirect {
+    Redirect::to(who.role.home())
+}
+
+/// A label with its value; what is not known is not shown.
+pub(crate) struct Fact {
+    pub label: &'static str,
+    pub value: String,
+}
+
+/// Ends a reading: writes its audit row, before anything is shown.
+pub(crate) async fn note_read(
+    state: &AppState,
+    who: &Who,
+    action: &str,
+    subject: String,
+    unit_path: &str,
+) -> Result<(), Error> {
+    let mut tx = state.db.begin().await?;
+    store::audit::append(&mut tx, &who.entry(state.clock.now(), action, subject, unit_path)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// For what the reader's scope does not show: an audit row, and the answer for what does not exist.
+pub(crate) async fn not_shown(state: &AppState, who: &Who, subject: String) -> Error {
+    match crate::routes::deny(state, who, subject).await {
+        Ok(()) => Error::NotFound,
+        Err(error) => error,
+    }
+}
+
+/// A connection that sees all units, for tables without a policy. Its caller passes the reader's scope on.
+pub(crate) async fn unscoped(state: &AppState) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
+    Ok(state.db.work().acquire().await?)
+}
+
+/// What ends a list: whether there is more than was asked for.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: usize) -> bool {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    more
+}
+
+/// An id in a path that is not an id names nothing.
+pub(crate) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::NotFound)
+}
+
+/// The database answers within the pool's own limit of waiting.
+pub(crate) async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
+    Ok(store::web_read::ping(conn).await?)
+}

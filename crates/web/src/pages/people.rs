@@ -1,0 +1,261 @@
+//! Finding a person, and one person's record with its history, applications and cards.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use domain::Pin;
+use domain::id::PersonId;
+use domain::text::fold_ascii;
+use serde::Deserialize;
+use store::web_read::{self, ApplicationHit, CardHit, PeopleQuery, PersonEventRow, PersonHit};
+
+use crate::error::Error;
+use crate::format;
+use crate::i18n::Lang;
+use crate::pages::{Fact, cut, id, not_shown, note_read, record, unscoped};
+use crate::session::Who;
+use crate::state::AppState;
+use crate::ui::{Ui, page, unit_name};
+
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct SearchPage {
+    ui: Ui,
+    name: String,
+    pin: String,
+    year: String,
+    asked: bool,
+    /// A field that could not be understood.
+    wrong: &'static str,
+    people: Vec<PersonLine>,
+    summary: String,
+}
+
+struct PersonLine {
+    href: String,
+    name: String,
+    birth: String,
+    sex: &'static str,
+    pin: String,
+    place: String,
+    status: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "person.html")]
+struct PersonTemplate {
+    ui: Ui,
+    name: String,
+    status: &'static str,
+    status_code: i16,
+    pin: String,
+    birth: String,
+    same_as: Option<String>,
+    identity: Vec<Fact>,
+    places: Vec<Fact>,
+    family: Vec<Fact>,
+    form: String,
+    events: Vec<EventLine>,
+    applications: Vec<ApplicationLine>,
+    cards: Vec<CardLine>,
+}
+
+struct EventLine {
+    what: &'static str,
+    at: String,
+    machine: String,
+    who: String,
+}
+
+/// One line of a list of applications, on several pages.
+pub(crate) struct ApplicationLine {
+    pub href: String,
+    pub name: String,
+    pub kind: &'static str,
+    pub state: &'static str,
+    pub state_class: &'static str,
+    pub since: String,
+    pub captured: String,
+    pub unit: String,
+    pub differs: usize,
+}
+
+/// One line of a list of cards, on several pages.
+pub(crate) struct CardLine {
+    pub href: String,
+    pub number: String,
+    pub state: &'static str,
+    pub state_class: &'static str,
+    pub issued: String,
+    pub expires: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Question {
+    ten: Option<String>,
+    so: Option<String>,
+    nam: Option<String>,
+}
+
+pub(crate) async fn search(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Query(question): Query<Question>,
+) -> Result<Response, Error> {
+    let text = |field: &Option<String>| field.as_deref().unwrap_or("").trim().chars().take(100).collect::<String>();
+    let (name, pin, year) = (text(&question.ten), text(&question.so), text(&question.nam));
+    let asked = !(name.is_empty() && pin.is_empty() && year.is_empty());
+    let birth_year = year.parse::<i16>().ok().filter(|year| (1850..2400).contains(year));
+    let parsed_pin = Pin::parse(&pin);
+    let wrong = match (&parsed_pin, birth_year) {
+        (Err(_), _) if !pin.is_empty() => ui.t("people.wrong_pin"),
+        (_, None) if !year.is_empty() => ui.t("people.wrong_year"),
+        _ => "",
+    };
+    let mut hits = Vec::new();
+    if asked && wrong.is_empty() {
+        let holder = match parsed_pin {
+            Ok(pin) => Some(web_read::holder_of_pin(&mut *unscoped(&state).await?, pin.as_str()).await?),
+            Err(_) => None,
+        };
+        // A PIN that nobody holds finds nobody; no PIN leaves the question open.
+        if holder != Some(None) {
+            let query = PeopleQuery {
+                name_fold: (!name.is_empty()).then(|| fold_ascii(&name)),
+                birth_year,
+                person_id: holder.flatten(),
+                limit: PAGE as i64 + 1,
+            };
+            let mut tx = state.db.scoped(&who.scope).await?;
+            hits = web_read::people(&mut tx, &query).await?;
+            tx.rollback().await?;
+        }
+    }
+    let more = cut(&mut hits, PAGE);
+    let shown = format::count(ui.lang, hits.len() as i64);
+    let summary = if more { "people.more" } else { "page.results" };
+    let summary = ui.lang.fill(summary, &[("n", &shown)]);
+    let people = hits.iter().map(|hit| line(&state, ui.lang, hit)).collect::<Result<_, Error>>()?;
+    page(&SearchPage { ui, name, pin, year, asked: asked && wrong.is_empty(), wrong, people, summary })
+}
+
+fn line(state: &AppState, lang: Lang, hit: &PersonHit) -> Result<PersonLine, Error> {
+    Ok(PersonLine {
+        href: format!("/cu-dan/{}", hit.person_id),
+        name: hit.full_name.clone(),
+        birth: hit.birth_date()?.to_string(),
+        sex: lang.text(&format!("sex.{}", hit.sex_value()?.code())),
+        pin: hit.pin.clone().unwrap_or_default(),
+        place: place(state, &hit.permanent_detail, &hit.permanent_unit),
+        status: if hit.status == 1 { "" } else { lang.text(&format!("person.status.{}", hit.status)) },
+    })
+}
+
+fn place(state: &AppState, detail: &str, unit: &str) -> String {
+    let unit = unit_name(state, unit);
+    if detail.is_empty() { unit } else { format!("{detail}, {unit}") }
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Path(person_id): Path<String>,
+) -> Result<Response, Error> {
+    let person_id: PersonId = id(&person_id)?;
+    let subject = format!("person:{person_id}");
+    let mut tx = state.db.scoped(&who.scope).await?;
+    let Some(person) = web_read::person(&mut tx, person_id).await? else {
+        tx.rollback().await?;
+        return Err(not_shown(&state, &who, subject).await);
+    };
+    let events = web_read::person_events(&mut tx, person_id).await?;
+    let applications = web_read::applications_of(&mut tx, person_id).await?;
+    let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
+    let cards = web_read::cards_of_applications(&mut tx, &ids).await?;
+    tx.rollback().await?;
+    note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
+    let lang = ui.lang;
+    let described = record::of_person(&state, lang, &person)?;
+    page(&PersonTemplate {
+        name: person.full_name.clone(),
+        status: lang.text(&format!("person.status.{}", person.status)),
+        status_code: person.status,
+        pin: person.pin.clone().unwrap_or_default(),
+        birth: described.get("birth").to_owned(),
+        same_as: person.same_as.map(|id| format!("/cu-dan/{id}")),
+        identity: described.facts(lang, "name", "marital"),
+        places: described.facts(lang, "birth_registration", "current"),
+        family: described.facts(lang, "father", "relation"),
+        form: lang.fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
+        events: events.iter().map(|event| event_line(lang, event)).collect(),
+        applications: applications.iter().map(|hit| application_line(&state, lang, hit)).collect(),
+        cards: cards.iter().map(|hit| card_line(lang, hit)).collect(),
+        ui,
+    })
+}
+
+fn event_line(lang: Lang, event: &PersonEventRow) -> EventLine {
+    EventLine {
+        what: lang.text(&format!("event.{}", event.kind)),
+        at: format::moment(event.at),
+        machine: format::machine(event.at),
+        who: actor(lang, &event.actor),
+    }
+}
+
+/// Who did something, without an id where the kind says enough.
+pub(crate) fn actor(lang: Lang, actor: &str) -> String {
+    match actor.split_once(':') {
+        Some(("kit", _)) => lang.text("actor.kit").to_owned(),
+        Some(("account", _)) => lang.text("actor.account").to_owned(),
+        Some(("import", _)) => lang.text("actor.import").to_owned(),
+        _ => lang.text("actor.centre").to_owned(),
+    }
+}
+
+pub(crate) fn application_line(state: &AppState, lang: Lang, hit: &ApplicationHit) -> ApplicationLine {
+    ApplicationLine {
+        href: format!("/ho-so/{}", hit.application_id),
+        name: hit.name.clone().unwrap_or_else(|| lang.text("application.not_opened").to_owned()),
+        kind: lang.text(&format!("kind.{}", hit.kind)),
+        state: lang.text(&format!("state.{}", hit.state)),
+        state_class: state_class(&hit.state),
+        since: format::moment(hit.state_since),
+        captured: format::moment(hit.captured_at),
+        unit: unit_name(state, &hit.unit_code),
+        differs: hit.differs.as_ref().map_or(0, Vec::len),
+    }
+}
+
+pub(crate) fn card_line(lang: Lang, hit: &CardHit) -> CardLine {
+    CardLine {
+        href: format!("/the/{}", hit.card_id),
+        number: hit.number.clone(),
+        state: lang.text(&format!("card.state.{}", hit.state)),
+        state_class: card_class(&hit.state),
+        issued: format::date(hit.issued_on),
+        expires: hit.expires_on.map_or_else(|| lang.text("card.no_expiry").to_owned(), format::date),
+    }
+}
+
+/// How a state is shown: on its way, done, waiting for somebody, ended.
+pub(crate) fn state_class(state: &str) -> &'static str {
+    match state {
+        "handed_over" => "good",
+        "rejected" => "ended",
+        "in_case" => "wait",
+        _ => "way",
+    }
+}
+
+pub(crate) fn card_class(state: &str) -> &'static str {
+    match state {
+        "active" => "good",
+        "spoiled" | "revoked" | "replaced" => "ended",
+        _ => "way",
+    }
+}

@@ -1,0 +1,135 @@
+//! Signing in and out.
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use store::accounts::by_login;
+use time::Duration;
+
+use crate::accounts::{verify, verify_nobody};
+use crate::error::Error;
+use crate::pages::unscoped;
+use crate::routes::{cross_site, form_field, inside};
+use crate::session::{Who, begin, cookie, cookie_value, end, hex};
+use crate::state::AppState;
+use crate::throttle::Guess;
+use crate::ui::{Ui, page};
+
+/// The form and the cookie carry the same random value: a page from elsewhere cannot know it (double submit).
+const FORM_COOKIE: &str = "mau";
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Page {
+    ui: Ui,
+    token: String,
+    next: String,
+    wrong: bool,
+    login: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    /// Where to go on.
+    tiep: Option<String>,
+}
+
+/// Where a request comes from, for counting guesses.
+pub(crate) struct Address(pub String);
+
+impl FromRequestParts<AppState> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Address, Infallible> {
+        let forwarded = || {
+            let value = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+            Some(value.rsplit(',').next()?.trim().chars().take(64).collect::<String>())
+        };
+        let peer = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let address = if state.settings.behind_proxy { forwarded().or_else(peer) } else { peer() };
+        Ok(Address(address.unwrap_or_default()))
+    }
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    ui: Ui,
+    headers: HeaderMap,
+    Query(target): Query<Target>,
+) -> Result<Response, Error> {
+    if let Some(who) = crate::session::load(&state, &headers).await? {
+        return Ok(Redirect::to(who.role.home()).into_response());
+    }
+    form(&state, ui, target.tiep.as_deref().and_then(inside).unwrap_or(""), false, "")
+}
+
+fn form(state: &AppState, ui: Ui, next: &str, wrong: bool, login: &str) -> Result<Response, Error> {
+    let token = hex(&state.random_32());
+    let set = cookie(state.settings, FORM_COOKIE, &token, Duration::hours(1));
+    let drawn = page(&Page { ui, token, next: next.to_owned(), wrong, login: login.to_owned() })?;
+    let mut response = if wrong { (StatusCode::UNAUTHORIZED, drawn).into_response() } else { drawn };
+    set_cookie(&mut response, &set);
+    Ok(response)
+}
+
+pub(crate) async fn enter(
+    State(state): State<AppState>,
+    ui: Ui,
+    address: Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let field = |name| form_field(&body, name).unwrap_or_default();
+    let token = field("token");
+    if token.len() != 64 || cookie_value(&headers, state.settings, FORM_COOKIE) != Some(&token) || cross_site(&headers) {
+        return Err(Error::Csrf);
+    }
+    let login: String = field("login").trim().to_lowercase().chars().take(64).collect();
+    let password: String = field("password").chars().take(256).collect();
+    let now = state.clock.now();
+    let guesses = [Guess::Login(login.clone()), Guess::SignInFrom(address.0)];
+    if !guesses.iter().all(|guess| state.guesses.allows(guess, now)) {
+        return Err(Error::TooMany);
+    }
+    let mut conn = unscoped(&state).await?;
+    let account = by_login(&mut conn, &login).await?;
+    drop(conn);
+    let right = match &account {
+        Some(account) => {
+            verify(password, account.password_hash.clone()).await && account.disabled_at.is_none()
+        }
+        None => {
+            verify_nobody(password).await;
+            false
+        }
+    };
+    let next = field("tiep");
+    let Some(account) = account.filter(|_| right) else {
+        guesses.into_iter().for_each(|guess| state.guesses.count(guess, now));
+        return form(&state, ui, inside(&next).unwrap_or(""), true, &login);
+    };
+    state.guesses.forgive(&guesses[0]);
+    let set = begin(&state, &account).await?;
+    let mut response = Redirect::to(inside(&next).unwrap_or("/")).into_response();
+    set_cookie(&mut response, &set);
+    Ok(response)
+}
+
+pub(crate) async fn leave(State(state): State<AppState>, who: Who) -> Result<Response, Error> {
+    let set = end(&state, &who).await?;
+    let mut response = Redirect::to("/vao").into_response();
+    set_cookie(&mut response, &set);
+    Ok(response)
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

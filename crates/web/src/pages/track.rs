@@ -1,0 +1,116 @@
+//! The public page: how does my application stand. Whoever holds the receipt code learns the stage and the place, and
+//! nothing about the person. Every wrong code gets the same answer.
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use domain::application::State as Stage;
+use enrol::ReceiptCode;
+use store::web_read;
+
+use crate::error::Error;
+use crate::format;
+use crate::pages::sign_in::Address;
+use crate::pages::unscoped;
+use crate::routes::form_field;
+use crate::state::AppState;
+use crate::throttle::Guess;
+use crate::ui::{Ui, page, unit_full};
+
+#[derive(Template)]
+#[template(path = "track.html")]
+struct Page {
+    ui: Ui,
+    wrong: bool,
+    found: Option<Found>,
+}
+
+struct Found {
+    title: &'static str,
+    text: String,
+    since: String,
+    captured: String,
+    place: String,
+    steps: Vec<TrackStep>,
+}
+
+/// The way as the citizen sees it: four stations.
+struct TrackStep {
+    label: &'static str,
+    class: &'static str,
+    current: bool,
+}
+
+pub(crate) async fn form(ui: Ui) -> Result<Response, Error> {
+    page(&Page { ui, wrong: false, found: None })
+}
+
+pub(crate) async fn answer(
+    State(state): State<AppState>,
+    ui: Ui,
+    address: Address,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let (guess, now) = (Guess::ReceiptFrom(address.0), state.clock.now());
+    if !state.guesses.allows(&guess, now) {
+        return Err(Error::TooMany);
+    }
+    let code = form_field(&body, "ma").unwrap_or_default();
+    let hash = receipt_hash(&code);
+    let mut conn = unscoped(&state).await?;
+    let Some(followed) = web_read::follow(&mut conn, &hash).await? else {
+        state.guesses.count(guess, now);
+        return page(&Page { ui, wrong: true, found: None });
+    };
+    let unit = unit_full(&state, &followed.unit.to_string());
+    let code = followed.state.code();
+    let found = Found {
+        title: ui.code("state", code),
+        text: ui.lang.fill(&format!("track.{code}"), &[("unit", &unit)]),
+        since: format::date(followed.state_since.to_offset(domain::clock::VIETNAM).date()),
+        captured: format::date(followed.captured_at.to_offset(domain::clock::VIETNAM).date()),
+        place: unit,
+        steps: steps(&ui, followed.state),
+    };
+    page(&Page { ui, wrong: false, found: Some(found) })
+}
+
+/// What is not a code at all is looked up too, so that no form of a wrong code takes another way.
+fn receipt_hash(typed: &str) -> [u8; 32] {
+    ReceiptCode::parse(typed).map_or_else(|_| crate::session::hash(typed), |code| code.hash())
+}
+
+fn steps(ui: &Ui, stage: Stage) -> Vec<TrackStep> {
+    let labels = [
+        ui.t("track.step.received"),
+        ui.t("track.step.checked"),
+        ui.t("track.step.printed"),
+        ui.t("track.step.ready"),
+        ui.t("track.step.handed_over"),
+    ];
+    let reached = match stage {
+        Stage::Captured | Stage::Received | Stage::InCase | Stage::Rejected => 0,
+        Stage::Accepted | Stage::Batched => 1,
+        Stage::Printed | Stage::ToDistrict | Stage::AtDistrict | Stage::ToUnit => 2,
+        Stage::AtUnit => 3,
+        Stage::HandedOver => 4,
+    };
+    let class = |index| if index <= reached { "done" } else { "ahead" };
+    labels
+        .into_iter()
+        .enumerate()
+        .map(|(index, label)| TrackStep { label, class: class(index), current: index == reached })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_may_be_typed_as_one_likes() {
+        assert_eq!(receipt_hash("ab3d efgh-7777 0000"), receipt_hash("AB3D-EFGH-7777-OOOO"));
+        assert_ne!(receipt_hash("x"), receipt_hash("y"));
+    }
+}

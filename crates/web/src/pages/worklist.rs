@@ -1,0 +1,180 @@
+//! Today's invitations of a unit, slot by slot: for an officer with the people, for a commander with their numbers.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use domain::PartialDate;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use store::web_read::{self, InvitedSeat};
+use time::{Date, Duration};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::format;
+use crate::pages::{cut, unscoped};
+use crate::session::{Role, Who};
+use crate::state::AppState;
+use crate::ui::{Ui, page};
+
+/// Seats of one day: a district with forty kits has some seven thousand.
+const MOST_SEATS: usize = 10_000;
+/// People on one page, so that it stays light on a poor line.
+const MOST_PEOPLE: usize = 240;
+const MOST_SLOTS: usize = 240;
+
+#[derive(Template)]
+#[template(path = "worklist.html")]
+struct Page {
+    ui: Ui,
+    day: String,
+    previous: String,
+    next: String,
+    is_today: bool,
+    invited: String,
+    attended: String,
+    missed: String,
+    slots: Vec<Slot>,
+    with_people: bool,
+    cut_off: bool,
+}
+
+struct Slot {
+    time: String,
+    site: String,
+    shift: String,
+    counts: String,
+    seats: Vec<Seat>,
+}
+
+struct Seat {
+    number: String,
+    href: Option<String>,
+    name: String,
+    birth: String,
+    state: &'static str,
+    class: &'static str,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct When {
+    /// yyyy-mm-dd.
+    ngay: Option<String>,
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    who: Who,
+    ui: Ui,
+    Query(when): Query<When>,
+) -> Result<Response, Error> {
+    let today = state.campaign.today();
+    let mut conn = unscoped(&state).await?;
+    let day = match when.ngay.as_deref().and_then(parse_day) {
+        Some(day) => day,
+        None => web_read::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
+    };
+    let mut seats = web_read::invited_on(&mut conn, &who.scope, day, MOST_SEATS as i64 + 1).await?;
+    drop(conn);
+    let mut cut_off = cut(&mut seats, MOST_SEATS);
+    let with_people = who.role == Role::Officer;
+    let count = |state: &str| ui.n(&(seats.iter().filter(|seat| seat.state == state).count() as i64));
+    let (attended, missed) = (count("attended"), count("missed"));
+    let invited = ui.n(&(seats.len() as i64));
+    let names = if with_people {
+        let ids: Vec<Uuid> = seats.iter().take(MOST_PEOPLE).map(|seat| seat.person_id).collect();
+        let mut tx = state.db.scoped(&who.scope).await?;
+        let names = web_read::names(&mut tx, &ids).await?;
+        tx.rollback().await?;
+        cut_off |= seats.len() > MOST_PEOPLE;
+        names
+    } else {
+        BTreeMap::new()
+    };
+    let mut slots = slots(&ui, &seats, with_people.then_some(&names));
+    cut_off |= cut(&mut slots, MOST_SLOTS);
+    page(&Page {
+        day: format::date(day),
+        previous: link(day - Duration::days(1)),
+        next: link(day + Duration::days(1)),
+        is_today: day == today,
+        invited,
+        attended,
+        missed,
+        slots,
+        with_people,
+        cut_off,
+        ui,
+    })
+}
+
+fn slots(ui: &Ui, seats: &[InvitedSeat], names: Option<&BTreeMap<Uuid, (String, i32)>>) -> Vec<Slot> {
+    let mut shown = 0;
+    seats
+        .chunk_by(|a, b| a.slot_id == b.slot_id)
+        .map(|slot| {
+            let first = &slot[0];
+            let end = first.starts_at + Duration::minutes(i64::from(first.minutes));
+            let present = slot.iter().filter(|seat| seat.state == "attended").count();
+            let values: &[(&str, &str)] = &[
+                ("present", &ui.n(&(present as i64))),
+                ("invited", &ui.n(&(slot.len() as i64))),
+                ("capacity", &ui.n(&i64::from(first.capacity))),
+            ];
+            let left = MOST_PEOPLE - shown;
+            let people = names.map(|names| slot.iter().take(left).map(|s| seat(ui, s, names)).collect::<Vec<_>>());
+            let seats = people.unwrap_or_default();
+            shown += seats.len();
+            Slot {
+                time: format!("{}–{}", format::clock_time(first.starts_at), format::clock_time(end)),
+                site: first.site.clone(),
+                shift: ui.lang.fill("worklist.shift", &[("n", &first.shift.to_string())]),
+                counts: ui.lang.fill("worklist.counts", values),
+                seats,
+            }
+        })
+        .collect()
+}
+
+fn seat(ui: &Ui, seat: &InvitedSeat, names: &BTreeMap<Uuid, (String, i32)>) -> Seat {
+    let person = names.get(&seat.person_id);
+    Seat {
+        number: seat.seat.to_string(),
+        href: person.map(|_| format!("/cu-dan/{}", seat.person_id)),
+        name: person.map_or_else(|| ui.t("worklist.moved").to_owned(), |(name, _)| name.clone()),
+        birth: person
+            .and_then(|(_, birth)| PartialDate::from_packed(*birth).ok())
+            .map(|birth| birth.to_string())
+            .unwrap_or_default(),
+        state: ui.code("invitation", &seat.state),
+        class: match seat.state.as_str() {
+            "attended" => "good",
+            "missed" => "late",
+            _ => "way",
+        },
+    }
+}
+
+fn link(day: Date) -> String {
+    format!("/lich-moi?ngay={:04}-{:02}-{:02}", day.year(), day.month() as u8, day.day())
+}
+
+fn parse_day(text: &str) -> Option<Date> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    Date::parse(text, format).ok().filter(|day| (2000..2200).contains(&day.year()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    #[test]
+    fn a_day_is_read_as_it_is_linked() {
+        assert_eq!(link(date!(2021 - 04 - 06)), "/lich-moi?ngay=2021-04-06");
+        assert_eq!(parse_day("2021-04-06"), Some(date!(2021 - 04 - 06)));
+        for bad in ["", "2021-02-30", "9999-12-31", "06/04/2021", "-9999-01-01"] {
+            assert_eq!(parse_day(bad), None, "{bad}");
+        }
+    }
+}

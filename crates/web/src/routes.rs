@@ -1,0 +1,275 @@
+//! Every route, in one table: its method, its path, who may call it, and its handler. The router is built from the
+//! table and the tests walk it, so that no route can be without a guard and a test.
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get, post};
+use tower_http::compression::CompressionLayer;
+
+use crate::error::Error;
+use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
+use crate::session::{Role, Who, load};
+use crate::state::AppState;
+use crate::{layers, pages, static_files};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Kits: the message itself is signed.
+    Kit,
+    /// Signed-in people of these roles.
+    Roles(&'static [Role]),
+}
+
+/// One route.
+pub struct Route {
+    pub method: &'static str,
+    /// With `{…}` for ids.
+    pub path: &'static str,
+    pub access: Access,
+    handler: fn() -> MethodRouter<AppState>,
+}
+
+const ALL: Access = Access::Roles(&Role::ALL);
+const CASES: Access = Access::Roles(&[Adjudicator]);
+const FIELD: Access = Access::Roles(&[Officer, Commander]);
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route { method: "GET", path: "/", access: ALL, handler: || get(pages::home) },
+    Route { method: "GET", path: "/vao", access: Access::Public, handler: || get(pages::sign_in::show) },
+    Route { method: "POST", path: "/vao", access: Access::Public, handler: || post(pages::sign_in::enter) },
+    Route { method: "POST", path: "/ra", access: ALL, handler: || post(pages::sign_in::leave) },
+    Route {
+        method: "GET",
+        path: "/tong-quan",
+        access: Access::Roles(&[Commander]),
+        handler: || get(pages::dashboard::show),
+    },
+    Route { method: "GET", path: "/cu-dan", access: ALL, handler: || get(pages::people::search) },
+    Route { method: "GET", path: "/cu-dan/{person_id}", access: ALL, handler: || get(pages::people::show) },
+    Route { method: "GET", path: "/ho-so", access: ALL, handler: || get(pages::applications::list) },
+    Route {
+        method: "GET",
+        path: "/ho-so/{application_id}",
+        access: ALL,
+        handler: || get(pages::applications::show),
+    },
+    Route { method: "GET", path: "/the/{card_id}", access: ALL, handler: || get(pages::cards::show) },
+    Route { method: "GET", path: "/ho-so-xet", access: CASES, handler: || get(pages::cases::list) },
+    Route { method: "GET", path: "/ho-so-xet/{case_id}", access: CASES, handler: || get(pages::cases::show) },
+    Route { method: "POST", path: "/ho-so-xet/{case_id}", access: CASES, handler: || post(pages::cases::decide) },
+    Route { method: "GET", path: "/lich-moi", access: FIELD, handler: || get(pages::worklist::show) },
+    Route {
+        method: "GET",
+        path: "/phieu-loi",
+        access: Access::Roles(&[Clerk]),
+        handler: || get(pages::imports::files),
+    },
+    Route {
+        method: "GET",
+        path: "/phieu-loi/{import_id}",
+        access: Access::Roles(&[Clerk]),
+        handler: || get(pages::imports::rejects),
+    },
+    Route { method: "GET", path: "/tra-cuu", access: Access::Public, handler: || get(pages::track::form) },
+    Route { method: "POST", path: "/tra-cuu", access: Access::Public, handler: || post(pages::track::answer) },
+    Route {
+        method: "POST",
+        path: enrol::wire::PACKETS_PATH,
+        access: Access::Kit,
+        handler: || post(pages::kit::packets),
+    },
+    Route {
+        method: "POST",
+        path: enrol::wire::DAY_REPORT_PATH,
+        access: Access::Kit,
+        handler: || post(pages::kit::day_report),
+    },
+    Route { method: "GET", path: static_files::CSS_PATH, access: Access::Public, handler: || get(static_files::css) },
+    Route {
+        method: "GET",
+        path: static_files::ICON_PATH,
+        access: Access::Public,
+        handler: || get(static_files::icon),
+    },
+    Route { method: "GET", path: "/healthz", access: Access::Public, handler: || get(pages::health::alive) },
+    Route { method: "GET", path: "/readyz", access: Access::Public, handler: || get(pages::health::ready) },
+];
+
+/// Bytes of a form; notes are limited to 2,000 characters.
+const FORM_LIMIT: usize = 64 * 1024;
+
+/// The whole site.
+pub fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let access = route.access;
+        let guarded = (route.handler)().route_layer(from_fn_with_state(
+            state.clone(),
+            move |State(state): State<AppState>, request: Request, next: Next| guard(state, access, request, next),
+        ));
+        router = router.route(route.path, guarded);
+    }
+    router
+        .fallback(|| async { Error::NotFound })
+        .method_not_allowed_fallback(|| async { Error::NotFound })
+        .layer(from_fn_with_state(state.clone(), layers::draw_problems))
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(from_fn_with_state(state.clone(), layers::headers))
+        .layer(from_fn(layers::log))
+        .with_state(state)
+}
+
+/// Lets a request through to its handler, with its body bounded and, for a signed-in route, with `Who` beside it and the
+/// form's token checked.
+async fn guard(state: AppState, access: Access, request: Request, next: Next) -> Result<Response, Error> {
+    let limit = if access == Access::Kit { enrol::wire::MAX_BATCH_BYTES } else { FORM_LIMIT };
+    let (mut parts, body) = request.into_parts();
+    let body = read(body, limit).await?;
+    let mut reader = None;
+    if let Access::Roles(roles) = access {
+        let Some(who) = load(&state, &parts.headers).await? else {
+            return Ok(signed_out(&parts.method, parts.uri.path_and_query().map_or("/", |p| p.as_str())));
+        };
+        if !roles.contains(&who.role) {
+            let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+            deny(&state, &who, format!("route:{route}")).await?;
+            return Ok(answer_to(who, Error::Forbidden.into_response()));
+        }
+        if parts.method != Method::GET && parts.method != Method::HEAD {
+            let token = form_field(&body, "csrf").unwrap_or_default();
+            if !who.owns(&token) || cross_site(&parts.headers) {
+                return Ok(answer_to(who, Error::Csrf.into_response()));
+            }
+        }
+        parts.extensions.insert(who.clone());
+        reader = Some(who);
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    Ok(match reader {
+        Some(who) => answer_to(who, response),
+        None => response,
+    })
+}
+
+/// Tells the outer layer who reads, so that a problem page keeps the reader's frame.
+fn answer_to(who: Who, mut response: Response) -> Response {
+    response.extensions_mut().insert(who);
+    response
+}
+
+/// Reading goes on after signing in; a form that was sent without a session is lost and says so.
+fn signed_out(method: &Method, target: &str) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return Error::SignedOut.into_response();
+    }
+    let target = if target == "/" { "/vao".to_owned() } else { format!("/vao?tiep={}", percent_encode(target)) };
+    Redirect::to(&target).into_response()
+}
+
+/// Writes an audit row about something that was refused.
+pub(crate) async fn deny(state: &AppState, who: &Who, subject: String) -> Result<(), Error> {
+    let mut tx = state.db.begin().await?;
+    let entry = who.entry(state.clock.now(), "denied", subject, who.scope.as_str());
+    store::audit::append(&mut tx, &entry).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Browsers say where a request comes from (Fetch Metadata); the token is what protects, this is the second lock.
+pub(crate) fn cross_site(headers: &axum::http::HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Error> {
+    to_bytes(body, limit).await.map_err(|_| Error::TooLarge { limit })
+}
+
+/// The first field of this name in a URL-encoded form.
+pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| percent_decode(value))
+}
+
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(byte as char),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
+        match (bytes[at], hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                at += 2;
+            }
+            (b'+', _) => out.push(b' '),
+            (byte, _) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A redirect target inside the site, or `None`: what came in a query could lead elsewhere.
+pub(crate) fn inside(target: &str) -> Option<&str> {
+    let safe = target.starts_with('/')
+        && !target.starts_with("//")
+        && !target.contains('\\')
+        && target.bytes().all(|b| (0x21..0x7f).contains(&b));
+    safe.then_some(target)
+}
+
+/// The query without the parameter `lang`, for links that change the language.
+pub(crate) fn without_lang(query: &str) -> String {
+    query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang=")).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read_and_their_escapes_undone() {
+        let body = "a=1&name=Nguy%E1%BB%85n+An&csrf=x%2By&bad=%zz%4".as_bytes();
+        assert_eq!(form_field(body, "name").as_deref(), Some("Nguyễn An"));
+        assert_eq!(form_field(body, "csrf").as_deref(), Some("x+y"));
+        assert_eq!(form_field(body, "bad").as_deref(), Some("%zz%4"));
+        assert_eq!(form_field(body, "none"), None);
+        assert_eq!(percent_decode(&percent_encode("/cu-dan?ten=Đỗ&x=%")), "/cu-dan?ten=Đỗ&x=%");
+    }
+
+    #[test]
+    fn a_redirect_stays_inside() {
+        assert_eq!(inside("/cu-dan?ten=an"), Some("/cu-dan?ten=an"));
+        for bad in ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nx: y", "", "cu-dan"] {
+            assert_eq!(inside(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_language_leaves_the_query() {
+        assert_eq!(without_lang("lang=en&ten=an&trang=2"), "ten=an&trang=2");
+        assert_eq!(without_lang("language=1"), "language=1");
+    }
+}

@@ -1,0 +1,241 @@
+//! Who is signed in: the cookie, the session row behind it, and the value that every form of the session carries.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use domain::id::AccountId;
+use sha2::{Digest, Sha256};
+use store::{UnitScope, audit, sessions, web_read};
+use time::{Duration, OffsetDateTime};
+
+use crate::error::Error;
+use crate::state::{AppState, Settings};
+
+/// A session ends after so long without a page.
+pub(crate) const LIFE: Duration = Duration::hours(12);
+/// The end is moved at most this often, so that a page does not always write.
+const SLIDE: Duration = Duration::minutes(10);
+
+/// What an account may do. The code is stored in `account.role`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// District or province command: progress, ledger, any application.
+    Commander,
+    /// Commune police officer: today's invitations, people, applications.
+    Officer,
+    /// Decides cases at the centre.
+    Adjudicator,
+    /// Register clerk: people and refused forms.
+    Clerk,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Commander, Role::Officer, Role::Adjudicator, Role::Clerk];
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Role::Commander => "commander",
+            Role::Officer => "officer",
+            Role::Adjudicator => "adjudicator",
+            Role::Clerk => "clerk",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Role> {
+        Self::ALL.into_iter().find(|role| role.code() == code)
+    }
+
+    /// The page that a person of this role begins the day with.
+    pub const fn home(self) -> &'static str {
+        match self {
+            Role::Commander => "/tong-quan",
+            Role::Officer => "/lich-moi",
+            Role::Adjudicator => "/ho-so-xet",
+            Role::Clerk => "/cu-dan",
+        }
+    }
+}
+
+/// A signed-in person. Handlers of routes that need one take it as an argument.
+#[derive(Clone)]
+pub struct Who {
+    pub account: AccountId,
+    pub role: Role,
+    pub scope: UnitScope,
+    pub display_name: String,
+    pub(crate) csrf_secret: [u8; 32],
+    pub(crate) token_hash: [u8; 32],
+}
+
+impl Who {
+    /// The actor of audit rows and recorded actions.
+    pub fn actor(&self) -> String {
+        format!("account:{}", self.account)
+    }
+
+    /// The value for a form's hidden field: the session's secret under a fresh mask, so that a compressed page does not
+    /// give it away bit by bit (the BREACH attack).
+    pub(crate) fn form_token(&self, mask: [u8; 32]) -> String {
+        let mut token = String::with_capacity(128);
+        let masked: Vec<u8> = mask.iter().zip(self.csrf_secret).map(|(m, s)| m ^ s).collect();
+        for byte in mask.iter().chain(&masked) {
+            token.push_str(&format!("{byte:02x}"));
+        }
+        token
+    }
+
+    /// Whether a form's hidden field belongs to this session.
+    pub(crate) fn owns(&self, token: &str) -> bool {
+        if token.len() != 128 || !token.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return false;
+        }
+        let byte = |at: usize| u8::from_str_radix(&token[2 * at..2 * at + 2], 16).unwrap_or(0);
+        // No early end: the time does not tell how much of a guess was right.
+        (0..32).fold(0u8, |wrong, i| wrong | (byte(i) ^ byte(32 + i) ^ self.csrf_secret[i])) == 0
+    }
+
+    /// An audit row for something this person did or read.
+    pub(crate) fn entry(&self, at: OffsetDateTime, action: &str, subject: String, unit_path: &str) -> audit::Entry {
+        audit::Entry {
+            at,
+            actor: self.actor(),
+            action: action.to_owned(),
+            subject,
+            unit_path: unit_path.to_owned(),
+            detail: serde_json::json!({}),
+        }
+    }
+}
+
+/// The guard puts `Who` there; a public route has none.
+impl FromRequestParts<AppState> for Who {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Who, Error> {
+        parts.extensions.get::<Who>().cloned().ok_or(Error::SignedOut)
+    }
+}
+
+/// Begins a session and returns the value for `Set-Cookie`.
+pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) -> Result<String, Error> {
+    let (token, now) = (hex(&state.random_32()), state.clock.now());
+    let session = sessions::Session {
+        token_hash: hash(&token),
+        account_id: account.id,
+        csrf_secret: state.random_32(),
+        created_at: now,
+        expires_at: now + LIFE,
+    };
+    let mut tx = state.db.begin().await?;
+    sessions::delete_expired(&mut tx, now).await?;
+    sessions::insert(&mut tx, &session).await?;
+    let entry = audit::Entry {
+        at: now,
+        actor: format!("account:{}", account.id),
+        action: "session.began".to_owned(),
+        subject: format!("account:{}", account.id),
+        unit_path: account.scope.as_str().to_owned(),
+        detail: serde_json::json!({}),
+    };
+    audit::append(&mut tx, &entry).await?;
+    tx.commit().await?;
+    Ok(cookie(state.settings, "phien", &token, LIFE))
+}
+
+/// Ends a session and returns the value for `Set-Cookie`.
+pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
+    let mut tx = state.db.begin().await?;
+    sessions::delete(&mut tx, &who.token_hash).await?;
+    let subject = who.actor();
+    audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str())).await?;
+    tx.commit().await?;
+    Ok(cookie(state.settings, "phien", "", Duration::ZERO))
+}
+
+/// The signed-in person of a request, if there is one; moves the session's end.
+pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option<Who>, Error> {
+    let Some(token) = cookie_value(headers, state.settings, "phien") else { return Ok(None) };
+    let (token_hash, now) = (hash(token), state.clock.now());
+    let mut conn = state.db.work().acquire().await?;
+    let Some((session, account)) = sessions::find(&mut conn, &token_hash, now).await? else { return Ok(None) };
+    let Some(role) = Role::from_code(&account.role) else { return Ok(None) };
+    if now + LIFE - session.expires_at > SLIDE {
+        web_read::extend_session(&mut conn, &token_hash, now + LIFE).await?;
+    }
+    Ok(Some(Who {
+        account: AccountId::from_uuid(account.id),
+        role,
+        scope: account.scope,
+        display_name: account.display_name,
+        csrf_secret: session.csrf_secret,
+        token_hash,
+    }))
+}
+
+/// `Set-Cookie` for a cookie of ours. `__Host-` makes the browser refuse it from elsewhere (RFC 6265bis §4.1.3.2).
+pub(crate) fn cookie(settings: Settings, name: &str, value: &str, life: Duration) -> String {
+    let (prefix, secure) = if settings.https { ("__Host-", "; Secure") } else { ("", "") };
+    format!("{prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", life.whole_seconds())
+}
+
+/// The value of a cookie of ours.
+pub(crate) fn cookie_value<'a>(headers: &'a HeaderMap, settings: Settings, name: &str) -> Option<&'a str> {
+    let prefix = if settings.https { "__Host-" } else { "" };
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    pairs
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| key.strip_prefix(prefix) == Some(name))
+        .map(|(_, value)| value)
+}
+
+pub(crate) fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn who(secret: [u8; 32]) -> Who {
+        Who {
+            account: AccountId::from_uuid(uuid::Uuid::nil()),
+            role: Role::Officer,
+            scope: UnitScope::everything(),
+            display_name: String::new(),
+            csrf_secret: secret,
+            token_hash: [0; 32],
+        }
+    }
+
+    #[test]
+    fn a_form_token_is_masked_and_belongs_to_one_session() {
+        let (mine, other) = (who([7; 32]), who([8; 32]));
+        let (a, b) = (mine.form_token([1; 32]), mine.form_token([2; 32]));
+        assert_ne!(a, b);
+        assert!(mine.owns(&a) && mine.owns(&b) && !other.owns(&a));
+        assert!(!mine.owns("") && !mine.owns(&"é".repeat(64)) && !mine.owns(&"0".repeat(128)));
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static("xphien=1; __Host-phien=2; phien=3"));
+        assert_eq!(cookie_value(&headers, Settings::default(), "phien"), Some("3"));
+        let https = Settings { https: true, ..Settings::default() };
+        assert_eq!(cookie_value(&headers, https, "phien"), Some("2"));
+        assert!(cookie(https, "phien", "x", LIFE).ends_with("; Secure"));
+    }
+
+    #[test]
+    fn role_codes_lead_back() {
+        for role in Role::ALL {
+            assert_eq!(Role::from_code(role.code()), Some(role));
+        }
+    }
+}
