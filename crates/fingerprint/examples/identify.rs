@@ -2,13 +2,14 @@
 //!
 //! `cargo run --release -p fingerprint --example identify -- [people] [seed]`
 
-use std::time::Instant;
-
 use fingerprint::identify::{Gallery, GalleryParams, SearchWork};
 use fingerprint::synthetic::{Condition, person_masters};
 use fingerprint::{Hit, Template};
 
-const PROBES: u64 = 5_000;
+#[path = "fvc/report.rs"]
+mod report;
+
+const PROBES: u64 = 1_000;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a whole number"));
@@ -18,9 +19,9 @@ fn main() {
     let mut inserting = 0.0;
     for person in 0..people {
         let templates = capture(seed + person, 1);
-        let start = Instant::now();
+        let start = report::cpu_seconds();
         gallery.insert(u128::from(seed + person), &templates).expect("every person is new");
-        inserting += start.elapsed().as_secs_f64();
+        inserting += report::cpu_seconds() - start;
     }
     println!("{people} people, {} bytes each", gallery.memory_bytes() / people as usize);
     println!("insert {:.3} ms", inserting * 1e3 / people as f64);
@@ -34,8 +35,9 @@ fn main() {
     strangers.print("strangers");
 }
 
+/// Condition of all captures: what a station takes.
 fn capture(person: u64, occasion: u64) -> Vec<Template> {
-    person_masters(person).iter().map(|m| m.impression(person * 16 + occasion, Condition::Ordinary)).collect()
+    person_masters(person).iter().map(|m| m.impression(person * 16 + occasion, Condition::Station)).collect()
 }
 
 struct Run {
@@ -60,10 +62,11 @@ impl Run {
             votes: vec![],
         };
         for (person, probe) in probes {
-            let start = Instant::now();
+            let start = report::cpu_seconds();
             let (hits, work) = gallery.search_counting(&probe, None);
-            run.seconds += start.elapsed().as_secs_f64();
+            run.seconds += report::cpu_seconds() - start;
             run.searches += 1;
+            run.votes.push(gallery.votes_for(&probe, person.into()).unwrap_or(0));
             run.record(person.into(), &hits, work);
         }
         run
@@ -78,7 +81,6 @@ impl Run {
         let own = hits.iter().find(|h| h.id == person);
         self.found += usize::from(own.is_some());
         self.scores.extend(own.map(|h| h.score));
-        self.votes.push(own.map_or(0, |h| h.votes));
     }
 
     fn print(mut self, what: &str) {
@@ -94,10 +96,11 @@ impl Run {
         self.votes.sort_unstable();
         self.scores.sort_unstable_by(f32::total_cmp);
         let at = |share: f64, length: usize| ((length as f64 * share) as usize).min(length.saturating_sub(1));
+        let votes = [0.001, 0.01, 0.1, 0.5].map(|s| self.votes[at(s, self.votes.len())]);
+        println!("  own votes 0.1/1/10/50 %: {votes:?}");
         if !self.scores.is_empty() {
-            let votes = [0.001, 0.01, 0.1, 0.5].map(|s| self.votes[at(s, self.votes.len())]);
             let scores = [0.0, 0.001, 0.01, 0.1, 0.5].map(|s| self.scores[at(s, self.scores.len())]);
-            println!("  votes 0.1/1/10/50 %: {votes:?}; scores least/0.1/1/10/50 %: {scores:.1?}");
+            println!("  own scores least/0.1/1/10/50 %: {scores:.1?}");
         }
     }
 }

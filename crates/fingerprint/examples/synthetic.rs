@@ -3,7 +3,6 @@
 //! `cargo run --release -p fingerprint --example synthetic`
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use fingerprint::synthetic::{Condition, person_masters};
 use fingerprint::{Prepared, compare};
@@ -12,25 +11,25 @@ use fingerprint::{Prepared, compare};
 mod report;
 
 fn main() {
-    let start = Instant::now();
+    let start = report::cpu_seconds();
     for seed in 0..500 {
         for master in person_masters(seed) {
-            black_box(master.impression(seed, Condition::Ordinary));
+            black_box(master.impression(seed, Condition::Unguided));
         }
     }
-    println!("{:.3} ms for ten masters with an impression each", start.elapsed().as_secs_f64() * 2.0);
+    println!("{:.3} ms for ten masters with an impression each", (report::cpu_seconds() - start) * 2.0);
 
     // The shape of the FVC data: 40 fingers, 8 impressions of each.
     let mut fingers: Vec<(u64, Prepared)> = Vec::new();
     for seed in 1000..1040u64 {
         let master = &person_masters(seed)[(seed % 10) as usize];
         let impressions =
-            (0..8).map(|n| Prepared::new(&master.impression(seed * 8 + n, Condition::Ordinary)));
+            (0..8).map(|n| Prepared::new(&master.impression(seed * 8 + n, Condition::Unguided)));
         fingers.extend(impressions.map(|prepared| (seed, prepared)));
     }
     let mean = fingers.iter().map(|(_, p)| p.len()).sum::<usize>() as f32 / fingers.len() as f32;
     println!("{mean:.1} minutiae per impression");
-    let start = Instant::now();
+    let start = report::cpu_seconds();
     let (mut genuine, mut impostor) = (Vec::new(), Vec::new());
     for (i, (finger, a)) in fingers.iter().enumerate() {
         for (other, b) in &fingers[i + 1..] {
@@ -38,7 +37,7 @@ fn main() {
             if finger == other { genuine.push(score) } else { impostor.push(score) }
         }
     }
-    let per_second = (genuine.len() + impostor.len()) as f64 / start.elapsed().as_secs_f64();
+    let per_second = (genuine.len() + impostor.len()) as f64 / (report::cpu_seconds() - start);
     report::print(genuine, impostor);
     println!("{per_second:.0} comparisons/s on one core");
 }

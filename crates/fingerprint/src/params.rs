@@ -80,16 +80,18 @@ pub const SCORE_SCALE: f32 = 10.0;
 /// Weight of relaxed support against aligned mates.
 pub const SCORE_SUPPORT: f32 = 0.15;
 /// A single finger at or above this is the same finger at a false match rate of about 1 in 10,000.
-pub const VERIFY_THRESHOLD: f32 = 20.0;
+pub const VERIFY_THRESHOLD: f32 = 10.3;
 
 // --- Fusion ---
 
 /// Mean score of two different fingers.
-pub const IMPOSTOR_MEAN: f32 = 5.0;
+pub const IMPOSTOR_MEAN: f32 = 2.5;
 /// One finger alone must not decide for ten.
-pub const MAX_FINGER_EVIDENCE: f32 = 60.0;
+pub const MAX_FINGER_EVIDENCE: f32 = 30.0;
+/// The sum over fewer fingers is divided as if there were this many, so that one lucky finger does not decide.
+pub const FUSION_FINGERS: u8 = 4;
 /// Two sets of fingers at or above this are of one person.
-pub const PERSON_THRESHOLD: f32 = 30.0;
+pub const PERSON_THRESHOLD: f32 = 12.0;
 
 /// The synthetic finger model. Lengths are pixels at 500 dpi, angles radians.
 pub mod synthetic {
@@ -101,8 +103,8 @@ pub mod synthetic {
     pub const MASTER_HALF_WIDTH: f32 = 150.0;
     /// Half the height of the ridge area.
     pub const MASTER_HALF_HEIGHT: f32 = 200.0;
-    /// Minutiae follow the ridges to within 8 degrees.
-    pub const DIRECTION_SIGMA: f32 = 0.14;
+    /// Minutiae follow the ridges to within 5 degrees: extractors take their direction from the smoothed flow.
+    pub const DIRECTION_SIGMA: f32 = 0.09;
     /// Share of plain arches in fingers.
     pub const SHARE_ARCH: f32 = 0.037;
     /// Share of tented arches.
@@ -117,10 +119,18 @@ pub mod synthetic {
     pub const IMAGE_HEIGHT: u16 = 480;
     /// Share of bad captures among ordinary ones.
     pub const BAD_SHARE: f32 = 0.05;
+    /// Skin (0 worn, 1 crisp): mean, deviation between people, deviation between a person's fingers.
+    pub const SKIN: (f32, f32, f32) = (0.68, 0.17, 0.08);
     /// Deviation of the contact area's middle.
     pub const SHIFT_SIGMA: f32 = 30.0;
-    /// Size of the contact area relative to the whole finger.
-    pub const VIEW_SIZE: (f32, f32) = (0.78, 1.0);
+    /// Share of ordinary captures shifted twice as far.
+    pub const SHIFT_TAIL_SHARE: f32 = 0.1;
+    /// Smallest contact area relative to the whole finger, at a station.
+    pub const SMALLEST_VIEW: f32 = 0.78;
+    /// The same for unguided captures.
+    pub const SMALLEST_VIEW_UNGUIDED: f32 = 0.66;
+    /// At a station worse captures (0 to 1) are repeated, unless the finger gives no better.
+    pub const STATION_CLARITY: f32 = 0.58;
     /// Deviation of the rotation: 10 degrees.
     pub const TURN_SIGMA: f32 = 0.175;
     /// Share of captures turned two and a half times as far.
@@ -141,38 +151,41 @@ pub mod synthetic {
 
 /// Rows have 22 bits in the index.
 pub const MAX_PEOPLE: usize = 4_000_000;
-/// Quadruples filed per person with ten fingers, for laying out the index.
+/// Triangles filed per person with ten fingers, for laying out the index.
 pub const FEATURES_PER_PERSON: usize = 600;
 /// Votes below which a person is not compared.
-pub const MIN_VOTES: u8 = 4;
+pub const MIN_VOTES: u8 = 8;
 /// People compared per search, at most.
-pub const MAX_CANDIDATES: usize = 16;
+pub const MAX_CANDIDATES: usize = 12;
 /// Fingers compared before deciding whether to compare the rest.
-pub const STAGE1_FINGERS: usize = 3;
+pub const STAGE1_FINGERS: usize = 2;
 /// Fused score of those fingers below which the rest are not compared.
-pub const STAGE1_THRESHOLD: f32 = 6.0;
+pub const STAGE1_THRESHOLD: f32 = 1.0;
 
-/// Quadruple keys of the identification index.
-pub mod quads {
-    /// Minutiae per finger that form quadruples, best first.
-    pub const MAX_POINTS: usize = 45;
+/// Triangle keys of the identification index.
+pub mod triangles {
+    /// Minutiae per finger that form triangles, best first.
+    pub const MAX_POINTS: usize = 24;
     /// Least and greatest length of a base.
-    pub const BASE: (f32, f32) = (40.0, 75.0);
-    /// No two minutiae of a quadruple are nearer than this.
-    pub const APART: f32 = 10.0;
+    pub const BASE: (f32, f32) = (60.0, 150.0);
+    /// The third minutia is no nearer than this to either end.
+    pub const APART: f32 = 12.0;
+    /// A third minutia this near to the middle of the base is taken both ways round.
+    pub const UNSURE_LEAN: f32 = 4.0;
     /// Bin of the base's length.
-    pub const LENGTH_BIN: f32 = 16.0;
-    /// Bin of the inner minutiae's places.
-    pub const PLACE_BIN: f32 = 16.0;
+    pub const LENGTH_BIN: f32 = 8.0;
+    /// Bin of the third minutia's place.
+    pub const PLACE_BIN: f32 = 8.0;
     /// Bin of the first end's direction: 45 degrees.
-    pub const DIRECTION_BIN: f32 = 32.0;
-    /// Bin of the base's direction on the finger: 90 degrees.
-    pub const TURN_BIN: f32 = 64.0;
-    /// How much a share of a bin weighs in choosing which borders to try: the bin over the usual error.
-    pub const FLIP_WEIGHT: [f32; 7] =
-        [16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 16.0 / 5.0, 32.0 / 7.0, 64.0 / 11.0];
-    /// Numbers of a probe's quadruple that are also tried on the other side of their nearest border.
-    pub const PROBE_FLIPS: usize = 2;
+    pub const DIRECTION_BIN: f32 = 16.0;
+    /// Bin of the base's direction on the finger: 45 degrees.
+    pub const TURN_BIN: f32 = 32.0;
+    /// Bins over usual errors (5 px, 7 and 11 byte angles), in the order of the two above.
+    pub const ERRORS_PER_BIN: [f32; 5] = [8.0 / 5.0, 8.0 / 5.0, 8.0 / 5.0, 16.0 / 7.0, 32.0 / 11.0];
+    /// A probe tries the other side of borders that are nearer than this many usual errors, alone or two together.
+    pub const FLIP_WITHIN: f32 = 0.7;
+    /// Side of a cell of a triangle's place on the finger; places in neighbouring cells may still be one.
+    pub const FINGER_CELL: f32 = 40.0;
     /// Share of keys that are filed, in 256ths.
-    pub const KEEP_OF_256: u64 = 51;
+    pub const KEEP_OF_256: u64 = 30;
 }

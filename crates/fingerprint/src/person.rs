@@ -1,7 +1,7 @@
 //! Several fingers of one person against several of another.
 
 use crate::Prepared;
-use crate::params::{IMPOSTOR_MEAN, MAX_FINGER_EVIDENCE};
+use crate::params::{FUSION_FINGERS, IMPOSTOR_MEAN, MAX_FINGER_EVIDENCE};
 use crate::verify::compare;
 
 /// The outcome of comparing two sets of fingers.
@@ -36,5 +36,5 @@ pub(crate) fn fuse(scores: impl Iterator<Item = f32>) -> PersonComparison {
         sum += (score - IMPOSTOR_MEAN).min(MAX_FINGER_EVIDENCE);
         fingers += 1;
     }
-    PersonComparison { score: sum / f32::from(fingers.max(1)).sqrt(), fingers }
+    PersonComparison { score: sum / f32::from(fingers.max(FUSION_FINGERS)).sqrt(), fingers }
 }

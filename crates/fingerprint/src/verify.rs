@@ -152,34 +152,43 @@ fn best_candidates(votes: &[u16], a: &Prepared, b: &Prepared) -> Vec<Candidate> 
 /// How well two candidate pairs fit one movement of the finger: 0 (cannot both hold) to 1.
 #[inline]
 fn compatibility(p: &Candidate, q: &Candidate) -> f32 {
+    let (cos, sin) = (p.cos + q.cos, p.sin + q.sin);
+    // |u + v|² = 2 + 2 cos(difference of turns). Most pairs of wrong candidates end here, before any square root.
+    let norm = cos * cos + sin * sin;
+    let twist = (4.0 - norm) / GLOBAL_TWIST;
+    if twist >= 1.0 {
+        return 0.0;
+    }
     let (vx, vy) = (q.ax - p.ax, q.ay - p.ay);
     let (wx, wy) = (q.bx - p.bx, q.by - p.by);
-    let (cos, sin) = (p.cos + q.cos, p.sin + q.sin);
-    let norm = cos * cos + sin * sin;
+    let (square_v, square_w) = (vx * vx + vy * vy, wx * wx + wy * wy);
+    if square_v < EDGE_MIN * EDGE_MIN || square_w < EDGE_MIN * EDGE_MIN {
+        return 0.0;
+    }
     // Rotate the edge in `a` by the mean turn of the two pairs, then compare it with the edge in `b`.
     let (rx, ry) = (vx * cos - vy * sin, vx * sin + vy * cos);
-    let lv = (vx * vx + vy * vy).sqrt();
-    let lw = (wx * wx + wy * wy).sqrt();
+    let dot = rx * wx + ry * wy;
+    if dot <= 0.0 {
+        return 0.0;
+    }
+    let (lv, lw) = (square_v.sqrt(), square_w.sqrt());
     let stretch = (lv - lw).abs() / (GLOBAL_LENGTH_TOLERANCE + GLOBAL_LENGTH_SHARE * (lv + lw) * 0.5);
     let scale = lv * lw * norm.sqrt() + 1e-6;
     let cross = (rx * wy - ry * wx).abs() / scale;
-    let dot = rx * wx + ry * wy;
     // Short edges turn easily: some pixels of jitter count as an angle.
     let swing = cross / (GLOBAL_SINE + GLOBAL_JITTER / (lv + lw + 1.0));
-    // |u + v|^2 = 2 + 2 cos(turn difference)
-    let twist = (4.0 - norm) / GLOBAL_TWIST;
-    let fit = (1.0 - stretch * stretch).max(0.0) * (1.0 - swing * swing).max(0.0) * (1.0 - twist).max(0.0);
-    let apart = lv > EDGE_MIN && lw > EDGE_MIN && dot > 0.0;
-    if apart { fit } else { 0.0 }
+    (1.0 - stretch * stretch).max(0.0) * (1.0 - swing * swing).max(0.0) * (1.0 - twist)
 }
 
 /// Lets candidate pairs support each other until the ones that fit no common movement have faded.
 fn relax(candidates: &mut [Candidate]) {
     let count = candidates.len();
     let mut matrix = vec![0f32; count * count];
-    for (row, p) in matrix.chunks_exact_mut(count).zip(candidates.iter()) {
-        for (cell, q) in row.iter_mut().zip(candidates.iter()) {
-            *cell = compatibility(p, q);
+    for row in 1..count {
+        for column in 0..row {
+            let fit = compatibility(&candidates[row], &candidates[column]);
+            matrix[row * count + column] = fit;
+            matrix[column * count + row] = fit;
         }
     }
     let share = (1.0 - RELAXATION_KEEP) / RELAXATION_PEERS;

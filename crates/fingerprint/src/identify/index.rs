@@ -1,15 +1,16 @@
-//! A hash table from quadruple keys to people, laid out for one cache miss per lookup.
+//! A hash table from triangle keys to people, laid out for one cache miss per lookup.
 //!
 //! A line is 64 bytes: 15 postings and a link to an overflow line. A posting holds the person's row (22 bits, plus one, so that
-//! zero means empty) and ten more bits of the key, which keep different keys of one line apart.
+//! zero means empty), two more bits of the key and the triangle's place on the finger in cells of 4 bits each way: a
+//! triangle votes only for triangles near the same place.
 
-use super::quads::Feature;
+use super::triangles::Feature;
 use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE};
 
 const POSTINGS: usize = 15;
 const ROW_BITS: u32 = 22;
 const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
-/// Postings per line when an index is laid out for its expected people; two thirds full, few lines overflow.
+/// Postings per line when an index is laid out for its expected people; half full, few lines overflow.
 const PLANNED_FILL: usize = 8;
 
 const _: () = assert!(MAX_PEOPLE < ROW_MASK as usize);
@@ -27,13 +28,12 @@ const EMPTY: Line = Line { postings: [0; POSTINGS], more: 0 };
 pub(super) struct Index {
     lines: Vec<Line>,
     overflow: Vec<Line>,
-    shift: u32,
 }
 
 impl Index {
     pub(super) fn with_people(people: usize) -> Self {
-        let wanted = (people.max(256) * FEATURES_PER_PERSON / PLANNED_FILL).next_power_of_two();
-        Self { lines: vec![EMPTY; wanted], overflow: Vec::new(), shift: 64 - wanted.trailing_zeros() }
+        let wanted = people.max(2048) * FEATURES_PER_PERSON / PLANNED_FILL;
+        Self { lines: vec![EMPTY; wanted], overflow: Vec::new() }
     }
 
     pub(super) fn insert(&mut self, feature: Feature, row: u32) {
@@ -76,15 +76,19 @@ impl Index {
             let tag = tag(feature);
             let mut line = &self.lines[self.line_of(feature)];
             loop {
-                for &posting in &line.postings {
-                    if posting >> ROW_BITS == tag && posting != 0 {
-                        let row = (posting & ROW_MASK) - 1;
-                        let count = &mut votes[row as usize];
-                        *count = count.saturating_add(1);
-                        given += 1;
-                        if *count == enough {
-                            reached.push(row);
-                        }
+                // The mask first, without branches, so that the compiler compares several postings at once.
+                let mut mask = 0u32;
+                for (slot, &posting) in line.postings.iter().enumerate() {
+                    mask |= u32::from((posting != 0) & near(posting >> ROW_BITS, tag)) << slot;
+                }
+                given += mask.count_ones() as usize;
+                while mask != 0 {
+                    let row = (line.postings[mask.trailing_zeros() as usize] & ROW_MASK) - 1;
+                    mask &= mask - 1;
+                    let count = &mut votes[row as usize];
+                    *count = count.saturating_add(1);
+                    if *count == enough {
+                        reached.push(row);
                     }
                 }
                 if line.more == 0 {
@@ -102,14 +106,23 @@ impl Index {
 
     #[inline]
     fn line_of(&self, feature: Feature) -> usize {
-        (feature.0 >> self.shift) as usize
+        // The highest bits choose, for any number of lines (Lemire's multiply-shift).
+        (u128::from(feature.0) * self.lines.len() as u128 >> 64) as usize
     }
 }
 
-/// The lowest ten bits; the line is chosen by the highest, so the two do not depend on each other.
+/// The lowest ten bits: two of the hash, four each of the place's y and x.
 #[inline]
 fn tag(feature: Feature) -> u32 {
     (feature.0 & 0x3ff) as u32
+}
+
+/// Equal hash bits, and places at most one cell apart in both directions.
+#[inline]
+fn near(a: u32, b: u32) -> bool {
+    let x = (a & 15).abs_diff(b & 15);
+    let y = (a >> 4 & 15).abs_diff(b >> 4 & 15);
+    (a >> 8 == b >> 8) & (x <= 1) & (y <= 1)
 }
 
 fn put(line: &mut Line, posting: u32) -> bool {

@@ -1,11 +1,11 @@
 //! 1:N search over everyone enrolled.
 //!
-//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 compares the few people with
+//! Stage 0 looks up triangles of minutiae in a hash index and counts votes per person; stage 1 compares the few people with
 //! enough votes on three fingers; stage 2 compares all fingers of those that remain and fuses the scores.
 
 mod compact;
 mod index;
-mod quads;
+mod triangles;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use compact::{CompactPerson, Store};
 use index::Index;
-use quads::{Feature, Features};
+use triangles::{Feature, Features};
 
 use crate::descriptor::Prepared;
 use crate::params::{MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1_FINGERS, STAGE1_THRESHOLD};
@@ -51,7 +51,7 @@ pub struct Hit {
 /// What one search did, for measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SearchWork {
-    /// Quadruples of the probe that were looked up.
+    /// Triangles of the probe that were looked up.
     pub lookups: usize,
     /// Votes given to people.
     pub votes: usize,
@@ -202,6 +202,16 @@ impl Gallery {
         }
         let score = fuse(scores.into_iter()).score;
         (score >= self.params.threshold).then(|| Hit { id: self.store.id(row), score, votes })
+    }
+
+    /// Votes the probe gives one enrolled person, whether or not they suffice; for those who tune the index.
+    pub fn votes_for(&self, probe: &[Template], id: u128) -> Option<u8> {
+        let row = *self.rows.get(&id)?;
+        let mut features = Features::default();
+        features.of_probe(&CompactPerson::new(best_per_position(probe)));
+        let mut votes = vec![0; self.len()];
+        self.index.vote(&features.keys, 1, &mut votes, &mut Vec::new());
+        Some(votes[row as usize])
     }
 
     /// Doubles the index and files everyone again from their compact minutiae.

@@ -10,10 +10,10 @@ use crate::{Capture, Impression, Minutia, MinutiaKind, Template};
 /// Under which circumstances a finger is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// At a station, with an officer who has bad captures repeated.
-    Supervised,
-    /// Anywhere; about one capture in twenty is bad.
-    Ordinary,
+    /// At a station, by a trained officer; about one capture in twenty is bad all the same.
+    Station,
+    /// Without guidance, as the volunteers of the FVC2002 collection were asked to: turned, shifted, dry and wet.
+    Unguided,
     /// A wet, dirty or slipping finger: two minutiae in five are lost.
     Bad,
 }
@@ -26,24 +26,27 @@ struct Drift {
     jitter: f32,
     turn_jitter: f32,
     clarity: f32,
+    smallest_view: f32,
 }
 
 impl Drift {
     fn draw(noise: &mut Noise, condition: Condition, skin: f32) -> Self {
-        let bad = match condition {
-            Condition::Supervised => false,
-            Condition::Ordinary => noise.chance(BAD_SHARE),
-            Condition::Bad => true,
-        };
-        let wear = 1.0 - skin;
-        let low = if bad { 0.40 } else { 0.10 + 0.20 * wear };
+        let bad = condition == Condition::Bad || noise.chance(BAD_SHARE);
+        let unguided = condition == Condition::Unguided;
+        // One figure for how well this capture went, so that all its faults come together as they do in life.
+        let spread = if unguided { 0.15 } else { 0.06 };
+        let floor = if unguided || bad { 0.0 } else { STATION_CLARITY };
+        let clarity = (skin + spread * noise.normal() - if bad { 0.35 } else { 0.0 }).clamp(floor, 1.0);
+        let fault = 1.0 - clarity;
+        let far = if unguided && noise.chance(SHIFT_TAIL_SHARE) { 2.0 } else { 1.0 };
         Self {
-            shift: if condition == Condition::Supervised { 0.7 * SHIFT_SIGMA } else { SHIFT_SIGMA },
-            drop: low + noise.between(0.0, 0.10),
-            spurious: 0.08 + 0.14 * wear + noise.between(0.0, 0.06) + if bad { 0.15 } else { 0.0 },
-            jitter: JITTER * (0.85 + 0.5 * wear),
-            turn_jitter: TURN_JITTER * (0.85 + 0.5 * wear),
-            clarity: (skin + 0.1 * noise.normal() - if bad { 0.35 } else { 0.0 }).clamp(0.05, 1.0),
+            shift: far * SHIFT_SIGMA,
+            drop: if bad { 0.40 } else { 0.06 + 0.36 * fault },
+            spurious: 0.06 + 0.35 * fault,
+            jitter: JITTER * (0.6 + 1.2 * fault),
+            turn_jitter: TURN_JITTER * (0.6 + 1.2 * fault),
+            clarity,
+            smallest_view: if unguided { SMALLEST_VIEW_UNGUIDED } else { SMALLEST_VIEW },
         }
     }
 }
@@ -92,7 +95,7 @@ impl Master {
         };
         let (x, y) = (view.x + dx, view.y + dy);
         let half_turn = if noise.chance(0.5) { TAU / 2.0 } else { 0.0 };
-        let direction = self.flow.orientation(x, y) + half_turn + 2.0 * DIRECTION_SIGMA * noise.normal();
+        let direction = self.flow.orientation(x, y) + half_turn + DIRECTION_SIGMA * noise.normal();
         let kind = if noise.chance(0.7) { MinutiaKind::Ending } else { MinutiaKind::Bifurcation };
         MasterMinutia { x, y, direction, kind, salience: 0.0 }
     }
@@ -134,7 +137,7 @@ impl View {
         let (sin, cos) = turn.sin_cos();
         let amount = noise.between(BEND.0, BEND.1) * 0.6;
         let bend = std::array::from_fn(|_| amount * noise.normal());
-        let size = noise.between(VIEW_SIZE.0, VIEW_SIZE.1);
+        let size = noise.between(drift.smallest_view, 1.0);
         Self {
             x: drift.shift * noise.normal(),
             y: drift.shift * 1.2 * noise.normal(),

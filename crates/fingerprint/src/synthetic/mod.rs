@@ -41,9 +41,9 @@ struct MasterMinutia {
 }
 
 impl Master {
-    /// A finger of its own, with ordinary skin. For ten fingers of one person use [`person_masters`].
+    /// A finger of its own, with average skin. For ten fingers of one person use [`person_masters`].
     pub fn generate(seed: u64, position: FingerPosition) -> Self {
-        Self::with_skin(seed, position, 0.7)
+        Self::with_skin(seed, position, SKIN.0)
     }
 
     pub fn position(&self) -> FingerPosition {
@@ -87,9 +87,9 @@ impl fmt::Debug for Master {
 /// The ten fingers of one person, in code order. Their skin is alike: who has one worn finger usually has ten.
 pub fn person_masters(seed: u64) -> [Master; 10] {
     let mut noise = Noise::new(seed, 0);
-    let skin = (0.7 + 0.17 * noise.normal()).clamp(0.1, 1.0);
+    let skin = SKIN.0 + SKIN.1 * noise.normal();
     std::array::from_fn(|index| {
-        let own = (skin + 0.07 * noise.normal()).clamp(0.05, 1.0);
+        let own = (skin + SKIN.2 * noise.normal()).clamp(0.05, 1.0);
         Master::with_skin(seed, FingerPosition::ALL[index], own)
     })
 }

@@ -1,0 +1,67 @@
+//! 1:N search on a small population; `examples/identify.rs` measures a large one.
+
+use fingerprint::identify::{Gallery, GalleryParams};
+use fingerprint::synthetic::{Condition, person_masters};
+use fingerprint::{Error, FingerPosition, Template};
+
+const PEOPLE: u64 = 1_500;
+
+fn capture(person: u64, occasion: u64) -> Vec<Template> {
+    person_masters(person).iter().map(|m| m.impression(person * 16 + occasion, Condition::Station)).collect()
+}
+
+fn gallery() -> Gallery {
+    // Smaller than needed, so that the index grows while people are added.
+    let mut gallery = Gallery::new(GalleryParams { expected_people: 100, ..Default::default() });
+    for person in 0..PEOPLE {
+        gallery.insert(person.into(), &capture(person, 1)).unwrap();
+    }
+    gallery
+}
+
+#[test]
+fn finds_the_enrolled_and_nobody_else() {
+    let gallery = gallery();
+    assert_eq!(gallery.len() as u64, PEOPLE);
+    let mut missed = 0;
+    for person in (0..PEOPLE).step_by(5) {
+        let hits = gallery.search(&capture(person, 2), None);
+        assert!(hits.iter().all(|hit| hit.id == u128::from(person)), "a wrong hit for {person}");
+        missed += u32::from(hits.is_empty());
+    }
+    assert!(missed <= 1, "{missed} of 300 missed");
+    for stranger in PEOPLE..PEOPLE + 200 {
+        assert_eq!(gallery.search(&capture(stranger, 2), None), []);
+    }
+
+    let probe = capture(7, 2);
+    assert_eq!(gallery.search(&probe, Some(7)), [], "the excluded record is not a hit");
+    assert_eq!(gallery.search(&probe, None), gallery.search(&probe, None));
+    assert_eq!(gallery.search(&probe[..5], None)[0].id, 7, "one hand is enough");
+    assert_eq!(gallery.search(&[], None), []);
+}
+
+#[test]
+fn reports_every_record_of_a_person_in_order() {
+    let mut gallery = Gallery::new(GalleryParams::default());
+    for (id, occasion) in [(9, 1), (4, 1), (6, 3)] {
+        gallery.insert(id, &capture(1, occasion)).unwrap();
+    }
+    let hits = gallery.search(&capture(1, 2), None);
+    assert_eq!(hits.len(), 3);
+    assert!(
+        hits.windows(2).all(|w| w[0].score > w[1].score || (w[0].score == w[1].score && w[0].id < w[1].id))
+    );
+    assert!(hits.iter().position(|h| h.id == 4) < hits.iter().position(|h| h.id == 9));
+}
+
+#[test]
+fn refuses_an_identifier_twice_and_ignores_unknown_positions() {
+    let mut gallery = Gallery::new(GalleryParams::default());
+    let unknown: Vec<Template> =
+        capture(1, 1).into_iter().map(|t| t.with_position(FingerPosition::Unknown)).collect();
+    gallery.insert(1, &unknown).unwrap();
+    assert_eq!(gallery.insert(1, &unknown), Err(Error::AlreadyEnrolled));
+    assert!(gallery.contains(1) && gallery.search(&capture(1, 2), None).is_empty());
+    assert_eq!(format!("{gallery:?}"), "Gallery(1 people, redacted)");
+}
