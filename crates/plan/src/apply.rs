@@ -40,7 +40,7 @@ pub async fn record_targets(db: &Database, targets: &[Target], source: &str) -> 
         };
         rows::put_target(&mut tx, &row).await?;
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    store::commit(tx).await?;
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub async fn set_quotas(
             quota,
         });
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    store::commit(tx).await?;
     Ok(areas)
 }
 
@@ -136,7 +136,7 @@ pub async fn plan_and_invite(
     let invitations: Vec<rows::InvitationRow> =
         seats.iter().map(|seat| invitation(seat, 1, homes[&seat.person])).collect();
     rows::put_invitations(&mut tx, &invitations, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
+    store::commit(tx).await?;
     Ok(Planned {
         slots: slots.len(),
         seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),
@@ -178,7 +178,7 @@ pub async fn close_day(
         rows::put_invitations(&mut tx, &again, now).await?;
         invited = again.len();
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    store::commit(tx).await?;
     Ok(invited)
 }
 

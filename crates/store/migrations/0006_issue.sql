@@ -30,8 +30,9 @@ CREATE TABLE card (
     intended_at timestamptz NOT NULL,
     signed_at timestamptz
 ) WITH (fillfactor = 80);
--- One live card per person, whoever writes.
-CREATE UNIQUE INDEX card_one_live ON card (person_id) WHERE state IN ('intended', 'signed', 'personalised', 'active');
+-- One active card per person and at most one in the making, whoever writes.
+CREATE UNIQUE INDEX card_one_active ON card (person_id) WHERE state = 'active';
+CREATE UNIQUE INDEX card_one_in_production ON card (person_id) WHERE state IN ('intended', 'signed', 'personalised');
 CREATE INDEX card_by_application ON card (application_id);
 
 CREATE TABLE batch (
@@ -41,7 +42,7 @@ CREATE TABLE batch (
     opened_at timestamptz NOT NULL,
     closed_at timestamptz,
     size integer NOT NULL,
-    printed integer,
+    printed integer,                   -- NULL until the printer's results are in
     spoiled integer,
     manifest_sha256 bytea NOT NULL
 );
@@ -53,6 +54,14 @@ CREATE TABLE batch_item (
     card_id uuid NOT NULL,
     outcome text CHECK (outcome IN ('printed', 'spoiled')),
     PRIMARY KEY (batch_id, position)
+);
+
+-- Accepted applications from which no card can be made, with the reason; they leave the queue until someone acts.
+CREATE TABLE issue_blocked (
+    application_id uuid PRIMARY KEY,
+    code text NOT NULL,                -- no_pin_structure, card_data, photo
+    message text NOT NULL,
+    since timestamptz NOT NULL
 );
 
 -- Blank stock as movements: what there is is their sum.

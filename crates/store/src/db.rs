@@ -157,7 +157,12 @@ impl Database {
         if found > known {
             return Err(Error::SchemaTooNew { found, known });
         }
-        let Err(error) = MIGRATOR.run(&self.work).await else { return Ok(()) };
+        // A connection of its own, because a migration that fails leaves the migrator's advisory lock on it: back in
+        // the pool it would block every later attempt.
+        let mut connection = self.work.acquire().await?.detach();
+        let outcome = MIGRATOR.run(&mut connection).await;
+        drop(connection);
+        let Err(error) = outcome else { return Ok(()) };
         let message = error.to_string();
         match error {
             MigrateError::ExecuteMigration(e, version) => match Error::from(e) {
@@ -227,6 +232,15 @@ impl Database {
             None => Ok(()),
         }
     }
+}
+
+/// Commits; the error is the store's, so that callers need no mapping of their own.
+///
+/// # Errors
+/// When the server refuses or is gone: the transaction's work is then undone.
+pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
+    tx.commit().await?;
+    Ok(())
 }
 
 /// The newest migration of this program.

@@ -1,0 +1,244 @@
+//! Moves boxes and hands cards over.
+
+use crate::Error;
+use crate::decide::{self, Presented};
+use domain::application::{Action, State};
+use domain::id::{ApplicationId, ConsignmentId};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use store::application::{self, Transition};
+use store::deliver as rows;
+use store::{Database, PgConnection, UnitScope};
+use time::OffsetDateTime;
+
+/// A consignment that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    pub consignment: ConsignmentId,
+    pub to: String,
+    pub applications: Vec<ApplicationId>,
+}
+
+/// Sends every printed card below `scope` (a district's path) from the production store to the district. `None` when
+/// there is none.
+pub async fn dispatch(
+    db: &Database,
+    scope: &UnitScope,
+    district: &str,
+    now: OffsetDateTime,
+) -> Result<Option<Sent>, Error> {
+    let mut tx = db.begin().await?;
+    let cards = rows::in_state(&mut tx, State::Printed, scope).await?;
+    if cards.is_empty() {
+        return Ok(None);
+    }
+    let applications = cards.into_iter().map(|card| card.application_id).collect();
+    let sent = send(&mut tx, "district", "centre", district, applications, Action::Dispatch, now).await?;
+    store::commit(tx).await?;
+    Ok(Some(sent))
+}
+
+/// Sends every card that waits at the district on to its commune, one consignment each.
+pub async fn forward(
+    db: &Database,
+    scope: &UnitScope,
+    district: &str,
+    now: OffsetDateTime,
+) -> Result<Vec<Sent>, Error> {
+    let mut tx = db.begin().await?;
+    let mut by_commune: BTreeMap<String, Vec<ApplicationId>> = BTreeMap::new();
+    for card in rows::in_state(&mut tx, State::AtDistrict, scope).await? {
+        by_commune.entry(card.unit_code).or_default().push(card.application_id);
+    }
+    let mut all = Vec::new();
+    for (commune, applications) in by_commune {
+        all.push(send(&mut tx, "commune", district, &commune, applications, Action::Forward, now).await?);
+    }
+    store::commit(tx).await?;
+    Ok(all)
+}
+
+async fn send(
+    tx: &mut PgConnection,
+    leg: &str,
+    from: &str,
+    to: &str,
+    applications: Vec<ApplicationId>,
+    action: Action,
+    now: OffsetDateTime,
+) -> Result<Sent, Error> {
+    let mut manifest = Sha256::new();
+    for application in &applications {
+        manifest.update(application.uuid().as_bytes());
+    }
+    let manifest: [u8; 32] = manifest.finalize().into();
+    let consignment =
+        ConsignmentId::derive(now, &[leg.as_bytes(), from.as_bytes(), to.as_bytes(), &manifest]);
+    rows::put_consignment(
+        tx,
+        &rows::Consignment { consignment, leg, from, to },
+        &applications,
+        &manifest,
+        now,
+    )
+    .await?;
+    move_all(tx, &applications, action, "centre", consignment, now).await?;
+    Ok(Sent { consignment, to: to.to_owned(), applications })
+}
+
+/// Counts a box at arrival; `missing` are the items that are not in it. Counting again changes nothing.
+pub async fn receive(
+    db: &Database,
+    consignment: ConsignmentId,
+    missing: &[ApplicationId],
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
+    let mut tx = db.begin().await?;
+    let leg = rows::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
+    if let Some(received) = leg.received {
+        return Ok(received as usize);
+    }
+    let items = rows::items(&mut tx, consignment).await?;
+    if let Some(&application) = missing.iter().find(|m| !items.contains(m)) {
+        return Err(Error::NotInBox { consignment, application });
+    }
+    let missing: HashSet<ApplicationId> = missing.iter().copied().collect();
+    let (absent, present): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| missing.contains(item));
+    rows::count_items(&mut tx, consignment, &present, &absent, now).await?;
+    move_all(&mut tx, &present, arrival(&leg.leg), "centre", consignment, now).await?;
+    store::commit(tx).await?;
+    Ok(present.len())
+}
+
+/// Items that were missing when the box was counted and have turned up since.
+pub async fn arrived_late(
+    db: &Database,
+    consignment: ConsignmentId,
+    found: &[ApplicationId],
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
+    let mut tx = db.begin().await?;
+    let leg = rows::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
+    let still_missing = rows::take_missing(&mut tx, consignment, found).await?;
+    move_all(&mut tx, &still_missing, arrival(&leg.leg), "centre", consignment, now).await?;
+    store::commit(tx).await?;
+    Ok(still_missing.len())
+}
+
+fn arrival(leg: &str) -> Action {
+    if leg == "district" { Action::DistrictReceive } else { Action::UnitReceive }
+}
+
+/// One attempt to hand a card over.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub application: ApplicationId,
+    pub at: OffsetDateTime,
+    /// `account:…` or the officer's code.
+    pub officer: String,
+    /// From 1; with the application it names the attempt, so that it is recorded once.
+    pub number: i16,
+    /// `None` when the citizen did not come.
+    pub presented: Option<Presented>,
+}
+
+/// What came of the attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HandedOver {
+    pub handed_over: usize,
+    pub absent: usize,
+    pub no_match: usize,
+    /// Attempts that were recorded before.
+    pub repeated: usize,
+}
+
+/// Checks the fingers of everyone who came and hands over the cards of those who match.
+pub async fn hand_over(
+    db: &Database,
+    attempts: &[Attempt],
+    now: OffsetDateTime,
+) -> Result<HandedOver, Error> {
+    let mut tx = db.begin().await?;
+    let mut results = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        let checked = attempt.presented.as_ref().map(decide::check);
+        let outcome = match checked {
+            None => "absent",
+            Some(check) if check.matches => "handed_over",
+            Some(_) => "no_match",
+        };
+        results.push(rows::HandoverRow {
+            application: attempt.application,
+            attempt: attempt.number,
+            at: attempt.at,
+            outcome,
+            score: checked.map(|check| check.score),
+            officer: attempt.officer.clone(),
+        });
+    }
+    let new: HashSet<(ApplicationId, i16)> =
+        rows::put_handovers(&mut tx, &results).await?.into_iter().collect();
+    let mut summary = HandedOver { repeated: results.len() - new.len(), ..HandedOver::default() };
+    let (mut transitions, mut handed) = (Vec::new(), Vec::new());
+    for row in results.iter().filter(|row| new.contains(&(row.application, row.attempt))) {
+        let action = match row.outcome {
+            "handed_over" => {
+                summary.handed_over += 1;
+                handed.push(row.application);
+                Action::HandOver
+            }
+            "absent" => {
+                summary.absent += 1;
+                Action::HandoverFail
+            }
+            _ => {
+                summary.no_match += 1;
+                Action::HandoverFail
+            }
+        };
+        transitions.push(Transition {
+            application_id: row.application,
+            action,
+            at: row.at,
+            actor: Arc::from(row.officer.as_str()),
+            reference: None,
+            detail: (action == Action::HandoverFail).then(|| serde_json::json!({ "code": row.outcome })),
+        });
+    }
+    rows::activate_cards(&mut tx, &handed).await?;
+    refuse_none(application::record(&mut tx, now, &transitions).await?)?;
+    store::commit(tx).await?;
+    Ok(summary)
+}
+
+async fn move_all(
+    tx: &mut PgConnection,
+    applications: &[ApplicationId],
+    action: Action,
+    actor: &str,
+    consignment: ConsignmentId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let actor: Arc<str> = Arc::from(actor);
+    let transitions: Vec<Transition> = applications
+        .iter()
+        .map(|&application_id| Transition {
+            application_id,
+            action,
+            at: now,
+            actor: Arc::clone(&actor),
+            reference: Some(consignment.uuid()),
+            detail: None,
+        })
+        .collect();
+    refuse_none(application::record(tx, now, &transitions).await?)
+}
+
+/// A box with one impossible item is not moved at all: the transaction is given up and the item is named.
+fn refuse_none(recorded: application::Recorded) -> Result<(), Error> {
+    match recorded.refused.into_iter().next() {
+        None => Ok(()),
+        Some((application, reason)) => Err(Error::State { application, reason: reason.to_string() }),
+    }
+}

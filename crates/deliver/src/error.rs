@@ -1,0 +1,14 @@
+use domain::id::{ApplicationId, ConsignmentId};
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("there is no consignment {0}")]
+    NoConsignment(ConsignmentId),
+    #[error("consignment {consignment} has no item {application}: it belongs to another box")]
+    NotInBox { consignment: ConsignmentId, application: ApplicationId },
+    #[error("application {application} cannot be moved: {reason}")]
+    State { application: ApplicationId, reason: String },
+}

@@ -1,0 +1,319 @@
+//! Batches: open (allocate, intend), sign, record what the printer made of them.
+
+use crate::chip::{self, ChipFiles};
+use crate::decide::{self, PinSource};
+use crate::{Authority, Error, Face};
+use domain::Pin;
+use domain::application::Action;
+use domain::clock::VIETNAM;
+use domain::id::{ApplicationId, BatchId, CardId, PersonId};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::application::{self, Transition};
+use store::issue as rows;
+use store::{Database, PgConnection, UnitScope};
+use time::OffsetDateTime;
+
+/// Photos by application, as JPEG.
+pub type Photos = HashMap<ApplicationId, Vec<u8>>;
+
+/// Tries to find a free PIN for one person before the number space is called full.
+const PIN_TRIES: u32 = 50;
+
+/// What came of opening a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchSummary {
+    /// `None` when there was nothing to put into a batch.
+    pub batch: Option<BatchId>,
+    pub cards: usize,
+    pub pins_allocated: usize,
+    /// Applications from which no card can be made; they are listed with their reason in `issue_blocked`.
+    pub blocked: usize,
+}
+
+/// What the printer made of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Printed,
+    Spoiled,
+}
+
+/// Takes up to `most` accepted applications below `scope` (a district's path), allocates the PINs that are missing,
+/// records an intended card for each, and puts them into a batch for the district, all in one transaction.
+pub async fn open_batch(
+    db: &Database,
+    authority: &Authority,
+    scope: &UnitScope,
+    district: &str,
+    most: u32,
+    pins: &dyn PinSource,
+    now: OffsetDateTime,
+) -> Result<BatchSummary, Error> {
+    let mut tx = db.begin().await?;
+    let ready = rows::take_ready(&mut tx, scope, most).await?;
+    let mut summary = BatchSummary::default();
+    if ready.is_empty() {
+        return Ok(summary);
+    }
+    let allocated = allocate_pins(&mut tx, &ready, pins, now, &mut summary).await?;
+    let number = rows::next_batch_number(&mut tx).await?;
+    let batch = BatchId::derive(now, &[&number.to_be_bytes()]);
+    let issued = now.to_offset(VIETNAM).date();
+    let mut cards = Vec::new();
+    for item in &ready {
+        let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };
+        let face = Face::new(&item.record, pin, issued);
+        if let Err(error) = face.card_data() {
+            rows::block(&mut tx, item.application_id, "card_data", &error.to_string(), now).await?;
+            summary.blocked += 1;
+            continue;
+        }
+        cards.push(intended_card(item, pin, &face, batch, number, cards.len(), authority));
+    }
+    if cards.is_empty() {
+        store::commit(tx).await?;
+        return Ok(summary);
+    }
+    let manifest = manifest_sha256(cards.iter().map(|card| (card.application_id, card.card_id)));
+    rows::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
+    rows::put_cards(&mut tx, batch, &cards, now).await?;
+    record(&mut tx, now, cards.iter().map(|card| (card.application_id, Action::Batch)), batch).await?;
+    audit(&mut tx, now, "batch.open", batch, scope.as_str(), serde_json::json!({ "cards": cards.len() }))
+        .await?;
+    store::commit(tx).await?;
+    summary.batch = Some(batch);
+    summary.cards = cards.len();
+    Ok(summary)
+}
+
+fn intended_card(
+    item: &rows::Ready,
+    pin: Pin,
+    face: &Face,
+    batch: BatchId,
+    number: i64,
+    position: usize,
+    authority: &Authority,
+) -> rows::IntendedCard {
+    let card_id =
+        CardId::derive(OffsetDateTime::UNIX_EPOCH, &[batch.uuid().as_bytes(), &position.to_be_bytes()]);
+    rows::IntendedCard {
+        card_id,
+        // Blanks come in boxes of ten thousand with printed numbers; a batch uses one box's next blanks.
+        number: format!("{number:06}{:04}", position + 1),
+        application_id: item.application_id,
+        person_id: item.person_id,
+        pin: pin.as_str().to_owned(),
+        issued_on: face.issued_on(),
+        expires_on: face.expires_on(),
+        ds_serial: authority.serial.clone(),
+        token_sha256: token(card_id).to_vec(),
+        face: serde_json::to_value(face).expect("a face is plain data"),
+        unit_code: item.unit_code.clone(),
+        unit_path: item.unit_path.clone(),
+    }
+}
+
+/// The signing token's hash. The token itself is the card's id: whoever stores the signature must find the card still
+/// intended with this hash, and changes both, so that it can be done once.
+fn token(card: CardId) -> [u8; 32] {
+    Sha256::digest(card.uuid().as_bytes()).into()
+}
+
+/// Finds a number for everyone who has none and records it in the register.
+async fn allocate_pins(
+    tx: &mut PgConnection,
+    ready: &[rows::Ready],
+    source: &dyn PinSource,
+    now: OffsetDateTime,
+    summary: &mut BatchSummary,
+) -> Result<HashMap<PersonId, Pin>, Error> {
+    let mut allocated = HashMap::new();
+    let mut waiting: Vec<&rows::Ready> = ready.iter().filter(|item| item.pin.is_none()).collect();
+    for attempt in 0..PIN_TRIES {
+        if waiting.is_empty() {
+            break;
+        }
+        let mut wanted = Vec::new();
+        let mut without = Vec::new();
+        for item in waiting {
+            match decide::pin(&item.record, item.person_id, attempt, source) {
+                Ok(pin) => wanted.push((item.person_id, pin)),
+                Err(error) => {
+                    rows::block(tx, item.application_id, "no_pin_structure", &error.to_string(), now).await?;
+                    summary.blocked += 1;
+                    without.push(item.person_id);
+                }
+            }
+        }
+        let given = rows::allocate_pins(tx, &wanted, now).await?;
+        allocated.extend(given);
+        waiting = ready
+            .iter()
+            .filter(|i| {
+                i.pin.is_none() && !allocated.contains_key(&i.person_id) && !without.contains(&i.person_id)
+            })
+            .collect();
+    }
+    summary.pins_allocated = allocated.len();
+    if waiting.is_empty() { Ok(allocated) } else { Err(Error::PinSpace { tries: PIN_TRIES }) }
+}
+
+/// Signs the cards of a batch that are only intended. `photos` holds one for each of them; see [`unsigned`].
+///
+/// Returns how many were signed now. Signing runs outside any transaction, on all cores.
+pub async fn sign_batch(
+    db: &Database,
+    authority: &Arc<Authority>,
+    batch: BatchId,
+    photos: Arc<Photos>,
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
+    let mut conn = db.begin().await?;
+    let intended = rows::intended_cards(&mut conn, batch).await?;
+    drop(conn);
+    let authority = Arc::clone(authority);
+    let signed = tokio::task::spawn_blocking(move || {
+        intended
+            .par_iter()
+            .map(|card| sign_card(card, &authority, &photos))
+            .collect::<Result<Vec<_>, Error>>()
+    })
+    .await??;
+    let mut tx = db.begin().await?;
+    let redeemed = rows::redeem(&mut tx, &signed, now).await?;
+    store::commit(tx).await?;
+    Ok(redeemed)
+}
+
+fn sign_card(
+    card: &rows::CardToSign,
+    authority: &Authority,
+    photos: &Photos,
+) -> Result<rows::SignedCard, Error> {
+    let photo = photos.get(&card.application_id).ok_or(Error::PhotoMissing(card.application_id))?;
+    let face: Face = serde_json::from_value(card.face.clone()).map_err(|e| store::Error::Inconsistent {
+        table: "card",
+        row: card.card_id.to_string(),
+        reason: format!("face: {}", e.classify() as u8),
+    })?;
+    let (files, qr) = chip::build(&face, photo, &authority.template, authority.signer.as_ref())?;
+    let ChipFiles { dg1, dg13, sod, .. } = files;
+    Ok(rows::SignedCard {
+        card_id: card.card_id,
+        token_sha256: token(card.card_id).to_vec(),
+        dg1,
+        dg13,
+        sod,
+        qr,
+    })
+}
+
+/// Records the printer's results: `spoiled` lists positions (from 1) whose card came out bad. A spoiled card's
+/// application goes back to wait for another batch, and its number is never used again.
+///
+/// Doing it twice changes nothing.
+pub async fn record_results(
+    db: &Database,
+    batch: BatchId,
+    spoiled: &[i32],
+    now: OffsetDateTime,
+) -> Result<(usize, usize), Error> {
+    let mut tx = db.begin().await?;
+    let Some(row) = rows::lock_batch(&mut tx, batch).await? else {
+        return Err(Error::NoBatch(batch));
+    };
+    if let (Some(printed), Some(spoiled)) = (row.printed, row.spoiled) {
+        return Ok((printed as usize, spoiled as usize));
+    }
+    let items = rows::batch_items(&mut tx, batch).await?;
+    let outcome =
+        |position: i32| if spoiled.contains(&position) { Outcome::Spoiled } else { Outcome::Printed };
+    if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
+        return Err(Error::NoItem { batch, position });
+    }
+    if let Some(item) = items.iter().find(|item| item.card_state != "signed") {
+        return Err(Error::NoItem { batch, position: item.position });
+    }
+    let (mut good, mut bad, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+    for item in &items {
+        let (list, action) = match outcome(item.position) {
+            Outcome::Printed => (&mut good, Action::Print),
+            Outcome::Spoiled => (&mut bad, Action::Spoil),
+        };
+        list.push(item.card_id);
+        actions.push((item.application_id, action));
+    }
+    rows::close_batch(&mut tx, batch, &good, &bad, now).await?;
+    record(&mut tx, now, actions, batch).await?;
+    let counts = serde_json::json!({ "printed": good.len(), "spoiled": bad.len() });
+    audit(&mut tx, now, "batch.close", batch, "", counts).await?;
+    store::commit(tx).await?;
+    Ok((good.len(), bad.len()))
+}
+
+/// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes first.
+pub async fn unfinished_batches(db: &Database) -> Result<Vec<BatchId>, Error> {
+    let mut conn = db.begin().await?;
+    Ok(rows::unfinished_batches(&mut conn).await?)
+}
+
+/// SHA-256 over the (application, card) pairs in their order: what the box's packing list is checked against.
+fn manifest_sha256(items: impl Iterator<Item = (ApplicationId, CardId)>) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for (application, card) in items {
+        hash.update(application.uuid().as_bytes());
+        hash.update(card.uuid().as_bytes());
+    }
+    hash.finalize().to_vec()
+}
+
+async fn audit(
+    tx: &mut PgConnection,
+    now: OffsetDateTime,
+    action: &str,
+    batch: BatchId,
+    unit_path: &str,
+    detail: serde_json::Value,
+) -> Result<(), Error> {
+    let entry = store::audit::Entry {
+        at: now,
+        actor: "centre".to_owned(),
+        action: action.to_owned(),
+        subject: format!("batch:{batch}"),
+        unit_path: unit_path.to_owned(),
+        detail,
+    };
+    Ok(store::audit::append(tx, &entry).await?)
+}
+
+async fn record(
+    tx: &mut PgConnection,
+    now: OffsetDateTime,
+    actions: impl IntoIterator<Item = (ApplicationId, Action)>,
+    batch: BatchId,
+) -> Result<(), Error> {
+    let actor: Arc<str> = Arc::from("centre");
+    let transitions: Vec<Transition> = actions
+        .into_iter()
+        .map(|(application_id, action)| Transition {
+            application_id,
+            action,
+            at: now,
+            actor: Arc::clone(&actor),
+            reference: Some(batch.uuid()),
+            detail: None,
+        })
+        .collect();
+    let recorded = application::record(tx, now, &transitions).await?;
+    match recorded.refused.first() {
+        None => Ok(()),
+        Some((application, reason)) => Err(Error::Store(store::Error::Inconsistent {
+            table: "application",
+            row: application.to_string(),
+            reason: reason.to_string(),
+        })),
+    }
+}

@@ -1,0 +1,32 @@
+use domain::id::{ApplicationId, BatchId};
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Card(#[from] card::CardError),
+    #[error(transparent)]
+    Pki(#[from] pki::PkiError),
+    #[error("signing failed: {0}. Nothing was stored; the batch is signed when this is called again")]
+    Sign(#[from] pki::SignError),
+    #[error("the photo of application {0} was not handed over; open its packet and sign the batch again")]
+    PhotoMissing(ApplicationId),
+    #[error("there is no batch {0}")]
+    NoBatch(BatchId),
+    #[error("batch {batch} has no item at position {position}, or the item is not signed yet")]
+    NoItem { batch: BatchId, position: i32 },
+    #[error(
+        "no free personal number was found in {tries} tries for one person: the number space of that place, sex and year is nearly full"
+    )]
+    PinSpace { tries: u32 },
+    #[error("the worker that signs cards stopped: {0}")]
+    Worker(String),
+}
+
+impl From<tokio::task::JoinError> for Error {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Error::Worker(error.to_string())
+    }
+}
