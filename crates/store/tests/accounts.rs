@@ -1,4 +1,5 @@
 //! Accounts, sessions and saved progress.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use serde_json::json;
 use store::accounts::{self, Account};

@@ -1,4 +1,5 @@
 //! The audit chains on a real database: appending from many sides, and finding every kind of tampering.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use serde_json::json;
 use sqlx::AssertSqlSafe;

@@ -1,6 +1,7 @@
 //! The embedded cluster: real servers in real directories, killed and started together.
 //!
 //! Root and an ordinary user take different ways; run these tests as both.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -256,4 +257,34 @@ async fn a_bad_address_is_refused_without_repeating_it() {
     };
     assert!(!text.contains("hunter2"), "{text}");
     assert!(text.contains("postgres://"), "{text}");
+}
+
+#[tokio::test]
+async fn a_user_without_rights_is_told_what_to_ask_for_and_that_is_enough() {
+    let data = Data::new("data");
+    let cluster = data.start();
+    let admin =
+        Database::connect(cluster.connect_options("postgres"), store::PoolSizes::default()).await.unwrap();
+    // The ident map lets the same operating-system user in under a second, plain name.
+    let ident = cluster.home().join("pgdata/pg_ident.conf");
+    let map = std::fs::read_to_string(&ident).unwrap();
+    std::fs::write(&ident, format!("{map}{}", map.replace(" dancu\n", " clerk\n"))).unwrap();
+    for sql in ["CREATE ROLE clerk LOGIN", "CREATE DATABASE theirs OWNER clerk", "SELECT pg_reload_conf()"] {
+        sqlx::raw_sql(sql).execute(admin.work()).await.unwrap();
+    }
+    let options = cluster.connect_options("theirs").username("clerk");
+    let begun = Instant::now();
+    let db = loop {
+        match Database::connect(options.clone(), store::PoolSizes::default()).await {
+            Ok(db) => break db,
+            Err(e) => assert!(begun.elapsed() < Duration::from_secs(10), "{e}"),
+        }
+    };
+    let error = db.migrate().await.unwrap_err();
+    let advice = error.to_string();
+    assert!(matches!(error, Error::RoleNotPermitted { .. }), "{advice}");
+    let (_, sql) = advice.split_once("run: ").unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(admin.work()).await.unwrap();
+    db.migrate().await.unwrap();
+    db.scoped(&store::UnitScope::everything()).await.unwrap();
 }

@@ -1,4 +1,5 @@
 //! Bulk load: what goes in comes out, and a bad row loads nothing.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use sqlx::Row;
 use store::{CopyIn, CopyRow, Error};

@@ -1,4 +1,5 @@
 //! Opening, migrating and scoping a real database.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use sqlx::{AssertSqlSafe, Row};
 use store::{Error, UnitScope};
@@ -174,21 +175,4 @@ async fn a_serialization_failure_is_retried_until_it_succeeds() {
     a.and(b).and(c).unwrap();
     let n: String = sqlx::query_scalar("SELECT value FROM meta").fetch_one(db.work()).await.unwrap();
     assert_eq!(n, "3");
-}
-
-#[tokio::test]
-async fn a_user_who_may_not_create_roles_is_told_what_to_ask_for() {
-    let db = fresh_database().await;
-    // A role of another name stands in for the missing one, because dancu_scoped belongs to the whole test cluster.
-    let user = format!("u_{}", uuid::Uuid::now_v7().simple());
-    sqlx::raw_sql(AssertSqlSafe(format!("CREATE ROLE {user} NOLOGIN"))).execute(db.work()).await.unwrap();
-    let mut tx = db.begin().await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {user}"))).execute(&mut *tx).await.unwrap();
-    let grant = include_str!("../migrations/0001_platform.sql").split("CREATE TABLE").next().unwrap();
-    let error = Error::from(sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut *tx).await.unwrap_err());
-    assert_eq!(error.sqlstate(), Some("42501"), "{error}");
-    tx.rollback().await.unwrap();
-    let message = Error::RoleNotPermitted { user: user.clone() }.to_string();
-    assert!(message.contains(&format!("GRANT dancu_scoped TO \"{user}\"")));
-    sqlx::raw_sql(AssertSqlSafe(format!("DROP ROLE {user}"))).execute(db.work()).await.unwrap();
 }

@@ -1,4 +1,5 @@
 //! Jobs on a real database: leases, retries, dead letters, idempotency.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use serde_json::json;
 use store::jobs::{self, Failed, NewJob};

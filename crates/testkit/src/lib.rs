@@ -105,14 +105,14 @@ fn test_data_dir() -> PathBuf {
 #[derive(Debug, Clone)]
 enum Server {
     Embedded(Cluster),
-    Given(PgConnectOptions),
+    Given(Box<PgConnectOptions>),
 }
 
 impl Server {
     fn connect_options(&self, database: &str) -> PgConnectOptions {
         match self {
             Server::Embedded(cluster) => cluster.connect_options(database),
-            Server::Given(options) => options.clone().database(database),
+            Server::Given(options) => options.as_ref().clone().database(database),
         }
     }
 }
@@ -121,7 +121,7 @@ async fn server() -> Server {
     if let Ok(url) = std::env::var("DATABASE_URL") {
         let options = PgConnectOptions::from_str(&url)
             .unwrap_or_else(|_| panic!("DATABASE_URL is not a PostgreSQL address"));
-        return Server::Given(options);
+        return Server::Given(Box::new(options));
     }
     let started = tokio::task::spawn_blocking(test_cluster).await;
     match started {
