@@ -47,7 +47,10 @@ impl Items {
     pub(crate) fn of(what: &'static str, value: Value, length: usize) -> Result<Self, PacketError> {
         let items = array(what, value, length)?;
         if items.len() != length {
-            return Err(PacketError::Structure { what, problem: "has another number of items than its version says" });
+            return Err(PacketError::Structure {
+                what,
+                problem: "has another number of items than its version says",
+            });
         }
         Ok(Self { what, items: items.into_iter() })
     }
@@ -59,7 +62,9 @@ impl Items {
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], PacketError> {
         let what = self.what;
         let bytes = self.byte_string(N)?;
-        bytes.try_into().map_err(|_| PacketError::Structure { what, problem: "holds a byte string of another length" })
+        bytes
+            .try_into()
+            .map_err(|_| PacketError::Structure { what, problem: "holds a byte string of another length" })
     }
 
     pub(crate) fn byte_string(&mut self, limit: usize) -> Result<Vec<u8>, PacketError> {
@@ -89,7 +94,8 @@ impl Items {
         let Value::Integer(integer) = self.value() else {
             return Err(PacketError::Structure { what, problem: "lacks an integer" });
         };
-        T::try_from(i128::from(integer)).map_err(|_| PacketError::Structure { what, problem: "holds an integer out of range" })
+        T::try_from(i128::from(integer))
+            .map_err(|_| PacketError::Structure { what, problem: "holds an integer out of range" })
     }
 
     pub(crate) fn version(&mut self, known: u16) -> Result<(), PacketError> {

@@ -83,6 +83,5 @@ fn pin_place_differs(record: &ResidentRecord) -> bool {
     let table = UnitTable::official_2021();
     let province = table.chain(unit).find(|unit| unit.code.level() == UnitLevel::Province);
     let place = province.and_then(|unit| u16::try_from(unit.code.number()).ok());
-    place.is_some()
-        && pin.mismatches(record.sex, record.birth.year(), place).contains(&PinMismatch::Place)
+    place.is_some() && pin.mismatches(record.sex, record.birth.year(), place).contains(&PinMismatch::Place)
 }

@@ -1,7 +1,7 @@
 //! What kit and centre say to each other besides packets: the centre's signed receipt and the kit's signed day report.
 
-use coset::cbor::Value;
 use coset::HeaderBuilder;
+use coset::cbor::Value;
 use domain::UnitCode;
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
@@ -94,7 +94,11 @@ impl Outcome {
     }
 
     pub fn from_code(code: &str) -> Option<Self> {
-        if code == "accepted" { Some(Outcome::Accepted) } else { Refusal::from_code(code).map(Outcome::Refused) }
+        if code == "accepted" {
+            Some(Outcome::Accepted)
+        } else {
+            Refusal::from_code(code).map(Outcome::Refused)
+        }
     }
 }
 
@@ -152,11 +156,18 @@ impl Receipt {
             let packet_id = match line.value() {
                 Value::Null => None,
                 Value::Bytes(id) => Uuid::from_slice(&id).ok().map(PacketId::from_uuid),
-                _ => return Err(PacketError::Structure { what: WHAT, problem: "has a packet id of another shape" }),
+                _ => {
+                    return Err(PacketError::Structure {
+                        what: WHAT,
+                        problem: "has a packet id of another shape",
+                    });
+                }
             };
             let sha256 = line.bytes()?;
-            let outcome = Outcome::from_code(&line.text(32)?)
-                .ok_or(PacketError::Structure { what: WHAT, problem: "has an outcome that this version does not know" })?;
+            let outcome = Outcome::from_code(&line.text(32)?).ok_or(PacketError::Structure {
+                what: WHAT,
+                problem: "has an outcome that this version does not know",
+            })?;
             Ok(ReceiptItem { packet_id, sha256, outcome })
         });
         Ok(Receipt { at, items: lines.collect::<Result<_, _>>()? })
@@ -180,7 +191,7 @@ pub struct DayReport {
     pub kit_id: KitId,
     pub day: Date,
     pub reported_at: OffsetDateTime,
-    /// Packets not yet receipted at the time of the report.
+    /// Packets that the kit still holds at the time of the report: without a receipt, or refused.
     pub unsent: u64,
     /// Since the kit was set up.
     pub captured_total: u64,
@@ -250,7 +261,8 @@ impl DayReport {
                 kit_seq: count(&mut items)?,
                 captured_at: items.instant()?,
                 unit: items.text(5)?.parse().map_err(|_| structure("has a capture without a unit code"))?,
-                kind: Kind::from_code(&items.text(16)?).ok_or(structure("has a capture of an unknown kind"))?,
+                kind: Kind::from_code(&items.text(16)?)
+                    .ok_or(structure("has a capture of an unknown kind"))?,
             })
         });
         let captures = captures.collect::<Result<_, PacketError>>()?;
@@ -267,5 +279,6 @@ fn kit_of(message: &sign1::Unverified) -> Result<KitId, PacketError> {
 /// A count that also fits the database's signed column.
 fn count(items: &mut Items) -> Result<u64, PacketError> {
     let count: i64 = items.integer()?;
-    u64::try_from(count).map_err(|_| PacketError::Structure { what: "the day report", problem: "has a negative count" })
+    u64::try_from(count)
+        .map_err(|_| PacketError::Structure { what: "the day report", problem: "has a negative count" })
 }

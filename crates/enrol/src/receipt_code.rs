@@ -65,8 +65,11 @@ impl ReceiptCode {
 
     /// As printed, `XXXX-XXXX-XXXX-XXXX`. Not `Display`, so that no log prints it by accident.
     pub fn grouped(&self) -> String {
-        let groups: Vec<&str> =
-            self.0.chunks(4).map(|group| std::str::from_utf8(group).expect("the alphabet is ASCII")).collect();
+        let groups: Vec<&str> = self
+            .0
+            .chunks(4)
+            .map(|group| std::str::from_utf8(group).expect("the alphabet is ASCII"))
+            .collect();
         groups.join("-")
     }
 }

@@ -71,7 +71,9 @@ impl Problem {
     /// The field or finger that it is about, by its stable name.
     pub fn subject(&self) -> Option<String> {
         match self {
-            Problem::Missing(field) | Problem::UnknownCode(field) | Problem::TooLong(field) => Some((*field).to_owned()),
+            Problem::Missing(field) | Problem::UnknownCode(field) | Problem::TooLong(field) => {
+                Some((*field).to_owned())
+            }
             Problem::FingerMissing(finger)
             | Problem::FingerTwice(finger)
             | Problem::FingerUnreadable(finger)
@@ -82,7 +84,12 @@ impl Problem {
 }
 
 /// Everything that is wrong with an application captured at `captured_at`; empty when it can be worked on.
-pub fn problems(record: &ResidentRecord, fingers: &[Finger], photo: &[u8], captured_at: OffsetDateTime) -> Vec<Problem> {
+pub fn problems(
+    record: &ResidentRecord,
+    fingers: &[Finger],
+    photo: &[u8],
+    captured_at: OffsetDateTime,
+) -> Vec<Problem> {
     let mut found = record_problems(record, captured_at.to_offset(VIETNAM).date());
     found.extend(finger_problems(fingers));
     found.extend(photo_problem(photo));

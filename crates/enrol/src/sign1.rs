@@ -56,13 +56,13 @@ pub(crate) fn sign(
         .payload(payload)
         .try_create_signature(context.aad(), |message| {
             let der = signer.sign(message).map_err(|error| PacketError::Signer(error.to_string()))?;
-            raw_signature(&der).ok_or_else(|| PacketError::Signer("the signature is not ECDSA on P-256".to_owned()))
+            raw_signature(&der)
+                .ok_or_else(|| PacketError::Signer("the signature is not ECDSA on P-256".to_owned()))
         })?
         .build();
-    let body = message.to_cbor_value().map_err(|_| PacketError::Structure {
-        what: context.what(),
-        problem: "cannot be written as CBOR",
-    })?;
+    let body = message
+        .to_cbor_value()
+        .map_err(|_| PacketError::Structure { what: context.what(), problem: "cannot be written as CBOR" })?;
     Ok(cbor::encode(&Value::Tag(TAG, Box::new(body))))
 }
 
@@ -108,7 +108,11 @@ impl Unverified {
 
     pub(crate) fn verify(&self, key: &PublicKey) -> Result<(), PacketError> {
         self.message.verify_signature(self.context.aad(), |signature, message| {
-            if key.verifies(message, signature) { Ok(()) } else { Err(PacketError::BadSignature { what: self.context.what() }) }
+            if key.verifies(message, signature) {
+                Ok(())
+            } else {
+                Err(PacketError::BadSignature { what: self.context.what() })
+            }
         })
     }
 }

@@ -118,7 +118,8 @@ async fn what_is_not_taken_over_is_answered_counted_and_kept() {
     nowhere.unit = "99999".parse().unwrap();
     let nowhere = kit.seal(&nowhere, &content(5), 5);
     let truncated = packet[..packet.len() - 10].to_vec();
-    let batch = vec![tampered, truncated, unknown.packet(2, 1), revoked.packet(3, 1), forged, nowhere, packet];
+    let batch =
+        vec![tampered, truncated, unknown.packet(2, 1), revoked.packet(3, 1), forged, nowhere, packet];
     let expect = [
         refused(Refusal::BadSignature),
         refused(Refusal::Malformed),
@@ -147,12 +148,15 @@ async fn reused_ids_and_counters_are_refused() {
     same_application.application_id = application_id(1);
     let same_application = kit.seal(&same_application, &content(3), 3);
     let others_id = other.packet(1, 7);
-    assert_eq!(send(&db, vec![same_id, same_counter, same_application, others_id]).await, [
-        refused(Refusal::PacketIdReused),
-        refused(Refusal::SequenceReused),
-        refused(Refusal::ApplicationConflict),
-        refused(Refusal::PacketIdReused),
-    ]);
+    assert_eq!(
+        send(&db, vec![same_id, same_counter, same_application, others_id]).await,
+        [
+            refused(Refusal::PacketIdReused),
+            refused(Refusal::SequenceReused),
+            refused(Refusal::ApplicationConflict),
+            refused(Refusal::PacketIdReused),
+        ]
+    );
     sound(&db).await;
 }
 
@@ -251,7 +255,8 @@ async fn a_packet_for_a_key_that_is_not_held_waits_and_hides_nothing() {
     };
     let without = open_received(&db, keys(vec![Box::new(other())]), DAY, 1).await.unwrap();
     assert_eq!((without.opened, without.rejected, without.waiting_for_key), (0, 0, 2));
-    let with = open_received(&db, keys(vec![Box::new(other()), Box::new(intake_key())]), DAY, 9).await.unwrap();
+    let with =
+        open_received(&db, keys(vec![Box::new(other()), Box::new(intake_key())]), DAY, 9).await.unwrap();
     assert_eq!((with.opened, with.waiting_for_key), (2, 0));
 }
 
@@ -291,7 +296,10 @@ async fn a_day_report_tells_what_is_still_on_the_kit() {
     assert_eq!(sequence_gaps(&mut conn, kit.id).await.unwrap(), [(2, 3), (5, 5)]);
     conn.rollback().await.unwrap();
 
-    assert_eq!(send(&db, vec![kit.packet(2, 2), kit.packet(3, 3), kit.packet(5, 5)]).await, [Outcome::Accepted; 3]);
+    assert_eq!(
+        send(&db, vec![kit.packet(2, 2), kit.packet(3, 3), kit.packet(5, 5)]).await,
+        [Outcome::Accepted; 3]
+    );
     let mut conn = db.begin().await.unwrap();
     assert_eq!(find(&mut conn, application_id(2)).await.unwrap().unwrap().state, State::Received);
     assert_eq!(sequence_gaps(&mut conn, kit.id).await.unwrap(), []);

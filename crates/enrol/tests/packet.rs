@@ -2,13 +2,13 @@
 
 mod support;
 
+use enrol::keys::PublicKey;
 use enrol::keys::{SoftwareIntakeKey, SoftwareWrappingKey};
 use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use enrol::packet::{
-    Biometric, ContentKey, Finger, FingerCapture, MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored,
-    parse, recipient, seal, verify_envelope,
+    Biometric, ContentKey, Finger, FingerCapture, MAX_PHOTO_BYTES, MissingReason, PacketError, open,
+    open_stored, parse, recipient, seal, verify_envelope,
 };
-use enrol::keys::PublicKey;
 use fingerprint::FingerPosition;
 use p256::elliptic_curve::Generate;
 use pki::Signer;

@@ -186,7 +186,9 @@ pub async fn known_packets(
             packet_id: PacketId::from_uuid(id),
             kit_id: KitId::from_uuid(kit),
             kit_seq: u64::try_from(seq).map_err(|_| inconsistent("packet", id, "a negative kit_seq"))?,
-            sha256: sha256.try_into().map_err(|_| inconsistent("packet", id, "a sha256 of another length"))?,
+            sha256: sha256
+                .try_into()
+                .map_err(|_| inconsistent("packet", id, "a sha256 of another length"))?,
         })
     };
     rows.into_iter().map(known).collect()
@@ -200,13 +202,15 @@ pub async fn standings(
     conn: &mut PgConnection,
     ids: &[ApplicationId],
 ) -> Result<HashMap<ApplicationId, (KitId, State)>, Error> {
-    let rows: Vec<(Uuid, Uuid, String)> =
-        sqlx::query_as("SELECT application_id, kit_id, state FROM application WHERE application_id = ANY($1)")
-            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<(Uuid, Uuid, String)> = sqlx::query_as(
+        "SELECT application_id, kit_id, state FROM application WHERE application_id = ANY($1)",
+    )
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
     let standing = |(id, kit, state): (Uuid, Uuid, String)| {
-        let state = State::from_code(&state).ok_or_else(|| inconsistent("application", id, "an unknown state"))?;
+        let state =
+            State::from_code(&state).ok_or_else(|| inconsistent("application", id, "an unknown state"))?;
         Ok((ApplicationId::from_uuid(id), (KitId::from_uuid(kit), state)))
     };
     rows.into_iter().map(standing).collect()
@@ -414,7 +418,10 @@ pub async fn store_opened(tx: &mut PgConnection, opened: &[Opened]) -> Result<()
 ///
 /// # Errors
 /// Those of the database.
-pub async fn refuse_packets(tx: &mut PgConnection, refused: &[(PacketId, &'static str)]) -> Result<(), Error> {
+pub async fn refuse_packets(
+    tx: &mut PgConnection,
+    refused: &[(PacketId, &'static str)],
+) -> Result<(), Error> {
     if refused.is_empty() {
         return Ok(());
     }
@@ -563,7 +570,8 @@ impl TryFrom<DeclaredRow> for Declared {
             claimed_person_id: row.claimed_person_id.map(PersonId::from_uuid),
             unit_path: row.unit_path,
             captured_at: row.captured_at,
-            record: record.map_err(|_| inconsistent("application_record", id, "a record of another shape"))?,
+            record: record
+                .map_err(|_| inconsistent("application_record", id, "a record of another shape"))?,
             differs: row.differs,
         })
     }

@@ -42,7 +42,11 @@ pub async fn receive_day_report(
 ///
 /// # Errors
 /// [`EnrolError::ReportRefused`] when it is not a registered kit's own; it is counted among the refusals. Those of the database.
-pub async fn report_day(db: &Database, message: &[u8], now: OffsetDateTime) -> Result<DaySummary, EnrolError> {
+pub async fn report_day(
+    db: &Database,
+    message: &[u8],
+    now: OffsetDateTime,
+) -> Result<DaySummary, EnrolError> {
     let mut tx = db.begin().await?;
     let refused = match verify(&mut tx, message).await? {
         Ok(report) => {

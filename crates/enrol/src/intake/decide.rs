@@ -57,7 +57,9 @@ pub(super) fn decide(arrived: &Arrived, known: &mut Known) -> Decision {
         (Ok(()), None) => return Decision::Refuse(Refusal::Malformed),
     };
     match known.packets.get(&envelope.packet_id) {
-        Some((kit, sha256)) if *kit == envelope.kit_id && *sha256 == arrived.sha256 => return Decision::Repeat,
+        Some((kit, sha256)) if *kit == envelope.kit_id && *sha256 == arrived.sha256 => {
+            return Decision::Repeat;
+        }
         Some(_) => return Decision::Refuse(Refusal::PacketIdReused),
         None => {}
     }

@@ -62,22 +62,25 @@ pub async fn open_received(
         after = Some((last.received_at, last.packet_id));
         let keys = keys.clone();
         let outcomes = blocking(move || {
-            let open = |packet: &SealedPacket| Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?));
+            let open = |packet: &SealedPacket| {
+                Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?))
+            };
             page.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
         })
         .await??;
-        let waiting = outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::WaitingForKey)).count();
+        let waiting =
+            outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::WaitingForKey)).count();
         summary.waiting_for_key += waiting;
         if waiting > 0 {
             tracing::warn!(packets = waiting, "packets are encrypted to an intake key that is not held here");
         }
         // A page of packets that all wait for a key must not hide those behind it.
         if waiting < outcomes.len() {
-            let (opened, rejected) =
-                store::retry(|error: &EnrolError| matches!(error, EnrolError::Store(e) if e.is_retryable()), || {
-                    write(db, &outcomes, now)
-                })
-                .await?;
+            let (opened, rejected) = store::retry(
+                |error: &EnrolError| matches!(error, EnrolError::Store(e) if e.is_retryable()),
+                || write(db, &outcomes, now),
+            )
+            .await?;
             summary.opened += opened;
             summary.rejected += rejected;
             return Ok(summary);
@@ -149,7 +152,8 @@ async fn write(
     let ids: Vec<PacketId> = outcomes.iter().map(|(id, ..)| *id).collect();
     let locked: HashSet<PacketId> = rows::lock_unopened(&mut tx, &ids).await?.into_iter().collect();
     let hashes: Vec<[u8; 32]> = outcomes.iter().filter_map(|(.., outcome)| receipt_hash(outcome)).collect();
-    let mut used: HashSet<[u8; 32]> = rows::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
+    let mut used: HashSet<[u8; 32]> =
+        rows::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
     let mut valid = Vec::new();
     let mut refused = Vec::new();
     let mut transitions = Vec::new();

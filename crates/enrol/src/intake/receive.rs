@@ -59,7 +59,9 @@ pub async fn receive(
     let is_retryable = |error: &EnrolError| match error {
         EnrolError::Conflict => true,
         EnrolError::Store(error) => {
-            error.is_retryable() || error.violates("packet_pkey") || error.violates("packet_kit_id_kit_seq_key")
+            error.is_retryable()
+                || error.violates("packet_pkey")
+                || error.violates("packet_kit_id_kit_seq_key")
         }
         _ => false,
     };
@@ -89,8 +91,10 @@ async fn examine(db: &Database, packets: Arc<Vec<Vec<u8>>>) -> Result<Vec<Arrive
     let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
     let kits = rows::kits(&mut conn, &ids).await?;
     drop(conn);
-    let keys: HashMap<KitId, PublicKey> =
-        kits.iter().filter_map(|kit| Some((kit.kit_id, PublicKey::from_point(&kit.public_key).ok()?))).collect();
+    let keys: HashMap<KitId, PublicKey> = kits
+        .iter()
+        .filter_map(|kit| Some((kit.kit_id, PublicKey::from_point(&kit.public_key).ok()?)))
+        .collect();
     blocking(move || {
         let verify = |(sha256, size, parsed): (_, _, Result<Unverified, PacketError>)| match parsed {
             Ok(unverified) => {
@@ -131,7 +135,10 @@ async fn take_over(
     let mut transitions = Vec::new();
     for (arrived, bytes) in arrived.iter().zip(packets) {
         let listed = |known: &Known| {
-            arrived.claimed.as_ref().is_some_and(|envelope| known.applications.contains_key(&envelope.application_id))
+            arrived
+                .claimed
+                .as_ref()
+                .is_some_and(|envelope| known.applications.contains_key(&envelope.application_id))
         };
         let exists = listed(&known);
         let decision = decide(arrived, &mut known);

@@ -116,19 +116,23 @@ impl Content {
                 limit("a fingerprint template", template.as_bytes().len(), MAX_TEMPLATE_BYTES)?;
             }
         }
-        let meta = [&self.capture.officer, &self.capture.scanner, &self.capture.camera, &self.capture.software];
+        let meta =
+            [&self.capture.officer, &self.capture.scanner, &self.capture.camera, &self.capture.software];
         for text in meta {
             limit(CAPTURE, text.len(), MAX_META_BYTES)?;
         }
-        for (what, items, limit) in
-            [("the list of differing fields", self.differs.len(), MAX_DIFFERS), ("the list of fingers", self.fingers.len(), MAX_FINGERS)]
-        {
+        for (what, items, limit) in [
+            ("the list of differing fields", self.differs.len(), MAX_DIFFERS),
+            ("the list of fingers", self.fingers.len(), MAX_FINGERS),
+        ] {
             if items > limit {
                 return Err(PacketError::TooMany { what, items, limit });
             }
         }
-        let record = Value::serialized(&self.record)
-            .map_err(|_| PacketError::Structure { what: WHAT, problem: "has a record that cannot be written" })?;
+        let record = Value::serialized(&self.record).map_err(|_| PacketError::Structure {
+            what: WHAT,
+            problem: "has a record that cannot be written",
+        })?;
         let text = |text: &String| Value::Text(text.clone());
         let value = Value::Array(vec![
             Value::Integer(FORMAT_VERSION.into()),
@@ -153,11 +157,15 @@ impl Content {
         })?;
         let claimed_person_id = match items.value() {
             Value::Null => None,
-            Value::Bytes(bytes) => Some(PersonId::from_uuid(
-                Uuid::from_slice(&bytes)
-                    .map_err(|_| PacketError::Structure { what: WHAT, problem: "has a person id of another length" })?,
-            )),
-            _ => return Err(PacketError::Structure { what: WHAT, problem: "has a person id of another shape" }),
+            Value::Bytes(bytes) => Some(PersonId::from_uuid(Uuid::from_slice(&bytes).map_err(|_| {
+                PacketError::Structure { what: WHAT, problem: "has a person id of another length" }
+            })?)),
+            _ => {
+                return Err(PacketError::Structure {
+                    what: WHAT,
+                    problem: "has a person id of another shape",
+                });
+            }
         };
         let differs = items.array(MAX_DIFFERS)?.into_iter().map(field_name).collect::<Result<_, _>>()?;
         let receipt_hash = items.bytes()?;
@@ -177,11 +185,15 @@ impl Content {
 fn field_name(value: Value) -> Result<String, PacketError> {
     match value {
         Value::Text(name)
-            if (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') =>
+            if (1..=32).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') =>
         {
             Ok(name)
         }
-        _ => Err(PacketError::Structure { what: WHAT, problem: "lists a differing field that is not a field name" }),
+        _ => Err(PacketError::Structure {
+            what: WHAT,
+            problem: "lists a differing field that is not a field name",
+        }),
     }
 }
 

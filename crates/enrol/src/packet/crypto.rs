@@ -6,9 +6,9 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use coset::cbor::Value;
 use coset::{
-    AsCborValue, CborSerializable, CoseEncrypt, CoseEncryptBuilder, CoseKdfContextBuilder, CoseKey, CoseKeyBuilder,
-    CoseRecipient, CoseRecipientBuilder, Header, HeaderBuilder, KeyType, Label, ProtectedHeader,
-    RegisteredLabelWithPrivate, SuppPubInfoBuilder, iana,
+    AsCborValue, CborSerializable, CoseEncrypt, CoseEncryptBuilder, CoseKdfContextBuilder, CoseKey,
+    CoseKeyBuilder, CoseRecipient, CoseRecipientBuilder, Header, HeaderBuilder, KeyType, Label,
+    ProtectedHeader, RegisteredLabelWithPrivate, SuppPubInfoBuilder, iana,
 };
 use hkdf::Hkdf;
 use p256::elliptic_curve::Generate;
@@ -175,7 +175,8 @@ fn ephemeral_key(header: &Header) -> Result<PublicKey, PacketError> {
     if key.kty != KeyType::Assigned(iana::KeyType::EC2) {
         return Err(bad);
     }
-    let parameter = |label: i64| key.params.iter().find(|(l, _)| *l == Label::Int(label)).map(|(_, value)| value);
+    let parameter =
+        |label: i64| key.params.iter().find(|(l, _)| *l == Label::Int(label)).map(|(_, value)| value);
     let coordinate = |label| parameter(label).and_then(Value::as_bytes).filter(|bytes| bytes.len() == 32);
     let curve = parameter(iana::Ec2KeyParameter::Crv as i64).and_then(Value::as_integer);
     let (x, y) = (coordinate(iana::Ec2KeyParameter::X as i64), coordinate(iana::Ec2KeyParameter::Y as i64));
@@ -192,11 +193,16 @@ pub(super) fn decrypt(
     aad: &[u8],
     key: &ContentKey,
 ) -> Result<Zeroizing<Vec<u8>>, PacketError> {
-    let nonce: [u8; NONCE_BYTES] = message.unprotected.iv.as_slice().try_into().map_err(|_| structure("has no nonce"))?;
-    let plaintext = message.decrypt_ciphertext(aad, || structure("is detached"), |msg, aad| {
-        let cipher = Aes256Gcm::new((&*key.0).into());
-        cipher.decrypt(&Nonce::from(nonce), Payload { msg, aad }).map_err(|_| PacketError::Decrypt)
-    })?;
+    let nonce: [u8; NONCE_BYTES] =
+        message.unprotected.iv.as_slice().try_into().map_err(|_| structure("has no nonce"))?;
+    let plaintext = message.decrypt_ciphertext(
+        aad,
+        || structure("is detached"),
+        |msg, aad| {
+            let cipher = Aes256Gcm::new((&*key.0).into());
+            cipher.decrypt(&Nonce::from(nonce), Payload { msg, aad }).map_err(|_| PacketError::Decrypt)
+        },
+    )?;
     Ok(Zeroizing::new(plaintext))
 }
 

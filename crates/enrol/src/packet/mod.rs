@@ -55,12 +55,19 @@ pub fn seal(
     let plaintext = content.encode()?;
     let header = envelope.header();
     // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are signed.
-    let header = Header { alg: Some(coset::RegisteredLabelWithPrivate::Assigned(coset::iana::Algorithm::ES256)), ..header };
+    let header = Header {
+        alg: Some(coset::RegisteredLabelWithPrivate::Assigned(coset::iana::Algorithm::ES256)),
+        ..header
+    };
     let aad = crypto::header_bytes(&header)?;
     let payload = crypto::encrypt(&plaintext, &aad, intake, rng)?;
     let sealed = sign1::sign(Context::Packet, header, payload, kit)?;
     if sealed.len() > MAX_PACKET_BYTES {
-        return Err(PacketError::TooLarge { what: "the packet", bytes: sealed.len(), limit: MAX_PACKET_BYTES });
+        return Err(PacketError::TooLarge {
+            what: "the packet",
+            bytes: sealed.len(),
+            limit: MAX_PACKET_BYTES,
+        });
     }
     Ok(sealed)
 }

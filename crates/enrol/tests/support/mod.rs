@@ -112,7 +112,8 @@ pub fn record(number: u64) -> ResidentRecord {
 
 /// About 400 bytes: 60 minutiae.
 pub fn template(position: FingerPosition, rng: &mut ChaCha20Rng) -> Vec<u8> {
-    let capture = Capture { position, impression: Impression::LiveScanPlain, quality: 80, width: 320, height: 480 };
+    let capture =
+        Capture { position, impression: Impression::LiveScanPlain, quality: 80, width: 320, height: 480 };
     let minutiae = (0..60).map(|_| Minutia {
         x: rng.random_range(0..320),
         y: rng.random_range(0..480),

@@ -1,0 +1,79 @@
+//! Packets per second through each step, with ten templates of about 400 bytes and a photo of 8 kB:
+//! `cargo run --release -p enrol --example throughput`. Uses the test cluster, whose commits are not synced to the disk.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::time::Instant;
+
+use enrol::intake::{open_received, receive};
+use enrol::packet::{open, verify_envelope};
+use store::enrol::{Kit, register_kit};
+use support::*;
+
+const PACKETS: u64 = 2_000;
+const BATCH: usize = 200;
+
+#[tokio::main]
+async fn main() {
+    let kit = TestKit::new(1);
+    let contents: Vec<_> = (1..=PACKETS).map(content).collect();
+    let begun = Instant::now();
+    let packets: Vec<_> =
+        contents.iter().zip(1..).map(|(c, n)| kit.seal(&envelope(kit.id, n, n), c, n)).collect();
+    told("seal, one core", PACKETS, begun);
+    println!("{} bytes a packet", packets[0].len());
+
+    let public = kit.public();
+    let begun = Instant::now();
+    assert!(packets.iter().all(|packet| verify_envelope(packet, &public).is_ok()));
+    told("verify_envelope, one core", PACKETS, begun);
+    let key = intake_key();
+    let begun = Instant::now();
+    assert!(packets.iter().all(|packet| open(packet, &key).is_ok()));
+    told("open, one core", PACKETS, begun);
+
+    let db = testkit::fresh_database().await;
+    sqlx::query(
+        "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
+         VALUES ('18562', '2004-01-01', 3, 'thị trấn', 'Thạch Hà', '445', '42/445/18562/')",
+    )
+    .execute(db.work())
+    .await
+    .expect("the unit is new");
+    let row = Kit {
+        kit_id: kit.id,
+        name: "kit".to_owned(),
+        unit: "18562".parse().expect("a unit code"),
+        public_key: public.to_point().to_vec(),
+        registered_at: DAY,
+        revoked_at: None,
+    };
+    let mut conn = db.begin().await.expect("a connection");
+    register_kit(&mut conn, &row).await.expect("the kit is new");
+    conn.commit().await.expect("a commit");
+
+    let signer = receipt_signer();
+    let begun = Instant::now();
+    for batch in packets.chunks(BATCH) {
+        let received = receive(&db, batch.to_vec(), DAY, &signer).await.expect("a receipt");
+        assert_eq!(received.stored, batch.len());
+    }
+    told("receive, batches of 200", PACKETS, begun);
+    let keys = centre_keys();
+    let begun = Instant::now();
+    let mut opened = 0;
+    loop {
+        let step = open_received(&db, keys.clone(), DAY, 500).await.expect("a step");
+        if step.opened == 0 {
+            break;
+        }
+        opened += step.opened as u64;
+    }
+    told("open_received, steps of 500", opened, begun);
+    assert_eq!(opened, PACKETS);
+}
+
+fn told(what: &str, packets: u64, begun: Instant) {
+    println!("{what}: {:.0} packets/s", packets as f64 / begun.elapsed().as_secs_f64());
+}

@@ -1,0 +1,411 @@
+//! A kit and a real centre, with everything that can happen between them.
+
+#[path = "../../enrol/tests/support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use domain::id::KitId;
+use domain::pin::Pin;
+use enrol::intake::{open_received, receive_batch, receive_day_report};
+use enrol::keys::PublicKey;
+use enrol::message::{Outcome, Receipt, ReceiptItem, Refusal};
+use enrol::packet::verify_envelope;
+use enrol::wire;
+use kit::{CaptureInput, CentrePublicKeys, KitError, Laptop, PacketState, Transport, TransportError};
+use pki::Signer;
+use sha2::{Digest, Sha256};
+use store::Database;
+use store::application::check_folds;
+use store::enrol::{Kit, register_kit, sequence_gaps};
+use support::*;
+use testkit::FreshDatabase;
+use time::Duration;
+use time::macros::date;
+
+fn kit_id() -> KitId {
+    KitId::derive(DAY, &[b"laptop"])
+}
+
+fn centre_keys_of_kit() -> CentrePublicKeys {
+    let receipt = PublicKey::from_spki(receipt_signer().public_key()).unwrap();
+    CentrePublicKeys { intake: centre_public(), receipt }
+}
+
+fn laptop(dir: &Path) -> Laptop {
+    Laptop::open(dir, kit_id(), centre_keys_of_kit(), &mut rng(100)).unwrap()
+}
+
+fn input(number: u64) -> CaptureInput {
+    let (envelope, content) = (envelope(kit_id(), number, 1), content(number));
+    CaptureInput {
+        packet_id: envelope.packet_id,
+        application_id: envelope.application_id,
+        kind: envelope.kind,
+        unit: envelope.unit,
+        record: content.record,
+        register: None,
+        fingers: content.fingers,
+        photo: content.photo,
+        meta: content.capture,
+    }
+}
+
+fn capture(laptop: &mut Laptop, number: u64) -> kit::Saved {
+    laptop.capture(input(number), DAY + Duration::minutes(number as i64), &mut rng(number)).unwrap()
+}
+
+fn pending(laptop: &Laptop) -> Vec<kit::PendingPacket> {
+    laptop.outbox().pending(100, wire::MAX_BATCH_BYTES).unwrap()
+}
+
+fn receipt_for(sealed: &[&[u8]], outcome: Outcome, signer: &dyn Signer) -> Vec<u8> {
+    let item = |bytes: &&[u8]| ReceiptItem {
+        packet_id: enrol::packet::parse(bytes).ok().map(|packet| packet.claimed().packet_id),
+        sha256: Sha256::digest(bytes).into(),
+        outcome,
+    };
+    Receipt { at: DAY, items: sealed.iter().map(item).collect() }.sign(signer).unwrap()
+}
+
+#[test]
+fn what_was_saved_survives_a_crash_and_is_not_saved_twice() {
+    let (dir, after_crash) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut first = laptop(dir.path());
+    let saved = capture(&mut first, 1);
+    assert_eq!((saved.kit_seq, saved.repeated), (1, false));
+    // The disk as a power cut leaves it: the files of a database that nobody closed.
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), after_crash.path().join(entry.file_name())).unwrap();
+    }
+    let mut second = laptop(after_crash.path());
+    assert_eq!(pending(&second), pending(&first));
+    let again = capture(&mut second, 1);
+    assert!(again.repeated);
+    assert_eq!((again.kit_seq, again.receipt_code), (saved.kit_seq, saved.receipt_code));
+    assert_eq!(capture(&mut second, 2).kit_seq, 2);
+    assert_eq!(second.outbox().counters().unwrap().captured_total, 2);
+    assert!(verify_envelope(&pending(&second)[0].sealed, &first.public_key()).is_ok());
+}
+
+#[test]
+fn a_capture_repeated_after_a_crash_is_the_same_packet() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut one, mut other) = (laptop(one.path()), laptop(other.path()));
+    // On the other laptop the crash came before the packet was on the disk.
+    let draft = kit::Draft {
+        packet_id: input(1).packet_id,
+        application_id: input(1).application_id,
+        captured_at: DAY,
+        unit: input(1).unit,
+        kind: input(1).kind,
+        receipt_code: enrol::ReceiptCode::generate(&mut rng(1)),
+    };
+    let failed = other.outbox_mut().save(&draft, |_| Err(KitError::Row("the battery is empty")));
+    assert!(failed.is_err());
+    assert_eq!(other.outbox().counters().unwrap().captured_total, 0);
+    let codes = (capture(&mut one, 1).receipt_code, capture(&mut other, 1).receipt_code);
+    assert_eq!(codes.0, codes.1);
+    assert_eq!(pending(&one), pending(&other));
+}
+
+#[test]
+fn an_incomplete_application_is_not_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    let mut incomplete = input(1);
+    incomplete.fingers.pop();
+    incomplete.record.pin = Some(Pin::compose(42, domain::Sex::Female, 1990, 1).unwrap());
+    let error = laptop.capture(incomplete, DAY, &mut rng(1)).unwrap_err();
+    assert!(matches!(&error, KitError::NotComplete(problems) if problems.len() == 2), "{error}");
+    assert_eq!(laptop.outbox().counters().unwrap(), kit::Counters::default());
+}
+
+#[test]
+fn only_the_centres_receipt_for_these_very_bytes_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    let id = capture(&mut laptop, 1).packet_id;
+    let sealed = pending(&laptop)[0].sealed.clone();
+    let centre = centre_keys_of_kit().receipt;
+    let forged = receipt_for(&[&sealed], Outcome::Accepted, &TestKit::new(9).signer);
+    assert!(laptop.outbox_mut().apply_receipt(&forged, &centre, DAY).is_err());
+    let mut damaged = sealed.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let refused = Outcome::Refused(Refusal::BadSignature);
+    let of_damaged = receipt_for(&[&damaged], refused, &receipt_signer());
+    let applied = laptop.outbox_mut().apply_receipt(&of_damaged, &centre, DAY).unwrap();
+    assert_eq!((applied.accepted, applied.refused, applied.unmatched), (0, 0, 1));
+    assert_eq!(pending(&laptop).len(), 1);
+
+    let genuine = receipt_for(&[&sealed], Outcome::Accepted, &receipt_signer());
+    assert_eq!(laptop.outbox_mut().apply_receipt(&genuine, &centre, DAY).unwrap().accepted, 1);
+    assert_eq!(laptop.outbox_mut().apply_receipt(&genuine, &centre, DAY).unwrap().accepted, 0);
+    // A late refusal of the same bytes does not undo it.
+    let late = receipt_for(&[&sealed], refused, &receipt_signer());
+    assert_eq!(laptop.outbox_mut().apply_receipt(&late, &centre, DAY).unwrap().refused, 0);
+    let saved = laptop.outbox().find(id).unwrap().unwrap();
+    assert_eq!((saved.state, saved.receipt_code), (PacketState::Accepted, None));
+    assert_eq!(laptop.outbox().counters().unwrap().accepted, 1);
+}
+
+#[test]
+fn a_batch_is_as_large_as_the_line_allows_and_the_outbox_belongs_to_one_kit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    (1..=5).for_each(|number| drop(capture(&mut laptop, number)));
+    let one = pending(&laptop)[0].sealed.len();
+    assert_eq!(laptop.outbox().pending(3, usize::MAX).unwrap().len(), 3);
+    assert_eq!(laptop.outbox().pending(9, one * 2 + 500).unwrap().len(), 2);
+    assert_eq!(laptop.outbox().pending(9, 1).unwrap().len(), 1, "a packet above the limit still leaves");
+    let other = KitId::derive(DAY, &[b"another"]);
+    let opened = Laptop::open(dir.path(), other, centre_keys_of_kit(), &mut rng(1));
+    assert!(matches!(opened, Err(KitError::OtherKit { .. })));
+}
+
+/// What a request meets on its way.
+#[derive(Clone, Copy, PartialEq)]
+enum Weather {
+    Fine,
+    /// The centre books the packets and the answer is lost.
+    AnswerLost,
+    /// A byte of the upload's last packet changes on the way.
+    Damaged,
+    Overloaded,
+    /// Somebody else answers.
+    Impostor,
+}
+
+struct Server {
+    url: String,
+    weather: Arc<Mutex<Vec<Weather>>>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Serves until the test ends; each request takes the next weather, and fine weather follows.
+    fn start(db: Database) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let weather: Arc<Mutex<Vec<Weather>>> = Arc::default();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let runtime = tokio::runtime::Handle::current();
+        let (to_come, seen) = (weather.clone(), requests.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (path, mut body) = read_request(&mut stream);
+                seen.fetch_add(1, Ordering::SeqCst);
+                let weather = to_come.lock().unwrap().pop().unwrap_or(Weather::Fine);
+                if weather == Weather::Overloaded {
+                    stream
+                        .write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                        .unwrap();
+                    continue;
+                }
+                if weather == Weather::Damaged {
+                    *body.last_mut().unwrap() ^= 1;
+                }
+                let signer =
+                    if weather == Weather::Impostor { TestKit::new(66).signer } else { receipt_signer() };
+                let at = DAY + Duration::hours(9);
+                let answer = runtime.block_on(async {
+                    if path == wire::DAY_REPORT_PATH {
+                        receive_day_report(&db, &body, at, &signer).await
+                    } else {
+                        receive_batch(&db, &body, at, &signer).await
+                    }
+                });
+                let answer = answer.unwrap();
+                if weather == Weather::AnswerLost {
+                    continue;
+                }
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                    answer.len()
+                );
+                stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&answer)).unwrap();
+            }
+        });
+        Self { url, weather, requests }
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::new(&self.url).with_delays(Vec::new())
+    }
+
+    fn next(&self, weather: &[Weather]) {
+        *self.weather.lock().unwrap() = weather.iter().rev().copied().collect();
+    }
+}
+
+fn read_request(stream: &mut std::net::TcpStream) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        let header = line.trim().to_ascii_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (path, body)
+}
+
+async fn centre() -> FreshDatabase {
+    let db = testkit::fresh_database().await;
+    sqlx::query(
+        "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
+         VALUES ('18562', '2004-01-01', 3, 'thị trấn', 'Thạch Hà', '445', '42/445/18562/')",
+    )
+    .execute(db.work())
+    .await
+    .unwrap();
+    db
+}
+
+async fn register(db: &FreshDatabase, laptop: &Laptop) {
+    let kit = Kit {
+        kit_id: kit_id(),
+        name: "test".to_owned(),
+        unit: "18562".parse().unwrap(),
+        public_key: laptop.public_key().to_point().to_vec(),
+        registered_at: DAY,
+        revoked_at: None,
+    };
+    let mut conn = db.begin().await.unwrap();
+    register_kit(&mut conn, &kit).await.unwrap();
+    conn.commit().await.unwrap();
+}
+
+async fn packets(db: &FreshDatabase) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM packet").fetch_one(db.work()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_on_the_way_every_packet_arrives_once() {
+    let db = centre().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    register(&db, &laptop).await;
+    (1..=6).for_each(|number| drop(capture(&mut laptop, number)));
+    let server = Server::start(Database::clone(&db));
+    let transport = server.transport();
+    let sync = |laptop: &mut Laptop| tokio::task::block_in_place(|| laptop.sync(&transport, DAY));
+
+    server.next(&[Weather::Overloaded]);
+    let busy = sync(&mut laptop).unwrap_err();
+    assert!(matches!(busy, KitError::Transport(TransportError::Busy(503))), "{busy}");
+    server.next(&[Weather::AnswerLost]);
+    assert!(matches!(sync(&mut laptop), Err(KitError::Transport(TransportError::Unreachable(_)))));
+    assert_eq!(packets(&db).await, 6, "the centre has them, and the kit does not know");
+    assert_eq!(pending(&laptop).len(), 6);
+    server.next(&[Weather::Impostor]);
+    assert!(matches!(sync(&mut laptop), Err(KitError::Message(_))));
+    assert_eq!(pending(&laptop).len(), 6);
+    server.next(&[Weather::Damaged]);
+    let summary = sync(&mut laptop).unwrap();
+    assert_eq!((summary.requests, summary.accepted, summary.refused, summary.pending), (2, 6, 0, 0));
+    assert_eq!(sync(&mut laptop).unwrap().requests, 0);
+
+    assert_eq!(packets(&db).await, 6);
+    assert_eq!(laptop.outbox().counters().unwrap().accepted, 6);
+    let events: Vec<_> =
+        laptop.outbox().log_lines(50).unwrap().into_iter().rev().map(|line| line.event).collect();
+    let expected =
+        ["sent", "failed", "sent", "failed", "sent", "failed", "sent", "receipt", "sent", "receipt"];
+    assert_eq!(events, expected);
+    let opened = open_received(&db, centre_keys(), DAY, 100).await.unwrap();
+    assert_eq!((opened.opened, opened.rejected), (6, 0));
+    let mut conn = db.begin().await.unwrap();
+    assert_eq!(check_folds(&mut conn).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_damages_every_upload_is_given_up_and_nothing_is_lost() {
+    let db = centre().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    register(&db, &laptop).await;
+    capture(&mut laptop, 1);
+    let server = Server::start(Database::clone(&db));
+    server.next(&[Weather::Damaged; 9]);
+    let outcome = tokio::task::block_in_place(|| laptop.sync(&server.transport(), DAY));
+    assert!(matches!(outcome, Err(KitError::NoProgress { rounds: 3 })));
+    assert_eq!(pending(&laptop).len(), 1);
+    server.next(&[]);
+    assert_eq!(tokio::task::block_in_place(|| laptop.sync(&server.transport(), DAY)).unwrap().accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_passing_failure_is_tried_again_by_itself() {
+    let db = centre().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    register(&db, &laptop).await;
+    capture(&mut laptop, 1);
+    let server = Server::start(Database::clone(&db));
+    server.next(&[Weather::Overloaded, Weather::AnswerLost]);
+    let transport = server.transport().with_delays(vec![std::time::Duration::from_millis(1); 2]);
+    assert_eq!(tokio::task::block_in_place(|| laptop.sync(&transport, DAY)).unwrap().accepted, 1);
+    assert_eq!(server.requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_packet_is_kept_until_the_reason_is_gone() {
+    let db = centre().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    let id = capture(&mut laptop, 1).packet_id;
+    let server = Server::start(Database::clone(&db));
+    let transport = server.transport();
+    let sync = |laptop: &mut Laptop| tokio::task::block_in_place(|| laptop.sync(&transport, DAY)).unwrap();
+    assert_eq!(sync(&mut laptop).refused, 1);
+    let refused = laptop.outbox().refused().unwrap();
+    assert_eq!((refused[0].packet_id, refused[0].refusal), (id, Refusal::UnknownKit));
+    assert!(laptop.outbox().find(id).unwrap().unwrap().receipt_code.is_some());
+    assert_eq!(sync(&mut laptop).requests, 0, "a refused packet is not sent by itself");
+    register(&db, &laptop).await;
+    assert_eq!(laptop.outbox_mut().retry_refused(DAY).unwrap(), 1);
+    assert_eq!(sync(&mut laptop).accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_evening_report_tells_the_centre_what_is_still_on_the_kit() {
+    let db = centre().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    register(&db, &laptop).await;
+    capture(&mut laptop, 1);
+    let server = Server::start(Database::clone(&db));
+    let transport = server.transport();
+    tokio::task::block_in_place(|| laptop.sync(&transport, DAY)).unwrap();
+    capture(&mut laptop, 2);
+    capture(&mut laptop, 3);
+    let day = date!(2021 - 04 - 06);
+    tokio::task::block_in_place(|| laptop.send_day_report(&transport, day, DAY)).unwrap();
+    let row: (i64, i64, i64) = sqlx::query_as("SELECT captured, unsent, captured_total FROM kit_report")
+        .fetch_one(db.work())
+        .await
+        .unwrap();
+    assert_eq!(row, (3, 2, 3));
+    let mut conn = db.begin().await.unwrap();
+    assert_eq!(sequence_gaps(&mut conn, kit_id()).await.unwrap(), [(2, 3)]);
+    server.next(&[Weather::Impostor]);
+    let impostor = tokio::task::block_in_place(|| laptop.send_day_report(&transport, day, DAY));
+    assert!(matches!(impostor, Err(KitError::Message(_))));
+}
