@@ -12,11 +12,14 @@ use crate::validate::{Form, Rules, validate};
 use crate::{Error, rejects};
 use domain::Clock;
 use domain::id::{ImportId, PersonId};
+use domain::text::fold_ascii;
 use domain::unit::UnitTable;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use store::Database;
-use store::collect::{self as table, ImportProgress, Known, NewImport, NewPerson, NewReject, NewRepeat};
+use store::collect::{
+    self as table, ImportProgress, Known, NewImport, NewPerson, NewReject, NewRepeat, QualityRow,
+};
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
 use tokio::sync::mpsc;
@@ -92,6 +95,16 @@ pub async fn load_units(db: &Database) -> Result<u64, Error> {
     let added = table::load_units(&mut tx, UnitTable::official_2021()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(added)
+}
+
+/// How good the register's data is in each unit whose path begins with `scope` (`42/445/`; empty for the whole country).
+/// The counts are explained at [`QualityRow`]. Needs the units, see [`load_units`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn quality(db: &Database, scope: &str) -> Result<Vec<QualityRow>, Error> {
+    let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
+    Ok(table::quality(&mut connection, scope).await?)
 }
 
 /// Imports a file of DC01 forms. `progress` is called after each chunk, and stops the import by `Break`.
@@ -183,6 +196,7 @@ struct Chunk {
 struct Sound {
     row: RawRow,
     form: Form,
+    name_fold: String,
     person_id: PersonId,
     form_hash: [u8; 32],
     source: Option<Source>,
@@ -330,9 +344,14 @@ impl<'a> Decided<'a> {
             let candidate = Candidate { form_no, person_id, form_hash: *form_hash, record: &form.record };
             match decide(&candidate, known) {
                 Outcome::Registered => {
-                    let unit_path = &*form.unit_path;
-                    let record = &form.record;
-                    decided.people.push(NewPerson { person_id, record, unit_path, form_no, form_hash });
+                    decided.people.push(NewPerson {
+                        person_id,
+                        record: &form.record,
+                        name_fold: &sound.name_fold,
+                        unit_path: &form.unit_path,
+                        form_no,
+                        form_hash,
+                    });
                     decided.without_commune += u64::from(form.notes.commune_unknown);
                     if sound.source.is_none() {
                         decided.registered_without_source.push(form_no);
@@ -377,6 +396,7 @@ fn judge(
                     chunk.sound.push(Sound {
                         person_id: person_id(&form.number),
                         form_hash: form_hash(&form.record),
+                        name_fold: fold_ascii(form.record.name.as_str()),
                         source: row.source(),
                         form,
                         row: row.clone(),

@@ -1,5 +1,7 @@
 //! Files into a real database: once, twice, in pieces, with faults, and corrected.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+
 mod support;
 
 use domain::form::DC01_COLUMNS;
@@ -205,4 +207,38 @@ async fn units_are_loaded_once() {
     assert_eq!(collect::load_units(&bench.db).await.unwrap(), 0);
     assert_eq!(bench.count("unit WHERE path = '42/445/18562/' AND level = 3 AND parent = '445'").await, 1);
     assert_eq!(bench.count("unit WHERE level = 1 AND parent IS NULL").await, 63);
+}
+
+#[tokio::test]
+async fn quality_counts_what_is_correct_complete_clean_and_live() {
+    let bench = Bench::new().await;
+    collect::load_units(&bench.db).await.unwrap();
+    let forms = [
+        Form::number(1),
+        Form::number(2).with("birth_date", "1990"),
+        Form::number(3).with("pin", ""),
+        Form::number(4).with("permanent_unit", "445"),
+    ];
+    bench.import("a.csv", &csv(&forms)).await.unwrap();
+    let person = collect::person_id("18562-000001").uuid();
+    for sql in [
+        // The birth year was corrected in the register, and its number waits to be replaced.
+        "UPDATE person SET birth = 19910412, version = 2 WHERE person_id = $1",
+        "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
+         VALUES ($1, 2, 'corrected', '2021-04-01 00:00Z', '2021-04-11 00:00Z', 'centre')",
+        "INSERT INTO case_file (case_id, kind, person_id, evidence, unit_path, opened_at, due_at) \
+         VALUES (gen_random_uuid(), 'register_duplicate', $1, '{}', '42/445/18562/', now(), now())",
+    ] {
+        sqlx::query(sql).bind(person).execute(bench.db.work()).await.unwrap();
+    }
+    let rows = collect::quality(&bench.db, "42/").await.unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (row.unit_path.as_str(), row.people, row.pin_agrees, row.pin_contradicts, row.complete, row.clean)
+        })
+        .collect();
+    assert_eq!(found, [("42/445/", 1, 1, 0, 0, 1), ("42/445/18562/", 3, 1, 1, 2, 2)]);
+    assert_eq!(rows[1].mean_days_to_record, Some(10));
+    assert_eq!(collect::quality(&bench.db, "01/").await.unwrap(), []);
 }
