@@ -23,7 +23,9 @@ fn main() {
         gallery.insert(u128::from(seed + person), &templates).expect("every person is new");
         inserting += report::cpu_seconds() - start;
     }
-    println!("{people} people, {} bytes each", gallery.memory_bytes() / people as usize);
+    let each = |sum: usize| sum / people as usize;
+    let (bytes, triangles) = (each(gallery.memory_bytes()), each(gallery.indexed_triangles()));
+    println!("{people} people, {bytes} bytes and {triangles} triangles each");
     println!("insert {:.3} ms", inserting * 1e3 / people as f64);
 
     let step = (people / PROBES).max(1);

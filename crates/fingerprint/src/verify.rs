@@ -76,15 +76,25 @@ fn local_votes(a: &Prepared, b: &Prepared) -> Vec<u16> {
         let direction_bin = usize::from(edge.direction >> 4);
         let tolerance = LENGTH_TOLERANCE + LENGTH_TOLERANCE_SHARE * f32::from(edge.length);
         let tolerance = tolerance as u8;
+        let mut visit = |line: usize, bins: std::ops::Range<usize>| {
+            let range = usize::from(b.starts[line + bins.start])..usize::from(b.starts[line + bins.end]);
+            for other in &b.edges[range] {
+                votes[row + usize::from(other.from)] += agreement(edge, other, tolerance);
+            }
+        };
         for bearing_bin in [bearing_bin + BINS - 1, bearing_bin, bearing_bin + 1] {
             let line = bearing_bin % BINS * BINS;
-            for direction_bin in [direction_bin + BINS - 1, direction_bin, direction_bin + 1] {
-                let bin = line + direction_bin % BINS;
-                let range = usize::from(b.starts[bin])..usize::from(b.starts[bin + 1]);
-                for other in &b.edges[range] {
-                    let weight = agreement(edge, other, tolerance);
-                    votes[row + usize::from(other.from)] += weight;
+            // Neighbouring direction bins lie side by side, except where the turn closes.
+            match direction_bin {
+                0 => {
+                    visit(line, 0..2);
+                    visit(line, BINS - 1..BINS);
                 }
+                last if last == BINS - 1 => {
+                    visit(line, BINS - 2..BINS);
+                    visit(line, 0..1);
+                }
+                middle => visit(line, middle - 1..middle + 2),
             }
         }
     }
@@ -194,14 +204,12 @@ fn relax(candidates: &mut [Candidate]) {
     let share = (1.0 - RELAXATION_KEEP) / RELAXATION_PEERS;
     let mut strength: Vec<f32> = candidates.iter().map(|c| c.strength).collect();
     for _ in 0..RELAXATION_ROUNDS {
-        let next: Vec<f32> = matrix
-            .chunks_exact(count)
-            .zip(&strength)
-            .map(|(row, own)| {
-                let support: f32 = row.iter().zip(&strength).map(|(fit, s)| fit * s).sum();
-                RELAXATION_KEEP * own + share * support
-            })
-            .collect();
+        // The matrix is symmetric, so support is added up by rows: every step is independent and runs on whole vectors.
+        let mut next: Vec<f32> = strength.iter().map(|own| RELAXATION_KEEP * own).collect();
+        for (row, own) in matrix.chunks_exact(count).zip(&strength) {
+            let given = share * own;
+            next.iter_mut().zip(row).for_each(|(sum, fit)| *sum += fit * given);
+        }
         strength = next;
     }
     for (candidate, strength) in candidates.iter_mut().zip(strength) {

@@ -14,7 +14,7 @@ fn gallery() -> Gallery {
     // Smaller than needed, so that the index grows while people are added.
     let mut gallery = Gallery::new(GalleryParams { expected_people: 100, ..Default::default() });
     for person in 0..PEOPLE {
-        gallery.insert(person.into(), &capture(person, 1)).unwrap();
+        gallery.insert(person.into(), &capture(person, 1)).expect("every person is new");
     }
     gallery
 }

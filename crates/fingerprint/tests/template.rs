@@ -84,7 +84,7 @@ fn templates() -> impl Strategy<Value = Vec<Template>> {
         });
     let view = (0u8..=10, 0u8..=100, prop::collection::vec(minutia, 0..=255)).prop_map(
         |(code, quality, minutiae)| {
-            let position = FingerPosition::from_code(code).unwrap();
+            let position = FingerPosition::from_code(code).expect("0 to 10");
             let impression = Impression::LiveScanRolled;
             Template::new(Capture { position, impression, quality, width: 500, height: 600 }, minutiae)
                 .unwrap()

@@ -4,6 +4,8 @@ use crate::descriptor::{Point, best_minutiae};
 use crate::{FingerPosition, Minutia, MinutiaKind, Template};
 
 const MINUTIA_BYTES: usize = 5;
+/// Minutiae of ten fingers, for reserving room.
+const USUAL_MINUTIAE: usize = 480;
 /// Coordinates have ten bits: 1,023 px at 500 dpi is 52 mm, more than any finger.
 const COORDINATE_MASK: u64 = 0x3ff;
 
@@ -43,7 +45,6 @@ impl CompactPerson {
 }
 
 /// The fingers of everyone, end to end.
-#[derive(Default)]
 pub(super) struct Store {
     people: Vec<Person>,
     bytes: Vec<u8>,
@@ -56,6 +57,11 @@ struct Person {
 }
 
 impl Store {
+    pub(super) fn with_people(people: usize) -> Self {
+        let bytes = people * USUAL_MINUTIAE * MINUTIA_BYTES;
+        Self { people: Vec::with_capacity(people), bytes: Vec::with_capacity(bytes) }
+    }
+
     pub(super) fn push(&mut self, id: u128, person: &CompactPerson) -> u32 {
         let row = u32::try_from(self.people.len()).expect("the gallery's limit is far below 2^32");
         self.people.push(Person { id, start: self.bytes.len() as u64, counts: person.counts });

@@ -11,7 +11,7 @@ const POSTINGS: usize = 15;
 const ROW_BITS: u32 = 22;
 const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
 /// Postings per line when an index is laid out for its expected people; half full, few lines overflow.
-const PLANNED_FILL: usize = 8;
+const PLANNED_FILL: usize = 12;
 
 const _: () = assert!(MAX_PEOPLE < ROW_MASK as usize);
 
@@ -28,15 +28,17 @@ const EMPTY: Line = Line { postings: [0; POSTINGS], more: 0 };
 pub(super) struct Index {
     lines: Vec<Line>,
     overflow: Vec<Line>,
+    postings: usize,
 }
 
 impl Index {
     pub(super) fn with_people(people: usize) -> Self {
         let wanted = people.max(2048) * FEATURES_PER_PERSON / PLANNED_FILL;
-        Self { lines: vec![EMPTY; wanted], overflow: Vec::new() }
+        Self { lines: vec![EMPTY; wanted], overflow: Vec::new(), postings: 0 }
     }
 
     pub(super) fn insert(&mut self, feature: Feature, row: u32) {
+        self.postings += 1;
         let posting = tag(feature) << ROW_BITS | (row + 1);
         let head = self.line_of(feature);
         let newest = self.lines[head].more;
@@ -55,9 +57,13 @@ impl Index {
             u32::try_from(self.overflow.len()).expect("4 M people overflow far fewer lines");
     }
 
-    /// More than a quarter of the lines in overflow: lookups begin to take two cache misses.
+    pub(super) fn len(&self) -> usize {
+        self.postings
+    }
+
+    /// Half as many overflow lines as lines: lookups begin to take two cache misses.
     pub(super) fn is_crowded(&self) -> bool {
-        self.overflow.len() > self.lines.len() / 4
+        self.overflow.len() > self.lines.len() / 2
     }
 
     /// Gives one vote per matching posting; rows that reach `enough` are noted once. Returns the number of votes.
@@ -107,7 +113,7 @@ impl Index {
     #[inline]
     fn line_of(&self, feature: Feature) -> usize {
         // The highest bits choose, for any number of lines (Lemire's multiply-shift).
-        (u128::from(feature.0) * self.lines.len() as u128 >> 64) as usize
+        ((u128::from(feature.0) * self.lines.len() as u128) >> 64) as usize
     }
 }
 

@@ -16,7 +16,7 @@ use index::Index;
 use triangles::{Feature, Features};
 
 use crate::descriptor::Prepared;
-use crate::params::{MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1_FINGERS, STAGE1_THRESHOLD};
+use crate::params::{FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template, quality};
@@ -83,8 +83,8 @@ impl Gallery {
         Self {
             params,
             index: Index::with_people(params.expected_people),
-            store: Store::default(),
-            rows: HashMap::new(),
+            store: Store::with_people(params.expected_people),
+            rows: HashMap::with_capacity(params.expected_people),
             scratch: Mutex::new(Vec::new()),
         }
     }
@@ -100,6 +100,11 @@ impl Gallery {
 
     pub fn contains(&self, id: u128) -> bool {
         self.rows.contains_key(&id)
+    }
+
+    /// Triangles in the index, all people together.
+    pub fn indexed_triangles(&self) -> usize {
+        self.index.len()
     }
 
     /// Bytes of heap in use for index, minutiae and identifiers.
@@ -164,7 +169,10 @@ impl Gallery {
         reached.clear();
         features.of_probe(person);
         work.lookups = features.keys.len();
-        work.votes = self.index.vote(&features.keys, self.params.min_votes, votes, reached);
+        // Half the fingers give half the votes, to the person and to chance.
+        let fingers = FingerPosition::ALL.into_iter().filter(|&p| person.count(p) > 0).count();
+        let enough = (usize::from(self.params.min_votes) * fingers).div_ceil(10).max(FEWEST_VOTES) as u8;
+        work.votes = self.index.vote(&features.keys, enough, votes, reached);
         work.candidates = reached.len();
         let mut ranked: Vec<(u32, u8)> = reached
             .iter()
@@ -177,7 +185,7 @@ impl Gallery {
         ranked
     }
 
-    /// Compares the three richest common fingers, and all of them when those look alike.
+    /// Compares the common fingers, those with most minutiae first, and gives up early when they look nothing alike.
     fn examine(
         &self,
         row: u32,
@@ -193,7 +201,9 @@ impl Gallery {
         common.sort_unstable_by_key(|&(minutiae, position)| (std::cmp::Reverse(minutiae), position));
         let mut scores = Vec::with_capacity(common.len());
         for (done, &(_, position)) in common.iter().enumerate() {
-            if done == STAGE1_FINGERS && fuse(scores.iter().copied()).score < STAGE1_THRESHOLD {
+            if let Some(&(_, least)) = STAGE1.iter().find(|&&(fingers, _)| fingers == done)
+                && fuse(scores.iter().copied()).score < least
+            {
                 return None;
             }
             work.comparisons += 1;
