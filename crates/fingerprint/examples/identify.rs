@@ -46,6 +46,8 @@ struct Run {
     seconds: f64,
     searches: usize,
     found: usize,
+    /// Not found although the index gave at least as many votes as the gallery asks for.
+    missed_with_votes: usize,
     wrong: usize,
     work: SearchWork,
     scores: Vec<f32>,
@@ -58,6 +60,7 @@ impl Run {
             seconds: 0.0,
             searches: 0,
             found: 0,
+            missed_with_votes: 0,
             wrong: 0,
             work: SearchWork::default(),
             scores: vec![],
@@ -82,13 +85,21 @@ impl Run {
         self.wrong += hits.iter().filter(|h| h.id != person).count();
         let own = hits.iter().find(|h| h.id == person);
         self.found += usize::from(own.is_some());
+        let votes = self.votes.last().copied().unwrap_or(0);
+        self.missed_with_votes += usize::from(own.is_none() && votes >= GalleryParams::default().min_votes);
         self.scores.extend(own.map(|h| h.score));
     }
 
     fn print(mut self, what: &str) {
         let mean = |sum: usize| sum as f64 / self.searches as f64;
         println!("{what}: {} searches of {:.3} ms", self.searches, self.seconds * 1e3 / self.searches as f64);
-        println!("  found {} ({:.3} %), wrong hits {}", self.found, 100.0 * mean(self.found), self.wrong);
+        println!(
+            "  found {} ({:.3} %), wrong hits {}, missed with enough votes {}",
+            self.found,
+            100.0 * mean(self.found),
+            self.wrong,
+            self.missed_with_votes
+        );
         let work =
             [self.work.lookups, self.work.votes, self.work.candidates, self.work.comparisons].map(mean);
         println!(

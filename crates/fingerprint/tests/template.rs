@@ -87,7 +87,7 @@ fn templates() -> impl Strategy<Value = Vec<Template>> {
             let position = FingerPosition::from_code(code).expect("0 to 10");
             let impression = Impression::LiveScanRolled;
             Template::new(Capture { position, impression, quality, width: 500, height: 600 }, minutiae)
-                .unwrap()
+                .expect("inside the image")
         },
     );
     prop::collection::vec(view, 1..=12)
