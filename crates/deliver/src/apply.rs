@@ -5,7 +5,7 @@ use crate::decide::{self, Presented};
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, ConsignmentId};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use store::application::{self, Transition};
 use store::deliver as rows;
@@ -87,7 +87,8 @@ async fn send(
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 
-/// Counts a box at arrival; `missing` are the items that are not in it. Counting again changes nothing.
+/// Counts a box at arrival; `missing` are the items that are not in it. Counting again changes nothing and answers how
+/// many items have arrived by now.
 pub async fn receive(
     db: &Database,
     consignment: ConsignmentId,
@@ -100,10 +101,11 @@ pub async fn receive(
         return Ok(received as usize);
     }
     let items = rows::items(&mut tx, consignment).await?;
-    if let Some(&application) = missing.iter().find(|m| !items.contains(m)) {
+    let missing: BTreeSet<ApplicationId> = missing.iter().copied().collect();
+    // `items` is in the order of the ids.
+    if let Some(&application) = missing.iter().find(|m| items.binary_search(m).is_err()) {
         return Err(Error::NotInBox { consignment, application });
     }
-    let missing: HashSet<ApplicationId> = missing.iter().copied().collect();
     let (absent, present): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| missing.contains(item));
     rows::count_items(&mut tx, consignment, &present, &absent, now).await?;
     move_all(&mut tx, &present, arrival(&leg.leg), "centre", consignment, now).await?;
@@ -111,7 +113,8 @@ pub async fn receive(
     Ok(present.len())
 }
 
-/// Items that were missing when the box was counted and have turned up since.
+/// Items that were missing when the box was counted and have turned up since. Returns how many are new; those that had
+/// arrived before, and all items of a box that is not counted yet, are not.
 pub async fn arrived_late(
     db: &Database,
     consignment: ConsignmentId,
@@ -120,6 +123,10 @@ pub async fn arrived_late(
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
     let leg = rows::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
+    let items: HashSet<ApplicationId> = rows::items(&mut tx, consignment).await?.into_iter().collect();
+    if let Some(&application) = found.iter().find(|found| !items.contains(found)) {
+        return Err(Error::NotInBox { consignment, application });
+    }
     let still_missing = rows::take_missing(&mut tx, consignment, found).await?;
     move_all(&mut tx, &still_missing, arrival(&leg.leg), "centre", consignment, now).await?;
     store::commit(tx).await?;
@@ -159,7 +166,6 @@ pub async fn hand_over(
     attempts: &[Attempt],
     now: OffsetDateTime,
 ) -> Result<HandedOver, Error> {
-    let mut tx = db.begin().await?;
     let mut results = Vec::with_capacity(attempts.len());
     for attempt in attempts {
         let checked = attempt.presented.as_ref().map(decide::check);
@@ -177,11 +183,13 @@ pub async fn hand_over(
             officer: attempt.officer.clone(),
         });
     }
-    let new: HashSet<(ApplicationId, i16)> =
+    let mut tx = db.begin().await?;
+    let mut new: HashSet<(ApplicationId, i16)> =
         rows::put_handovers(&mut tx, &results).await?.into_iter().collect();
     let mut summary = HandedOver { repeated: results.len() - new.len(), ..HandedOver::default() };
     let (mut transitions, mut handed) = (Vec::new(), Vec::new());
-    for row in results.iter().filter(|row| new.contains(&(row.application, row.attempt))) {
+    // Taken out as they are met, so that an attempt that is in the list twice counts once.
+    for row in results.iter().filter(|row| new.remove(&(row.application, row.attempt))) {
         let action = match row.outcome {
             "handed_over" => {
                 summary.handed_over += 1;
@@ -206,8 +214,8 @@ pub async fn hand_over(
             detail: (action == Action::HandoverFail).then(|| serde_json::json!({ "code": row.outcome })),
         });
     }
-    rows::activate_cards(&mut tx, &handed).await?;
     refuse_none(application::record(&mut tx, now, &transitions).await?)?;
+    rows::activate_cards(&mut tx, &handed).await?;
     store::commit(tx).await?;
     Ok(summary)
 }

@@ -32,7 +32,7 @@ mod tests {
     fn fingers(person: u64, impression: u64) -> Vec<Template> {
         person_masters(person)[..4]
             .iter()
-            .map(|master| master.impression(impression, Condition::Normal))
+            .map(|master| master.impression(impression, Condition::Station))
             .collect()
     }
 

@@ -22,6 +22,9 @@ pub type Photos = HashMap<ApplicationId, Vec<u8>>;
 /// Tries to find a free PIN for one person before the number space is called full.
 const PIN_TRIES: u32 = 50;
 
+/// Cards in one batch at most: a box of blanks holds ten thousand, and their numbers have four digits for the place.
+const MOST_CARDS: u32 = 9_999;
+
 /// What came of opening a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchSummary {
@@ -40,7 +43,7 @@ pub enum Outcome {
     Spoiled,
 }
 
-/// Takes up to `most` accepted applications below `scope` (a district's path), allocates the PINs that are missing,
+/// Takes up to `most` (and never more than 9,999) accepted applications below `scope` (a district's path), allocates the PINs that are missing,
 /// records an intended card for each, and puts them into a batch for the district, all in one transaction.
 pub async fn open_batch(
     db: &Database,
@@ -52,7 +55,7 @@ pub async fn open_batch(
     now: OffsetDateTime,
 ) -> Result<BatchSummary, Error> {
     let mut tx = db.begin().await?;
-    let ready = rows::take_ready(&mut tx, scope, most).await?;
+    let ready = rows::take_ready(&mut tx, scope, most.min(MOST_CARDS)).await?;
     let mut summary = BatchSummary::default();
     if ready.is_empty() {
         return Ok(summary);
@@ -161,9 +164,13 @@ async fn allocate_pins(
     if waiting.is_empty() { Ok(allocated) } else { Err(Error::PinSpace { tries: PIN_TRIES }) }
 }
 
-/// Signs the cards of a batch that are only intended. `photos` holds one for each of them; see [`unsigned`].
+/// Signs the cards of a batch that are only intended. `photos` holds one for each of them.
 ///
 /// Returns how many were signed now. Signing runs outside any transaction, on all cores.
+///
+/// # Errors
+/// [`Error::SigningPeriodOver`] once the document signer's key may sign no more; [`Error::PhotoMissing`]. Nothing is
+/// stored then.
 pub async fn sign_batch(
     db: &Database,
     authority: &Arc<Authority>,
@@ -171,9 +178,13 @@ pub async fn sign_batch(
     photos: Arc<Photos>,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
+    if let Some(until) = authority.signs_until().filter(|until| *until < now) {
+        return Err(Error::SigningPeriodOver { until });
+    }
     let mut conn = db.begin().await?;
     let intended = rows::intended_cards(&mut conn, batch).await?;
     drop(conn);
+    let ds_serial = authority.serial.clone();
     let authority = Arc::clone(authority);
     let signed = tokio::task::spawn_blocking(move || {
         intended
@@ -183,7 +194,7 @@ pub async fn sign_batch(
     })
     .await??;
     let mut tx = db.begin().await?;
-    let redeemed = rows::redeem(&mut tx, &signed, now).await?;
+    let redeemed = rows::redeem(&mut tx, &ds_serial, &signed, now).await?;
     store::commit(tx).await?;
     Ok(redeemed)
 }

@@ -92,7 +92,9 @@ async fn stored(
     let mut conn = db.begin().await?;
     for der in rows::certificates(&mut conn, role).await? {
         let certificate = Certificate::from_der(&der)?;
-        if certificate.public_key() == public_key && certificate.not_after() > now {
+        let signs_until = certificate.key_usage_period().and_then(|period| period.not_after);
+        let may_sign = signs_until.unwrap_or(certificate.not_after()) >= now;
+        if certificate.public_key() == public_key && may_sign {
             return Ok(Some(certificate));
         }
     }

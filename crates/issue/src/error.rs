@@ -1,4 +1,5 @@
 use domain::id::{ApplicationId, BatchId};
+use time::OffsetDateTime;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -21,6 +22,10 @@ pub enum Error {
         "no free personal number was found in {tries} tries for one person: the number space of that place, sex and year is nearly full"
     )]
     PinSpace { tries: u32 },
+    #[error(
+        "the document signer's key may sign until {until} only: establish the authority again with a new key"
+    )]
+    SigningPeriodOver { until: OffsetDateTime },
     #[error("the worker that signs cards stopped: {0}")]
     Worker(String),
 }

@@ -62,11 +62,13 @@ pub async fn put_consignment(
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("INSERT INTO consignment_item (consignment_id, application_id) SELECT $1, * FROM unnest($2::uuid[])")
-        .bind(consignment.consignment.uuid())
-        .bind(uuids(applications))
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO consignment_item (consignment_id, application_id) SELECT $1, * FROM unnest($2::uuid[])",
+    )
+    .bind(consignment.consignment.uuid())
+    .bind(uuids(applications))
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -86,11 +88,12 @@ pub async fn lock_consignment(tx: &mut PgConnection, id: ConsignmentId) -> Resul
 }
 
 pub async fn items(conn: &mut PgConnection, id: ConsignmentId) -> Result<Vec<ApplicationId>, Error> {
-    let ids: Vec<Uuid> =
-        sqlx::query_scalar("SELECT application_id FROM consignment_item WHERE consignment_id = $1 ORDER BY application_id")
-            .bind(id.uuid())
-            .fetch_all(conn)
-            .await?;
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT application_id FROM consignment_item WHERE consignment_id = $1 ORDER BY application_id",
+    )
+    .bind(id.uuid())
+    .fetch_all(conn)
+    .await?;
     Ok(ids.into_iter().map(ApplicationId::from_uuid).collect())
 }
 
@@ -120,7 +123,11 @@ pub async fn count_items(
 }
 
 /// Marks items that were missing as received; returns those that were.
-pub async fn take_missing(tx: &mut PgConnection, id: ConsignmentId, found: &[ApplicationId]) -> Result<Vec<ApplicationId>, Error> {
+pub async fn take_missing(
+    tx: &mut PgConnection,
+    id: ConsignmentId,
+    found: &[ApplicationId],
+) -> Result<Vec<ApplicationId>, Error> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "UPDATE consignment_item SET received = true WHERE consignment_id = $1 AND application_id = ANY($2) \
          AND received = false RETURNING application_id",
@@ -184,7 +191,10 @@ pub struct HandoverRow {
 }
 
 /// Adds the attempts that are not recorded yet and returns those.
-pub async fn put_handovers(tx: &mut PgConnection, attempts: &[HandoverRow]) -> Result<Vec<(ApplicationId, i16)>, Error> {
+pub async fn put_handovers(
+    tx: &mut PgConnection,
+    attempts: &[HandoverRow],
+) -> Result<Vec<(ApplicationId, i16)>, Error> {
     let rows: Vec<(Uuid, i16)> = sqlx::query_as(
         "INSERT INTO handover (application_id, attempt, at, outcome, score, officer) \
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::real[], $6::text[]) \
@@ -208,14 +218,15 @@ pub struct WaitingCard {
     pub unit_code: String,
     pub since: OffsetDateTime,
     pub attempts: i16,
+    pub last_attempt: Option<OffsetDateTime>,
 }
 
 pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<WaitingCard>, Error> {
     let rows = sqlx::query(
         "SELECT a.application_id, a.unit_code, a.state_since, \
-                (SELECT count(*)::smallint FROM handover h WHERE h.application_id = a.application_id) AS attempts \
-         FROM application a WHERE a.state = 'at_unit' AND a.unit_path LIKE $1 || '%' \
-         ORDER BY a.unit_code, a.state_since, a.application_id",
+                count(h.attempt)::smallint AS attempts, max(h.at) AS last_attempt \
+         FROM application a LEFT JOIN handover h USING (application_id) WHERE a.state = 'at_unit' AND a.unit_path LIKE $1 || '%' \
+         GROUP BY a.application_id ORDER BY a.unit_code, a.state_since, a.application_id",
     )
     .bind(scope.as_str())
     .fetch_all(conn)
@@ -227,13 +238,20 @@ pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result
                 unit_code: row.try_get("unit_code")?,
                 since: row.try_get("state_since")?,
                 attempts: row.try_get("attempts")?,
+                last_attempt: row.try_get("last_attempt")?,
             })
         })
         .collect()
 }
 
 /// The cards of these applications become active; an older active card of the same person is replaced first.
+///
+/// # Errors
+/// [`Error::Inconsistent`] when an application has no personalised card: nobody is handed a card that does not count.
 pub async fn activate_cards(tx: &mut PgConnection, applications: &[ApplicationId]) -> Result<(), Error> {
+    if applications.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "UPDATE card SET state = 'replaced' WHERE state = 'active' AND person_id IN \
          (SELECT person_id FROM card WHERE application_id = ANY($1) AND state = 'personalised')",
@@ -241,11 +259,21 @@ pub async fn activate_cards(tx: &mut PgConnection, applications: &[ApplicationId
     .bind(uuids(applications))
     .execute(&mut *tx)
     .await?;
-    sqlx::query("UPDATE card SET state = 'active' WHERE application_id = ANY($1) AND state = 'personalised'")
-        .bind(uuids(applications))
-        .execute(tx)
-        .await?;
-    Ok(())
+    let active: Vec<Uuid> = sqlx::query_scalar(
+        "UPDATE card SET state = 'active' WHERE application_id = ANY($1) AND state = 'personalised' RETURNING application_id",
+    )
+    .bind(uuids(applications))
+    .fetch_all(tx)
+    .await?;
+    if active.len() == applications.len() {
+        return Ok(());
+    }
+    let without = applications.iter().find(|application| !active.contains(&application.uuid()));
+    Err(Error::Inconsistent {
+        table: "card",
+        row: without.map(|application| format!("of application {application}")).unwrap_or_default(),
+        reason: "there is no personalised card to hand over".to_owned(),
+    })
 }
 
 fn uuids(ids: &[ApplicationId]) -> Vec<Uuid> {

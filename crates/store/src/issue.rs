@@ -5,19 +5,28 @@ use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use domain::{Pin, ResidentRecord};
 use sqlx::Row;
 use sqlx::types::Json;
+use std::collections::HashSet;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 /// Certificates of a role that were signed, newest first, in DER.
 pub async fn certificates(conn: &mut PgConnection, role: &str) -> Result<Vec<Vec<u8>>, Error> {
-    Ok(sqlx::query_scalar("SELECT der FROM certificate WHERE role = $1 AND der IS NOT NULL ORDER BY intended_at DESC, serial")
-        .bind(role)
-        .fetch_all(conn)
-        .await?)
+    Ok(sqlx::query_scalar(
+        "SELECT der FROM certificate WHERE role = $1 AND der IS NOT NULL ORDER BY intended_at DESC, serial",
+    )
+    .bind(role)
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Stores a serial number before its certificate is signed.
-pub async fn intend_certificate(conn: &mut PgConnection, serial: &str, role: &str, subject: &str, now: OffsetDateTime) -> Result<(), Error> {
+pub async fn intend_certificate(
+    conn: &mut PgConnection,
+    serial: &str,
+    role: &str,
+    subject: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query("INSERT INTO certificate (serial, role, subject, not_before, not_after, intended_at) VALUES ($1, $2, $3, $4, $4, $4)")
         .bind(serial)
         .bind(role)
@@ -60,26 +69,27 @@ pub struct Ready {
     pub unit_path: String,
 }
 
-/// Locks up to `most` accepted applications below `scope` in the order of capture. Left out are those that are blocked,
-/// and people who have a card in production, or an active card and no reason for another.
+/// Locks up to `most` accepted applications below `scope` in the order of capture, at most one of each person, and the
+/// people with them. Left out are applications that are blocked, and people who are not alive under this record, have a
+/// card in production, or have an active card and no reason for another.
 pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> Result<Vec<Ready>, Error> {
+    // A person whom another transaction holds is passed over: nobody gets a number or a card twice because two workers
+    // took two applications of one person.
     let rows = sqlx::query(
-        "SELECT DISTINCT ON (a.captured_at, a.person_id) a.application_id, a.person_id, a.unit_code, a.unit_path, p.pin, r.record \
-         FROM (SELECT application_id, person_id, unit_code, unit_path, captured_at FROM application \
-               WHERE state = 'accepted' AND unit_path LIKE $1 || '%' \
-                 AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = application.application_id) \
-                 AND NOT EXISTS (SELECT 1 FROM card c WHERE c.person_id = application.person_id \
-                       AND (c.state IN ('intended', 'signed', 'personalised') \
-                            OR (c.state = 'active' AND application.kind = 'new'))) \
-               ORDER BY captured_at, application_id LIMIT $2 FOR UPDATE SKIP LOCKED) a \
-         JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
-         ORDER BY a.captured_at, a.person_id, a.application_id",
+        "SELECT a.application_id, a.person_id, a.unit_code, a.unit_path, p.pin, r.record \
+         FROM application a JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
+         WHERE a.state = 'accepted' AND a.unit_path LIKE $1 || '%' AND p.status = 1 \
+           AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = a.application_id) \
+           AND NOT EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
+                 AND c.state IN ('intended', 'signed', 'personalised')) \
+           AND NOT (a.kind = 'new' AND EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id AND c.state = 'active')) \
+         ORDER BY a.captured_at, a.application_id LIMIT $2 FOR NO KEY UPDATE OF a, p SKIP LOCKED",
     )
     .bind(scope.as_str())
     .bind(i64::from(most))
     .fetch_all(tx)
     .await?;
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut ready = Vec::with_capacity(rows.len());
     for row in &rows {
         let person = PersonId::from_uuid(row.try_get("person_id")?);
@@ -104,33 +114,32 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
     Ok(ready)
 }
 
-/// Gives each person the wanted number where it is free; returns who got it.
-pub async fn allocate_pins(tx: &mut PgConnection, wanted: &[(PersonId, Pin)], now: OffsetDateTime) -> Result<Vec<(PersonId, Pin)>, Error> {
+/// Gives each person the wanted number where it is free; returns who got it. The people are locked and have no number.
+pub async fn allocate_pins(
+    tx: &mut PgConnection,
+    wanted: &[(PersonId, Pin)],
+    now: OffsetDateTime,
+) -> Result<Vec<(PersonId, Pin)>, Error> {
     let pins: Vec<&str> = wanted.iter().map(|(_, pin)| pin.as_str()).collect();
     let people: Vec<Uuid> = wanted.iter().map(|(person, _)| person.uuid()).collect();
-    let given: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO pin (pin, person_id, source, assigned_at) \
-         SELECT pin, person_id, 'allocated', $3 FROM unnest($1::text[], $2::uuid[]) AS t (pin, person_id) \
-         ON CONFLICT (pin) DO NOTHING RETURNING person_id",
+    // One statement, so that the register is searched by person_id only: table pin has no index on it.
+    let given: HashSet<Uuid> = sqlx::query_scalar(
+        "WITH given AS (INSERT INTO pin (pin, person_id, source, assigned_at) \
+                        SELECT pin, person_id, 'allocated', $3 FROM unnest($1::text[], $2::uuid[]) AS t (pin, person_id) \
+                        ON CONFLICT (pin) DO NOTHING RETURNING pin, person_id), \
+              changed AS (UPDATE person SET pin = given.pin, version = person.version + 1 FROM given \
+                          WHERE person.person_id = given.person_id RETURNING person.person_id, person.version), \
+              told AS (INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
+                       SELECT person_id, version, 'pin_assigned', $3, $3, 'centre' FROM changed) \
+         SELECT person_id FROM given",
     )
     .bind(pins)
     .bind(people)
     .bind(now)
-    .fetch_all(&mut *tx)
-    .await?;
-    sqlx::query(
-        "WITH given AS (SELECT pin.pin, pin.person_id FROM pin WHERE person_id = ANY($1) AND ended_at IS NULL AND source = 'allocated'), \
-              changed AS (UPDATE person SET pin = given.pin, version = person.version + 1 FROM given \
-                          WHERE person.person_id = given.person_id AND person.pin IS NULL \
-                          RETURNING person.person_id, person.version) \
-         INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
-         SELECT person_id, version, 'pin_assigned', $2, $2, 'centre' FROM changed",
-    )
-    .bind(&given)
-    .bind(now)
-    .execute(tx)
-    .await?;
-    let given: std::collections::HashSet<Uuid> = given.into_iter().collect();
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .collect();
     Ok(wanted.iter().filter(|(person, _)| given.contains(&person.uuid())).copied().collect())
 }
 
@@ -139,7 +148,13 @@ pub async fn next_batch_number(conn: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM batch").fetch_one(conn).await?)
 }
 
-pub async fn block(tx: &mut PgConnection, application: ApplicationId, code: &str, message: &str, now: OffsetDateTime) -> Result<(), Error> {
+pub async fn block(
+    tx: &mut PgConnection,
+    application: ApplicationId,
+    code: &str,
+    message: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query("INSERT INTO issue_blocked (application_id, code, message, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
         .bind(application.uuid())
         .bind(code)
@@ -188,7 +203,12 @@ pub async fn put_batch(
 }
 
 /// Adds the cards of a batch, intended, and the batch's items in the same order.
-pub async fn put_cards(tx: &mut PgConnection, batch: BatchId, cards: &[IntendedCard], now: OffsetDateTime) -> Result<(), Error> {
+pub async fn put_cards(
+    tx: &mut PgConnection,
+    batch: BatchId,
+    cards: &[IntendedCard],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, expires_on, ds_serial, \
                            token_sha256, face, unit_code, unit_path, intended_at) \
@@ -262,10 +282,16 @@ pub struct SignedCard {
     pub qr: String,
 }
 
-/// Redeems the signing tokens: stores the signed data of cards that are still intended. Returns how many were.
-pub async fn redeem(tx: &mut PgConnection, cards: &[SignedCard], now: OffsetDateTime) -> Result<usize, Error> {
+/// Redeems the signing tokens: stores the signed data of cards that are still intended, and the serial number of the
+/// document signer that signed them, which may be a newer one than was intended. Returns how many were.
+pub async fn redeem(
+    tx: &mut PgConnection,
+    ds_serial: &str,
+    cards: &[SignedCard],
+    now: OffsetDateTime,
+) -> Result<usize, Error> {
     let done = sqlx::query(
-        "UPDATE card SET state = 'signed', dg1 = t.dg1, dg13 = t.dg13, sod = t.sod, qr = t.qr, signed_at = $7 \
+        "UPDATE card SET state = 'signed', ds_serial = $8, dg1 = t.dg1, dg13 = t.dg13, sod = t.sod, qr = t.qr, signed_at = $7 \
          FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[]) \
          AS t (card_id, token_sha256, dg1, dg13, sod, qr) \
          WHERE card.card_id = t.card_id AND card.token_sha256 = t.token_sha256 AND card.state = 'intended'",
@@ -277,6 +303,7 @@ pub async fn redeem(tx: &mut PgConnection, cards: &[SignedCard], now: OffsetDate
     .bind(cards.iter().map(|c| c.sod.as_slice()).collect::<Vec<_>>())
     .bind(cards.iter().map(|c| c.qr.as_str()).collect::<Vec<_>>())
     .bind(now)
+    .bind(ds_serial)
     .execute(tx)
     .await?;
     Ok(done.rows_affected() as usize)
@@ -294,7 +321,8 @@ pub async fn lock_batch(tx: &mut PgConnection, batch: BatchId) -> Result<Option<
         .bind(batch.uuid())
         .fetch_optional(tx)
         .await?;
-    row.map(|row| Ok(BatchResult { printed: row.try_get("printed")?, spoiled: row.try_get("spoiled")? })).transpose()
+    row.map(|row| Ok(BatchResult { printed: row.try_get("printed")?, spoiled: row.try_get("spoiled")? }))
+        .transpose()
 }
 
 #[derive(Debug, Clone)]
@@ -326,7 +354,13 @@ pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<
 }
 
 /// Writes the results of a batch: the items, the cards, the batch and the stock of blanks.
-pub async fn close_batch(tx: &mut PgConnection, batch: BatchId, printed: &[CardId], spoiled: &[CardId], now: OffsetDateTime) -> Result<(), Error> {
+pub async fn close_batch(
+    tx: &mut PgConnection,
+    batch: BatchId,
+    printed: &[CardId],
+    spoiled: &[CardId],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     let results = [(printed, "printed", "personalised", "used"), (spoiled, "spoiled", "spoiled", "spoiled")];
     for (cards, outcome, state, movement) in results {
         let ids: Vec<Uuid> = cards.iter().map(|card| card.uuid()).collect();
@@ -367,12 +401,19 @@ pub async fn close_batch(tx: &mut PgConnection, batch: BatchId, printed: &[CardI
 /// Batches without results, in the order in which they were opened.
 pub async fn unfinished_batches(conn: &mut PgConnection) -> Result<Vec<BatchId>, Error> {
     let ids: Vec<Uuid> =
-        sqlx::query_scalar("SELECT batch_id FROM batch WHERE printed IS NULL ORDER BY number").fetch_all(conn).await?;
+        sqlx::query_scalar("SELECT batch_id FROM batch WHERE printed IS NULL ORDER BY number")
+            .fetch_all(conn)
+            .await?;
     Ok(ids.into_iter().map(BatchId::from_uuid).collect())
 }
 
 /// A delivery of blank cards into the store.
-pub async fn add_blanks(tx: &mut PgConnection, movement: BatchId, quantity: i32, now: OffsetDateTime) -> Result<(), Error> {
+pub async fn add_blanks(
+    tx: &mut PgConnection,
+    movement: BatchId,
+    quantity: i32,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO stock_movement (movement_id, at, kind, quantity) VALUES ($1, $2, 'delivered', $3) ON CONFLICT DO NOTHING",
     )
@@ -386,5 +427,7 @@ pub async fn add_blanks(tx: &mut PgConnection, movement: BatchId, quantity: i32,
 
 /// Blank cards in the store.
 pub async fn blanks(conn: &mut PgConnection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("SELECT coalesce(sum(quantity), 0)::bigint FROM stock_movement").fetch_one(conn).await?)
+    Ok(sqlx::query_scalar("SELECT coalesce(sum(quantity), 0)::bigint FROM stock_movement")
+        .fetch_one(conn)
+        .await?)
 }

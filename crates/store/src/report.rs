@@ -1,6 +1,6 @@
 //! Counts for the reports. Nothing here writes.
 
-use crate::{PgConnection, Error, UnitScope};
+use crate::{Error, PgConnection, UnitScope};
 use domain::UnitCode;
 use domain::application::State;
 use domain::id::ApplicationId;
@@ -104,12 +104,16 @@ pub struct TargetNumbers {
 
 /// The target set for `unit`; else, for a part of a unit that has one, the quotas of the part's communes with the dates
 /// of the nearest unit above.
-pub async fn target(conn: &mut PgConnection, of: UnitCode, scope: &UnitScope) -> Result<Option<TargetNumbers>, Error> {
+pub async fn target(
+    conn: &mut PgConnection,
+    of: UnitCode,
+    scope: &UnitScope,
+) -> Result<Option<TargetNumbers>, Error> {
     let row = sqlx::query(
         "SELECT CASE WHEN unit_code = $1 AND amount IS NOT NULL THEN amount ELSE \
            (SELECT coalesce(sum(quota), 0)::bigint FROM area WHERE unit_path LIKE $2 || '%') END AS amount, starts_on, deadline \
          FROM target WHERE unit_code = ANY(string_to_array(trim(trailing '/' from $2), '/')) \
-         ORDER BY length(unit_code) DESC LIMIT 1",
+         ORDER BY length(unit_code) DESC, name LIMIT 1",
     )
     .bind(of.to_string())
     .bind(scope.as_str())
@@ -202,7 +206,7 @@ pub enum Evidence {
     ConsignedToDistrict,
     /// Items of consignments to communes that were counted at arrival.
     CountedAtCommune,
-    /// Hand-over records whose card is active.
+    /// Hand-over records whose card is active, or was until something else took its place.
     ActiveCards,
 }
 
@@ -215,7 +219,9 @@ impl Evidence {
             Evidence::AcceptActions => {
                 "SELECT DISTINCT application_id FROM application_action WHERE action = 'accept'"
             }
-            Evidence::BatchesPrinted => "SELECT DISTINCT application_id FROM batch_item WHERE outcome = 'printed'",
+            Evidence::BatchesPrinted => {
+                "SELECT DISTINCT application_id FROM batch_item WHERE outcome = 'printed'"
+            }
             Evidence::ConsignedToDistrict => {
                 "SELECT DISTINCT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
                  WHERE c.leg = 'district'"
@@ -225,8 +231,8 @@ impl Evidence {
                  WHERE c.leg = 'commune' AND i.received"
             }
             Evidence::ActiveCards => {
-                "SELECT h.application_id FROM handover h JOIN card c USING (application_id) \
-                 WHERE h.outcome = 'handed_over' AND c.state = 'active'"
+                "SELECT DISTINCT h.application_id FROM handover h JOIN card c USING (application_id) \
+                 WHERE h.outcome = 'handed_over' AND c.state IN ('active', 'replaced', 'revoked')"
             }
         }
     }
@@ -248,10 +254,11 @@ pub async fn compare(
     states: &[State],
     most: i64,
 ) -> Result<Compared, Error> {
-    // A full join of two id sets: rows with one side missing are the differences.
+    // A full join of two id sets: rows with one side missing are the differences. Evidence of an application that does
+    // not exist belongs to no unit, so only the whole country's ledger shows it.
     let sql = format!(
-        "WITH e AS (SELECT application_id FROM ({}) x JOIN application a USING (application_id) \
-                    WHERE a.unit_path LIKE $1 || '%'), \
+        "WITH e AS (SELECT application_id FROM ({}) x LEFT JOIN application a USING (application_id) \
+                    WHERE coalesce(a.unit_path, '') LIKE $1 || '%'), \
               s AS (SELECT application_id FROM application WHERE unit_path LIKE $1 || '%' AND state = ANY($2)), \
               d AS (SELECT e.application_id AS e, s.application_id AS s FROM e FULL JOIN s USING (application_id) \
                     WHERE e.application_id IS NULL OR s.application_id IS NULL) \

@@ -1,0 +1,193 @@
+//! A district with residents whose applications are accepted.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use domain::application::{Action, Kind};
+use domain::id::{ApplicationId, ImportId, KitId, PersonId};
+use domain::record::Place;
+use domain::unit::UnitTable;
+use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
+use hsm::SoftwareSigner;
+use issue::{Authority, Photos};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use std::sync::Arc;
+use store::application::{self, NewApplication, Transition};
+use store::{Database, UnitScope};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+pub const NOW: OffsetDateTime = datetime!(2021-03-20 08:00 +7);
+pub const DISTRICT: &str = "445";
+
+#[derive(Debug, Clone, Copy)]
+pub struct Applicant {
+    pub person: PersonId,
+    pub application: ApplicationId,
+}
+
+pub fn scope() -> UnitScope {
+    let district: UnitCode = DISTRICT.parse().unwrap();
+    UnitScope::parse(&UnitTable::official_2021().path(district).unwrap()).unwrap()
+}
+
+pub fn commune() -> UnitCode {
+    UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())[0]
+}
+
+pub fn record(sex: Sex, birth: &str) -> ResidentRecord {
+    ResidentRecord {
+        name: PersonName::parse("Nguyễn Thị Mẫu").unwrap(),
+        sex,
+        birth: PartialDate::parse(birth).unwrap(),
+        pin: None,
+        old_id: None,
+        ethnicity: 1,
+        religion: 0,
+        nationality: "VNM".to_owned(),
+        marital: None,
+        blood: None,
+        birth_registration: Some(commune()),
+        native_place: Some(commune()),
+        permanent: Place { unit: commune(), detail: "Thôn Một".to_owned() },
+        current: None,
+        father: None,
+        mother: None,
+        spouse: None,
+        household: None,
+        relation_to_head: None,
+    }
+}
+
+/// Registers the people in one statement each for person and record, so that thousands of them cost little.
+pub async fn register(db: &Database, first: u32, people: &[(ResidentRecord, Option<Pin>)]) -> Vec<Applicant> {
+    let applicants: Vec<Applicant> = (0..people.len() as u32)
+        .map(|n| Applicant {
+            person: PersonId::derive(NOW, &[&(first + n).to_be_bytes()]),
+            application: ApplicationId::derive(NOW, &[&(first + n).to_be_bytes()]),
+        })
+        .collect();
+    let path = UnitTable::official_2021().path(commune()).unwrap();
+    sqlx::query(
+        "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, \
+             permanent_unit, permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at, pin) \
+         SELECT id, 'NGUYỄN THỊ MẪU', 'NGUYEN THI MAU', sex, birth, 1, 0, 'VNM', $4, '', $5, id::text, '', $6, $7, pin \
+         FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $8::text[]) AS t (id, sex, birth, pin)",
+    )
+    .bind(applicants.iter().map(|a| a.person.uuid()).collect::<Vec<_>>())
+    .bind(people.iter().map(|(r, _)| r.sex.code()).collect::<Vec<_>>())
+    .bind(people.iter().map(|(r, _)| r.birth.packed()).collect::<Vec<_>>())
+    .bind(commune().to_string())
+    .bind(&path)
+    .bind(ImportId::derive(NOW, &[b"test"]).uuid())
+    .bind(NOW)
+    .bind(people.iter().map(|(_, pin)| pin.map(|p| p.as_str().to_owned())).collect::<Vec<_>>())
+    .execute(db.work())
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO pin (pin, person_id, source, assigned_at) \
+         SELECT pin, person_id, 'form', $1 FROM person WHERE pin IS NOT NULL ON CONFLICT DO NOTHING",
+    )
+    .bind(NOW)
+    .execute(db.work())
+    .await
+    .unwrap();
+    accept(db, &applicants, Kind::New, people.iter().map(|(record, _)| record)).await;
+    applicants
+}
+
+/// Captures, receives and accepts an application for each.
+pub async fn accept(
+    db: &Database,
+    applicants: &[Applicant],
+    kind: Kind,
+    records: impl Iterator<Item = &ResidentRecord>,
+) {
+    let path = UnitTable::official_2021().path(commune()).unwrap();
+    let actor: Arc<str> = Arc::from("kit:test");
+    let new: Vec<NewApplication> = applicants
+        .iter()
+        .map(|a| NewApplication {
+            application_id: a.application,
+            kit_id: KitId::derive(NOW, &[b"kit"]),
+            kind,
+            unit: commune(),
+            unit_path: path.clone(),
+            captured_at: NOW,
+            actor: Arc::clone(&actor),
+        })
+        .collect();
+    let transitions: Vec<Transition> = applicants
+        .iter()
+        .flat_map(|a| {
+            [Action::Receive, Action::Accept].map(|action| Transition {
+                application_id: a.application,
+                action,
+                at: NOW,
+                actor: Arc::clone(&actor),
+                reference: None,
+                detail: None,
+            })
+        })
+        .collect();
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(application::create(&mut tx, NOW, &new).await.unwrap(), new.len());
+    assert!(application::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
+    let ids: Vec<_> = applicants.iter().map(|a| a.application.uuid()).collect();
+    sqlx::query(
+        "INSERT INTO application_record (application_id, record, differs) \
+         SELECT id, record, '{}' FROM unnest($1::uuid[], $2::jsonb[]) AS t (id, record)",
+    )
+    .bind(&ids)
+    .bind(records.map(|record| serde_json::to_value(record).unwrap()).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    sqlx::query(
+        "UPDATE application a SET person_id = t.person FROM unnest($1::uuid[], $2::uuid[]) AS t (id, person) \
+         WHERE a.application_id = t.id",
+    )
+    .bind(&ids)
+    .bind(applicants.iter().map(|a| a.person.uuid()).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    store::commit(tx).await.unwrap();
+}
+
+pub fn keys() -> (SoftwareSigner, Arc<SoftwareSigner>) {
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    (SoftwareSigner::generate(&mut rng), Arc::new(SoftwareSigner::generate(&mut rng)))
+}
+
+pub async fn authority(db: &Database) -> Arc<Authority> {
+    let (csca, signer) = keys();
+    let mut serial = 0u8;
+    let draw = || {
+        serial += 1;
+        [serial; 16]
+    };
+    Arc::new(Authority::establish(db, &csca, signer, draw, NOW).await.unwrap())
+}
+
+/// The headers of a JPEG of 240 × 320, which is all that a face record looks at, made this long.
+pub fn photo(bytes: usize) -> Vec<u8> {
+    let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 1, 64, 0, 240, 1, 1, 0x11, 0, 0xFF, 0xDA];
+    jpeg.resize(bytes.max(40), 0x55);
+    jpeg.extend([0xFF, 0xD9]);
+    jpeg
+}
+
+pub fn photos(applicants: &[Applicant]) -> Arc<Photos> {
+    Arc::new(applicants.iter().map(|a| (a.application, photo(100))).collect())
+}
+
+pub async fn state(db: &Database, application: ApplicationId) -> &'static str {
+    let mut conn = db.work().acquire().await.unwrap();
+    application::find(&mut conn, application).await.unwrap().unwrap().state.code()
+}
+
+pub async fn count(db: &Database, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(db.work()).await.unwrap()
+}

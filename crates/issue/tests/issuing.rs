@@ -1,0 +1,344 @@
+//! From accepted applications to printed cards on a real database, with every stop on the way repeated.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use card::lds::DataGroup;
+use card::sod::Sod;
+use common::*;
+use domain::application::Kind;
+use domain::id::{ApplicationId, BatchId, PersonId};
+use domain::{Pin, Sex};
+use issue::{Error, open_batch, record_results, sign_batch, unfinished_batches};
+use pki::SignatureAlgorithm;
+use sqlx::Row;
+use std::process::Command;
+use std::sync::Arc;
+use store::Database;
+use time::Duration;
+
+fn serial_of(person: PersonId, attempt: u32) -> u32 {
+    let id = person.uuid().into_bytes();
+    u32::from_be_bytes([0, id[13], id[14], id[15]]).wrapping_add(attempt)
+}
+
+async fn batch_of(db: &Database, most: u32) -> issue::BatchSummary {
+    open_batch(db, &*authority(db).await, &scope(), DISTRICT, most, &serial_of, NOW).await.unwrap()
+}
+
+async fn pin_of(db: &Database, person: PersonId) -> Option<String> {
+    sqlx::query_scalar("SELECT pin FROM person WHERE person_id = $1")
+        .bind(person.uuid())
+        .fetch_one(db.work())
+        .await
+        .unwrap()
+}
+
+async fn sound(db: &Database) {
+    let mut conn = db.work().acquire().await.unwrap();
+    assert_eq!(store::application::check_folds(&mut conn).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn missing_numbers_are_allocated_with_the_right_structure_and_others_are_kept() {
+    let db = testkit::fresh_database().await;
+    let own = Pin::parse("042300123456").unwrap();
+    let people = [
+        (record(Sex::Female, "10/05/1999"), None),
+        (record(Sex::Male, "2003"), None),
+        (record(Sex::Female, "01/02/2000"), Some(own)),
+    ];
+    let applicants = register(&db, 0, &people).await;
+    let summary = batch_of(&db, 100).await;
+    assert_eq!((summary.cards, summary.pins_allocated, summary.blocked), (3, 2, 0));
+    let pins = [
+        pin_of(&db, applicants[0].person).await.unwrap(),
+        pin_of(&db, applicants[1].person).await.unwrap(),
+        pin_of(&db, applicants[2].person).await.unwrap(),
+    ];
+    assert_eq!((&pins[0][..6], &pins[1][..6], pins[2].as_str()), ("042199", "042203", own.as_str()));
+    let events: Vec<(i32, String)> =
+        sqlx::query_as("SELECT version, kind FROM person_event ORDER BY person_id")
+            .fetch_all(db.work())
+            .await
+            .unwrap();
+    assert_eq!(events, [(2, "pin_assigned".to_owned()), (2, "pin_assigned".to_owned())]);
+    assert_eq!(
+        count(&db, "SELECT count(*) FROM card c JOIN person p USING (person_id) WHERE c.pin = p.pin").await,
+        3
+    );
+    for applicant in &applicants {
+        assert_eq!(state(&db, applicant.application).await, "batched");
+    }
+    assert_eq!(batch_of(&db, 100).await, issue::BatchSummary::default(), "nobody is left for a second batch");
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_taken_is_drawn_again_and_a_full_space_is_an_error() {
+    let db = testkit::fresh_database().await;
+    let authority = authority(&db).await;
+    let people: Vec<_> = (0..4).map(|_| (record(Sex::Male, "1990"), None)).collect();
+    let applicants = register(&db, 0, &people).await;
+    let same = |_: PersonId, _: u32| 7;
+    let full = open_batch(&db, &authority, &scope(), DISTRICT, 100, &same, NOW).await.unwrap_err();
+    assert!(matches!(full, Error::PinSpace { .. }), "{full}");
+    assert_eq!(count(&db, "SELECT (SELECT count(*) FROM pin) + (SELECT count(*) FROM card)").await, 0);
+
+    let colliding = |_: PersonId, attempt: u32| 7 + attempt;
+    let summary = open_batch(&db, &authority, &scope(), DISTRICT, 100, &colliding, NOW).await.unwrap();
+    assert_eq!((summary.cards, summary.pins_allocated), (4, 4));
+    let mut pins = Vec::new();
+    for applicant in &applicants {
+        pins.push(pin_of(&db, applicant.person).await.unwrap());
+    }
+    pins.sort();
+    assert_eq!(pins, ["042090000007", "042090000008", "042090000009", "042090000010"]);
+}
+
+#[tokio::test]
+async fn who_cannot_have_a_card_is_blocked_with_the_reason_and_holds_up_nobody() {
+    let db = testkit::fresh_database().await;
+    let mut long = record(Sex::Male, "1990");
+    long.permanent.detail = "Ngõ ".repeat(400);
+    let people = [
+        (record(Sex::Female, "1899"), None),
+        (long, None),
+        (record(Sex::Male, "1991"), None),
+        (record(Sex::Male, "1992"), None),
+    ];
+    let applicants = register(&db, 0, &people).await;
+    sqlx::query("UPDATE person SET status = 2 WHERE person_id = $1")
+        .bind(applicants[3].person.uuid())
+        .execute(db.work())
+        .await
+        .unwrap();
+    let summary = batch_of(&db, 100).await;
+    assert_eq!((summary.cards, summary.blocked), (1, 2));
+    let blocked: Vec<(uuid::Uuid, String)> =
+        sqlx::query_as("SELECT application_id, code FROM issue_blocked ORDER BY code")
+            .fetch_all(db.work())
+            .await
+            .unwrap();
+    let expected = [
+        (applicants[1].application.uuid(), "card_data".to_owned()),
+        (applicants[0].application.uuid(), "no_pin_structure".to_owned()),
+    ];
+    assert_eq!(blocked, expected);
+    assert_eq!(state(&db, applicants[0].application).await, "accepted");
+    assert_eq!(state(&db, applicants[2].application).await, "batched");
+    assert_eq!(state(&db, applicants[3].application).await, "accepted", "the dead get no card");
+    assert_eq!(batch_of(&db, 100).await, issue::BatchSummary::default());
+}
+
+struct SignedRow {
+    application: ApplicationId,
+    dg1: Vec<u8>,
+    dg13: Vec<u8>,
+    sod: Vec<u8>,
+}
+
+async fn signed_cards(db: &Database) -> Vec<SignedRow> {
+    sqlx::query("SELECT application_id, dg1, dg13, sod FROM card WHERE state = 'signed' ORDER BY number")
+        .fetch_all(db.work())
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| SignedRow {
+            application: ApplicationId::from_uuid(row.get(0)),
+            dg1: row.get(1),
+            dg13: row.get(2),
+            sod: row.get(3),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_interrupted_signing_stores_nothing_and_the_next_signs_each_card_once() {
+    let db = testkit::fresh_database().await;
+    let authority = authority(&db).await;
+    let people: Vec<_> = (0..5).map(|_| (record(Sex::Female, "30/04/1975"), None)).collect();
+    let applicants = register(&db, 0, &people).await;
+    let batch = batch_of(&db, 100).await.batch.unwrap();
+    let lacking = sign_batch(&db, &authority, batch, photos(&applicants[..3]), NOW).await.unwrap_err();
+    assert!(matches!(lacking, Error::PhotoMissing(_)), "{lacking}");
+    assert_eq!(count(&db, "SELECT count(*) FROM card WHERE state = 'intended' AND sod IS NULL").await, 5);
+    assert_eq!(unfinished_batches(&db).await.unwrap(), [batch]);
+    assert!(matches!(record_results(&db, batch, &[], NOW).await, Err(Error::NoItem { position: 1, .. })));
+
+    let all = photos(&applicants);
+    let (one, two) = tokio::join!(
+        sign_batch(&db, &authority, batch, Arc::clone(&all), NOW),
+        sign_batch(&db, &authority, batch, Arc::clone(&all), NOW)
+    );
+    assert_eq!(one.unwrap() + two.unwrap(), 5, "two workers sign each card once between them");
+    let before = signed_cards(&db).await;
+    assert_eq!(sign_batch(&db, &authority, batch, all, NOW).await.unwrap(), 0);
+    let after = signed_cards(&db).await;
+    assert_eq!(before.len(), 5);
+    for (one, other) in before.iter().zip(&after) {
+        assert_eq!(one.sod, other.sod);
+        check_chip(&authority, one);
+    }
+}
+
+fn check_chip(authority: &issue::Authority, row: &SignedRow) {
+    let sod = Sod::parse(&row.sod).unwrap();
+    assert_eq!(sod.signer_certificate(), Some(authority.document_signer.der()));
+    assert!(sod.content_is_what_was_signed());
+    let algorithm = SignatureAlgorithm::from_identifier(sod.signature_algorithm()).unwrap();
+    let key = authority.document_signer.public_key();
+    pki::verify_signature(algorithm, key, sod.signed_message(), sod.signature()).unwrap();
+    authority.document_signer.verify_signed_by(&authority.csca).unwrap();
+    let files = issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100)).unwrap();
+    let groups = [(1, &files.dg1), (2, &files.dg2), (13, &files.dg13)];
+    for (number, file) in groups {
+        let group = DataGroup::from_number(number).unwrap();
+        assert_eq!(sod.matches(group, file), Some(true), "DG{number}");
+    }
+    assert_eq!(sod.matches(DataGroup::from_number(2).unwrap(), &photo(101)), Some(false));
+    assert_eq!(card::lds::com::encode(&groups.map(|(n, _)| DataGroup::from_number(n).unwrap())), files.com);
+}
+
+#[tokio::test]
+async fn openssl_verifies_a_card_that_the_batch_signed() {
+    let db = testkit::fresh_database().await;
+    let authority = authority(&db).await;
+    let applicants = register(&db, 0, &[(record(Sex::Female, "30/04/1975"), None)]).await;
+    let batch = batch_of(&db, 1).await.batch.unwrap();
+    sign_batch(&db, &authority, batch, photos(&applicants), NOW).await.unwrap();
+    let row = signed_cards(&db).await.remove(0);
+    assert_eq!(row.application, applicants[0].application);
+    let directory = tempfile::tempdir().unwrap();
+    let (ca, input) = (directory.path().join("csca.pem"), directory.path().join("sod.der"));
+    std::fs::write(&ca, authority.csca.to_pem().unwrap()).unwrap();
+    let cms = card::tlv::single(&row.sod, card::tlv::Tag(0x77), "EF.SOD").unwrap().value.to_vec();
+    std::fs::write(&input, cms).unwrap();
+    let output = Command::new("openssl")
+        .args(["cms", "-verify", "-inform", "DER", "-purpose", "any", "-attime"])
+        .arg((NOW + Duration::DAY).unix_timestamp().to_string())
+        .arg("-CAfile")
+        .arg(ca)
+        .arg("-in")
+        .arg(input)
+        .output()
+        .expect("the openssl command must be installed: apt-get install openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn signed_batch(db: &Database, applicants: &[Applicant]) -> BatchId {
+    let batch = batch_of(db, 100).await.batch.unwrap();
+    sign_batch(db, &authority(db).await, batch, photos(applicants), NOW).await.unwrap();
+    batch
+}
+
+#[tokio::test]
+async fn a_spoiled_card_is_made_again_under_another_number() {
+    let db = testkit::fresh_database().await;
+    let people: Vec<_> = (0..3).map(|_| (record(Sex::Male, "1980"), None)).collect();
+    let applicants = register(&db, 0, &people).await;
+    let mut conn = db.work().acquire().await.unwrap();
+    store::issue::add_blanks(&mut conn, BatchId::derive(NOW, &[b"delivery"]), 1_000, NOW).await.unwrap();
+    let batch = signed_batch(&db, &applicants).await;
+    assert!(matches!(record_results(&db, batch, &[4], NOW).await, Err(Error::NoItem { position: 4, .. })));
+    for _ in 0..2 {
+        assert_eq!(record_results(&db, batch, &[2], NOW).await.unwrap(), (2, 1));
+        assert_eq!(store::issue::blanks(&mut conn).await.unwrap(), 997);
+    }
+    let spoiled: uuid::Uuid =
+        sqlx::query_scalar("SELECT application_id FROM batch_item WHERE outcome = 'spoiled'")
+            .fetch_one(db.work())
+            .await
+            .unwrap();
+    assert_eq!(state(&db, ApplicationId::from_uuid(spoiled)).await, "accepted");
+    let pin = count(&db, "SELECT count(*) FROM pin").await;
+
+    let again = signed_batch(&db, &applicants).await;
+    assert_ne!(again, batch);
+    assert_eq!(record_results(&db, again, &[], NOW + Duration::HOUR).await.unwrap(), (1, 0));
+    assert_eq!(count(&db, "SELECT count(*) FROM pin").await, pin, "the number of the person stays");
+    let cards: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT number, state, pin FROM card WHERE application_id = $1 ORDER BY number")
+            .bind(spoiled)
+            .fetch_all(db.work())
+            .await
+            .unwrap();
+    let states: Vec<&str> = cards.iter().map(|card| card.1.as_str()).collect();
+    assert_eq!(states, ["spoiled", "personalised"]);
+    assert!(cards[0].0 != cards[1].0 && cards[0].2 == cards[1].2);
+    assert_eq!(store::issue::blanks(&mut conn).await.unwrap(), 996);
+    assert_eq!(unfinished_batches(&db).await.unwrap(), []);
+    let unknown = BatchId::derive(NOW, &[b"none"]);
+    assert!(matches!(record_results(&db, unknown, &[], NOW).await, Err(Error::NoBatch(_))));
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn the_database_refuses_a_second_active_card_and_a_second_in_production() {
+    let db = testkit::fresh_database().await;
+    let people: Vec<_> = (0..2).map(|_| (record(Sex::Male, "1980"), None)).collect();
+    let applicants = register(&db, 0, &people).await;
+    signed_batch(&db, &applicants).await;
+    for (state, constraint) in [("active", "card_one_active"), ("signed", "card_one_in_production")] {
+        sqlx::query("UPDATE card SET state = $1").bind(state).execute(db.work()).await.unwrap();
+        let second = sqlx::query(
+            "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+                               unit_code, unit_path, intended_at) \
+             SELECT gen_random_uuid(), 'x', application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+                    unit_code, unit_path, intended_at FROM card LIMIT 1",
+        )
+        .execute(db.work())
+        .await
+        .unwrap_err();
+        assert_eq!(second.as_database_error().unwrap().constraint(), Some(constraint));
+    }
+}
+
+#[tokio::test]
+async fn a_holder_gets_another_card_for_an_exchange_only() {
+    let db = testkit::fresh_database().await;
+    let people = [(record(Sex::Male, "1980"), None), (record(Sex::Male, "1981"), None)];
+    let applicants = register(&db, 0, &people).await;
+    let batch = signed_batch(&db, &applicants).await;
+    record_results(&db, batch, &[], NOW).await.unwrap();
+    sqlx::query("UPDATE card SET state = 'active'").execute(db.work()).await.unwrap();
+    let second = |n: usize| Applicant {
+        person: applicants[n].person,
+        application: ApplicationId::derive(NOW, &[b"second", &[n as u8]]),
+    };
+    accept(&db, &[second(0)], Kind::New, people.iter().map(|(r, _)| r).take(1)).await;
+    accept(&db, &[second(1)], Kind::Exchange, people.iter().map(|(r, _)| r).skip(1)).await;
+    let summary = batch_of(&db, 100).await;
+    assert_eq!((summary.cards, summary.pins_allocated), (1, 0));
+    assert_eq!(state(&db, second(0).application).await, "accepted");
+    assert_eq!(state(&db, second(1).application).await, "batched");
+}
+
+#[tokio::test]
+async fn two_workers_share_the_applications_without_a_card_too_many() {
+    let db = testkit::fresh_database().await;
+    let people: Vec<_> = (0..40).map(|_| (record(Sex::Male, "1980"), None)).collect();
+    register(&db, 0, &people).await;
+    let authority = authority(&db).await;
+    let scope = scope();
+    let open = || async {
+        // A race for the number of the batch, or for a personal number, is lost by one of them, who tries again.
+        for _ in 0..10 {
+            match open_batch(&db, &authority, &scope, DISTRICT, 7, &serial_of, NOW).await {
+                Ok(summary) => return summary.cards,
+                Err(Error::Store(_)) => continue,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("no batch could be opened")
+    };
+    let mut cards = 0;
+    while cards < 40 {
+        let (one, two) = tokio::join!(open(), open());
+        assert!(one + two > 0);
+        cards += one + two;
+    }
+    assert_eq!(count(&db, "SELECT count(DISTINCT person_id) FROM card").await, 40);
+    sound(&db).await;
+}
