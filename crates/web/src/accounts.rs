@@ -11,7 +11,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use domain::UnitCode;
 use domain::id::AccountId;
 use domain::unit::UnitTable;
-use rand::{CryptoRng, Rng};
+use rand::CryptoRng;
 use store::accounts::{Account, by_login, insert, set_password};
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
@@ -139,7 +139,8 @@ async fn ensure(
 /// # Errors
 /// [`AccountError::Hash`] when memory is short.
 pub async fn hash(password: String, salt: [u8; 16]) -> Result<String, AccountError> {
-    let work = move || Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|h| h.to_string());
+    let work =
+        move || Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map(|h| h.to_string());
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(hash)) => Ok(hash),
         Ok(Err(_)) | Err(_) => Err(AccountError::Hash),

@@ -103,13 +103,11 @@ pub(crate) fn burn_up(lang: Lang, chart: &BurnUp) -> String {
     if !chart.days.is_empty() {
         let captured: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.captured))).collect();
         let printed: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.printed))).collect();
-        let handed: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.handed_over))).collect();
+        let handed: Vec<(f64, f64)> =
+            chart.days.iter().map(|day| (x(day.date), y(day.handed_over))).collect();
         let (from, to) = (captured[0].0, captured[captured.len() - 1].0);
-        let _ = write!(
-            svg,
-            r#"<path class="area" d="{}L{to:.1} {base}L{from:.1} {base}Z"/>"#,
-            path(&captured)
-        );
+        let _ =
+            write!(svg, r#"<path class="area" d="{}L{to:.1} {base}L{from:.1} {base}Z"/>"#, path(&captured));
         let (now_x, now_y) = captured[captured.len() - 1];
         if last_day < chart.deadline && reached < chart.target {
             let _ = write!(
@@ -117,7 +115,9 @@ pub(crate) fn burn_up(lang: Lang, chart: &BurnUp) -> String {
                 r#"<line class="needed" x1="{now_x:.1}" y1="{now_y:.1}" x2="{deadline_x:.1}" y2="{target_y:.1}"/>"#
             );
         }
-        for (points, class) in [(&handed, "line-handed"), (&printed, "line-printed"), (&captured, "line-captured")] {
+        for (points, class) in
+            [(&handed, "line-handed"), (&printed, "line-printed"), (&captured, "line-captured")]
+        {
             let _ = write!(svg, r#"<path class="{class}" d="{}"/>"#, path(points));
         }
         let _ = write!(svg, r#"<circle class="now" cx="{now_x:.1}" cy="{now_y:.1}" r="4.5"/>"#);
@@ -157,16 +157,19 @@ mod tests {
     use time::macros::date;
 
     fn chart(days: &[DayPoint]) -> String {
-        burn_up(Lang::Vi, &BurnUp {
-            days,
-            target: 1000,
-            starts_on: date!(2021 - 03 - 01),
-            deadline: date!(2021 - 06 - 30),
-            as_of: date!(2021 - 04 - 06),
-            title: "a < b \"c\"",
-            target_label: "Chỉ tiêu",
-            deadline_label: "Hạn",
-        })
+        burn_up(
+            Lang::Vi,
+            &BurnUp {
+                days,
+                target: 1000,
+                starts_on: date!(2021 - 03 - 01),
+                deadline: date!(2021 - 06 - 30),
+                as_of: date!(2021 - 04 - 06),
+                title: "a < b \"c\"",
+                target_label: "Chỉ tiêu",
+                deadline_label: "Hạn",
+            },
+        )
     }
 
     #[test]

@@ -65,7 +65,9 @@ impl Error {
             Error::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "bad_form"),
             Error::Store(e) if e.is_disconnected() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
         };
         Problem { status, code }
     }

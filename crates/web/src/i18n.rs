@@ -65,7 +65,8 @@ impl Lang {
 
 fn table(lang: Lang) -> &'static BTreeMap<&'static str, &'static str> {
     static TABLES: OnceLock<[BTreeMap<&'static str, &'static str>; 2]> = OnceLock::new();
-    let tables = TABLES.get_or_init(|| [parse(include_str!("i18n/vi.txt")), parse(include_str!("i18n/en.txt"))]);
+    let tables =
+        TABLES.get_or_init(|| [parse(include_str!("i18n/vi.txt")), parse(include_str!("i18n/en.txt"))]);
     &tables[lang as usize]
 }
 
@@ -94,7 +95,8 @@ mod tests {
             assert!(!text.is_empty() && !en[key].is_empty(), "{key}");
         }
         for file in [include_str!("i18n/vi.txt"), include_str!("i18n/en.txt")] {
-            let keys: Vec<&str> = file.lines().filter_map(|line| line.split_once(" = ")).map(|(k, _)| k.trim()).collect();
+            let keys: Vec<&str> =
+                file.lines().filter_map(|line| line.split_once(" = ")).map(|(k, _)| k.trim()).collect();
             assert_eq!(keys.len(), keys.iter().collect::<BTreeSet<_>>().len(), "a key stands twice");
         }
     }

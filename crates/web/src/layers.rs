@@ -82,7 +82,9 @@ pub(crate) async fn draw_problems(State(state): State<AppState>, request: Reques
         None => ui,
     };
     match problem::page(ui, found) {
-        Ok(html) => (found.status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+        Ok(html) => {
+            (found.status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+        }
         Err(error) => {
             tracing::error!(error = %error, "the problem page could not be drawn");
             (found.status, Body::empty()).into_response()

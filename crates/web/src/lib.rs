@@ -18,5 +18,6 @@ pub use error::Error;
 pub use routes::router;
 pub use session::Role;
 pub use state::{
-    AppState, CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, Decision, KitAnswer, KitDesk, Parts, PhotoSource, Settings,
+    AppState, CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, Decision, KitAnswer, KitDesk, Parts,
+    PhotoSource, Settings,
 };

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -64,7 +64,12 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/the/{card_id}", access: ALL, handler: || get(pages::cards::show) },
     Route { method: "GET", path: "/ho-so-xet", access: CASES, handler: || get(pages::cases::list) },
     Route { method: "GET", path: "/ho-so-xet/{case_id}", access: CASES, handler: || get(pages::cases::show) },
-    Route { method: "POST", path: "/ho-so-xet/{case_id}", access: CASES, handler: || post(pages::cases::decide) },
+    Route {
+        method: "POST",
+        path: "/ho-so-xet/{case_id}",
+        access: CASES,
+        handler: || post(pages::cases::decide),
+    },
     Route { method: "GET", path: "/lich-moi", access: FIELD, handler: || get(pages::worklist::show) },
     Route {
         method: "GET",
@@ -79,7 +84,12 @@ pub const ROUTES: &[Route] = &[
         handler: || get(pages::imports::rejects),
     },
     Route { method: "GET", path: "/tra-cuu", access: Access::Public, handler: || get(pages::track::form) },
-    Route { method: "POST", path: "/tra-cuu", access: Access::Public, handler: || post(pages::track::answer) },
+    Route {
+        method: "POST",
+        path: "/tra-cuu",
+        access: Access::Public,
+        handler: || post(pages::track::answer),
+    },
     Route {
         method: "POST",
         path: enrol::wire::PACKETS_PATH,
@@ -92,7 +102,12 @@ pub const ROUTES: &[Route] = &[
         access: Access::Kit,
         handler: || post(pages::kit::day_report),
     },
-    Route { method: "GET", path: static_files::CSS_PATH, access: Access::Public, handler: || get(static_files::css) },
+    Route {
+        method: "GET",
+        path: static_files::CSS_PATH,
+        access: Access::Public,
+        handler: || get(static_files::css),
+    },
     Route {
         method: "GET",
         path: static_files::ICON_PATH,
@@ -113,13 +128,17 @@ pub fn router(state: AppState) -> Router {
         let access = route.access;
         let guarded = (route.handler)().route_layer(from_fn_with_state(
             state.clone(),
-            move |State(state): State<AppState>, request: Request, next: Next| guard(state, access, request, next),
+            move |State(state): State<AppState>, request: Request, next: Next| {
+                guard(state, access, request, next)
+            },
         ));
         router = router.route(route.path, guarded);
     }
     router
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::NotFound })
+        // The guard bounds each body by its route; the framework's own bound would be one for all.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), layers::draw_problems))
         .layer(CompressionLayer::new().gzip(true))
         .layer(from_fn_with_state(state.clone(), layers::headers))
@@ -170,7 +189,8 @@ fn signed_out(method: &Method, target: &str) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return Error::SignedOut.into_response();
     }
-    let target = if target == "/" { "/vao".to_owned() } else { format!("/vao?tiep={}", percent_encode(target)) };
+    let target =
+        if target == "/" { "/vao".to_owned() } else { format!("/vao?tiep={}", percent_encode(target)) };
     Redirect::to(&target).into_response()
 }
 
@@ -205,7 +225,9 @@ pub(crate) fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(byte as char),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(byte as char)
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -242,7 +264,11 @@ pub(crate) fn inside(target: &str) -> Option<&str> {
 
 /// The query without the parameter `lang`, for links that change the language.
 pub(crate) fn without_lang(query: &str) -> String {
-    query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("lang=")).collect::<Vec<_>>().join("&")
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("lang="))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 #[cfg(test)]

@@ -95,7 +95,13 @@ impl Who {
     }
 
     /// An audit row for something this person did or read.
-    pub(crate) fn entry(&self, at: OffsetDateTime, action: &str, subject: String, unit_path: &str) -> audit::Entry {
+    pub(crate) fn entry(
+        &self,
+        at: OffsetDateTime,
+        action: &str,
+        subject: String,
+        unit_path: &str,
+    ) -> audit::Entry {
         audit::Entry {
             at,
             actor: self.actor(),
@@ -147,7 +153,8 @@ pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
     let mut tx = state.db.begin().await?;
     sessions::delete(&mut tx, &who.token_hash).await?;
     let subject = who.actor();
-    audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str())).await?;
+    audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str()))
+        .await?;
     tx.commit().await?;
     Ok(cookie(state.settings, "phien", "", Duration::ZERO))
 }
@@ -157,7 +164,9 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
     let Some(token) = cookie_value(headers, state.settings, "phien") else { return Ok(None) };
     let (token_hash, now) = (hash(token), state.clock.now());
     let mut conn = state.db.work().acquire().await?;
-    let Some((session, account)) = sessions::find(&mut conn, &token_hash, now).await? else { return Ok(None) };
+    let Some((session, account)) = sessions::find(&mut conn, &token_hash, now).await? else {
+        return Ok(None);
+    };
     let Some(role) = Role::from_code(&account.role) else { return Ok(None) };
     if now + LIFE - session.expires_at > SLIDE {
         web_read::extend_session(&mut conn, &token_hash, now + LIFE).await?;
@@ -175,7 +184,10 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
 /// `Set-Cookie` for a cookie of ours. `__Host-` makes the browser refuse it from elsewhere (RFC 6265bis §4.1.3.2).
 pub(crate) fn cookie(settings: Settings, name: &str, value: &str, life: Duration) -> String {
     let (prefix, secure) = if settings.https { ("__Host-", "; Secure") } else { ("", "") };
-    format!("{prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", life.whole_seconds())
+    format!(
+        "{prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        life.whole_seconds()
+    )
 }
 
 /// The value of a cookie of ours.

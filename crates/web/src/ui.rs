@@ -100,12 +100,14 @@ impl Ui {
             .map(|&(href, label, _)| NavLink {
                 href,
                 label,
-                current: self.path == href || self.path.strip_prefix(href).is_some_and(|r| r.starts_with('/')),
+                current: self.path == href
+                    || self.path.strip_prefix(href).is_some_and(|r| r.starts_with('/')),
             })
             .collect();
         self.reader = who.display_name.clone();
         self.role = lang.text(&format!("role.{}", who.role.code()));
-        self.unit = unit_of_path(state, who.scope.as_str()).unwrap_or_else(|| lang.text("unit.country").to_owned());
+        self.unit =
+            unit_of_path(state, who.scope.as_str()).unwrap_or_else(|| lang.text("unit.country").to_owned());
         self.csrf = who.form_token(state.random_32());
         self
     }

@@ -122,13 +122,13 @@ pub(crate) async fn list(
         }
         None => (None, ui.t("applications.title").to_owned()),
     };
-    let query =
-        ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE as i64 + 1 };
+    let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE as i64 + 1 };
     let mut tx = state.db.scoped(&who.scope).await?;
     let mut hits = web_read::applications(&mut tx, &query).await?;
     tx.rollback().await?;
     let more = cut(&mut hits, PAGE);
-    let parameter = |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
+    let parameter =
+        |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
     let next = hits.last().filter(|_| more).map(|last| {
         format!(
             "/ho-so?sau={}{}{}{}",
@@ -138,7 +138,11 @@ pub(crate) async fn list(
             parameter("chenh", query.ids.as_ref().and(filter.chenh.as_deref())),
         )
     });
-    let option = |s: Stage| StateOption { code: s.code(), label: ui.code("state", s.code()), selected: stage == Some(s) };
+    let option = |s: Stage| StateOption {
+        code: s.code(),
+        label: ui.code("state", s.code()),
+        selected: stage == Some(s),
+    };
     page(&ListPage {
         title,
         states: if query.ids.is_none() { Stage::ALL.map(option).into_iter().collect() } else { Vec::new() },
@@ -191,7 +195,11 @@ pub(crate) async fn show(
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));
     let right = person.as_ref().map(|person| record::of_person(&state, lang, person)).transpose()?;
-    let compared = record::compare(lang, left.as_ref(), right.as_ref());
+    // What counts as a difference was decided at intake; the page only shows it.
+    let differing = declared.map(|declared| declared.differs).unwrap_or_default();
+    let compared = record::compare(lang, left.as_ref(), right.as_ref(), |field, _, _| {
+        differing.iter().any(|d| d == field)
+    });
     let unnamed = || lang.text("application.not_opened").to_owned();
     page(&OnePage {
         name: left.as_ref().map_or_else(unnamed, |left| left.get("name").to_owned()),
@@ -201,14 +209,16 @@ pub(crate) async fn show(
         unit: unit_full(&state, &application.unit.to_string()),
         captured: format::moment(application.captured_at),
         received: application.received_at.map(format::moment).unwrap_or_default(),
-        person_href: person.as_ref().map(|person| format!("/cu-dan/{}", PersonId::from_uuid(person.person_id))),
+        person_href: person
+            .as_ref()
+            .map(|person| format!("/cu-dan/{}", PersonId::from_uuid(person.person_id))),
         steps: step_lines(lang, &steps),
         differing: compared.iter().filter(|row| row.differs).count(),
         has_register: right.is_some(),
         compared,
         resolution: resolution.map(|row| Resolution {
             outcome: lang.text(&format!("outcome.{}", row.outcome)),
-            weight: row.weight.map(|w| format!("{w:+.1}")).unwrap_or_default(),
+            weight: row.weight.map(|w| evidence::decimal(lang, w.into())).unwrap_or_default(),
             probability: row.probability.map(|p| probability(lang, p)).unwrap_or_default(),
             at: format::moment(row.decided_at),
             shown: evidence::show(lang, &row.evidence),
@@ -229,7 +239,8 @@ pub(crate) async fn show(
 /// A probability that is not quite one is not shown as one.
 fn probability(lang: Lang, p: f32) -> String {
     let p = f64::from(p);
-    let (low, high) = (lang == Lang::Vi).then_some(("< 0,1 %", "> 99,9 %")).unwrap_or(("< 0.1 %", "> 99.9 %"));
+    let (low, high) =
+        (lang == Lang::Vi).then_some(("< 0,1 %", "> 99,9 %")).unwrap_or(("< 0.1 %", "> 99.9 %"));
     match p {
         p if p > 0.999 => high.to_owned(),
         p if p < 0.001 => low.to_owned(),
@@ -241,7 +252,8 @@ fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
     let last = steps.len().saturating_sub(1);
     let line = |(index, step): (usize, &Step)| {
         let delay = step.recorded_at - step.at;
-        let reason = step.detail.as_ref().and_then(|detail| detail.get("reason")?.as_str().map(str::to_owned));
+        let reason =
+            step.detail.as_ref().and_then(|detail| detail.get("reason")?.as_str().map(str::to_owned));
         StepLine {
             what: lang.text(&format!("action.{}", step.action.code())),
             at: format::moment(step.at),
@@ -253,10 +265,13 @@ fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
             } else {
                 String::new()
             },
-            reason: reason.map(|code| lang.find(&format!("reason.{code}")).map_or_else(|| code.replace('_', " "), str::to_owned)).unwrap_or_default(),
+            reason: reason
+                .map(|code| {
+                    lang.find(&format!("reason.{code}")).map_or_else(|| code.replace('_', " "), str::to_owned)
+                })
+                .unwrap_or_default(),
             current: index == last,
         }
     };
     steps.iter().enumerate().map(line).collect()
 }
-

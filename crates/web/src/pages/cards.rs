@@ -104,7 +104,9 @@ fn facts(state: &AppState, lang: Lang, row: &CardPage) -> Vec<Fact> {
         Fact { label: lang.text("card.unit"), value: unit_full(state, &row.unit_code) },
         Fact { label: lang.text("card.intended_at"), value: format::moment(row.intended_at) },
     ];
-    facts.extend(row.signed_at.map(|at| Fact { label: lang.text("card.signed_at"), value: format::moment(at) }));
+    facts.extend(
+        row.signed_at.map(|at| Fact { label: lang.text("card.signed_at"), value: format::moment(at) }),
+    );
     facts.push(Fact { label: lang.text("card.signer"), value: row.ds_serial.clone() });
     facts
 }
@@ -133,7 +135,8 @@ fn draw(row: &CardPage, photo: Option<&[u8]>, marking: Marking) -> Option<(Strin
     };
     let data = CardData::new(fields).ok()?;
     // A photo that is no JPEG is left out; the silhouette takes its place.
-    let front = artwork::front(&data, photo, marking).or_else(|_| artwork::front(&data, None, marking)).ok()?;
+    let front =
+        artwork::front(&data, photo, marking).or_else(|_| artwork::front(&data, None, marking)).ok()?;
     Some((front, artwork::back(&data, marking)))
 }
 

@@ -64,7 +64,6 @@ struct OnePage {
     left: Side,
     right: Side,
     compared: Vec<Compared>,
-    differing: usize,
     shown: Shown,
     /// What was decided so far; empty for an open case.
     decision: &'static str,
@@ -172,7 +171,9 @@ async fn draw(
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
     tx.rollback().await?;
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
-    let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref());
+    let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
+        left.to_uppercase() != right.to_uppercase()
+    });
     let decided = case.decision.as_deref().and_then(Decision::from_code);
     let own = case.decided_by.as_deref() == Some(&who.actor());
     page(&OnePage {
@@ -185,7 +186,6 @@ async fn draw(
         overdue: case.confirmed_by.is_none() && case.due_at < state.campaign.now(),
         left,
         right,
-        differing: compared.iter().filter(|row| row.differs).count(),
         compared,
         shown: evidence::show(lang, &case.evidence),
         decision: case.decision.as_deref().map(|code| ui.code("decision", code)).unwrap_or_default(),
@@ -251,7 +251,8 @@ async fn side(
         Party::Person(id) => {
             let title = lang.text("case.side.person");
             let person = web_read::person(scoped, id).await?;
-            let described = person.as_ref().map(|person| record::of_person(state, lang, person)).transpose()?;
+            let described =
+                person.as_ref().map(|person| record::of_person(state, lang, person)).transpose()?;
             let href = person.is_some().then(|| format!("/cu-dan/{id}"));
             Ok((Side { title, hidden: href.is_none(), href, photo: None }, described))
         }
@@ -277,7 +278,8 @@ pub(crate) async fn decide(
         return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
     }
     let field = |name| form_field(&body, name).unwrap_or_default();
-    let decision = Decision::from_code(&field("quyet-dinh")).ok_or(Error::BadForm("no decision was chosen"))?;
+    let decision =
+        Decision::from_code(&field("quyet-dinh")).ok_or(Error::BadForm("no decision was chosen"))?;
     let command = field("lenh").parse().map_err(|_| Error::BadForm("the command has no id"))?;
     let note: String = field("ly-do").trim().chars().take(NOTE_CHARS).collect();
     let request = CaseDecision { case_id: parsed, decision, account: who.account, note, command };

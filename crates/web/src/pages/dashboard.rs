@@ -61,6 +61,7 @@ struct Bar {
 
 struct Column {
     label: &'static str,
+    class: &'static str,
     href: String,
     /// `aria-sort` of the header.
     sort: &'static str,
@@ -116,7 +117,10 @@ pub(crate) async fn show(
     Query(view): Query<View>,
 ) -> Result<Response, Error> {
     let scope = match view.duoi.as_deref() {
-        Some(path) => UnitScope::parse(path).ok().filter(|scope| who.scope.covers(scope.as_str())).ok_or(Error::NotFound)?,
+        Some(path) => UnitScope::parse(path)
+            .ok()
+            .filter(|scope| who.scope.covers(scope.as_str()))
+            .ok_or(Error::NotFound)?,
         None => who.scope.clone(),
     };
     let unit = code_of(scope.as_str());
@@ -212,7 +216,14 @@ fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
     let left = (p.target - p.done).max(0);
     let gap = p.required_per_day - p.achieved_per_day_7d;
     let values: &[(&str, &str)] = &[
-        ("required", &if p.required_per_day.is_finite() { format::rate_up(lang, p.required_per_day) } else { String::new() }),
+        (
+            "required",
+            &if p.required_per_day.is_finite() {
+                format::rate_up(lang, p.required_per_day)
+            } else {
+                String::new()
+            },
+        ),
         ("achieved", &format::rate_down(lang, p.achieved_per_day_7d)),
         ("gap", &if gap.is_finite() { format::rate_up(lang, gap.max(0.0)) } else { String::new() }),
         ("deadline", &format::date(p.deadline)),
@@ -237,14 +248,31 @@ fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
 
 fn figures(lang: Lang, total: &Total, progress: Option<&Progress>) -> Vec<Figure> {
     let n = |number| format::count(lang, number);
-    let of_target = progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
+    let of_target =
+        progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
     let of_captured = |part| format::share(lang, part, total.captured);
     vec![
         Figure { label: lang.text("dashboard.captured"), value: n(total.captured), of: of_target },
-        Figure { label: lang.text("dashboard.printed"), value: n(total.printed), of: of_captured(total.printed) },
-        Figure { label: lang.text("dashboard.handed_over"), value: n(total.handed_over), of: of_captured(total.handed_over) },
-        Figure { label: lang.text("dashboard.in_case"), value: n(total.in_case), of: of_captured(total.in_case) },
-        Figure { label: lang.text("dashboard.rejected"), value: n(total.rejected), of: of_captured(total.rejected) },
+        Figure {
+            label: lang.text("dashboard.printed"),
+            value: n(total.printed),
+            of: of_captured(total.printed),
+        },
+        Figure {
+            label: lang.text("dashboard.handed_over"),
+            value: n(total.handed_over),
+            of: of_captured(total.handed_over),
+        },
+        Figure {
+            label: lang.text("dashboard.in_case"),
+            value: n(total.in_case),
+            of: of_captured(total.in_case),
+        },
+        Figure {
+            label: lang.text("dashboard.rejected"),
+            value: n(total.rejected),
+            of: of_captured(total.rejected),
+        },
     ]
 }
 
@@ -288,16 +316,20 @@ fn draw(lang: Lang, progress: &Progress, days: &[report::Day]) -> String {
         .filter(|(index, day)| day.date <= progress.as_of && (index % step == 0 || *index == last))
         .map(|(_, day)| point(day))
         .collect();
-    burn_up(lang, &BurnUp {
-        days: &points,
-        target: progress.target,
-        starts_on: progress.starts_on,
-        deadline: progress.deadline,
-        as_of: progress.as_of,
-        title: lang.text("dashboard.burn_up_title"),
-        target_label: &lang.fill("dashboard.target_label", &[("target", &format::count(lang, progress.target))]),
-        deadline_label: lang.text("dashboard.deadline_label"),
-    })
+    burn_up(
+        lang,
+        &BurnUp {
+            days: &points,
+            target: progress.target,
+            starts_on: progress.starts_on,
+            deadline: progress.deadline,
+            as_of: progress.as_of,
+            title: lang.text("dashboard.burn_up_title"),
+            target_label: &lang
+                .fill("dashboard.target_label", &[("target", &format::count(lang, progress.target))]),
+            deadline_label: lang.text("dashboard.deadline_label"),
+        },
+    )
 }
 
 /// Columns of the table of units with the code that sorts by each.
@@ -327,8 +359,14 @@ fn columns(lang: Lang, view: &View) -> Vec<Column> {
                 (true, true) => ("ascending", "▲"),
                 (true, false) => ("descending", "▼"),
             };
+            let class = match code {
+                "name" => "",
+                "share" => "share",
+                _ => "num",
+            };
             Column {
                 label: lang.text(&format!("column.{code}")),
+                class,
                 href: format!("/tong-quan?xep={code}&chieu={direction}{under}#don-vi"),
                 sort,
                 mark,
@@ -342,7 +380,13 @@ fn sorting(view: &View) -> (&str, bool) {
     (by.unwrap_or("share"), view.chieu.as_deref() == Some("tang"))
 }
 
-fn unit_rows(state: &AppState, lang: Lang, scope: &UnitScope, rows: &[FunnelRow], view: &View) -> Vec<UnitRow> {
+fn unit_rows(
+    state: &AppState,
+    lang: Lang,
+    scope: &UnitScope,
+    rows: &[FunnelRow],
+    view: &View,
+) -> Vec<UnitRow> {
     let mut groups: BTreeMap<UnitCode, Total> = BTreeMap::new();
     let level = code_of(scope.as_str()).map(UnitCode::level);
     for row in rows {
@@ -356,7 +400,9 @@ fn unit_rows(state: &AppState, lang: Lang, scope: &UnitScope, rows: &[FunnelRow]
     }
     let mut shown: Vec<(String, UnitCode, Total)> = groups
         .into_iter()
-        .map(|(code, total)| (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total))
+        .map(|(code, total)| {
+            (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total)
+        })
         .collect();
     let (by, ascending) = sorting(view);
     match COLUMNS.iter().find(|(code, _)| *code == by) {
@@ -369,7 +415,14 @@ fn unit_rows(state: &AppState, lang: Lang, scope: &UnitScope, rows: &[FunnelRow]
     shown.into_iter().map(|(name, code, total)| unit_row(state, lang, scope, name, code, &total)).collect()
 }
 
-fn unit_row(state: &AppState, lang: Lang, scope: &UnitScope, name: String, code: UnitCode, total: &Total) -> UnitRow {
+fn unit_row(
+    state: &AppState,
+    lang: Lang,
+    scope: &UnitScope,
+    name: String,
+    code: UnitCode,
+    total: &Total,
+) -> UnitRow {
     let n = |number| format::count(lang, number);
     let path = state.units.path(code);
     let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
@@ -406,7 +459,8 @@ fn ledger_row(lang: Lang, identity: &report::Identity, under: &str) -> LedgerRow
         left: format::count(lang, identity.left),
         terms: identity.terms.iter().map(term).collect::<Vec<_>>().join(" + "),
         holds: identity.holds(),
-        differences: lang.fill("ledger.differences", &[("n", &format::count(lang, identity.difference_count))]),
+        differences: lang
+            .fill("ledger.differences", &[("n", &format::count(lang, identity.difference_count))]),
         href: format!("/ho-so?chenh={}&duoi={under}", identity.code),
     }
 }
@@ -426,7 +480,11 @@ mod tests {
             printed: 0,
             handed_over: 0,
             days_left: ((date!(2021 - 06 - 30) - as_of).whole_days() - 1).max(0),
-            required_per_day: if as_of < date!(2021 - 06 - 29) { (1000 - done) as f64 / 10.0 } else { f64::INFINITY },
+            required_per_day: if as_of < date!(2021 - 06 - 29) {
+                (1000 - done) as f64 / 10.0
+            } else {
+                f64::INFINITY
+            },
             achieved_per_day: 1.0,
             achieved_per_day_7d: per_week as f64 / 7.0,
         }
@@ -441,7 +499,13 @@ mod tests {
         };
         let (class, text) = says(Some(&progress(624, 294, day)));
         assert_eq!(class, "good");
-        assert!(text.contains("62,4") && text.contains("38") && text.contains("42") && text.contains("30/06/2021"), "{text}");
+        assert!(
+            text.contains("62,4")
+                && text.contains("38")
+                && text.contains("42")
+                && text.contains("30/06/2021"),
+            "{text}"
+        );
         assert_eq!(says(Some(&progress(624, 70, day))).0, "late");
         assert!(says(Some(&progress(1008, 0, day))).1.contains("100,8"));
         let (class, text) = says(Some(&progress(900, 70, date!(2021 - 07 - 05))));

@@ -51,11 +51,17 @@ pub(crate) fn show(lang: Lang, evidence: &Value) -> Shown {
 /// An array of `{field, level, weight}`, or of such triples.
 fn steps_of(value: &Value) -> Option<Vec<(String, String, f64)>> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
-    value.as_array()?.iter().map(|step| match step {
-        Value::Object(step) => Some((text(step.get("field")), text(step.get("level")), step.get("weight")?.as_f64()?)),
-        Value::Array(step) => Some((text(step.first()), text(step.get(1)), step.get(2)?.as_f64()?)),
-        _ => None,
-    }).collect()
+    value
+        .as_array()?
+        .iter()
+        .map(|step| match step {
+            Value::Object(step) => {
+                Some((text(step.get("field")), text(step.get("level")), step.get("weight")?.as_f64()?))
+            }
+            Value::Array(step) => Some((text(step.first()), text(step.get(1)), step.get(2)?.as_f64()?)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Scalars and lists of scalars, two levels deep; ids and texts that may be personal stay out.
@@ -94,7 +100,8 @@ fn known(lang: Lang, prefix: &str, code: &str) -> String {
     }
 }
 
-fn decimal(lang: Lang, number: f64) -> String {
+/// A weight with its sign and one decimal.
+pub(crate) fn decimal(lang: Lang, number: f64) -> String {
     let text = format!("{number:+.1}");
     let text = if number == 0.0 { "0".to_owned() } else { text.replace('-', "−") };
     if lang == Lang::Vi { text.replace('.', ",") } else { text }
@@ -120,7 +127,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_an_error() {
-        for evidence in [json!(null), json!([1, 2]), json!({"waterfall": "x"}), json!({"waterfall": [{"field": 1}]})] {
+        for evidence in
+            [json!(null), json!([1, 2]), json!({"waterfall": "x"}), json!({"waterfall": [{"field": 1}]})]
+        {
             assert!(show(Lang::En, &evidence).weights.is_empty());
         }
     }

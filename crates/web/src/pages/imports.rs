@@ -83,7 +83,8 @@ fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
         rejected: n(row.rows_rejected),
         finished: match row.finished_at {
             Some(at) => format::moment(at),
-            None => lang.fill("imports.running", &[("share", &format::share(lang, row.bytes_done, row.bytes_total))]),
+            None => lang
+                .fill("imports.running", &[("share", &format::share(lang, row.bytes_done, row.bytes_total))]),
         },
     }
 }

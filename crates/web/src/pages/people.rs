@@ -105,7 +105,8 @@ pub(crate) async fn search(
     ui: Ui,
     Query(question): Query<Question>,
 ) -> Result<Response, Error> {
-    let text = |field: &Option<String>| field.as_deref().unwrap_or("").trim().chars().take(100).collect::<String>();
+    let text =
+        |field: &Option<String>| field.as_deref().unwrap_or("").trim().chars().take(100).collect::<String>();
     let (name, pin, year) = (text(&question.ten), text(&question.so), text(&question.nam));
     let asked = !(name.is_empty() && pin.is_empty() && year.is_empty());
     let birth_year = year.parse::<i16>().ok().filter(|year| (1850..2400).contains(year));
@@ -190,7 +191,8 @@ pub(crate) async fn show(
         identity: described.facts(lang, "name", "marital"),
         places: described.facts(lang, "birth_registration", "current"),
         family: described.facts(lang, "father", "relation"),
-        form: lang.fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
+        form: lang
+            .fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
         events: events.iter().map(|event| event_line(lang, event)).collect(),
         applications: applications.iter().map(|hit| application_line(&state, lang, hit)).collect(),
         cards: cards.iter().map(|hit| card_line(lang, hit)).collect(),

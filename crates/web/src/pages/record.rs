@@ -65,14 +65,20 @@ pub(crate) struct Compared {
     pub differs: bool,
 }
 
-/// `left` against `right`: the fields that are stated on either side. Without a right side nothing differs.
-pub(crate) fn compare(lang: Lang, left: Option<&Described>, right: Option<&Described>) -> Vec<Compared> {
+/// `left` against `right`: the fields that are stated on either side. `differs` decides by the field's code and both
+/// values; without a right side nothing differs.
+pub(crate) fn compare(
+    lang: Lang,
+    left: Option<&Described>,
+    right: Option<&Described>,
+    differs: impl Fn(&str, &str, &str) -> bool,
+) -> Vec<Compared> {
     let value = |side: Option<&Described>, field| side.map_or("", |side| side.get(field)).to_owned();
     FIELDS
         .iter()
         .map(|&field| {
             let (a, b) = (value(left, field), value(right, field));
-            let differs = left.is_some() && right.is_some() && a.to_uppercase() != b.to_uppercase();
+            let differs = left.is_some() && right.is_some() && differs(field, &a, &b);
             Compared { label: label(lang, field), left: a, right: b, differs }
         })
         .filter(|row| !row.left.is_empty() || !row.right.is_empty())
@@ -83,7 +89,8 @@ pub(crate) fn compare(lang: Lang, left: Option<&Described>, right: Option<&Descr
 pub(crate) fn of_person(state: &AppState, lang: Lang, p: &PersonPage) -> Result<Described, Error> {
     let number = |list: CodeList, code: i16| list.name(&code.to_string()).unwrap_or_default().to_owned();
     let unit = |code: &Option<String>| code.as_deref().map(|code| unit_full(state, code)).unwrap_or_default();
-    let relative = |name: &Option<String>, pin: &Option<String>| joined(name.as_deref(), pin.as_deref(), " · ");
+    let relative =
+        |name: &Option<String>, pin: &Option<String>| joined(name.as_deref(), pin.as_deref(), " · ");
     Ok(Described([
         p.full_name.clone(),
         lang.text(&format!("sex.{}", p.sex_value()?.code())).to_owned(),
@@ -110,11 +117,16 @@ pub(crate) fn of_person(state: &AppState, lang: Lang, p: &PersonPage) -> Result<
 pub(crate) fn of_declared(state: &AppState, lang: Lang, record: &serde_json::Value) -> Option<Described> {
     let r: ResidentRecord = serde_json::from_value(record.clone()).ok()?;
     let number = |list: CodeList, code: u8| list.name(&code.to_string()).unwrap_or_default().to_owned();
-    let unit = |code: Option<UnitCode>| code.map(|code| unit_full(state, &code.to_string())).unwrap_or_default();
+    let unit =
+        |code: Option<UnitCode>| code.map(|code| unit_full(state, &code.to_string())).unwrap_or_default();
     let place = |place: &Place| joined(Some(&place.detail), Some(&unit(Some(place.unit))), ", ");
     let relative = |relative: &Option<Relative>| {
         let relative = relative.as_ref();
-        joined(relative.map(|r| r.name.as_str()), relative.and_then(|r| r.pin.as_ref()).map(|p| p.as_str()), " · ")
+        joined(
+            relative.map(|r| r.name.as_str()),
+            relative.and_then(|r| r.pin.as_ref()).map(|p| p.as_str()),
+            " · ",
+        )
     };
     Some(Described([
         r.name.as_str().to_owned(),

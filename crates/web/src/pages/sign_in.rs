@@ -87,7 +87,10 @@ pub(crate) async fn enter(
 ) -> Result<Response, Error> {
     let field = |name| form_field(&body, name).unwrap_or_default();
     let token = field("token");
-    if token.len() != 64 || cookie_value(&headers, state.settings, FORM_COOKIE) != Some(&token) || cross_site(&headers) {
+    if token.len() != 64
+        || cookie_value(&headers, state.settings, FORM_COOKIE) != Some(&token)
+        || cross_site(&headers)
+    {
         return Err(Error::Csrf);
     }
     let login: String = field("login").trim().to_lowercase().chars().take(64).collect();

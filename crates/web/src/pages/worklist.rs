@@ -122,7 +122,8 @@ fn slots(ui: &Ui, seats: &[InvitedSeat], names: Option<&BTreeMap<Uuid, (String, 
                 ("capacity", &ui.n(&i64::from(first.capacity))),
             ];
             let left = MOST_PEOPLE - shown;
-            let people = names.map(|names| slot.iter().take(left).map(|s| seat(ui, s, names)).collect::<Vec<_>>());
+            let people =
+                names.map(|names| slot.iter().take(left).map(|s| seat(ui, s, names)).collect::<Vec<_>>());
             let seats = people.unwrap_or_default();
             shown += seats.len();
             Slot {
