@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+pub mod apply;
+pub mod cases;
+pub mod decide;
+pub mod dedupe;
+mod error;
+mod evidence;
+mod identities;
+pub mod kind;
+mod record;
+
+pub use apply::{Opened, ResolveSummary, resolve_batch, waiting};
+pub use cases::{CaseOutcome, Decision, confirm_case, decide_case, propose_case, reopen_case};
+pub use dedupe::{DedupeSummary, dedupe_register, merge, split};
+pub use error::Error;
+pub use identities::Identities;
+pub use kind::CaseKind;

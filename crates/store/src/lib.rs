@@ -17,9 +17,12 @@ pub mod collect;
 pub mod jobs;
 pub mod deliver;
 pub mod issue;
+pub mod person;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod resolve;
+pub mod scoring;
 pub mod sessions;
 pub mod web_read;
 

@@ -1,0 +1,292 @@
+//! Batches of applications: load, search on all cores, decide one by one, write in one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use domain::application::{Action, State};
+use domain::id::{ApplicationId, CaseId, PersonId};
+use fingerprint::{Hit, Template};
+use linkage::{Candidate, Explanation, NumberLevel};
+use rayon::prelude::*;
+use store::application::{self, Transition};
+use store::resolve::{self as rows, Question, Resolution, Standing};
+use store::{Database, PgConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
+use crate::identities::{Inner, enrol};
+use crate::{CaseKind, Error, Identities, evidence, record};
+
+/// An application with its fingers, handed in by the caller, who can decrypt them.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub application_id: ApplicationId,
+    pub templates: Vec<Template>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResolveSummary {
+    pub linked: usize,
+    pub cases_by_kind: BTreeMap<CaseKind, usize>,
+    /// Applications that had been decided before, or are not ready.
+    pub skipped: usize,
+}
+
+impl ResolveSummary {
+    pub fn cases(&self) -> usize {
+        self.cases_by_kind.values().sum()
+    }
+}
+
+/// The first `limit` applications that wait to be resolved, in the order of capture.
+///
+/// # Errors
+/// Those of the database.
+pub async fn waiting(db: &Database, limit: u32) -> Result<Vec<ApplicationId>, Error> {
+    let mut tx = db.begin().await?;
+    Ok(rows::waiting(&mut tx, limit).await?)
+}
+
+/// Resolves those of `opened` that still wait, in the order of capture, whatever the order they come in. All or nothing is
+/// written; after an error the batch can be run again.
+///
+/// # Errors
+/// Those of the database; a full gallery.
+pub async fn resolve_batch(
+    db: &Database,
+    ids: &mut Identities,
+    opened: Vec<Opened>,
+    now: OffsetDateTime,
+) -> Result<ResolveSummary, Error> {
+    let asked: HashSet<ApplicationId> = opened.iter().map(|o| o.application_id).collect();
+    let mut tx = db.begin().await?;
+    rows::lock(&mut tx).await?;
+    let asked: Vec<ApplicationId> = asked.into_iter().collect();
+    let questions = Arc::new(rows::questions(&mut tx, &asked).await?);
+    let mut summary = ResolveSummary { skipped: asked.len() - questions.len(), ..ResolveSummary::default() };
+    if questions.is_empty() {
+        return Ok(summary);
+    }
+    let found = search_all(ids.share(), Arc::clone(&questions), opened).await?;
+    let known = Known::load(&mut tx, &questions, &found).await?;
+    let decided = decide_all(&questions, &found, known, now, &mut summary);
+    rows::write_resolutions(&mut tx, &decided.resolutions, now).await?;
+    rows::open_cases(&mut tx, &decided.cases, now).await?;
+    let recorded = application::record(&mut tx, now, &decided.transitions).await?;
+    if !recorded.refused.is_empty() {
+        return Err(Error::Overtaken);
+    }
+    store::commit(tx).await?;
+    tracing::info!(linked = summary.linked, cases = summary.cases(), skipped = summary.skipped, "resolved");
+    Ok(summary)
+}
+
+/// What both searches found for one question.
+struct Found {
+    candidates: Vec<Candidate>,
+    /// Of the best candidate.
+    explanation: Option<Explanation>,
+    hits: Vec<Hit>,
+    fingers: usize,
+}
+
+/// Enrols the whole batch and then searches for each: an earlier application of the batch is found by a later one, and the
+/// decision leaves out what is later. Should the transaction fail, the enrolled are ignored until they are decided.
+async fn search_all(
+    inner: Arc<RwLock<Inner>>,
+    questions: Arc<Vec<Question>>,
+    opened: Vec<Opened>,
+) -> Result<Vec<Found>, Error> {
+    let searching = tokio::task::spawn_blocking(move || {
+        let templates: HashMap<ApplicationId, Vec<Template>> =
+            opened.into_iter().map(|o| (o.application_id, o.templates)).collect();
+        let none = Vec::new();
+        {
+            let mut inner = inner.write().unwrap_or_else(PoisonError::into_inner);
+            for question in questions.iter() {
+                let fingers = templates.get(&question.application_id).unwrap_or(&none);
+                enrol(&mut inner, question.application_id, fingers)?;
+            }
+        }
+        let inner = inner.read().unwrap_or_else(PoisonError::into_inner);
+        let search = |question: &Question| {
+            let fingers = templates.get(&question.application_id).unwrap_or(&none);
+            search(&inner, question, fingers)
+        };
+        Ok(questions.par_iter().map(search).collect())
+    });
+    searching.await.map_err(|e| Error::Search(e.to_string()))?
+}
+
+fn search(inner: &Inner, question: &Question, fingers: &[Template]) -> Found {
+    let id = question.application_id.uuid().as_u128();
+    let record = record::of_declared(id, &question.record);
+    let mut candidates = inner.index.search(&record);
+    let review = linkage::Thresholds::default().review;
+    let explanation = candidates.first().and_then(|best| inner.index.explain(&record, best.id));
+    // Far below any threshold there is nothing to know of a candidate but a contradicting number.
+    candidates.retain(|c| c.weight >= review || c.levels.pin == NumberLevel::Equal);
+    let hits = inner.gallery.search(fingers, Some(id));
+    Found { candidates, explanation, hits, fingers: fingers.len() }
+}
+
+/// What the database says about everybody and everything the searches found.
+struct Known {
+    survivors: HashMap<PersonId, PersonId>,
+    standings: HashMap<ApplicationId, Standing>,
+    applications_of: HashMap<PersonId, Vec<Earlier>>,
+}
+
+impl Known {
+    async fn load(tx: &mut PgConnection, questions: &[Question], found: &[Found]) -> Result<Known, Error> {
+        let candidates = found.iter().flat_map(|f| &f.candidates).map(|c| person(c.id));
+        let mut people: Vec<PersonId> =
+            candidates.chain(questions.iter().filter_map(|q| q.claimed_person_id)).collect();
+        people.sort_unstable();
+        people.dedup();
+        let mut applications: Vec<ApplicationId> =
+            found.iter().flat_map(|f| &f.hits).map(|hit| application_id(hit.id)).collect();
+        applications.sort_unstable();
+        applications.dedup();
+        let standings = rows::standings(tx, &applications).await?;
+        people.extend(standings.iter().filter_map(|standing| standing.person_id));
+        people.sort_unstable();
+        people.dedup();
+        let survivors = rows::survivors(tx, &people).await?;
+        let mut living: Vec<PersonId> = survivors.values().copied().collect();
+        living.sort_unstable();
+        living.dedup();
+        let mut applications_of: HashMap<PersonId, Vec<Earlier>> = HashMap::new();
+        for standing in rows::standings_of_people(tx, &living).await? {
+            if let Some(person) = standing.person_id {
+                let earlier = Earlier { application: standing.application_id, person, state: standing.state };
+                applications_of.entry(person).or_default().push(earlier);
+            }
+        }
+        let standings = standings.into_iter().map(|s| (s.application_id, s)).collect();
+        Ok(Known { survivors, standings, applications_of })
+    }
+
+    /// The evidence about one question, after the questions before it were decided.
+    fn evidence(&self, question: &Question, found: &Found) -> Evidence {
+        let mut matches: Vec<Match> = Vec::with_capacity(found.candidates.len());
+        for candidate in &found.candidates {
+            // Best first: of two records that were merged since, the likelier one speaks.
+            let Some(&person) = self.survivors.get(&person(candidate.id)) else { continue };
+            if !matches.iter().any(|m| m.person == person) {
+                matches.push(Match::new(candidate, person));
+            }
+        }
+        let hits = found.hits.iter().filter_map(|hit| {
+            let standing = self.standings.get(&application_id(hit.id))?;
+            let person = standing.person_id.map(|id| self.survivors.get(&id).copied().unwrap_or(id));
+            let Standing { application_id: application, state, .. } = *standing;
+            Some(FingerprintHit { application, score: hit.score, state, person })
+        });
+        let claim = match question.claimed_person_id {
+            None => Claim::Nobody,
+            Some(id) => self.survivors.get(&id).map_or(Claim::Unknown, |&person| Claim::Person(person)),
+        };
+        let earlier = matches.iter().filter_map(|m| self.applications_of.get(&m.person)).flatten();
+        Evidence {
+            kind: question.kind,
+            claim,
+            hits: hits.collect(),
+            earlier: earlier.copied().collect(),
+            matches,
+        }
+    }
+
+    /// The next questions of the batch see this one as decided.
+    fn learn(&mut self, question: &Question, outcome: &Outcome) {
+        let application = question.application_id;
+        let (state, person_id) = match *outcome {
+            Outcome::Link(person) => (State::Accepted, Some(person)),
+            Outcome::Case { person, .. } => (State::InCase, person),
+        };
+        if let Outcome::Link(person) = *outcome {
+            self.applications_of.entry(person).or_default().push(Earlier { application, person, state });
+        }
+        let standing = Standing { application_id: application, kind: question.kind, state, person_id };
+        self.standings.insert(application, standing);
+    }
+}
+
+/// Rows to be written.
+#[derive(Default)]
+struct Decided {
+    resolutions: Vec<Resolution>,
+    cases: Vec<rows::NewCase>,
+    transitions: Vec<Transition>,
+}
+
+fn decide_all(
+    questions: &[Question],
+    found: &[Found],
+    mut known: Known,
+    now: OffsetDateTime,
+    summary: &mut ResolveSummary,
+) -> Decided {
+    let thresholds = Thresholds::default();
+    let actor: Arc<str> = Arc::from("centre");
+    let mut decided = Decided::default();
+    for (question, found) in questions.iter().zip(found) {
+        let evidence = known.evidence(question, found);
+        let outcome = decide::decide(&evidence, &thresholds);
+        known.learn(question, &outcome);
+        let stored = evidence::of(&evidence, found.explanation.as_ref(), found.fingers, &thresholds);
+        let (action, reference, detail) = match outcome {
+            Outcome::Link(_) => {
+                summary.linked += 1;
+                (Action::Accept, None, None)
+            }
+            Outcome::Case { kind, person, other_person, other_application } => {
+                *summary.cases_by_kind.entry(kind).or_default() += 1;
+                let application_id = question.application_id;
+                let case_id = CaseId::derive(question.captured_at, &[application_id.uuid().as_bytes()]);
+                decided.cases.push(rows::NewCase {
+                    case_id,
+                    kind: kind.code(),
+                    application_id: Some(application_id),
+                    other_application_id: other_application,
+                    person_id: person,
+                    other_person_id: other_person,
+                    evidence: stored.clone(),
+                    unit_path: question.unit_path.clone(),
+                    due_at: kind.due(now),
+                });
+                let detail = serde_json::json!({ "kind": kind.code() });
+                (Action::OpenCase, Some(case_id.uuid()), Some(detail))
+            }
+        };
+        decided.transitions.push(Transition {
+            application_id: question.application_id,
+            action,
+            at: now,
+            actor: Arc::clone(&actor),
+            reference,
+            detail,
+        });
+        let person_id = outcome.person();
+        let weighed = evidence.matches.iter().find(|m| Some(m.person) == person_id);
+        decided.resolutions.push(Resolution {
+            application_id: question.application_id,
+            outcome: if matches!(outcome, Outcome::Link(_)) { "linked" } else { "case" },
+            person_id,
+            weight: weighed.map(|m| m.weight),
+            probability: weighed.map(|m| m.probability),
+            evidence: stored,
+        });
+    }
+    decided
+}
+
+fn person(id: u128) -> PersonId {
+    PersonId::from_uuid(Uuid::from_u128(id))
+}
+
+fn application_id(id: u128) -> ApplicationId {
+    ApplicationId::from_uuid(Uuid::from_u128(id))
+}

@@ -1,0 +1,314 @@
+//! What people decide: two of them, one after the other or at once, and carried out when the second agrees.
+
+use std::sync::Arc;
+
+use domain::application::Action;
+use domain::id::{ApplicationId, CaseId, PersonId};
+use store::application::{self, Transition};
+use store::audit;
+use store::resolve::{self as rows, Case, CaseDecision};
+use store::{Database, PgConnection};
+use time::OffsetDateTime;
+
+use crate::decide::is_under_way;
+use crate::dedupe::{merge_in, split_in};
+use crate::{CaseKind, Error};
+
+/// What two people decide about a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The application is this register record's.
+    Link(PersonId),
+    /// The application is the same person's second one: rejected. Of two register records: merged.
+    SamePerson,
+    /// Whoever looks alike is somebody else: the application goes on with the case's person. Two register records stay.
+    Different,
+    /// Rejected for another reason, by its code.
+    Reject(String),
+}
+
+impl Decision {
+    /// Stable code, as stored.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Decision::Link(_) => "link",
+            Decision::SamePerson => "same_person",
+            Decision::Different => "different_people",
+            Decision::Reject(_) => "reject",
+        }
+    }
+}
+
+/// What came of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseOutcome {
+    /// Somebody else must confirm it.
+    AwaitsConfirmation,
+    /// Carried out.
+    Closed,
+}
+
+/// Decides and confirms in one go, for two people at one desk. Repeating it changes nothing.
+///
+/// # Errors
+/// [`Error::SameEyes`], [`Error::NoSuchCase`], [`Error::AlreadyClosed`] with another decision, [`Error::DoesNotFit`].
+pub async fn decide_case(
+    db: &Database,
+    case: CaseId,
+    decision: &Decision,
+    by: &str,
+    confirmed_by: &str,
+    now: OffsetDateTime,
+) -> Result<CaseOutcome, Error> {
+    if by == confirmed_by {
+        return Err(Error::SameEyes(by.to_owned()));
+    }
+    let mut tx = db.begin().await?;
+    let Some(open) = find(&mut tx, case, decision).await? else { return Ok(CaseOutcome::Closed) };
+    fits(&open, decision)?;
+    close(&mut tx, &open, decision, (by, confirmed_by), None, now).await?;
+    store::commit(tx).await?;
+    Ok(CaseOutcome::Closed)
+}
+
+/// The first person's decision. It can be changed by repeating it, until somebody confirms it.
+///
+/// # Errors
+/// As [`decide_case`]; [`Error::Contradicts`] when a colleague decided otherwise.
+pub async fn propose_case(
+    db: &Database,
+    case: CaseId,
+    decision: &Decision,
+    by: &str,
+    note: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<CaseOutcome, Error> {
+    let mut tx = db.begin().await?;
+    let Some(open) = find(&mut tx, case, decision).await? else { return Ok(CaseOutcome::Closed) };
+    fits(&open, decision)?;
+    if open.decided_by.as_deref().is_some_and(|first| first != by) {
+        return Err(Error::Contradicts(case));
+    }
+    rows::write_decision(&mut tx, case, Some(&written(decision, (by, None), note)), now).await?;
+    note_decision(&mut tx, "case.propose", &open, decision.code(), by, None, now).await?;
+    store::commit(tx).await?;
+    Ok(CaseOutcome::AwaitsConfirmation)
+}
+
+/// The second person's agreement: carries the decision out.
+///
+/// # Errors
+/// As [`decide_case`]; [`Error::Contradicts`] when the first decided otherwise, or nobody has.
+pub async fn confirm_case(
+    db: &Database,
+    case: CaseId,
+    decision: &Decision,
+    by: &str,
+    note: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<CaseOutcome, Error> {
+    let mut tx = db.begin().await?;
+    let Some(open) = find(&mut tx, case, decision).await? else { return Ok(CaseOutcome::Closed) };
+    let Some(first) = open.decided_by.clone() else { return Err(Error::Contradicts(case)) };
+    if first == by {
+        return Err(Error::SameEyes(by.to_owned()));
+    }
+    if !is_that(&open, decision) {
+        return Err(Error::Contradicts(case));
+    }
+    close(&mut tx, &open, decision, (&first, by), note, now).await?;
+    store::commit(tx).await?;
+    Ok(CaseOutcome::Closed)
+}
+
+/// Opens a case again: a decision that nobody confirmed is withdrawn, and two register records that were merged, or found
+/// different, are asked about anew. What an application went on to do is not undone here.
+///
+/// # Errors
+/// [`Error::NoSuchCase`]; [`Error::NotReversible`]; [`Error::NotSplittable`].
+pub async fn reopen_case(db: &Database, case: CaseId, by: &str, now: OffsetDateTime) -> Result<(), Error> {
+    let mut tx = db.begin().await?;
+    rows::lock(&mut tx).await?;
+    let found = rows::lock_case(&mut tx, case).await?.ok_or(Error::NoSuchCase(case))?;
+    let Some(decision) = found.decision.as_deref() else { return Ok(()) };
+    if found.confirmed_by.is_some() {
+        let (None, Some(a), Some(b)) = (found.application_id, found.person_id, found.other_person_id) else {
+            return Err(Error::NotReversible(case));
+        };
+        if decision == "same_person" {
+            let records = rows::lock_people(&mut tx, &[a, b]).await?;
+            let merged = records.iter().find(|r| r.status == 3).map(|r| PersonId::from_uuid(r.person_id));
+            if let Some(dropped) = merged {
+                split_in(&mut tx, dropped, by, now).await?;
+            }
+        }
+    }
+    rows::write_decision(&mut tx, case, None, now).await?;
+    note_decision(&mut tx, "case.reopen", &found, decision, by, None, now).await?;
+    store::commit(tx).await?;
+    Ok(())
+}
+
+/// The case, if it is not closed with this very decision already.
+async fn find(tx: &mut PgConnection, id: CaseId, decision: &Decision) -> Result<Option<Case>, Error> {
+    rows::lock(tx).await?;
+    let case = rows::lock_case(tx, id).await?.ok_or(Error::NoSuchCase(id))?;
+    match case.confirmed_by {
+        None => Ok(Some(case)),
+        Some(_) if is_that(&case, decision) => Ok(None),
+        Some(_) => Err(Error::AlreadyClosed(id)),
+    }
+}
+
+fn is_that(case: &Case, decision: &Decision) -> bool {
+    let (person, code) = parts(decision);
+    case.decision.as_deref() == Some(decision.code())
+        && case.decided_person_id == person
+        && case.decision_code.as_deref() == code
+}
+
+fn parts(decision: &Decision) -> (Option<PersonId>, Option<&str>) {
+    match decision {
+        Decision::Link(person) => (Some(*person), None),
+        Decision::Reject(code) => (None, Some(code)),
+        Decision::SamePerson | Decision::Different => (None, None),
+    }
+}
+
+fn written<'a>(
+    decision: &'a Decision,
+    (decided_by, confirmed_by): (&'a str, Option<&'a str>),
+    note: Option<&'a str>,
+) -> CaseDecision<'a> {
+    let (person_id, code) = parts(decision);
+    CaseDecision { decision: decision.code(), person_id, code, decided_by, confirmed_by, note }
+}
+
+/// Whether such a decision answers the question of such a case.
+fn fits(case: &Case, decision: &Decision) -> Result<(), Error> {
+    let refuse = |reason| Err(Error::DoesNotFit { case: case.case_id, reason });
+    let is_register = CaseKind::from_code(&case.kind) == Some(CaseKind::RegisterDuplicate);
+    match decision {
+        Decision::Link(_) | Decision::Reject(_) if is_register => {
+            refuse("two register records are one person or different people")
+        }
+        Decision::Different if !is_register && case.person_id.is_none() => {
+            refuse("no register record is known for the application: link it to one, or reject it")
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn close(
+    tx: &mut PgConnection,
+    case: &Case,
+    decision: &Decision,
+    (by, confirmed_by): (&str, &str),
+    note: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    match (case.application_id, decision) {
+        (Some(application), Decision::Link(person)) => {
+            accept(tx, case, application, *person, by, now).await?
+        }
+        (Some(application), Decision::Different) => {
+            let reason = "no register record is known for the application: link it to one, or reject it";
+            let person = case.person_id.ok_or(Error::DoesNotFit { case: case.case_id, reason })?;
+            accept(tx, case, application, person, by, now).await?;
+        }
+        (Some(application), Decision::SamePerson) => {
+            reject(tx, case, application, CaseKind::SamePersonTwice.code(), by, now).await?;
+        }
+        (Some(application), Decision::Reject(code)) => reject(tx, case, application, code, by, now).await?,
+        (None, Decision::SamePerson) => {
+            let (Some(a), Some(b)) = (case.person_id, case.other_person_id) else {
+                return Err(Error::DoesNotFit { case: case.case_id, reason: "it names no two records" });
+            };
+            merge_in(tx, a, b, by, serde_json::json!({ "case": case.case_id }), now).await?;
+        }
+        (None, _) => {}
+    }
+    let both = (by, Some(confirmed_by));
+    rows::write_decision(tx, case.case_id, Some(&written(decision, both, note)), now).await?;
+    note_decision(tx, "case.decide", case, decision.code(), by, Some(confirmed_by), now).await
+}
+
+async fn accept(
+    tx: &mut PgConnection,
+    case: &Case,
+    application: ApplicationId,
+    person: PersonId,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let refuse = |reason| Err(Error::DoesNotFit { case: case.case_id, reason });
+    let Some(&person) = rows::survivors(tx, &[person]).await?.get(&person) else {
+        return refuse("no living person has this record");
+    };
+    let own = rows::standings(tx, &[application]).await?;
+    let Some(own) = own.first() else { return refuse("its application was never looked at") };
+    let others = rows::standings_of_people(tx, &[person]).await?;
+    if others.iter().any(|o| o.application_id != application && is_under_way(o.state, own.kind)) {
+        return refuse(
+            "this person has another application under way: it is the same person's, or another record's",
+        );
+    }
+    rows::link(tx, &[(application, person)]).await?;
+    step(tx, case, application, Action::Accept, None, by, now).await
+}
+
+async fn reject(
+    tx: &mut PgConnection,
+    case: &Case,
+    application: ApplicationId,
+    code: &str,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let detail = serde_json::json!({ "code": code });
+    step(tx, case, application, Action::Reject, Some(detail), by, now).await
+}
+
+async fn step(
+    tx: &mut PgConnection,
+    case: &Case,
+    application_id: ApplicationId,
+    action: Action,
+    detail: Option<serde_json::Value>,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let transition = Transition {
+        application_id,
+        action,
+        at: now,
+        actor: Arc::from(by),
+        reference: Some(case.case_id.uuid()),
+        detail,
+    };
+    let recorded = application::record(tx, now, &[transition]).await?;
+    if recorded.refused.is_empty() { Ok(()) } else { Err(Error::NotReversible(case.case_id)) }
+}
+
+async fn note_decision(
+    tx: &mut PgConnection,
+    action: &str,
+    case: &Case,
+    decision: &str,
+    by: &str,
+    confirmed_by: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let entry = audit::Entry {
+        at: now,
+        actor: by.to_owned(),
+        action: action.to_owned(),
+        subject: format!("case:{}", case.case_id),
+        unit_path: case.unit_path.clone(),
+        detail: serde_json::json!({
+            "kind": case.kind, "decision": decision, "confirmed_by": confirmed_by,
+            "application": case.application_id, "person": case.person_id,
+        }),
+    };
+    Ok(audit::append(tx, &entry).await?)
+}

@@ -1,0 +1,293 @@
+//! Whose application is this? Pure: the evidence of both searches goes in, one outcome comes out.
+
+use domain::application::{Kind, State};
+use domain::id::{ApplicationId, PersonId};
+use linkage::{Candidate, Caution, Decision, Levels, NameLevel, NumberLevel};
+
+use crate::kind::CaseKind;
+
+/// What may be decided without people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    pub linkage: linkage::Thresholds,
+    /// Bits from which the record that the officer chose, with the citizen present, is taken for theirs: the choice
+    /// itself is worth more than the bits that are missing to `linkage.link`.
+    pub claim: f64,
+    /// Bits by which that record must be ahead of every other.
+    pub claim_lead: f64,
+    /// Fused score from which fingers are one person's.
+    pub fingerprint: f32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Thresholds {
+        Thresholds {
+            linkage: linkage::Thresholds::default(),
+            claim: 6.0,
+            claim_lead: 4.0,
+            fingerprint: fingerprint::params::PERSON_THRESHOLD,
+        }
+    }
+}
+
+/// A register record that may be the applicant's; `person` is the survivor where records were merged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Match {
+    pub person: PersonId,
+    pub weight: f64,
+    pub probability: f64,
+    pub caution: Caution,
+    pub levels: Levels,
+}
+
+/// An application with the same fingers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FingerprintHit {
+    pub application: ApplicationId,
+    pub score: f32,
+    pub state: State,
+    /// Whom it was linked to, or the likeliest person of its case.
+    pub person: Option<PersonId>,
+}
+
+/// Another application of a person that was not rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    pub application: ApplicationId,
+    pub person: PersonId,
+    pub state: State,
+}
+
+/// Whom the officer chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    Nobody,
+    Person(PersonId),
+    /// A record that is not in the register, or of somebody dead.
+    Unknown,
+}
+
+/// Everything that both searches found about one application.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub kind: Kind,
+    pub claim: Claim,
+    /// One for each person, in any order.
+    pub matches: Vec<Match>,
+    /// Only hits from `thresholds.fingerprint`, in any order.
+    pub hits: Vec<FingerprintHit>,
+    /// Applications of the people in `matches`, this one left out.
+    pub earlier: Vec<Earlier>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Link(PersonId),
+    Case {
+        kind: CaseKind,
+        /// The likeliest person.
+        person: Option<PersonId>,
+        other_person: Option<PersonId>,
+        other_application: Option<ApplicationId>,
+    },
+}
+
+impl Outcome {
+    pub fn person(&self) -> Option<PersonId> {
+        match *self {
+            Outcome::Link(person) => Some(person),
+            Outcome::Case { person, .. } => person,
+        }
+    }
+}
+
+impl Match {
+    pub(crate) fn new(candidate: &Candidate, person: PersonId) -> Match {
+        let Candidate { weight, probability, caution, levels, .. } = *candidate;
+        Match { person, weight, probability, caution, levels }
+    }
+}
+
+/// Links when the register's record is certain, no fingers contradict and the person has no other application under
+/// way; in all other cases says what people must look at, the gravest first.
+pub fn decide(evidence: &Evidence, thresholds: &Thresholds) -> Outcome {
+    let identity = identify(evidence, thresholds);
+    if let Some(case) = fingerprint_case(evidence, thresholds, &identity) {
+        return case;
+    }
+    match identity {
+        Identity::One(person) => match under_way(evidence, person) {
+            Some(earlier) => case(CaseKind::SamePersonTwice, Some(person), None, Some(earlier.application)),
+            None => Outcome::Link(person),
+        },
+        Identity::Unsure(kind, person, other) => case(kind, person, other, None),
+    }
+}
+
+/// What the register alone says.
+enum Identity {
+    One(PersonId),
+    Unsure(CaseKind, Option<PersonId>, Option<PersonId>),
+}
+
+impl Identity {
+    fn likeliest(&self) -> Option<PersonId> {
+        match *self {
+            Identity::One(person) => Some(person),
+            Identity::Unsure(_, person, _) => person,
+        }
+    }
+}
+
+fn identify(evidence: &Evidence, thresholds: &Thresholds) -> Identity {
+    let mut matches = evidence.matches.clone();
+    matches.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.person.cmp(&b.person)));
+    let candidates: Vec<Candidate> = matches.iter().map(candidate).collect();
+    let linked = linkage::decide(&candidates, thresholds.linkage);
+    match evidence.claim {
+        Claim::Unknown => {
+            let best = matches.first().map(|m| m.person);
+            return Identity::Unsure(CaseKind::RegisterMismatch, best, None);
+        }
+        Claim::Person(claimed) => {
+            if linked == Decision::Link(claimed.uuid().as_u128()) || confirms(&matches, claimed, thresholds) {
+                return Identity::One(claimed);
+            }
+            if let Decision::Link(other) = linked {
+                let other = PersonId::from_uuid(uuid::Uuid::from_u128(other));
+                return Identity::Unsure(CaseKind::RegisterMismatch, Some(claimed), Some(other));
+            }
+        }
+        Claim::Nobody => {
+            if let Decision::Link(person) = linked {
+                return Identity::One(PersonId::from_uuid(uuid::Uuid::from_u128(person)));
+            }
+        }
+    }
+    doubt(&matches, evidence.claim, thresholds)
+}
+
+/// Whether the register agrees well enough with the officer's choice.
+fn confirms(matches: &[Match], claimed: PersonId, thresholds: &Thresholds) -> bool {
+    let Some(own) = matches.iter().find(|m| m.person == claimed) else { return false };
+    let facts_agree = !own.levels.name.contradicts()
+        && own.levels.name != NameLevel::Missing
+        && !own.levels.birth.contradicts()
+        && matches!(own.caution, Caution::None | Caution::PinConfirmed);
+    let disputed = matches.iter().filter(|m| m.person != claimed).any(|m| {
+        matches!(m.caution, Caution::PinContradicted | Caution::PinConfirmed)
+            || m.weight > own.weight - thresholds.claim_lead
+    });
+    facts_agree && own.weight >= thresholds.claim && !disputed
+}
+
+/// Names the doubt, for a human: whose record is likeliest, and what speaks against it.
+fn doubt(matches: &[Match], claim: Claim, thresholds: &Thresholds) -> Identity {
+    let holder = matches.iter().find(|m| m.caution == Caution::PinContradicted);
+    let review = thresholds.linkage.review;
+    let mut likely =
+        matches.iter().filter(|m| m.weight >= review || matches!(m.caution, Caution::PinConfirmed));
+    let (best, second) = (likely.next(), likely.next());
+    if let Some(holder) = holder {
+        let other = best.map(|m| m.person).filter(|&person| person != holder.person);
+        return match other {
+            Some(best) => Identity::Unsure(CaseKind::PinConflict, Some(best), Some(holder.person)),
+            None => Identity::Unsure(CaseKind::PinConflict, Some(holder.person), None),
+        };
+    }
+    let claimed = match claim {
+        Claim::Person(person) => Some(person),
+        Claim::Nobody | Claim::Unknown => None,
+    };
+    let Some(best) = best else {
+        let kind = if claimed.is_some() { CaseKind::RegisterMismatch } else { CaseKind::NotInRegister };
+        return Identity::Unsure(kind, claimed, None);
+    };
+    let others = second.map(|m| m.person);
+    let contradicts = best.levels.name.contradicts() || best.levels.birth.contradicts();
+    if best.caution == Caution::PinDiffers {
+        return Identity::Unsure(CaseKind::PinConflict, Some(best.person), others);
+    }
+    if best.levels.cmnd == NumberLevel::Equal && contradicts {
+        return Identity::Unsure(CaseKind::CmndConflict, Some(best.person), others);
+    }
+    match claimed {
+        Some(claimed) if claimed != best.person => {
+            Identity::Unsure(CaseKind::RegisterMismatch, Some(claimed), Some(best.person))
+        }
+        _ => Identity::Unsure(CaseKind::AmbiguousMatch, Some(best.person), others),
+    }
+}
+
+/// The case that the fingers make, whatever the register says.
+fn fingerprint_case(evidence: &Evidence, thresholds: &Thresholds, identity: &Identity) -> Option<Outcome> {
+    let likeliest = identity.likeliest();
+    let mut hits: Vec<&FingerprintHit> =
+        evidence.hits.iter().filter(|hit| counts(evidence, hit, likeliest)).collect();
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.application.cmp(&b.application)));
+    let agrees = |person: PersonId| match identity {
+        Identity::One(own) => *own == person,
+        // The register is unsure: the fingers may well be of one of the people it thinks of.
+        Identity::Unsure(..) => {
+            likeliest == Some(person)
+                || evidence
+                    .matches
+                    .iter()
+                    .any(|m| m.person == person && m.weight >= thresholds.linkage.review)
+        }
+    };
+    let stranger = hits.iter().find(|hit| hit.person.is_some_and(|person| !agrees(person)));
+    if let Some(hit) = stranger {
+        let kind = CaseKind::FingerprintOtherName;
+        return Some(case(kind, likeliest, hit.person, Some(hit.application)));
+    }
+    let hit = hits.first()?;
+    Some(case(CaseKind::SamePersonTwice, hit.person.or(likeliest), None, Some(hit.application)))
+}
+
+/// Whether a hit asks for a decision. Whoever was rejected may come again under the same name, and whoever holds a card
+/// has given these fingers for it before.
+fn counts(evidence: &Evidence, hit: &FingerprintHit, likeliest: Option<PersonId>) -> bool {
+    let same = hit.person.is_none() || hit.person == likeliest;
+    match hit.state {
+        State::Rejected => !same,
+        State::HandedOver => !same || evidence.kind == Kind::New,
+        _ => true,
+    }
+}
+
+/// The person's application that forbids a second one.
+fn under_way(evidence: &Evidence, person: PersonId) -> Option<Earlier> {
+    let mut own: Vec<Earlier> = evidence.earlier.iter().filter(|e| e.person == person).copied().collect();
+    own.sort_by_key(|earlier| earlier.application);
+    own.into_iter().find(|earlier| is_under_way(earlier.state, evidence.kind))
+}
+
+/// Whether an earlier application in `state` forbids one of `kind`: a card that was handed over is no reason to refuse its
+/// exchange.
+pub(crate) fn is_under_way(state: State, kind: Kind) -> bool {
+    match state {
+        State::Rejected => false,
+        State::HandedOver => kind == Kind::New,
+        _ => true,
+    }
+}
+
+fn case(
+    kind: CaseKind,
+    person: Option<PersonId>,
+    other_person: Option<PersonId>,
+    other_application: Option<ApplicationId>,
+) -> Outcome {
+    Outcome::Case { kind, person, other_person, other_application }
+}
+
+fn candidate(m: &Match) -> Candidate {
+    Candidate {
+        id: m.person.uuid().as_u128(),
+        weight: m.weight,
+        probability: m.probability,
+        caution: m.caution,
+        levels: m.levels,
+    }
+}

@@ -1,0 +1,409 @@
+//! Two records of one person in the register: found, merged where it is certain, else asked about; and taken apart again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::id::{CaseId, PersonId};
+use linkage::{
+    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Params, ParentLevel, SexLevel, VERSION,
+};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use store::resolve::{self as rows, Merge, MergedRecord, PersonRow};
+use store::{Database, PgConnection, UnitScope, audit};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::evidence::{tenths, waterfall};
+use crate::identities::load_index;
+use crate::{CaseKind, Error, record};
+
+/// Bits from which two records are one person's without a human. The heaviest pair of different people weighed 9 bits in
+/// registers of up to 200,000 invented people, look-alikes and twins among them (see the crate's front page); 18 bits is
+/// one error in 260,000 at the threshold itself.
+pub const MERGE_WEIGHT: f64 = 18.0;
+/// Bits from which a human is asked.
+pub const CASE_WEIGHT: f64 = 3.0;
+/// Bits from which a human is asked about two records with different personal numbers: most are namesakes.
+pub const CASE_WEIGHT_TWO_PINS: f64 = 18.0;
+
+/// What becomes of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Merge,
+    Case,
+    Leave,
+}
+
+/// What a dedupe did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DedupeSummary {
+    /// Pairs heavy enough to be looked at.
+    pub pairs: usize,
+    /// As (kept, dropped): tell [`crate::Identities::refresh`] about both.
+    pub merged: Vec<(PersonId, PersonId)>,
+    /// Cases that were opened now.
+    pub cases: usize,
+    /// Pairs of which a case was opened before.
+    pub known_cases: usize,
+    /// Pairs that are two people by their facts, such as twins.
+    pub left: usize,
+}
+
+/// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
+/// heavy the rest is; what one side does not know does not contradict.
+pub fn judge(weight: f64, levels: &Levels) -> Verdict {
+    let two_people = levels.name.contradicts()
+        || levels.birth.contradicts()
+        || levels.sex == SexLevel::Different
+        || (levels.father == ParentLevel::Different && levels.mother == ParentLevel::Different);
+    let same_number = levels.cmnd == NumberLevel::Equal;
+    if two_people && !same_number {
+        return Verdict::Leave;
+    }
+    let two_pins = matches!(levels.pin, NumberLevel::Different | NumberLevel::OneTypo);
+    let certain = !two_people
+        && !two_pins
+        && levels.cmnd != NumberLevel::Different
+        && levels.father != ParentLevel::Different
+        && levels.mother != ParentLevel::Different
+        && is_one_name(levels.name)
+        && matches!(levels.birth, BirthLevel::Exact | BirthLevel::Partial | BirthLevel::Swapped);
+    let least = if two_pins { CASE_WEIGHT_TWO_PINS } else { CASE_WEIGHT };
+    match () {
+        () if certain && weight >= MERGE_WEIGHT => Verdict::Merge,
+        () if weight >= least => Verdict::Case,
+        () => Verdict::Leave,
+    }
+}
+
+/// Spellings of one name, the given name whole: a brother has another one.
+fn is_one_name(level: NameLevel) -> bool {
+    matches!(
+        level,
+        NameLevel::Exact
+            | NameLevel::TonePlacement
+            | NameLevel::DiacriticsLost
+            | NameLevel::Diacritics
+            | NameLevel::Dialect
+            | NameLevel::MiddleMissing
+    )
+}
+
+/// Looks for people who are in the register twice, merges what is certain and opens cases for what is not. Repeating it
+/// does nothing new; a pair that people found to be two is not asked about again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dedupe_register(
+    db: &Database,
+    scope: &UnitScope,
+    now: OffsetDateTime,
+) -> Result<DedupeSummary, Error> {
+    let index = load_index(db, scope, Params::for_dedupe()).await?;
+    let floor = 1.0 / (1.0 + (-CASE_WEIGHT).exp2());
+    let (index, pairs) = tokio::task::spawn_blocking(move || {
+        let pairs = index.dedupe(floor).pairs;
+        (index, pairs)
+    })
+    .await
+    .map_err(|e| Error::Search(e.to_string()))?;
+    let mut summary = DedupeSummary { pairs: pairs.len(), ..DedupeSummary::default() };
+    let mut tx = db.begin().await?;
+    rows::lock(&mut tx).await?;
+    let ids: BTreeSet<PersonId> = pairs.iter().flat_map(|p| [person(p.a), person(p.b)]).collect();
+    let ids: Vec<PersonId> = ids.into_iter().collect();
+    let people: BTreeMap<PersonId, PersonRow> = rows::people(&mut tx, &ids)
+        .await?
+        .into_iter()
+        .map(|row| (PersonId::from_uuid(row.person_id), row))
+        .collect();
+    let pairs = judged(index, pairs, &people).await?;
+    let records = rows::lock_people(&mut tx, &ids).await?;
+    let mut plan = Plan::new(&records);
+    for pair in pairs {
+        plan.add(pair);
+    }
+    summary.left = plan.left;
+    let cases: Vec<rows::NewCase> = plan.cases.iter().map(|pair| new_case(pair, &people, now)).collect();
+    summary.cases = rows::open_cases(&mut tx, &cases, now).await?;
+    summary.known_cases = cases.len() - summary.cases;
+    summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
+    for round in rounds(plan.merges) {
+        rows::merge_people(&mut tx, &round, "centre", now).await?;
+    }
+    if !summary.merged.is_empty() || summary.cases > 0 {
+        let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
+        note(&mut tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
+    }
+    store::commit(tx).await?;
+    Ok(summary)
+}
+
+/// Merges two records of one person on a human's word. The one with an application, else with a number, else the older one
+/// is kept, whatever the order they are given in; `None` when they are one record already.
+///
+/// # Errors
+/// [`Error::NotMergeable`]; those of the database.
+pub async fn merge(
+    db: &Database,
+    one: PersonId,
+    other: PersonId,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<Option<(PersonId, PersonId)>, Error> {
+    let mut tx = db.begin().await?;
+    rows::lock(&mut tx).await?;
+    let merged = merge_in(&mut tx, one, other, by, json!({ "by": by }), now).await?;
+    store::commit(tx).await?;
+    Ok(merged)
+}
+
+/// Takes a merge back: the dropped record lives again, with the number that it lost. Returns (kept, restored); `None` when
+/// the record is not merged.
+///
+/// # Errors
+/// [`Error::NotSplittable`]; those of the database.
+pub async fn split(
+    db: &Database,
+    dropped: PersonId,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<Option<(PersonId, PersonId)>, Error> {
+    let mut tx = db.begin().await?;
+    rows::lock(&mut tx).await?;
+    let split = split_in(&mut tx, dropped, by, now).await?;
+    store::commit(tx).await?;
+    Ok(split)
+}
+
+pub(crate) async fn merge_in(
+    tx: &mut PgConnection,
+    one: PersonId,
+    other: PersonId,
+    by: &str,
+    reason: Value,
+    now: OffsetDateTime,
+) -> Result<Option<(PersonId, PersonId)>, Error> {
+    let refuse = |reason| Err(Error::NotMergeable { keep: one, drop: other, reason });
+    let survivors = rows::survivors(tx, &[one, other]).await?;
+    let (Some(&a), Some(&b)) = (survivors.get(&one), survivors.get(&other)) else {
+        return refuse("both must be of living people");
+    };
+    if a == b {
+        return Ok(None);
+    }
+    let records = rows::lock_people(tx, &[a, b]).await?;
+    let [first, second] = records.as_slice() else { return refuse("both must be in the register") };
+    let Some(merge) = merge_of(first, second, reason) else {
+        return refuse("both have an application: decide about one of them first");
+    };
+    let (keep, drop) = (merge.keep, merge.drop);
+    rows::merge_people(tx, &[merge], by, now).await?;
+    note(tx, "person.merge", &format!("person:{keep}"), "", by, json!({ "dropped": drop }), now).await?;
+    Ok(Some((keep, drop)))
+}
+
+pub(crate) async fn split_in(
+    tx: &mut PgConnection,
+    dropped: PersonId,
+    by: &str,
+    now: OffsetDateTime,
+) -> Result<Option<(PersonId, PersonId)>, Error> {
+    let refuse = |reason| Err(Error::NotSplittable { person: dropped, reason });
+    let Some(&found) = rows::lock_people(tx, &[dropped]).await?.first() else {
+        return refuse("it is not in the register");
+    };
+    let Some(kept) = found.same_as.map(PersonId::from_uuid) else { return Ok(None) };
+    let keeper = rows::lock_people(tx, &[kept]).await?;
+    if keeper.first().is_some_and(|k| k.has_application) && rows::merge_moved_pin(tx, dropped).await? {
+        return refuse("the number that it gave away may be on a card by now: correct the number first");
+    }
+    if keeper.first().is_some_and(|k| k.status == 3) {
+        return refuse("the record it was merged into was merged itself: take that one apart first");
+    }
+    rows::split_people(tx, dropped, kept, by, now).await?;
+    note(tx, "person.split", &format!("person:{dropped}"), "", by, json!({ "from": kept }), now).await?;
+    Ok(Some((kept, dropped)))
+}
+
+/// A pair with its verdict; `a` is the smaller id.
+struct Judged {
+    a: PersonId,
+    b: PersonId,
+    verdict: Verdict,
+    explanation: Explanation,
+}
+
+/// Weighs each pair again for its facts, on all cores; the order stays.
+async fn judged(
+    index: Index,
+    pairs: Vec<linkage::Pair>,
+    people: &BTreeMap<PersonId, PersonRow>,
+) -> Result<Vec<Judged>, Error> {
+    let asked: Vec<(linkage::Pair, PersonRow)> = pairs
+        .into_iter()
+        .filter(|pair| people.contains_key(&person(pair.b)))
+        .filter_map(|pair| Some((pair, people.get(&person(pair.a))?.clone())))
+        .collect();
+    let judging = tokio::task::spawn_blocking(move || {
+        let judge_one = |(pair, row): &(linkage::Pair, PersonRow)| {
+            let explanation = index.explain(&record::of_row(row), pair.b)?;
+            let verdict = judge(pair.weight, &explanation.levels);
+            Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation })
+        };
+        asked.par_iter().filter_map(judge_one).collect()
+    });
+    judging.await.map_err(|e| Error::Search(e.to_string()))
+}
+
+/// Merges and cases, each pair seen in the light of the heavier ones before it.
+struct Plan<'a> {
+    records: HashMap<PersonId, &'a MergedRecord>,
+    /// Dropped records and who took them over.
+    into: HashMap<PersonId, PersonId>,
+    takes_pin: BTreeSet<PersonId>,
+    merges: Vec<Merge>,
+    cases: Vec<Judged>,
+    left: usize,
+}
+
+impl<'a> Plan<'a> {
+    fn new(records: &'a [MergedRecord]) -> Plan<'a> {
+        Plan {
+            records: records.iter().map(|r| (PersonId::from_uuid(r.person_id), r)).collect(),
+            into: HashMap::new(),
+            takes_pin: BTreeSet::new(),
+            merges: Vec::new(),
+            cases: Vec::new(),
+            left: 0,
+        }
+    }
+
+    fn survivor(&self, mut person: PersonId) -> PersonId {
+        while let Some(&next) = self.into.get(&person) {
+            person = next;
+        }
+        person
+    }
+
+    fn add(&mut self, pair: Judged) {
+        let (a, b) = (self.survivor(pair.a), self.survivor(pair.b));
+        if a == b {
+            return;
+        }
+        // A pair that goes through a merged record was not weighed as such.
+        let direct = (a, b) == (pair.a, pair.b);
+        match pair.verdict {
+            Verdict::Merge if direct && self.merge(a, b, &pair) => {}
+            Verdict::Merge | Verdict::Case => {
+                self.cases.push(Judged { a: a.min(b), b: a.max(b), ..pair });
+            }
+            Verdict::Leave => self.left += 1,
+        }
+    }
+
+    fn merge(&mut self, a: PersonId, b: PersonId, pair: &Judged) -> bool {
+        let (Some(&first), Some(&second)) = (self.records.get(&a), self.records.get(&b)) else {
+            return false;
+        };
+        let with_pin = |record: &MergedRecord, id| MergedRecord {
+            has_pin: record.has_pin || self.takes_pin.contains(&id),
+            ..*record
+        };
+        let (first, second) = (with_pin(first, a), with_pin(second, b));
+        if first.has_pin && second.has_pin {
+            return false;
+        }
+        let reason = json!({
+            "version": VERSION, "weight": tenths(pair.explanation.weight), "waterfall": waterfall(&pair.explanation),
+        });
+        let Some(merge) = merge_of(&first, &second, reason) else { return false };
+        self.into.insert(merge.drop, merge.keep);
+        if merge.moves_pin {
+            self.takes_pin.insert(merge.keep);
+        }
+        self.merges.push(merge);
+        true
+    }
+}
+
+/// Which of two records is kept; `None` when both have applications.
+fn merge_of(one: &MergedRecord, other: &MergedRecord, reason: Value) -> Option<Merge> {
+    if one.has_application && other.has_application {
+        return None;
+    }
+    let rank = |r: &MergedRecord| (!r.has_application, !r.has_pin, r.recorded_at, r.person_id);
+    let (keep, drop) = if rank(one) <= rank(other) { (one, other) } else { (other, one) };
+    Some(Merge {
+        keep: PersonId::from_uuid(keep.person_id),
+        drop: PersonId::from_uuid(drop.person_id),
+        moves_pin: drop.has_pin && !keep.has_pin,
+        reason,
+    })
+}
+
+/// Merges in their order, parted so that no record is in two merges of one statement.
+fn rounds(merges: Vec<Merge>) -> Vec<Vec<Merge>> {
+    let mut rounds: Vec<Vec<Merge>> = Vec::new();
+    let mut last: HashMap<PersonId, usize> = HashMap::new();
+    for merge in merges {
+        let after = |person| last.get(person).map_or(0, |round| round + 1);
+        let round = after(&merge.keep).max(after(&merge.drop));
+        last.insert(merge.keep, round);
+        last.insert(merge.drop, round);
+        if rounds.len() == round {
+            rounds.push(Vec::new());
+        }
+        rounds[round].push(merge);
+    }
+    rounds
+}
+
+fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> rows::NewCase {
+    // The same pair is the same case, so that an answer holds.
+    let parts = [pair.a.uuid(), pair.b.uuid()];
+    let evidence = json!({
+        "linkage": {
+            "version": VERSION,
+            "weight": tenths(pair.explanation.weight),
+            "merge": MERGE_WEIGHT,
+            "review": CASE_WEIGHT,
+            "waterfall": waterfall(&pair.explanation),
+        },
+    });
+    rows::NewCase {
+        case_id: CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[parts[0].as_bytes(), parts[1].as_bytes()]),
+        kind: CaseKind::RegisterDuplicate.code(),
+        application_id: None,
+        other_application_id: None,
+        person_id: Some(pair.a),
+        other_person_id: Some(pair.b),
+        evidence,
+        unit_path: people.get(&pair.a).map(|row| row.unit_path.clone()).unwrap_or_default(),
+        due_at: CaseKind::RegisterDuplicate.due(now),
+    }
+}
+
+async fn note(
+    tx: &mut PgConnection,
+    action: &str,
+    subject: &str,
+    unit_path: &str,
+    by: &str,
+    detail: Value,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let entry = audit::Entry {
+        at: now,
+        actor: by.to_owned(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        unit_path: unit_path.to_owned(),
+        detail,
+    };
+    Ok(audit::append(tx, &entry).await?)
+}
+
+fn person(id: u128) -> PersonId {
+    PersonId::from_uuid(Uuid::from_u128(id))
+}
