@@ -1,0 +1,272 @@
+//! Boxes and hand-overs on a real database: the whole way, what is missing, and who must not get a card.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use deliver::{
+    Attempt, Error, HandedOver, Presented, Sent, arrived_late, dispatch, forward, hand_over, receive,
+};
+use domain::UnitCode;
+use domain::application::{Action, Kind};
+use domain::id::{ApplicationId, CardId, ConsignmentId, KitId, PersonId};
+use domain::unit::UnitTable;
+use fingerprint::synthetic::{Condition, person_masters};
+use std::sync::Arc;
+use store::application::{self, NewApplication, Transition};
+use store::{Database, UnitScope};
+use testkit::FreshDatabase;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
+const DISTRICT: &str = "445";
+
+fn scope() -> UnitScope {
+    let path = UnitTable::official_2021().path(DISTRICT.parse().unwrap());
+    UnitScope::parse(&path.unwrap()).unwrap()
+}
+
+fn communes() -> Vec<UnitCode> {
+    UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())
+}
+
+fn person(n: u8) -> PersonId {
+    PersonId::derive(NOW, &[&[n]])
+}
+
+/// A printed card in the production store: application `tag` of person `n`, captured in the commune of this index.
+async fn print(db: &Database, tag: &str, n: u8, commune: usize) -> ApplicationId {
+    let id = ApplicationId::derive(NOW, &[tag.as_bytes(), &[n]]);
+    let unit = communes()[commune];
+    let unit_path = UnitTable::official_2021().path(unit).unwrap();
+    let actor: Arc<str> = Arc::from("centre");
+    let new = NewApplication {
+        application_id: id,
+        kit_id: KitId::derive(NOW, &[b"kit"]),
+        kind: Kind::New,
+        unit,
+        unit_path: unit_path.clone(),
+        captured_at: NOW,
+        actor: Arc::clone(&actor),
+    };
+    let transitions =
+        [Action::Receive, Action::Accept, Action::Batch, Action::Print].map(|action| Transition {
+            application_id: id,
+            action,
+            at: NOW,
+            actor: Arc::clone(&actor),
+            reference: None,
+            detail: None,
+        });
+    let mut tx = db.begin().await.unwrap();
+    application::create(&mut tx, NOW, &[new]).await.unwrap();
+    assert_eq!(application::record(&mut tx, NOW, &transitions).await.unwrap().applied, 4);
+    sqlx::query(
+        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+                           unit_code, unit_path, intended_at) \
+         VALUES ($1, $2, $3, $4, '', 'personalised', '2021-04-19', '', '', $5, $6, $7)",
+    )
+    .bind(CardId::derive(NOW, &[tag.as_bytes(), &[n]]).uuid())
+    .bind(format!("{tag}{n}"))
+    .bind(id.uuid())
+    .bind(person(n).uuid())
+    .bind(unit.to_string())
+    .bind(unit_path)
+    .bind(NOW)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    store::commit(tx).await.unwrap();
+    id
+}
+
+/// Cards of persons 0 to `count`, by turns for the first two communes.
+async fn printed(count: u8) -> (FreshDatabase, Vec<ApplicationId>) {
+    let db = testkit::fresh_database().await;
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(print(&db, "a", n, usize::from(n % 2)).await);
+    }
+    (db, ids)
+}
+
+/// The same, carried to the communes.
+async fn at_units(count: u8) -> (FreshDatabase, Vec<ApplicationId>) {
+    let (db, ids) = printed(count).await;
+    carry(&db).await;
+    (db, ids)
+}
+
+async fn carry(db: &Database) {
+    let sent = dispatch(db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    receive(db, sent.consignment, &[], NOW).await.unwrap();
+    for sent in forward(db, &scope(), DISTRICT, NOW).await.unwrap() {
+        receive(db, sent.consignment, &[], NOW).await.unwrap();
+    }
+}
+
+async fn states(db: &Database, ids: &[ApplicationId]) -> Vec<&'static str> {
+    let mut conn = db.work().acquire().await.unwrap();
+    let mut states = Vec::new();
+    for &id in ids {
+        states.push(application::find(&mut conn, id).await.unwrap().unwrap().state.code());
+    }
+    states
+}
+
+async fn card_state(db: &Database, id: ApplicationId) -> String {
+    sqlx::query_scalar("SELECT state FROM card WHERE application_id = $1")
+        .bind(id.uuid())
+        .fetch_one(db.work())
+        .await
+        .unwrap()
+}
+
+async fn open(db: &Database) -> Vec<store::deliver::OpenConsignment> {
+    store::deliver::open_consignments(&mut db.work().acquire().await.unwrap()).await.unwrap()
+}
+
+async fn sound(db: &Database) {
+    let mut conn = db.work().acquire().await.unwrap();
+    assert_eq!(application::check_folds(&mut conn).await.unwrap(), []);
+}
+
+/// Person `holder` applied, person `comes` stands there.
+fn fingers(holder: u64, comes: u64) -> Option<Presented> {
+    let of = |person: u64, impression: u64| {
+        person_masters(person)[..4].iter().map(|m| m.impression(impression, Condition::Station)).collect()
+    };
+    Some(Presented { enrolled: of(holder, 1), probe: of(comes, 2) })
+}
+
+fn attempt(application: ApplicationId, number: i16, presented: Option<Presented>) -> Attempt {
+    let at = NOW + Duration::days(number.into());
+    Attempt { application, at, officer: "account:test".to_owned(), number, presented }
+}
+
+#[tokio::test]
+async fn the_whole_way_from_the_store_to_the_hand() {
+    let (db, ids) = printed(6).await;
+    let elsewhere = UnitScope::parse("42/446").unwrap();
+    assert_eq!(dispatch(&db, &elsewhere, "446", NOW).await.unwrap(), None);
+    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    assert_eq!((sent.applications.len(), sent.to.as_str()), (6, DISTRICT));
+    assert_eq!(dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap(), None, "nothing is sent twice");
+    assert_eq!(open(&db).await.len(), 1);
+    assert_eq!(states(&db, &ids[..1]).await, ["to_district"]);
+    for _ in 0..2 {
+        assert_eq!(receive(&db, sent.consignment, &[], NOW).await.unwrap(), 6);
+    }
+    let boxes = forward(&db, &scope(), DISTRICT, NOW).await.unwrap();
+    let to: Vec<(String, usize)> = boxes.iter().map(|b| (b.to.clone(), b.applications.len())).collect();
+    assert_eq!(to, [(communes()[0].to_string(), 3), (communes()[1].to_string(), 3)]);
+    for sent in &boxes {
+        assert_eq!(receive(&db, sent.consignment, &[], NOW).await.unwrap(), 3);
+    }
+    assert_eq!(forward(&db, &scope(), DISTRICT, NOW).await.unwrap(), Vec::<Sent>::new());
+    assert!(open(&db).await.is_empty());
+    let attempts: Vec<Attempt> =
+        ids.iter().zip(0..).map(|(&id, person)| attempt(id, 1, fingers(person, person))).collect();
+    let handed = hand_over(&db, &attempts, NOW).await.unwrap();
+    assert_eq!(handed, HandedOver { handed_over: 6, ..HandedOver::default() });
+    assert_eq!(states(&db, &ids).await, ["handed_over"; 6]);
+    assert_eq!(card_state(&db, ids[5]).await, "active");
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
+    let (db, ids) = printed(4).await;
+    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    assert_eq!(
+        arrived_late(&db, sent.consignment, &ids[..1], NOW).await.unwrap(),
+        0,
+        "it is not counted yet"
+    );
+    assert_eq!(receive(&db, sent.consignment, &[ids[1]], NOW).await.unwrap(), 3);
+    let listed = open(&db).await;
+    assert_eq!((listed.len(), listed[0].counted), (1, true));
+    assert_eq!(listed[0].missing, [ids[1]]);
+    assert_eq!(states(&db, &ids).await, ["at_district", "to_district", "at_district", "at_district"]);
+    for expected in [1, 0] {
+        assert_eq!(arrived_late(&db, sent.consignment, &ids[..2], NOW).await.unwrap(), expected);
+    }
+    assert!(open(&db).await.is_empty());
+    assert_eq!(states(&db, &ids).await, ["at_district"; 4]);
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn an_item_of_another_box_is_named_and_nothing_moves() {
+    let (db, ids) = printed(2).await;
+    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    let stranger = print(&db, "b", 9, 0).await;
+    let wrong = receive(&db, sent.consignment, &[ids[0], stranger], NOW).await.unwrap_err();
+    assert!(matches!(wrong, Error::NotInBox { application, .. } if application == stranger), "{wrong}");
+    assert_eq!(states(&db, &ids).await, ["to_district"; 2]);
+    assert!(!open(&db).await[0].counted);
+    receive(&db, sent.consignment, &[ids[0]], NOW).await.unwrap();
+    let wrong = arrived_late(&db, sent.consignment, &[ids[0], stranger], NOW).await.unwrap_err();
+    assert!(matches!(wrong, Error::NotInBox { .. }), "{wrong}");
+    assert_eq!(states(&db, &[ids[0], stranger]).await, ["to_district", "printed"]);
+    let nowhere = ConsignmentId::derive(NOW, &[b"none"]);
+    assert!(matches!(receive(&db, nowhere, &[], NOW).await, Err(Error::NoConsignment(_))));
+}
+
+#[tokio::test]
+async fn a_card_waits_for_its_holder_and_goes_to_nobody_else() {
+    let (db, ids) = at_units(2).await;
+    let first = [attempt(ids[0], 1, None), attempt(ids[1], 1, fingers(1, 7))];
+    let handed = hand_over(&db, &first, NOW).await.unwrap();
+    assert_eq!(handed, HandedOver { absent: 1, no_match: 1, ..HandedOver::default() });
+    let waiting =
+        store::deliver::waiting_cards(&mut db.work().acquire().await.unwrap(), &scope()).await.unwrap();
+    assert_eq!(waiting.iter().map(|card| card.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(card_state(&db, ids[1]).await, "personalised");
+
+    let twice = [attempt(ids[0], 1, None), attempt(ids[0], 2, None), attempt(ids[0], 2, None)];
+    let handed = hand_over(&db, &twice, NOW).await.unwrap();
+    assert_eq!(handed, HandedOver { absent: 1, repeated: 2, ..HandedOver::default() });
+    let steps = application::timeline(&mut db.work().acquire().await.unwrap(), ids[0]).await.unwrap();
+    assert_eq!(steps.iter().filter(|step| step.action == Action::HandoverFail).count(), 2);
+
+    let came = [attempt(ids[0], 3, fingers(0, 0))];
+    assert_eq!(hand_over(&db, &came, NOW).await.unwrap().handed_over, 1);
+    assert_eq!(
+        hand_over(&db, &came, NOW).await.unwrap(),
+        HandedOver { repeated: 1, ..HandedOver::default() }
+    );
+    assert_eq!(states(&db, &ids).await, ["handed_over", "at_unit"]);
+    let again = [attempt(ids[1], 2, fingers(1, 1)), attempt(ids[0], 4, None)];
+    let refused = hand_over(&db, &again, NOW).await.unwrap_err();
+    assert!(matches!(refused, Error::State { application, .. } if application == ids[0]), "{refused}");
+    assert_eq!(states(&db, &ids).await, ["handed_over", "at_unit"], "one impossible attempt undoes its list");
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn a_new_card_replaces_the_active_one_of_the_same_person() {
+    let (db, ids) = at_units(2).await;
+    let both = [attempt(ids[0], 1, fingers(0, 0)), attempt(ids[1], 1, fingers(1, 1))];
+    hand_over(&db, &both, NOW).await.unwrap();
+    let exchanged = print(&db, "b", 0, 0).await;
+    carry(&db).await;
+    assert_eq!(hand_over(&db, &[attempt(exchanged, 1, fingers(0, 7))], NOW).await.unwrap().no_match, 1);
+    assert_eq!(
+        card_state(&db, ids[0]).await,
+        "active",
+        "the old card counts until the new one is in the hand"
+    );
+    hand_over(&db, &[attempt(exchanged, 2, fingers(0, 0))], NOW).await.unwrap();
+    assert_eq!(card_state(&db, ids[0]).await, "replaced");
+    assert_eq!(card_state(&db, ids[1]).await, "active");
+    assert_eq!(card_state(&db, exchanged).await, "active");
+}
+
+#[tokio::test]
+async fn a_revoked_card_is_not_handed_over() {
+    let (db, ids) = at_units(1).await;
+    sqlx::query("UPDATE card SET state = 'revoked'").execute(db.work()).await.unwrap();
+    let refused = hand_over(&db, &[attempt(ids[0], 1, fingers(0, 0))], NOW).await.unwrap_err();
+    assert!(refused.to_string().contains("no personalised card"), "{refused}");
+    assert_eq!(states(&db, &ids).await, ["at_unit"]);
+}
