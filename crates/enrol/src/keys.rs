@@ -1,8 +1,8 @@
 //! The keys that packets, receipts and day reports are made with, as seen from here: a public point, something that
 //! signs ([`pki::Signer`]), something that agrees on a secret, something that wraps a key.
 //!
-//! The private halves stay where they are kept, so each use is a call through a trait; a test or a single machine
-//! uses [`SoftwareIntakeKey`] and [`SoftwareWrappingKey`].
+//! The private halves stay where they are kept, so each use is a call through a trait. Whoever opens the key store
+//! implements the traits for what it finds there.
 
 use std::fmt;
 
@@ -117,53 +117,11 @@ impl CentreKeys {
     }
 }
 
-/// An intake key in memory.
-pub struct SoftwareIntakeKey {
-    secret: p256::SecretKey,
-    public: PublicKey,
-}
-
-impl SoftwareIntakeKey {
-    pub fn new(secret: p256::SecretKey) -> Self {
-        let public = PublicKey(secret.public_key());
-        Self { secret, public }
-    }
-}
-
-impl IntakeKey for SoftwareIntakeKey {
-    fn public_key(&self) -> &PublicKey {
-        &self.public
-    }
-
-    fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        Ok(agree(&self.secret, ephemeral))
-    }
-}
-
 pub(crate) fn agree(secret: &p256::SecretKey, public: &PublicKey) -> Zeroizing<[u8; 32]> {
     let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), public.0.as_affine());
     let mut x = Zeroizing::new([0; 32]);
     x.copy_from_slice(shared.raw_secret_bytes());
     x
-}
-
-/// A key-encryption key in memory.
-pub struct SoftwareWrappingKey(Zeroizing<[u8; 32]>);
-
-impl SoftwareWrappingKey {
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(Zeroizing::new(key))
-    }
-}
-
-impl WrappingKey for SoftwareWrappingKey {
-    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
-        Ok(wrap(&self.0, key))
-    }
-
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        unwrap(&self.0, wrapped)
-    }
 }
 
 pub(crate) fn wrap(with: &[u8; 32], key: &[u8; 32]) -> [u8; 40] {
@@ -189,17 +147,5 @@ pub(crate) fn raw_signature(der: &[u8]) -> Option<Vec<u8>> {
 impl fmt::Debug for CentreKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CentreKeys").field("intake", &self.intake.len()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SoftwareIntakeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SoftwareIntakeKey").field("public", &self.public).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SoftwareWrappingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SoftwareWrappingKey(…)")
     }
 }

@@ -1,15 +1,16 @@
 //! Taking packets over, on a real database.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 mod support;
 
 use domain::application::{Action, State};
 use domain::id::KitId;
 use enrol::intake::{open_received, read_contents, receive, receive_batch, receive_day_report, report_day};
-use enrol::keys::{CentreKeys, PublicKey, SoftwareIntakeKey, SoftwareWrappingKey};
+use enrol::keys::{CentreKeys, PublicKey};
 use enrol::message::{DayReport, Outcome, Receipt, Refusal, ReportedCapture};
 use enrol::packet::{Biometric, FingerCapture};
 use enrol::{EnrolError, wire};
-use p256::elliptic_curve::Generate;
 use pki::Signer;
 use sqlx::Row;
 use store::application::{check_folds, find, timeline};
@@ -97,6 +98,8 @@ async fn the_receipt_is_signed_by_the_centre_and_names_what_arrived() {
     assert_eq!(receipt.items[1].outcome, refused(Refusal::Malformed));
     let cut_off = receive_batch(&db, &body[..body.len() - 1], DAY, &receipt_signer()).await.unwrap_err();
     assert!(cut_off.is_senders_fault() && matches!(cut_off, EnrolError::Batch { .. }), "{cut_off}");
+    let bodies = "SELECT count(*) FROM intake_refusal WHERE code = 'malformed' AND kit_id IS NULL";
+    assert_eq!(count(&db, bodies).await, 2, "the noise in the first body, and the second body as a whole");
 }
 
 #[tokio::test]
@@ -249,9 +252,9 @@ async fn a_packet_for_a_key_that_is_not_held_waits_and_hides_nothing() {
     let kit = TestKit::new(1);
     let db = centre_with(&[&kit]).await;
     send(&db, vec![kit.packet(1, 1), kit.packet(2, 2)]).await;
-    let other = || SoftwareIntakeKey::new(p256::SecretKey::generate_from_rng(&mut rng(55)));
+    let other = || TestIntakeKey::new(55);
     let keys = |intake: Vec<Box<dyn enrol::keys::IntakeKey>>| {
-        std::sync::Arc::new(CentreKeys { intake, wrapping: Box::new(SoftwareWrappingKey::new([7; 32])) })
+        std::sync::Arc::new(CentreKeys { intake, wrapping: Box::new(TestWrappingKey::new(7)) })
     };
     let without = open_received(&db, keys(vec![Box::new(other())]), DAY, 1).await.unwrap();
     assert_eq!((without.opened, without.rejected, without.waiting_for_key), (0, 0, 2));

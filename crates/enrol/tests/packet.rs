@@ -1,16 +1,16 @@
 //! The sealed packet: what goes in comes out, and nothing else does.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 mod support;
 
 use enrol::keys::PublicKey;
-use enrol::keys::{SoftwareIntakeKey, SoftwareWrappingKey};
 use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use enrol::packet::{
     Biometric, ContentKey, Finger, FingerCapture, MAX_PHOTO_BYTES, MissingReason, PacketError, open,
     open_stored, parse, recipient, seal, verify_envelope,
 };
 use fingerprint::FingerPosition;
-use p256::elliptic_curve::Generate;
 use pki::Signer;
 use proptest::prelude::*;
 use support::*;
@@ -25,11 +25,11 @@ fn what_is_sealed_can_be_verified_opened_and_opened_again() {
     assert_eq!(recipient(&packet).unwrap(), centre_public().key_id());
     let (opened, key) = open(&packet, &intake_key()).unwrap();
     assert_eq!(opened, content);
-    let wrapping = SoftwareWrappingKey::new([7; 32]);
+    let wrapping = TestWrappingKey::new(7);
     let wrapped = key.wrap(&wrapping).unwrap();
     let key = ContentKey::unwrap(&wrapped, &wrapping).unwrap();
     assert_eq!(open_stored(&packet, &key).unwrap(), content);
-    assert!(ContentKey::unwrap(&wrapped, &SoftwareWrappingKey::new([8; 32])).is_err());
+    assert!(ContentKey::unwrap(&wrapped, &TestWrappingKey::new(8)).is_err());
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn only_the_kit_and_only_the_centre() {
     let packet = kit.packet(5, 9);
     let foreign = verify_envelope(&packet, &other.public());
     assert_eq!(foreign, Err(PacketError::BadSignature { what: "the packet" }));
-    let other_centre = SoftwareIntakeKey::new(p256::SecretKey::generate_from_rng(&mut rng(77)));
+    let other_centre = TestIntakeKey::new(77);
     assert_eq!(open(&packet, &other_centre).map(|_| ()), Err(PacketError::NotForThisKey));
 }
 

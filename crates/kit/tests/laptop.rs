@@ -1,5 +1,7 @@
 //! A kit and a real centre, with everything that can happen between them.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 #[path = "../../enrol/tests/support/mod.rs"]
 mod support;
 
@@ -158,7 +160,9 @@ fn only_the_centres_receipt_for_these_very_bytes_counts() {
 fn a_batch_is_as_large_as_the_line_allows_and_the_outbox_belongs_to_one_kit() {
     let dir = tempfile::tempdir().unwrap();
     let mut laptop = laptop(dir.path());
-    (1..=5).for_each(|number| drop(capture(&mut laptop, number)));
+    for number in 1..=5 {
+        capture(&mut laptop, number);
+    }
     let one = pending(&laptop)[0].sealed.len();
     assert_eq!(laptop.outbox().pending(3, usize::MAX).unwrap().len(), 3);
     assert_eq!(laptop.outbox().pending(9, one * 2 + 500).unwrap().len(), 2);
@@ -302,7 +306,9 @@ async fn whatever_happens_on_the_way_every_packet_arrives_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut laptop = laptop(dir.path());
     register(&db, &laptop).await;
-    (1..=6).for_each(|number| drop(capture(&mut laptop, number)));
+    for number in 1..=6 {
+        capture(&mut laptop, number);
+    }
     let server = Server::start(Database::clone(&db));
     let transport = server.transport();
     let sync = |laptop: &mut Laptop| tokio::task::block_in_place(|| laptop.sync(&transport, DAY));

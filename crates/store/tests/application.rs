@@ -1,5 +1,7 @@
 //! Recorded actions against a real database.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::sync::Arc;
 use std::time::Instant;
 

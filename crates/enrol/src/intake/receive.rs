@@ -30,15 +30,45 @@ pub struct Received {
 /// Takes the body of an upload and gives the body of the answer: a signed receipt.
 ///
 /// # Errors
-/// [`EnrolError::Batch`] when the body cannot be told apart into packets; otherwise as [`receive`].
+/// [`EnrolError::Batch`], [`EnrolError::BatchTooLarge`] when the body cannot be told apart into packets; it is counted among
+/// the refusals. Otherwise as [`receive`].
 pub async fn receive_batch(
     db: &Database,
     body: &[u8],
     now: OffsetDateTime,
     signer: &dyn pki::Signer,
 ) -> Result<Vec<u8>, EnrolError> {
-    let packets = wire::decode_batch(body)?.into_iter().map(<[u8]>::to_vec).collect();
+    let packets = match wire::decode_batch(body) {
+        Ok(packets) => packets.into_iter().map(<[u8]>::to_vec).collect(),
+        Err(error) => {
+            let refusal = match &error {
+                EnrolError::BatchTooLarge { .. } => Refusal::TooLarge,
+                _ => Refusal::Malformed,
+            };
+            note_body(db, body, refusal, now).await?;
+            return Err(error);
+        }
+    };
     Ok(receive(db, packets, now, signer).await?.signed)
+}
+
+async fn note_body(
+    db: &Database,
+    body: &[u8],
+    refusal: Refusal,
+    now: OffsetDateTime,
+) -> Result<(), EnrolError> {
+    let refusal = NewRefusal {
+        sha256: sha256(body),
+        code: refusal.code(),
+        kit_id: None,
+        packet_id: None,
+        size: body.len(),
+    };
+    let mut tx = db.begin().await?;
+    rows::note_refusals(&mut tx, now, &[refusal]).await?;
+    tx.commit().await.map_err(store::Error::from)?;
+    Ok(())
 }
 
 /// Takes packets over, whatever they are: each is stored or refused, and the receipt says which, in their order.

@@ -92,7 +92,7 @@ fn recipient(
     let protected = ProtectedHeader { original_data: Some(header_bytes(&header)?), header: header.clone() };
     let shared = keys::agree(ephemeral, intake);
     let wrapping = wrapping_key(&shared, protected)?;
-    let point = SoftwarePoint::of(ephemeral);
+    let point = Coordinates::of(ephemeral);
     let public = CoseKeyBuilder::new_ec2_pub_key(iana::EllipticCurve::P_256, point.x, point.y).build();
     let public = public.to_cbor_value().map_err(|_| structure("has a key that cannot be written"))?;
     Ok(CoseRecipientBuilder::new()
@@ -102,12 +102,12 @@ fn recipient(
         .build())
 }
 
-struct SoftwarePoint {
+struct Coordinates {
     x: Vec<u8>,
     y: Vec<u8>,
 }
 
-impl SoftwarePoint {
+impl Coordinates {
     fn of(secret: &p256::SecretKey) -> Self {
         use p256::elliptic_curve::sec1::ToSec1Point;
         let point = secret.public_key().to_sec1_point(false);
@@ -208,4 +208,30 @@ pub(super) fn decrypt(
 
 const fn structure(problem: &'static str) -> PacketError {
     PacketError::Structure { what: WHAT, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The context of RFC 9053 §5.2, written out byte by byte: another program must derive the same key.
+    #[test]
+    fn the_key_derivation_context_is_the_standards() {
+        let header = HeaderBuilder::new().algorithm(iana::Algorithm::ECDH_ES_A256KW).build();
+        let bytes = header_bytes(&header).expect("a header with an algorithm can be written");
+        // {1: -31}
+        assert_eq!(bytes, [0xa1, 0x01, 0x38, 0x1e]);
+        let context = [
+            0x84, 0x24, // four items; A256KW is -5
+            0x83, 0xf6, 0xf6, 0xf6, // PartyU: nothing
+            0x83, 0xf6, 0xf6, 0xf6, // PartyV: nothing
+            0x82, 0x19, 0x01, 0x00, // SuppPub: 256 bits
+            0x44, 0xa1, 0x01, 0x38, 0x1e, // the recipient's protected header
+        ];
+        let mut expected = [0; 32];
+        let kdf = Hkdf::<Sha256>::new(None, &[9; 32]);
+        kdf.expand(&context, &mut expected).expect("32 bytes are within HKDF's limit");
+        let protected = ProtectedHeader { original_data: Some(bytes), header };
+        assert_eq!(wrapping_key(&[9; 32], protected).map(|key| *key), Ok(expected));
+    }
 }

@@ -7,16 +7,16 @@ use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use enrol::keys::{CentreKeys, PublicKey, SoftwareIntakeKey, SoftwareWrappingKey};
+use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, seal};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
-use hsm::SoftwareSigner;
-use p256::elliptic_curve::Generate;
+use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
 use pki::Signer;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use time::OffsetDateTime;
 use time::macros::datetime;
+use zeroize::Zeroizing;
 
 pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
@@ -49,20 +49,61 @@ impl TestKit {
     }
 }
 
-pub fn intake_key() -> SoftwareIntakeKey {
-    SoftwareIntakeKey::new(p256::SecretKey::generate_from_rng(&mut rng(1)))
+/// An intake key as the software key store keeps it.
+pub struct TestIntakeKey {
+    key: SoftwareAgreementKey,
+    public: PublicKey,
+}
+
+impl TestIntakeKey {
+    pub fn new(seed: u64) -> Self {
+        let key = SoftwareAgreementKey::generate(&mut rng(seed));
+        let public = PublicKey::from_spki(key.public_key()).unwrap();
+        Self { key, public }
+    }
+}
+
+impl IntakeKey for TestIntakeKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let point =
+            p256::PublicKey::from_sec1_bytes(&ephemeral.to_point()).map_err(|_| KeyError::NotAPoint)?;
+        Ok(Zeroizing::new(*self.key.diffie_hellman(&point).as_bytes()))
+    }
+}
+
+pub struct TestWrappingKey(KeyEncryptionKey);
+
+impl TestWrappingKey {
+    pub fn new(seed: u64) -> Self {
+        Self(KeyEncryptionKey::generate(&mut rng(seed)))
+    }
+}
+
+impl WrappingKey for TestWrappingKey {
+    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
+        Ok(self.0.wrap(&DataKey::from_bytes(Zeroizing::new(*key))))
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let key = self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?;
+        Ok(Zeroizing::new(*key.as_bytes()))
+    }
+}
+
+pub fn intake_key() -> TestIntakeKey {
+    TestIntakeKey::new(1)
 }
 
 pub fn centre_public() -> PublicKey {
-    use enrol::keys::IntakeKey;
     intake_key().public_key().clone()
 }
 
 pub fn centre_keys() -> Arc<CentreKeys> {
-    Arc::new(CentreKeys {
-        intake: vec![Box::new(intake_key())],
-        wrapping: Box::new(SoftwareWrappingKey::new([7; 32])),
-    })
+    Arc::new(CentreKeys { intake: vec![Box::new(intake_key())], wrapping: Box::new(TestWrappingKey::new(7)) })
 }
 
 pub fn receipt_signer() -> SoftwareSigner {
