@@ -1,1 +1,88 @@
-fn main() {}
+//! The one binary of dancu.
+
+mod bench;
+mod cards;
+mod cases;
+mod centre;
+mod cli;
+mod demo;
+mod desks;
+mod import;
+mod live;
+mod serve;
+mod work;
+
+use anyhow::Result;
+use centre::Place;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Civil identity: population register, chip citizen-ID cards, and the campaign around them.
+#[derive(Debug, Parser)]
+#[command(name = "dancu", version)]
+struct Cli {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    /// Where this installation keeps its files.
+    #[arg(long, global = true, default_value = "data", env = "DANCU_DATA")]
+    data: PathBuf,
+    /// A PostgreSQL server to use instead of the private one in the data directory.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a district's whole campaign on synthetic people, then serve its pages.
+    Demo(demo::Options),
+    /// Serve the pages and the kits.
+    Serve(live::ServeOptions),
+    /// Do the centre's work: open packets, resolve, make and sign cards.
+    Work(live::WorkOptions),
+    /// Import files of population forms (CSV or QCVN 109:2017 XML).
+    Import(import::Options),
+    /// Bring the database's schema up to this program's version.
+    Migrate,
+    /// List, export and check cards.
+    #[command(subcommand)]
+    Card(cards::Command),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Command),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("DANCU_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            // The whole chain on one line: what was being done, then why it failed and what to do.
+            eprintln!("dancu: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let place = Place { data: cli.place.data, database_url: cli.place.database_url };
+    match cli.command {
+        Command::Demo(options) => demo::run(&place, &options).await?,
+        Command::Serve(options) => live::serve(&place, &options).await?,
+        Command::Work(options) => live::work(&place, &options).await?,
+        Command::Import(options) => return import::run(&place, &options).await,
+        Command::Migrate => live::migrate(&place).await?,
+        Command::Card(command) => return cards::run(&place, &command).await,
+        Command::Bench(command) => bench::run(&place, &command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

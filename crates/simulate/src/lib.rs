@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod behaviour;
 pub mod error;
 pub mod forms;
 pub mod names;

@@ -431,3 +431,73 @@ pub async fn blanks(conn: &mut PgConnection) -> Result<i64, Error> {
         .fetch_one(conn)
         .await?)
 }
+
+/// A line of the list of cards.
+#[derive(Debug, Clone)]
+pub struct CardLine {
+    pub card_id: CardId,
+    pub number: String,
+    pub state: String,
+    pub issued_on: Date,
+}
+
+/// The newest cards.
+pub async fn list_cards(conn: &mut PgConnection, limit: u32) -> Result<Vec<CardLine>, Error> {
+    let rows = sqlx::query("SELECT card_id, number, state, issued_on FROM card ORDER BY number DESC LIMIT $1")
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(CardLine {
+                card_id: CardId::from_uuid(row.try_get("card_id")?),
+                number: row.try_get("number")?,
+                state: row.try_get("state")?,
+                issued_on: row.try_get("issued_on")?,
+            })
+        })
+        .collect()
+}
+
+/// A card's stored files.
+#[derive(Debug, Clone)]
+pub struct StoredCard {
+    pub application_id: ApplicationId,
+    pub ds_serial: String,
+    pub dg1: Vec<u8>,
+    pub dg13: Vec<u8>,
+    pub sod: Vec<u8>,
+}
+
+/// The files of a card that was signed; `None` when there is no such card or it is only intended.
+pub async fn signed_card(conn: &mut PgConnection, card: CardId) -> Result<Option<StoredCard>, Error> {
+    let row = sqlx::query("SELECT application_id, ds_serial, dg1, dg13, sod FROM card WHERE card_id = $1 AND sod IS NOT NULL")
+        .bind(card.uuid())
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| {
+        Ok(StoredCard {
+            application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
+            ds_serial: row.try_get("ds_serial")?,
+            dg1: row.try_get("dg1")?,
+            dg13: row.try_get("dg13")?,
+            sod: row.try_get("sod")?,
+        })
+    })
+    .transpose()
+}
+
+/// A certificate that was signed.
+#[derive(Debug, Clone)]
+pub struct StoredCertificate {
+    pub issuer_serial: Option<String>,
+    pub der: Vec<u8>,
+}
+
+pub async fn certificate(conn: &mut PgConnection, serial: &str) -> Result<Option<StoredCertificate>, Error> {
+    let row = sqlx::query("SELECT issuer_serial, der FROM certificate WHERE serial = $1 AND der IS NOT NULL")
+        .bind(serial)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| Ok(StoredCertificate { issuer_serial: row.try_get("issuer_serial")?, der: row.try_get("der")? })).transpose()
+}

@@ -339,3 +339,25 @@ pub async fn missed(conn: &mut PgConnection, scope: &str, most: i16) -> Result<V
         })
         .collect()
 }
+
+/// Everyone below `scope` who came to an invitation, and on which day.
+pub async fn attended(conn: &mut PgConnection, scope: &str) -> Result<Vec<(PersonId, Date)>, Error> {
+    let rows: Vec<(Uuid, Date)> = sqlx::query_as(
+        "SELECT i.person_id, s.day FROM invitation i JOIN slot s USING (slot_id) \
+         WHERE i.state = 'attended' AND i.unit_path LIKE $1 || '%'",
+    )
+    .bind(scope)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(person, day)| (PersonId::from_uuid(person), day)).collect())
+}
+
+/// The last day for which somebody is invited below `scope`.
+pub async fn last_invited_day(conn: &mut PgConnection, scope: &str) -> Result<Option<Date>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT max(s.day) FROM invitation i JOIN slot s USING (slot_id) WHERE i.state = 'invited' AND s.unit_path LIKE $1 || '%'",
+    )
+    .bind(scope)
+    .fetch_one(conn)
+    .await?)
+}

@@ -3,6 +3,7 @@
 //! [`write`] makes in a directory: `forms/{commune}.csv` and `forms/{commune}.xml` in turn, one file per commune, in the
 //! formats of [`domain::form`]; and beside the folder, where no importer looks, `truth.csv`.
 
+mod correct;
 mod fault;
 mod row;
 mod sheet;
@@ -21,6 +22,7 @@ use crate::population::{Population, TruthId};
 use crate::stream::Streams;
 use row::FormRow;
 
+pub use correct::correct;
 pub use fault::Fault;
 pub use twice::Variation;
 

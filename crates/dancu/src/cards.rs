@@ -1,0 +1,136 @@
+//! `dancu card`: list, export, verify.
+
+use crate::centre::{Centre, Place};
+use crate::{live, work};
+use anyhow::{Context, Result, bail};
+use domain::id::CardId;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use time::{Date, Time};
+use verify::{Outcome, Overall};
+
+/// Files that a directory of a card may hold; others are left alone.
+const MOST_FILE_BYTES: u64 = 1024 * 1024;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// One card a line: id, number, state, day of issue.
+    List {
+        #[arg(long, default_value_t = 1_000)]
+        limit: u32,
+    },
+    /// Write a card's elementary files, and the certificates they are checked with, into a directory.
+    Export {
+        card: CardId,
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Check the files in a directory as a relying party would: signature, chain, hashes, agreement.
+    Verify {
+        dir: PathBuf,
+        /// The trusted CSCA certificate (DER or PEM); `csca.der` in the directory when it is not given, which then
+        /// proves only that the files belong together.
+        #[arg(long)]
+        trust: Option<PathBuf>,
+        /// The day for which to check (yyyy-mm-dd); today when it is not given.
+        #[arg(long, value_parser = crate::cli::date)]
+        at: Option<Date>,
+    },
+}
+
+/// Exit code of `verify`: 0 genuine, 1 rejected, 2 unproven.
+pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::List { limit } => list(&live::open(place).await?, *limit).await?,
+        Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
+        Command::Verify { dir, trust, at } => return check(dir, trust.as_deref(), *at),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(centre: &Centre, limit: u32) -> Result<()> {
+    let mut conn = centre.db.begin().await?;
+    for card in store::issue::list_cards(&mut conn, limit).await? {
+        println!("{} {} {:<12} {}", card.card_id, card.number, card.state, card.issued_on);
+    }
+    Ok(())
+}
+
+async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
+    let mut conn = centre.db.begin().await?;
+    let stored = store::issue::signed_card(&mut conn, card).await?.with_context(|| {
+        format!("there is no signed card {card}; `dancu card list` names those there are")
+    })?;
+    let signer = store::issue::certificate(&mut conn, &stored.ds_serial)
+        .await?
+        .context("the document signer's certificate")?;
+    let csca = match &signer.issuer_serial {
+        Some(serial) => {
+            store::issue::certificate(&mut conn, serial).await?.context("the CSCA certificate")?
+        }
+        None => bail!("the document signer's certificate names no issuer"),
+    };
+    drop(conn);
+    let mut photos = work::photos(centre, &[stored.application_id]).await?;
+    let photo = photos.remove(&stored.application_id).context("the application's photo")?;
+    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo)?;
+    fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
+    let certificates = [("csca.der", csca.der.as_slice()), ("ds.der", signer.der.as_slice())];
+    for (name, bytes) in files.named().into_iter().chain(certificates) {
+        let path = out.join(name);
+        fs::write(&path, bytes).with_context(|| format!("{}", path.display()))?;
+        println!("{} {}", bytes.len(), path.display());
+    }
+    Ok(())
+}
+
+fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitCode> {
+    let mut files = BTreeMap::new();
+    let entries =
+        fs::read_dir(dir).with_context(|| format!("the card's files are looked for in {}", dir.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_elementary = name.starts_with("EF.") || name.starts_with("DG");
+        if is_elementary && entry.metadata()?.len() <= MOST_FILE_BYTES {
+            files.insert(name, fs::read(entry.path())?);
+        }
+    }
+    if files.is_empty() {
+        bail!("{} holds none of a card's files (EF.COM, DG1, …, EF.SOD)", dir.display());
+    }
+    let own = dir.join("csca.der");
+    let anchor = trust.unwrap_or(&own);
+    let bytes = fs::read(anchor)
+        .with_context(|| format!("the trusted certificate {}; name one with --trust", anchor.display()))?;
+    let trusted = if bytes.starts_with(b"-----BEGIN") {
+        pki::Certificate::from_pem(std::str::from_utf8(&bytes).context("a PEM file is text")?)?.der().to_vec()
+    } else {
+        bytes
+    };
+    let at = match at {
+        Some(day) => day.with_time(Time::MIDNIGHT).assume_offset(domain::clock::VIETNAM),
+        None => domain::Clock::now(&domain::clock::SystemClock),
+    };
+    let verdict = verify::check_files(&files, &[trusted], at);
+    for check in &verdict.checks {
+        let mark = match check.outcome {
+            Outcome::Pass => "ok     ",
+            Outcome::Fail => "FAILED ",
+            Outcome::NotChecked => "-      ",
+        };
+        println!("{mark} {:<22} {}", check.code.as_str(), check.detail);
+    }
+    let (word, code) = match verdict.overall {
+        Overall::Genuine => ("genuine", 0),
+        Overall::Rejected => ("REJECTED", 1),
+        Overall::Unproven => ("unproven", 2),
+    };
+    println!(
+        "{word}{}",
+        if trust.is_none() { " (trusting the csca.der that lies beside the files)" } else { "" }
+    );
+    Ok(ExitCode::from(code))
+}

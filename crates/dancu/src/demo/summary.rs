@@ -1,0 +1,246 @@
+//! What a run came to, measured from the database and compared with the truth.
+
+use super::campaign::{Campaign, FormCounts};
+use super::progress::Stage;
+use anyhow::Result;
+use domain::application::State;
+use domain::id::PersonId;
+use serde::Serialize;
+use simulate::TruthId;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+use store::scoring::{self, CaseRow, OutcomeRow};
+
+/// The same for the same seed, but for the seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub people: u32,
+    pub seed: u64,
+    pub district: String,
+    /// The last simulated day, yyyy-mm-dd.
+    pub day: String,
+    pub forms: Forms,
+    pub duplicates: Duplicates,
+    pub funnel: Funnel,
+    pub cases: BTreeMap<String, u64>,
+    pub ledger: Ledger,
+    pub stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Forms {
+    pub read: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// Rejected forms that were corrected and accepted on the second try.
+    pub corrected: u64,
+}
+
+/// People with two records, and people who applied twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Duplicates {
+    pub planted: u64,
+    /// Merged, or before an adjudicator, or refused as a second application.
+    pub caught: u64,
+    pub missed: u64,
+    /// Two different people made one: merged, or an application linked to somebody else.
+    #[serde(rename = "false")]
+    pub false_links: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Funnel {
+    pub eligible: i64,
+    pub invited: i64,
+    pub captured: i64,
+    pub transmitted: i64,
+    pub accepted: i64,
+    pub in_production: i64,
+    pub printed: i64,
+    pub dispatched: i64,
+    pub at_unit: i64,
+    pub handed_over: i64,
+    pub in_case: i64,
+    pub rejected: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ledger {
+    pub holds: bool,
+    pub differences: Vec<LedgerDifference>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LedgerDifference {
+    pub identity: &'static str,
+    pub application: String,
+    pub what: &'static str,
+}
+
+pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary> {
+    let mut conn = campaign.centre.db.begin().await?;
+    let rows = report::funnel(&mut conn, &campaign.scope).await?;
+    let sum = report::total(&rows, campaign.district);
+    let identities = report::ledger(&mut conn, &campaign.scope).await?;
+    let folds = store::application::check_folds(&mut conn).await?;
+    let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
+    let merged = scoring::merged(&mut conn, &campaign.scope).await?;
+    let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
+    let mut kinds = BTreeMap::new();
+    for case in &cases {
+        *kinds.entry(case.kind.clone()).or_insert(0) += 1;
+    }
+    let FormCounts { read, accepted, rejected, corrected } = campaign.forms;
+    let mut differences: Vec<LedgerDifference> = identities
+        .iter()
+        .flat_map(|identity| {
+            identity.differences.iter().map(|difference| LedgerDifference {
+                identity: identity.code,
+                application: difference.application.to_string(),
+                what: difference.what,
+            })
+        })
+        .collect();
+    differences.extend(folds.iter().map(|application| LedgerDifference {
+        identity: "state",
+        application: application.to_string(),
+        what: "the state is not the fold of the actions",
+    }));
+    Ok(Summary {
+        people: campaign.world.population.people.len() as u32,
+        seed: campaign.world.seed,
+        district: campaign.district.to_string(),
+        day: campaign.day.previous_day().unwrap_or(campaign.day).to_string(),
+        forms: Forms { read, accepted, rejected, corrected },
+        duplicates: duplicates(campaign, &cases, &merged, &outcomes),
+        funnel: Funnel {
+            eligible: sum.eligible,
+            invited: sum.invited,
+            captured: sum.captured,
+            transmitted: sum.transmitted,
+            accepted: sum.accepted,
+            in_production: sum.in_production,
+            printed: sum.printed,
+            dispatched: sum.dispatched,
+            at_unit: sum.at_unit,
+            handed_over: sum.handed_over,
+            in_case: sum.in_case,
+            rejected: sum.rejected,
+        },
+        cases: kinds,
+        ledger: Ledger {
+            holds: identities.iter().all(report::Identity::holds) && folds.is_empty(),
+            differences,
+        },
+        stages,
+    })
+}
+
+/// Compares what was decided with who is who.
+fn duplicates(
+    campaign: &Campaign,
+    cases: &[CaseRow],
+    merged: &[(PersonId, PersonId)],
+    outcomes: &[OutcomeRow],
+) -> Duplicates {
+    let world = &campaign.world;
+    let truth = |person: &PersonId| world.by_person.get(person).copied();
+    let mut score = Duplicates::default();
+    let mut found: HashSet<TruthId> = HashSet::new();
+    for (gone, kept) in merged {
+        match (truth(gone), truth(kept)) {
+            (Some(a), Some(b)) if a == b => {
+                found.insert(a);
+            }
+            _ => score.false_links += 1,
+        }
+    }
+    for case in cases {
+        if let (Some(a), Some(b)) =
+            (case.person_id.as_ref().and_then(truth), case.other_person_id.as_ref().and_then(truth))
+            && a == b
+        {
+            found.insert(a);
+        }
+    }
+    // Forms of people who have two in the register.
+    let twice = world.forms.forms.iter().filter(|form| form.duplicate_of.is_some()).map(|form| form.truth);
+    for person in twice {
+        score.planted += 1;
+        score.caught += u64::from(found.contains(&person));
+    }
+    // People who applied twice: the later application must not have been accepted unseen.
+    let by_id: HashMap<_, &OutcomeRow> = outcomes.iter().map(|row| (row.application_id, row)).collect();
+    for row in outcomes {
+        let Some((who, number)) = world.by_application.get(&row.application_id) else { continue };
+        let first = super::world::application_id(world.seed, *who, 1);
+        if *number == 2 {
+            score.planted += 1;
+            let seen =
+                row.was_case || row.state == State::Rejected || by_id.get(&first).is_some_and(|f| f.was_case);
+            score.caught += u64::from(seen);
+        }
+        if row.state >= State::Accepted
+            && row.person_id.as_ref().and_then(truth).is_some_and(|linked| linked != *who)
+        {
+            score.false_links += 1;
+        }
+    }
+    score.missed = score.planted - score.caught;
+    score
+}
+
+/// Written whole or not at all.
+pub fn write(summary: &Summary, path: &Path) -> Result<()> {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, serde_json::to_vec_pretty(summary)?)?;
+    fs::rename(&draft, path)?;
+    Ok(())
+}
+
+pub fn print(summary: &Summary, campaign: &Campaign) {
+    let Summary { forms, duplicates, funnel, .. } = summary;
+    println!();
+    println!(
+        "forms      {} read, {} accepted, {} rejected, {} of them corrected and accepted",
+        forms.read, forms.accepted, forms.rejected, forms.corrected
+    );
+    println!(
+        "duplicates {} planted, {} caught, {} missed; {} false links",
+        duplicates.planted, duplicates.caught, duplicates.missed, duplicates.false_links
+    );
+    let cases: Vec<String> = summary.cases.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    println!("cases      {}", if cases.is_empty() { "none".to_owned() } else { cases.join(", ") });
+    println!(
+        "funnel     {} eligible > {} invited > {} captured > {} transmitted > {} accepted > {} printed > {} dispatched > {} at unit > {} handed over",
+        funnel.eligible,
+        funnel.invited,
+        funnel.captured,
+        funnel.transmitted,
+        funnel.accepted,
+        funnel.printed,
+        funnel.dispatched,
+        funnel.at_unit,
+        funnel.handed_over
+    );
+    if summary.ledger.holds {
+        println!("ledger     every identity holds");
+    } else {
+        println!("ledger     DOES NOT HOLD:");
+        for difference in summary.ledger.differences.iter().take(20) {
+            println!(
+                "             {}: application {} ({})",
+                difference.identity, difference.application, difference.what
+            );
+        }
+    }
+    for stage in &summary.stages {
+        let rate = if stage.seconds > 0.0 { stage.count as f64 / stage.seconds } else { 0.0 };
+        println!(
+            "stage      {:<10} {:>9} in {:>8.1} s  {:>9.0}/s",
+            stage.name, stage.count, stage.seconds, rate
+        );
+    }
+    println!("data       {}", campaign.centre.place.data.display());
+}

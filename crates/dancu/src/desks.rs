@@ -1,0 +1,72 @@
+//! What the pages are given because they must not hold keys or rules: photos, the adjudicators' desk, the kits' desk.
+
+use crate::centre::Centre;
+use crate::work;
+use domain::id::ApplicationId;
+use enrol::intake;
+use std::future::Future;
+use std::pin::Pin;
+use web::{CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, KitAnswer, KitDesk, PhotoSource};
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Opens photos for pages whose reader may see the application.
+pub struct Photos(pub Centre);
+
+impl PhotoSource for Photos {
+    fn photo(&self, id: ApplicationId) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(async move {
+            match work::photos(&self.0, &[id]).await {
+                Ok(mut photos) => photos.remove(&id),
+                Err(error) => {
+                    tracing::warn!(application.id = %id, %error, "the photo cannot be opened");
+                    None
+                }
+            }
+        })
+    }
+}
+
+/// Takes kits' messages over and answers with signed receipts.
+pub struct Kits(pub Centre);
+
+impl Kits {
+    fn answer(outcome: Result<Vec<u8>, enrol::EnrolError>) -> KitAnswer {
+        match outcome {
+            Ok(body) => KitAnswer { status: 200, body },
+            Err(error) if error.is_senders_fault() => {
+                KitAnswer { status: 400, body: error.to_string().into_bytes() }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a kit's message could not be taken over");
+                // The kit keeps its packets and tries again.
+                KitAnswer { status: 503, body: Vec::new() }
+            }
+        }
+    }
+}
+
+impl KitDesk for Kits {
+    fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
+        Box::pin(async move {
+            let Centre { db, clock, receipts, .. } = &self.0;
+            Self::answer(intake::receive_batch(db, &body, clock.now(), receipts.as_ref()).await)
+        })
+    }
+
+    fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
+        Box::pin(async move {
+            let Centre { db, clock, receipts, .. } = &self.0;
+            Self::answer(intake::receive_day_report(db, &body, clock.now(), receipts.as_ref()).await)
+        })
+    }
+}
+
+/// Carries adjudicators' decisions out.
+pub struct Cases(pub Centre);
+
+impl CaseDesk for Cases {
+    fn decide(&self, decision: CaseDecision) -> Answer<'_, Result<CaseOutcome, CaseRefusal>> {
+        Box::pin(async move { crate::cases::decide(&self.0, decision).await })
+    }
+}
