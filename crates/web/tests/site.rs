@@ -1,5 +1,7 @@
 //! The site as a browser meets it, on a real database. Every route of the table is walked.
 
+#![allow(clippy::unwrap_used, reason = "a failed step of a test's set-up is the test's failure")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -239,8 +239,7 @@ pub(crate) async fn show(
 /// A probability that is not quite one is not shown as one.
 fn probability(lang: Lang, p: f32) -> String {
     let p = f64::from(p);
-    let (low, high) =
-        (lang == Lang::Vi).then_some(("< 0,1 %", "> 99,9 %")).unwrap_or(("< 0.1 %", "> 99.9 %"));
+    let (low, high) = if lang == Lang::Vi { ("< 0,1 %", "> 99,9 %") } else { ("< 0.1 %", "> 99.9 %") };
     match p {
         p if p > 0.999 => high.to_owned(),
         p if p < 0.001 => low.to_owned(),
@@ -252,8 +251,6 @@ fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
     let last = steps.len().saturating_sub(1);
     let line = |(index, step): (usize, &Step)| {
         let delay = step.recorded_at - step.at;
-        let reason =
-            step.detail.as_ref().and_then(|detail| detail.get("reason")?.as_str().map(str::to_owned));
         StepLine {
             what: lang.text(&format!("action.{}", step.action.code())),
             at: format::moment(step.at),
@@ -265,13 +262,26 @@ fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
             } else {
                 String::new()
             },
-            reason: reason
-                .map(|code| {
-                    lang.find(&format!("reason.{code}")).map_or_else(|| code.replace('_', " "), str::to_owned)
-                })
-                .unwrap_or_default(),
+            reason: step.detail.as_ref().map(|detail| reason(lang, detail)).unwrap_or_default(),
             current: index == last,
         }
     };
     steps.iter().enumerate().map(line).collect()
+}
+
+/// Why an action was taken: its code, and for an invalid packet each problem's.
+fn reason(lang: Lang, detail: &serde_json::Value) -> String {
+    let code =
+        |value: &serde_json::Value| value.get("code").and_then(|code| code.as_str().map(str::to_owned));
+    let problems = detail.get("problems").and_then(|problems| problems.as_array());
+    let mut codes: Vec<String> = problems.into_iter().flatten().filter_map(code).collect();
+    if codes.is_empty() {
+        codes.extend(code(detail));
+    }
+    codes.dedup();
+    let known = |code: &String| match lang.find(&format!("reason.{code}")) {
+        Some(text) => text.to_owned(),
+        None => code.replace('_', " "),
+    };
+    codes.iter().map(known).collect::<Vec<_>>().join("; ")
 }

@@ -65,6 +65,7 @@ struct OnePage {
     right: Side,
     compared: Vec<Compared>,
     shown: Shown,
+    candidates: Vec<Candidate>,
     /// What was decided so far; empty for an open case.
     decision: &'static str,
     note: String,
@@ -84,6 +85,13 @@ struct Side {
     photo: Option<String>,
     /// There is such a record, but the reader may not see it.
     hidden: bool,
+}
+
+/// Somebody of the register who was in question.
+struct Candidate {
+    href: Option<String>,
+    name: String,
+    weight: String,
 }
 
 struct Choice {
@@ -169,6 +177,7 @@ async fn draw(
     let (left, right) = parties(&case);
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
+    let candidates = candidates(&mut tx, lang, &case).await?;
     tx.rollback().await?;
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
     let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
@@ -192,7 +201,8 @@ async fn draw(
         note: case.note.clone().unwrap_or_default(),
         closed: case.confirmed_by.is_some(),
         own,
-        choices: Decision::ALL
+        candidates,
+        choices: fitting(&case, decided)
             .into_iter()
             .map(|decision| Choice {
                 code: decision.code(),
@@ -206,6 +216,34 @@ async fn draw(
         refusal,
         ui,
     })
+}
+
+async fn candidates(scoped: &mut PgConnection, lang: Lang, case: &CasePage) -> Result<Vec<Candidate>, Error> {
+    let found = evidence::candidates(&case.evidence);
+    let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
+    let names = web_read::names(scoped, &ids).await?;
+    let candidate = |(id, weight): &(Uuid, f64)| Candidate {
+        href: names.contains_key(id).then(|| format!("/cu-dan/{id}")),
+        name: names.get(id).map_or_else(|| lang.text("case.hidden").to_owned(), |(name, _)| name.clone()),
+        weight: evidence::decimal(lang, *weight),
+    };
+    Ok(found.iter().map(candidate).collect())
+}
+
+/// What the form offers: to the first adjudicator what can be meant by this case, to the second what the first decided.
+/// The desk judges whether it fits.
+fn fitting(case: &CasePage, decided: Option<Decision>) -> Vec<Decision> {
+    if let Some(decided) = decided {
+        return vec![decided];
+    }
+    let of_register = case.application_id.is_none();
+    let is_offered = |decision: &Decision| match decision {
+        Decision::SamePerson => of_register || case.other_application_id.is_some(),
+        Decision::DifferentPeople => of_register || case.person_id.is_some(),
+        Decision::Link => !of_register && case.person_id.is_some(),
+        Decision::Reject => !of_register,
+    };
+    Decision::ALL.into_iter().filter(is_offered).collect()
 }
 
 /// One party of a case.

@@ -3,6 +3,7 @@
 //! error.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::chart::balance;
 use crate::i18n::Lang;
@@ -48,6 +49,14 @@ pub(crate) fn show(lang: Lang, evidence: &Value) -> Shown {
     Shown { weights, rest }
 }
 
+/// The register's people that were in question, as (person, weight), the likeliest first.
+pub(crate) fn candidates(evidence: &Value) -> Vec<(Uuid, f64)> {
+    let listed = evidence.pointer("/linkage/candidates").and_then(Value::as_array);
+    let one =
+        |value: &Value| Some((value.get("person")?.as_str()?.parse().ok()?, value.get("weight")?.as_f64()?));
+    listed.map(|listed| listed.iter().filter_map(one).collect()).unwrap_or_default()
+}
+
 /// An array of `{field, level, weight}`, or of such triples.
 fn steps_of(value: &Value) -> Option<Vec<(String, String, f64)>> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
@@ -70,6 +79,15 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
         return;
     }
     match value {
+        // Fingerprints that met: how many, and the best score; whose they are is in the case.
+        Value::Array(hits) if key == "hits" => {
+            out.push((known(lang, "evidence", key), crate::format::count(lang, hits.len() as i64)));
+            let best = hits
+                .iter()
+                .filter_map(|hit| hit.get("score")?.as_f64())
+                .fold(None, |best: Option<f64>, score| Some(best.map_or(score, |best| best.max(score))));
+            out.extend(best.map(|best| (known(lang, "evidence", "best_score"), decimal(lang, best))));
+        }
         Value::Number(number) => {
             let shown = number.as_i64().map_or_else(
                 || decimal(lang, number.as_f64().unwrap_or(0.0)),
@@ -123,6 +141,19 @@ mod tests {
         assert_eq!(shown.weights.len(), 2);
         assert_eq!(shown.weights[0].weight, "−14,2");
         assert_eq!(shown.rest.len(), 3);
+    }
+
+    #[test]
+    fn candidates_and_hits_are_read_from_what_resolution_writes() {
+        let evidence = json!({
+            "linkage": {"waterfall": [["prior", "", -14.3], ["name", "exact", 9.0]], "link": 20.0,
+                        "candidates": [{"person": Uuid::from_u128(7), "weight": 21.5}]},
+            "fingerprint": {"fingers": 10, "threshold": 40.0, "hits": [{"application": Uuid::from_u128(8), "score": 55.5}]},
+        });
+        assert_eq!(candidates(&evidence), [(Uuid::from_u128(7), 21.5)]);
+        let shown = show(Lang::En, &evidence);
+        assert_eq!(shown.weights.len(), 2);
+        assert!(shown.rest.iter().any(|(_, value)| value == "+55.5"), "{:?}", shown.rest);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Rows are written as SQL here because the stages that write them in earnest lie beyond this crate.
 
+#![allow(clippy::unwrap_used, reason = "a failed step of a test's set-up is the test's failure")]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -420,18 +422,22 @@ async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: Off
         .unwrap();
 }
 
-fn evidence() -> serde_json::Value {
+/// As crate `resolve` writes it.
+fn evidence(person: PersonId) -> serde_json::Value {
     serde_json::json!({
-        "waterfall": [
-            {"field": "prior", "level": "", "weight": -14.3},
-            {"field": "cmnd", "level": "exact", "weight": 12.1},
-            {"field": "parents", "level": "exact", "weight": 7.9},
-            {"field": "birth", "level": "year_off", "weight": -2.6},
-            {"field": "name", "level": "diacritics", "weight": 9.4},
-        ],
-        "fingerprint_score": 87.5,
-        "threshold": 40,
-        "model_version": "1",
+        "linkage": {
+            "version": 1, "link": 20.0, "lead": 5.0, "review": 8.0,
+            "waterfall": [
+                ["prior", "", -14.3],
+                ["cmnd", "exact", 12.1],
+                ["parents", "exact", 7.9],
+                ["birth", "year_off", -2.6],
+                ["name", "diacritics", 9.4],
+            ],
+            "candidates": [{"person": person, "weight": 12.5, "caution": "none"}],
+        },
+        "fingerprint": {"fingers": 10, "threshold": 40.0, "hits": [{"application": person, "score": 87.5}]},
+        "claim": "person",
     })
 }
 
@@ -439,7 +445,7 @@ async fn resolved(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: O
     sqlx::query("INSERT INTO resolution (application_id, outcome, person_id, weight, probability, evidence, decided_at) VALUES ($1, 'linked', $2, 24.5, 0.9999, $3, $4)")
         .bind(id.uuid())
         .bind(one.person.uuid())
-        .bind(evidence())
+        .bind(evidence(one.person))
         .bind(at)
         .execute(&mut *tx)
         .await
@@ -596,7 +602,7 @@ async fn opened_case(
     .bind(id.uuid())
     .bind(other.map(ApplicationId::uuid))
     .bind(one.person.uuid())
-    .bind(evidence())
+    .bind(evidence(one.person))
     .bind(one.path)
     .bind(NOW - Duration::days(3))
     .bind(NOW + Duration::days((one.number % 4) as i64 - 1))
