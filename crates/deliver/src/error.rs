@@ -11,4 +11,12 @@ pub enum Error {
     NotInBox { consignment: ConsignmentId, application: ApplicationId },
     #[error("application {application} cannot be moved: {reason}")]
     State { application: ApplicationId, reason: String },
+    #[error("the worker that compares fingerprints stopped: {0}")]
+    Worker(String),
+}
+
+impl From<tokio::task::JoinError> for Error {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Error::Worker(error.to_string())
+    }
 }

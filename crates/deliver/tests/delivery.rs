@@ -2,95 +2,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod common;
+
+use common::{DISTRICT, NOW, communes, print, scope};
 use deliver::{
     Attempt, Error, HandedOver, Presented, Sent, arrived_late, dispatch, forward, hand_over, receive,
 };
-use domain::UnitCode;
-use domain::application::{Action, Kind};
-use domain::id::{ApplicationId, CardId, ConsignmentId, KitId, PersonId};
-use domain::unit::UnitTable;
+use domain::application::Action;
+use domain::id::{ApplicationId, ConsignmentId};
 use fingerprint::synthetic::{Condition, person_masters};
-use std::sync::Arc;
-use store::application::{self, NewApplication, Transition};
+use store::application;
 use store::{Database, UnitScope};
 use testkit::FreshDatabase;
-use time::macros::datetime;
-use time::{Duration, OffsetDateTime};
-
-const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
-const DISTRICT: &str = "445";
-
-fn scope() -> UnitScope {
-    let path = UnitTable::official_2021().path(DISTRICT.parse().unwrap());
-    UnitScope::parse(&path.unwrap()).unwrap()
-}
-
-fn communes() -> Vec<UnitCode> {
-    UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())
-}
-
-fn person(n: u8) -> PersonId {
-    PersonId::derive(NOW, &[&[n]])
-}
-
-/// A printed card in the production store: application `tag` of person `n`, captured in the commune of this index.
-async fn print(db: &Database, tag: &str, n: u8, commune: usize) -> ApplicationId {
-    let id = ApplicationId::derive(NOW, &[tag.as_bytes(), &[n]]);
-    let unit = communes()[commune];
-    let unit_path = UnitTable::official_2021().path(unit).unwrap();
-    let actor: Arc<str> = Arc::from("centre");
-    let new = NewApplication {
-        application_id: id,
-        kit_id: KitId::derive(NOW, &[b"kit"]),
-        kind: Kind::New,
-        unit,
-        unit_path: unit_path.clone(),
-        captured_at: NOW,
-        actor: Arc::clone(&actor),
-    };
-    let transitions =
-        [Action::Receive, Action::Accept, Action::Batch, Action::Print].map(|action| Transition {
-            application_id: id,
-            action,
-            at: NOW,
-            actor: Arc::clone(&actor),
-            reference: None,
-            detail: None,
-        });
-    let mut tx = db.begin().await.unwrap();
-    application::create(&mut tx, NOW, &[new]).await.unwrap();
-    assert_eq!(application::record(&mut tx, NOW, &transitions).await.unwrap().applied, 4);
-    sqlx::query(
-        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
-                           unit_code, unit_path, intended_at) \
-         VALUES ($1, $2, $3, $4, '', 'personalised', '2021-04-19', '', '', $5, $6, $7)",
-    )
-    .bind(CardId::derive(NOW, &[tag.as_bytes(), &[n]]).uuid())
-    .bind(format!("{tag}{n}"))
-    .bind(id.uuid())
-    .bind(person(n).uuid())
-    .bind(unit.to_string())
-    .bind(unit_path)
-    .bind(NOW)
-    .execute(&mut *tx)
-    .await
-    .unwrap();
-    store::commit(tx).await.unwrap();
-    id
-}
+use time::Duration;
 
 /// Cards of persons 0 to `count`, by turns for the first two communes.
-async fn printed(count: u8) -> (FreshDatabase, Vec<ApplicationId>) {
+async fn printed(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
     let db = testkit::fresh_database().await;
-    let mut ids = Vec::new();
-    for n in 0..count {
-        ids.push(print(&db, "a", n, usize::from(n % 2)).await);
-    }
+    let ids = print(&db, "a", 0..count).await;
     (db, ids)
 }
 
 /// The same, carried to the communes.
-async fn at_units(count: u8) -> (FreshDatabase, Vec<ApplicationId>) {
+async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
     let (db, ids) = printed(count).await;
     carry(&db).await;
     (db, ids)
@@ -199,7 +133,7 @@ async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
 async fn an_item_of_another_box_is_named_and_nothing_moves() {
     let (db, ids) = printed(2).await;
     let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
-    let stranger = print(&db, "b", 9, 0).await;
+    let stranger = print(&db, "b", 9..10).await[0];
     let wrong = receive(&db, sent.consignment, &[ids[0], stranger], NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { application, .. } if application == stranger), "{wrong}");
     assert_eq!(states(&db, &ids).await, ["to_district"; 2]);
@@ -248,7 +182,7 @@ async fn a_new_card_replaces_the_active_one_of_the_same_person() {
     let (db, ids) = at_units(2).await;
     let both = [attempt(ids[0], 1, fingers(0, 0)), attempt(ids[1], 1, fingers(1, 1))];
     hand_over(&db, &both, NOW).await.unwrap();
-    let exchanged = print(&db, "b", 0, 0).await;
+    let exchanged = print(&db, "b", 0..1).await[0];
     carry(&db).await;
     assert_eq!(hand_over(&db, &[attempt(exchanged, 1, fingers(0, 7))], NOW).await.unwrap().no_match, 1);
     assert_eq!(

@@ -4,7 +4,7 @@ use crate::Error;
 use domain::application::State;
 use domain::id::ApplicationId;
 use store::report as rows;
-use store::report::Evidence;
+use store::report::{Evidence, EvidenceCount};
 use store::{PgConnection, UnitScope};
 
 /// An application on which two sources disagree.
@@ -132,29 +132,47 @@ const RULES: [Rule; 7] = [
 
 /// All identities below `scope`, in the order of the flow.
 pub async fn ledger(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Identity>, Error> {
-    let counts = rows::state_counts(conn, scope).await?;
+    let counts = rows::evidence_counts(conn, scope).await?;
     let mut identities = Vec::new();
     for rule in &RULES {
-        let count =
-            |states: &[State]| counts.iter().filter(|c| states.contains(&c.state)).map(|c| c.count).sum();
-        let states: Vec<State> = rule.terms.iter().flat_map(|(_, states)| states.iter().copied()).collect();
-        let compared = rows::compare(conn, scope, rule.evidence, &states, MOST_DIFFERENCES as i64).await?;
-        let list = |ids: Vec<ApplicationId>, what| {
-            ids.into_iter().map(move |application| Difference { application, what })
+        let sum = |wanted: &dyn Fn(&EvidenceCount) -> bool| -> i64 {
+            counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum()
         };
-        let mut differences: Vec<Difference> = list(compared.evidence_only, "evidence_only")
-            .chain(list(compared.state_only, "state_only"))
-            .collect();
-        differences.truncate(MOST_DIFFERENCES);
+        let is_in =
+            |states: &[State], count: &EvidenceCount| count.state.is_some_and(|s| states.contains(&s));
+        let states: Vec<State> = rule.terms.iter().flat_map(|(_, states)| states.iter().copied()).collect();
+        let difference_count = sum(&|count| count.knows(rule.evidence) != is_in(&states, count));
+        let differences = match difference_count {
+            0 => Vec::new(),
+            _ => list_differences(conn, scope, rule.evidence, &states).await?,
+        };
         identities.push(Identity {
             code: rule.code,
-            left: compared.evidence_count,
-            terms: rule.terms.iter().map(|(code, states)| (*code, count(states))).collect(),
+            left: sum(&|count| count.knows(rule.evidence)),
+            terms: rule
+                .terms
+                .iter()
+                .map(|(code, states)| (*code, sum(&|count| is_in(states, count))))
+                .collect(),
             differences,
-            difference_count: compared.difference_count,
+            difference_count,
         });
     }
     Ok(identities)
+}
+
+async fn list_differences(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    evidence: Evidence,
+    states: &[State],
+) -> Result<Vec<Difference>, Error> {
+    let found = rows::differences(conn, scope, evidence, states, MOST_DIFFERENCES as i64).await?;
+    let list = |ids: Vec<ApplicationId>, what| {
+        ids.into_iter().map(move |application| Difference { application, what })
+    };
+    let evidence_only = list(found.evidence_only, "evidence_only");
+    Ok(evidence_only.chain(list(found.state_only, "state_only")).take(MOST_DIFFERENCES).collect())
 }
 
 #[cfg(test)]

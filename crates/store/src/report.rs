@@ -211,43 +211,98 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// A query for the ids of the applications that the evidence knows.
+    /// All sources, each at the place of its bit in [`EvidenceCount::seen`].
+    pub const ALL: [Evidence; 7] = [
+        Evidence::Captured,
+        Evidence::Packets,
+        Evidence::AcceptActions,
+        Evidence::BatchesPrinted,
+        Evidence::ConsignedToDistrict,
+        Evidence::CountedAtCommune,
+        Evidence::ActiveCards,
+    ];
+
+    /// A query for the ids of the applications that the evidence knows, some of them perhaps more than once.
     const fn ids(self) -> &'static str {
         match self {
             Evidence::Captured => "SELECT application_id FROM application_action WHERE action = 'capture'",
-            Evidence::Packets => "SELECT DISTINCT application_id FROM packet",
+            Evidence::Packets => "SELECT application_id FROM packet",
             Evidence::AcceptActions => {
-                "SELECT DISTINCT application_id FROM application_action WHERE action = 'accept'"
+                "SELECT application_id FROM application_action WHERE action = 'accept'"
             }
-            Evidence::BatchesPrinted => {
-                "SELECT DISTINCT application_id FROM batch_item WHERE outcome = 'printed'"
-            }
+            Evidence::BatchesPrinted => "SELECT application_id FROM batch_item WHERE outcome = 'printed'",
             Evidence::ConsignedToDistrict => {
-                "SELECT DISTINCT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
+                "SELECT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
                  WHERE c.leg = 'district'"
             }
             Evidence::CountedAtCommune => {
-                "SELECT DISTINCT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
+                "SELECT i.application_id FROM consignment_item i JOIN consignment c USING (consignment_id) \
                  WHERE c.leg = 'commune' AND i.received"
             }
             Evidence::ActiveCards => {
-                "SELECT DISTINCT h.application_id FROM handover h JOIN card c USING (application_id) \
+                "SELECT h.application_id FROM handover h JOIN card c USING (application_id) \
                  WHERE h.outcome = 'handed_over' AND c.state IN ('active', 'replaced', 'revoked')"
             }
         }
     }
 }
 
+/// How many applications stand in a state and are known to the same sources.
+#[derive(Debug, Clone)]
+pub struct EvidenceCount {
+    /// `None` for evidence of applications that do not exist.
+    pub state: Option<State>,
+    seen: i32,
+    pub count: i64,
+}
+
+impl EvidenceCount {
+    pub fn knows(&self, evidence: Evidence) -> bool {
+        self.seen & (1 << evidence as i32) != 0
+    }
+}
+
+/// Applications below `scope` by state and by what all sources know of them, in one pass over each source.
+///
+/// Evidence of an application that does not exist belongs to no unit, so only the whole country's count has it.
+pub async fn evidence_counts(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+) -> Result<Vec<EvidenceCount>, Error> {
+    let union: Vec<String> = Evidence::ALL
+        .iter()
+        .map(|&evidence| {
+            format!("SELECT application_id, {} AS bit FROM ({}) x{0}", 1 << evidence as i32, evidence.ids())
+        })
+        .collect();
+    let sql = format!(
+        "SELECT a.state, coalesce(e.seen, 0) AS seen, count(*) AS count FROM application a FULL JOIN \
+         (SELECT application_id, bit_or(bit) AS seen FROM ({}) u GROUP BY application_id) e USING (application_id) \
+         WHERE coalesce(a.unit_path, '') LIKE $1 || '%' GROUP BY 1, 2",
+        union.join(" UNION ALL ")
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope.as_str()).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            let code: Option<String> = row.try_get("state")?;
+            Ok(EvidenceCount {
+                state: code.map(state).transpose()?,
+                seen: row.try_get("seen")?,
+                count: row.try_get("count")?,
+            })
+        })
+        .collect()
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct Compared {
-    pub evidence_count: i64,
-    pub difference_count: i64,
     pub evidence_only: Vec<ApplicationId>,
     pub state_only: Vec<ApplicationId>,
 }
 
-/// Compares the applications that the evidence knows with those in one of `states`, below `scope`.
-pub async fn compare(
+/// The first `most` applications below `scope` that the evidence knows and that are not in one of `states`, and the first
+/// in one of `states` that the evidence does not know.
+pub async fn differences(
     conn: &mut PgConnection,
     scope: &UnitScope,
     evidence: Evidence,
@@ -257,13 +312,12 @@ pub async fn compare(
     // A full join of two id sets: rows with one side missing are the differences. Evidence of an application that does
     // not exist belongs to no unit, so only the whole country's ledger shows it.
     let sql = format!(
-        "WITH e AS (SELECT application_id FROM ({}) x LEFT JOIN application a USING (application_id) \
+        "WITH e AS (SELECT DISTINCT application_id FROM ({}) x LEFT JOIN application a USING (application_id) \
                     WHERE coalesce(a.unit_path, '') LIKE $1 || '%'), \
               s AS (SELECT application_id FROM application WHERE unit_path LIKE $1 || '%' AND state = ANY($2)), \
               d AS (SELECT e.application_id AS e, s.application_id AS s FROM e FULL JOIN s USING (application_id) \
                     WHERE e.application_id IS NULL OR s.application_id IS NULL) \
-         SELECT (SELECT count(*) FROM e) AS evidence, (SELECT count(*) FROM d) AS differences, \
-                ARRAY(SELECT e FROM d WHERE e IS NOT NULL ORDER BY e LIMIT $3) AS evidence_only, \
+         SELECT ARRAY(SELECT e FROM d WHERE e IS NOT NULL ORDER BY e LIMIT $3) AS evidence_only, \
                 ARRAY(SELECT s FROM d WHERE s IS NOT NULL ORDER BY s LIMIT $3) AS state_only",
         evidence.ids()
     );
@@ -276,8 +330,6 @@ pub async fn compare(
         .await?;
     let ids = |ids: Vec<Uuid>| ids.into_iter().map(ApplicationId::from_uuid).collect();
     Ok(Compared {
-        evidence_count: row.try_get("evidence")?,
-        difference_count: row.try_get("differences")?,
         evidence_only: ids(row.try_get("evidence_only")?),
         state_only: ids(row.try_get("state_only")?),
     })

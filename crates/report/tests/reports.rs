@@ -1,0 +1,237 @@
+//! The reports on a database with applications in every state, sound and damaged.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+
+use common::{DISTRICT, communes, fill, scope_of};
+use domain::application::State;
+use domain::id::ApplicationId;
+use report::{Difference, Identity, ages, burn_up, funnel, ledger, progress, total};
+use store::{Database, UnitScope};
+use time::macros::date;
+use uuid::Uuid;
+
+/// The application with number `n` of [`fill`].
+fn id(n: u128) -> ApplicationId {
+    ApplicationId::from_uuid(Uuid::from_u128(0x7000_8000_0000_0000_0000 + n))
+}
+
+async fn read(db: &Database, scope: &UnitScope) -> Vec<Identity> {
+    ledger(&mut db.work().acquire().await.unwrap(), scope).await.unwrap()
+}
+
+async fn filled() -> testkit::FreshDatabase {
+    let db = testkit::fresh_database().await;
+    fill(&db, 480).await;
+    db
+}
+
+#[tokio::test]
+async fn every_identity_holds_on_a_sound_database() {
+    let db = filled().await;
+    let mut conn = db.work().acquire().await.unwrap();
+    assert_eq!(store::application::check_folds(&mut conn).await.unwrap(), []);
+    let identities = read(&db, &UnitScope::everything()).await;
+    let lefts: Vec<(&str, i64)> = identities.iter().map(|identity| (identity.code, identity.left)).collect();
+    let expected = [
+        ("captured", 480),
+        ("received", 440),
+        ("accepted", 320),
+        ("printed", 240),
+        ("dispatched", 200),
+        ("at_unit", 80),
+        ("handed_over", 40),
+    ];
+    assert_eq!(lefts, expected);
+    for identity in identities {
+        assert!(identity.holds(), "{identity:?}");
+    }
+}
+
+/// Does the damage, and expects that exactly `code` names exactly application `n`; then nothing is left of it.
+async fn damage(db: &Database, sql: &'static str, code: &str, n: u128, what: &'static str) {
+    let before = read(db, &UnitScope::everything()).await;
+    assert!(before.iter().all(Identity::holds), "before {sql}");
+    let mut tx = db.begin().await.unwrap();
+    let done = sqlx::query(sql).bind(id(n).uuid()).execute(&mut *tx).await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "{sql}");
+    for scope in [UnitScope::everything(), scope_of(DISTRICT.parse().unwrap())] {
+        for identity in ledger(&mut tx, &scope).await.unwrap() {
+            let expected: &[Difference] =
+                if identity.code == code { &[Difference { application: id(n), what }] } else { &[] };
+            assert_eq!(identity.differences, expected, "{} after {sql}", identity.code);
+            assert_eq!(identity.difference_count, expected.len() as i64);
+            assert_eq!(identity.holds(), identity.code != code);
+        }
+    }
+    tx.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn lost_evidence_is_named_by_its_identity() {
+    let db = filled().await;
+    let lost = [
+        ("DELETE FROM application_action WHERE application_id = $1 AND action = 'capture'", "captured", 12),
+        ("DELETE FROM packet WHERE application_id = $1", "received", 13),
+        ("DELETE FROM application_action WHERE application_id = $1 AND action = 'accept'", "accepted", 16),
+        ("DELETE FROM batch_item WHERE application_id = $1", "printed", 18),
+        (
+            "DELETE FROM consignment_item i USING consignment c WHERE application_id = $1 \
+             AND c.consignment_id = i.consignment_id AND c.leg = 'district'",
+            "dispatched",
+            20,
+        ),
+        (
+            "DELETE FROM consignment_item i USING consignment c WHERE application_id = $1 \
+             AND c.consignment_id = i.consignment_id AND c.leg = 'commune'",
+            "at_unit",
+            23,
+        ),
+        ("DELETE FROM handover WHERE application_id = $1 AND attempt = 2", "handed_over", 23),
+        ("UPDATE card SET state = 'personalised' WHERE application_id = $1", "handed_over", 35),
+    ];
+    for (sql, code, n) in lost {
+        damage(&db, sql, code, n, "state_only").await;
+    }
+}
+
+#[tokio::test]
+async fn evidence_too_much_is_named_by_its_identity() {
+    let db = filled().await;
+    let added = [
+        (
+            "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at) \
+             VALUES (gen_random_uuid(), gen_random_uuid(), $1, 1, '', '', now())",
+            "received",
+            12,
+        ),
+        (
+            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor) \
+             VALUES ($1, 9, 'accept', now(), now(), 'centre')",
+            "accepted",
+            14,
+        ),
+        ("UPDATE batch_item SET outcome = 'printed' WHERE application_id = $1", "printed", 17),
+        (
+            "INSERT INTO consignment_item (consignment_id, application_id) \
+             SELECT consignment_id, $1 FROM consignment WHERE leg = 'district'",
+            "dispatched",
+            18,
+        ),
+        (
+            "UPDATE consignment_item i SET received = true FROM consignment c WHERE i.application_id = $1 \
+             AND c.consignment_id = i.consignment_id AND c.leg = 'commune'",
+            "at_unit",
+            21,
+        ),
+    ];
+    for (sql, code, n) in added {
+        damage(&db, sql, code, n, "evidence_only").await;
+    }
+    // A hand-over counts with its card only, so it takes both to claim one that its application does not know.
+    sqlx::query("UPDATE card SET state = 'active' WHERE application_id = $1")
+        .bind(id(22).uuid())
+        .execute(db.work())
+        .await
+        .unwrap();
+    let sql = "INSERT INTO handover (application_id, attempt, at, outcome, officer) VALUES ($1, 2, now(), 'handed_over', '')";
+    damage(&db, sql, "handed_over", 22, "evidence_only").await;
+}
+
+#[tokio::test]
+async fn evidence_of_an_application_that_does_not_exist_is_named_in_the_countrys_ledger() {
+    let db = filled().await;
+    sqlx::query(
+        "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at) \
+         VALUES (gen_random_uuid(), gen_random_uuid(), $1, 1, '', '', now())",
+    )
+    .bind(id(9_999).uuid())
+    .execute(db.work())
+    .await
+    .unwrap();
+    let country = &read(&db, &UnitScope::everything()).await[1];
+    assert_eq!(country.differences, [Difference { application: id(9_999), what: "evidence_only" }]);
+    assert!(read(&db, &scope_of(DISTRICT.parse().unwrap())).await[1].holds());
+}
+
+#[tokio::test]
+async fn a_card_that_a_newer_one_replaced_was_handed_over_all_the_same() {
+    let db = filled().await;
+    sqlx::query("UPDATE card SET state = 'replaced' WHERE application_id = $1")
+        .bind(id(11).uuid())
+        .execute(db.work())
+        .await
+        .unwrap();
+    assert!(read(&db, &UnitScope::everything()).await.iter().all(Identity::holds));
+}
+
+#[tokio::test]
+async fn a_long_list_is_cut_and_still_counted() {
+    let db = testkit::fresh_database().await;
+    fill(&db, 12_000).await;
+    sqlx::query("DELETE FROM handover").execute(db.work()).await.unwrap();
+    let identity = read(&db, &UnitScope::everything()).await.pop().unwrap();
+    assert_eq!((identity.differences.len(), identity.difference_count), (500, 1_000));
+    assert!(!identity.holds());
+}
+
+#[tokio::test]
+async fn the_funnel_sums_and_a_commune_sees_its_own() {
+    let db = filled().await;
+    let mut conn = db.work().acquire().await.unwrap();
+    let district = DISTRICT.parse().unwrap();
+    let rows = funnel(&mut conn, &scope_of(district)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.unit).collect::<Vec<_>>(), communes()[..4]);
+    let all = total(&rows, district);
+    assert_eq!((all.eligible, all.invited, all.captured, all.transmitted), (8_000, 480, 480, 440));
+    assert_eq!((all.in_case, all.rejected, all.accepted, all.in_production), (40, 40, 320, 80));
+    assert_eq!((all.printed, all.dispatched, all.at_unit, all.handed_over), (240, 200, 80, 40));
+    let own = funnel(&mut conn, &scope_of(communes()[1])).await.unwrap();
+    assert_eq!(own, rows[1..2]);
+    let identities = read(&db, &scope_of(communes()[1])).await;
+    assert!(identities.iter().all(Identity::holds));
+    assert_eq!(identities[0].left, 120);
+    let waiting = ages(&mut conn, &scope_of(communes()[1])).await.unwrap();
+    assert_eq!(waiting.iter().map(|age| age.count).sum::<i64>(), 100);
+    assert_eq!((waiting[0].state, waiting.len()), (State::Captured, 10));
+}
+
+#[tokio::test]
+async fn progress_and_burn_up_count_by_the_day_in_vietnam() {
+    let db = filled().await;
+    let mut conn = db.work().acquire().await.unwrap();
+    let district = DISTRICT.parse().unwrap();
+    let scope = scope_of(district);
+    // A third each on 1, 6 and 11 March.
+    let at = |day| (day, 10_000);
+    for (day, captured) in [(at(date!(2021 - 03 - 05)), 160), (at(date!(2021 - 03 - 12)), 480)] {
+        let progress = progress(&mut conn, district, &scope, day.0).await.unwrap().unwrap();
+        assert_eq!((progress.target, progress.done), (day.1, captured));
+    }
+    let last = progress(&mut conn, district, &scope, date!(2021 - 03 - 31)).await.unwrap().unwrap();
+    assert_eq!((last.done, last.printed, last.handed_over, last.achieved_per_day_7d), (480, 240, 40, 0.0));
+    let commune =
+        progress(&mut conn, communes()[0], &scope_of(communes()[0]), date!(2021 - 03 - 31)).await.unwrap();
+    assert_eq!(commune.map(|p| (p.target, p.done)), Some((1_000, 120)));
+    let other = "446".parse().unwrap();
+    assert_eq!(progress(&mut conn, other, &scope_of(other), date!(2021 - 03 - 31)).await.unwrap(), None);
+
+    let days = burn_up(&mut conn, &scope).await.unwrap();
+    assert_eq!((days[0].date, days[0].captured), (date!(2021 - 03 - 01), 160));
+    assert!(days.windows(2).all(|pair| pair[0].date.next_day() == Some(pair[1].date)), "no gaps");
+    assert_eq!(days[3].captured, 160, "nothing happened on the 4th and the sum stays");
+    let end = days.last().unwrap();
+    assert_eq!((end.captured, end.printed, end.handed_over), (480, 240, 40));
+
+    // 18:00 UTC is the next day in Vietnam.
+    sqlx::query(
+        "UPDATE application_action SET at = '2021-03-02 18:00+00' WHERE application_id = $1 AND seq = 1",
+    )
+    .bind(id(12).uuid())
+    .execute(db.work())
+    .await
+    .unwrap();
+    let days = burn_up(&mut conn, &scope).await.unwrap();
+    assert_eq!((days[0].captured, days[1].captured, days[2].captured), (159, 159, 160));
+}
