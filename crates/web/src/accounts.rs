@@ -156,20 +156,17 @@ pub(crate) async fn verify(password: String, hash: String) -> bool {
     tokio::task::spawn_blocking(work).await.unwrap_or(false)
 }
 
-/// The work of checking a password for a login that does not exist, so that the time tells nothing.
-pub(crate) async fn verify_nobody(password: String) {
+/// The work of checking a password for a login that does not exist, so that the time tells nothing. Never true.
+pub(crate) async fn verify_nobody(password: String) -> bool {
     static NOBODY: OnceLock<String> = OnceLock::new();
     let work = || {
-        NOBODY
-            .get_or_init(|| {
-                let hash = Argon2::default().hash_password_with_salt(b"nobody", &[0; 16]);
-                hash.map(|h| h.to_string()).unwrap_or_default()
-            })
-            .clone()
+        let hash = || Argon2::default().hash_password_with_salt(b"nobody", &[0; 16]);
+        NOBODY.get_or_init(|| hash().map(|hash| hash.to_string()).unwrap_or_default()).clone()
     };
     if let Ok(hash) = tokio::task::spawn_blocking(work).await {
         verify(password, hash).await;
     }
+    false
 }
 
 fn random_password(rng: &mut (dyn CryptoRng + Send)) -> String {

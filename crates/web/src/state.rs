@@ -10,6 +10,7 @@ use domain::id::{AccountId, ApplicationId, CaseId};
 use domain::unit::UnitTable;
 use rand::{CryptoRng, Rng};
 use store::Database;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::throttle::Throttle;
@@ -137,6 +138,8 @@ pub struct AppState {
     pub settings: Settings,
     entropy: Arc<Mutex<dyn CryptoRng + Send>>,
     pub(crate) guesses: Arc<Throttle>,
+    /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the machine.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 /// The parts of an [`AppState`].
@@ -166,6 +169,7 @@ impl AppState {
             settings: parts.settings,
             entropy: parts.entropy,
             guesses: Arc::new(Throttle::default()),
+            hashing: Arc::new(Semaphore::new(4)),
         }
     }
 

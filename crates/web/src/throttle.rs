@@ -39,32 +39,28 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Whether another guess is allowed now.
-    pub fn allows(&self, guess: &Guess, now: OffsetDateTime) -> bool {
-        let counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match counts.get(guess) {
-            Some((since, count)) => now - *since >= WINDOW || *count < guess.limit(),
-            None => true,
-        }
-    }
-
-    /// Counts a wrong guess.
-    pub fn count(&self, guess: Guess, now: OffsetDateTime) {
+    /// Counts a guess before it is judged, so that many at once are not all let through; `false` when the limit is
+    /// reached. A right guess is given back with [`Throttle::forgive`] or [`Throttle::give_back`].
+    pub fn take(&self, guess: &Guess, now: OffsetDateTime) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if counts.len() >= MAX_ENTRIES {
-            counts.retain(|_, (since, _)| now - *since < WINDOW);
-            if counts.len() >= MAX_ENTRIES {
-                counts.retain(|_, (since, _)| now - *since < WINDOW / 2);
-            }
-            if counts.len() >= MAX_ENTRIES {
-                counts.clear();
-            }
+            make_room(&mut counts, now);
         }
-        let entry = counts.entry(guess).or_insert((now, 0));
+        let entry = counts.entry(guess.clone()).or_insert((now, 0));
         if now - entry.0 >= WINDOW {
             *entry = (now, 0);
         }
-        entry.1 += 1;
+        let is_allowed = entry.1 < guess.limit();
+        entry.1 += u32::from(is_allowed);
+        is_allowed
+    }
+
+    /// Takes one guess back that was right.
+    pub fn give_back(&self, guess: &Guess) {
+        let mut counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((_, count)) = counts.get_mut(guess) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// Forgets the wrong guesses of a login whose right password came.
@@ -73,40 +69,57 @@ impl Throttle {
     }
 }
 
+fn make_room(counts: &mut HashMap<Guess, (OffsetDateTime, u32)>, now: OffsetDateTime) {
+    counts.retain(|_, (since, _)| now - *since < WINDOW);
+    if counts.len() >= MAX_ENTRIES {
+        counts.retain(|_, (since, _)| now - *since < WINDOW / 2);
+    }
+    if counts.len() >= MAX_ENTRIES {
+        counts.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use time::macros::datetime;
 
-    #[test]
-    fn the_limit_holds_for_one_window() {
-        let (throttle, start) = (Throttle::default(), datetime!(2021-04-06 01:00 UTC));
-        let guess = Guess::Login("chihuy".to_owned());
-        for _ in 0..10 {
-            assert!(throttle.allows(&guess, start));
-            throttle.count(guess.clone(), start);
-        }
-        assert!(!throttle.allows(&guess, start + Duration::minutes(14)));
-        assert!(throttle.allows(&Guess::Login("canbo".to_owned()), start));
-        assert!(throttle.allows(&guess, start + Duration::minutes(15)));
-        throttle.count(guess.clone(), start + Duration::minutes(15));
-        assert!(throttle.allows(&guess, start + Duration::minutes(16)));
+    const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
+
+    fn login(name: &str) -> Guess {
+        Guess::Login(name.to_owned())
     }
 
     #[test]
-    fn a_right_password_forgives() {
-        let (throttle, now) = (Throttle::default(), datetime!(2021-04-06 01:00 UTC));
-        let guess = Guess::Login("chihuy".to_owned());
-        (0..10).for_each(|_| throttle.count(guess.clone(), now));
+    fn the_limit_holds_for_one_window() {
+        let (throttle, guess) = (Throttle::default(), login("chihuy"));
+        for _ in 0..10 {
+            assert!(throttle.take(&guess, NOW));
+        }
+        assert!(!throttle.take(&guess, NOW + Duration::minutes(14)));
+        assert!(throttle.take(&login("canbo"), NOW));
+        assert!(throttle.take(&guess, NOW + Duration::minutes(15)));
+    }
+
+    #[test]
+    fn a_right_guess_costs_nothing_and_a_right_password_forgives() {
+        let (throttle, guess) = (Throttle::default(), login("chihuy"));
+        for _ in 0..30 {
+            assert!(throttle.take(&guess, NOW));
+            throttle.give_back(&guess);
+        }
+        let tries = (0..20).filter(|_| throttle.take(&guess, NOW)).count();
+        assert_eq!(tries, 10);
+        assert!(!throttle.take(&guess, NOW));
         throttle.forgive(&guess);
-        assert!(throttle.allows(&guess, now));
+        assert!(throttle.take(&guess, NOW));
     }
 
     #[test]
     fn memory_is_bounded() {
-        let (throttle, now) = (Throttle::default(), datetime!(2021-04-06 01:00 UTC));
+        let throttle = Throttle::default();
         for n in 0..=MAX_ENTRIES {
-            throttle.count(Guess::Login(n.to_string()), now);
+            throttle.take(&login(&n.to_string()), NOW);
         }
         assert!(throttle.counts.lock().unwrap().len() <= MAX_ENTRIES);
     }

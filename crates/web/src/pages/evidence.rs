@@ -86,11 +86,11 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
                 .iter()
                 .filter_map(|hit| hit.get("score")?.as_f64())
                 .fold(None, |best: Option<f64>, score| Some(best.map_or(score, |best| best.max(score))));
-            out.extend(best.map(|best| (known(lang, "evidence", "best_score"), decimal(lang, best))));
+            out.extend(best.map(|best| (known(lang, "evidence", "best_score"), plain(lang, best))));
         }
         Value::Number(number) => {
             let shown = number.as_i64().map_or_else(
-                || decimal(lang, number.as_f64().unwrap_or(0.0)),
+                || plain(lang, number.as_f64().unwrap_or(0.0)),
                 |whole| crate::format::count(lang, whole),
             );
             out.push((known(lang, "evidence", key), shown));
@@ -119,9 +119,14 @@ fn known(lang: Lang, prefix: &str, code: &str) -> String {
 }
 
 /// A weight with its sign and one decimal.
-pub(crate) fn decimal(lang: Lang, number: f64) -> String {
-    let text = format!("{number:+.1}");
-    let text = if number == 0.0 { "0".to_owned() } else { text.replace('-', "−") };
+pub(crate) fn decimal(lang: Lang, weight: f64) -> String {
+    let sign = if weight > 0.0 { "+" } else { "" };
+    format!("{sign}{}", plain(lang, weight))
+}
+
+/// A number with one decimal.
+fn plain(lang: Lang, number: f64) -> String {
+    let text = format!("{number:.1}").replace('-', "−");
     if lang == Lang::Vi { text.replace('.', ",") } else { text }
 }
 
@@ -153,7 +158,7 @@ mod tests {
         assert_eq!(candidates(&evidence), [(Uuid::from_u128(7), 21.5)]);
         let shown = show(Lang::En, &evidence);
         assert_eq!(shown.weights.len(), 2);
-        assert!(shown.rest.iter().any(|(_, value)| value == "+55.5"), "{:?}", shown.rest);
+        assert!(shown.rest.iter().any(|(_, value)| value == "55.5"), "{:?}", shown.rest);
     }
 
     #[test]

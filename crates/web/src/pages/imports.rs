@@ -137,11 +137,31 @@ fn raw_field(raw: &Value, name: &str) -> Option<String> {
     value.and_then(Value::as_str).map(str::to_owned)
 }
 
+/// The field of the form that a column belongs to, in words; the column itself where the form has no such field.
+fn column_label(lang: Lang, column: &str) -> String {
+    let field = match column {
+        "full_name" => "name",
+        "birth_date" => "birth",
+        "marital_status" => "marital",
+        "birth_registration_unit" => "birth_registration",
+        "native_unit" => "native_place",
+        "permanent_unit" | "permanent_detail" => "permanent",
+        "current_unit" | "current_detail" => "current",
+        "father_name" | "father_pin" => "father",
+        "mother_name" | "mother_pin" => "mother",
+        "spouse_name" | "spouse_pin" => "spouse",
+        "household_no" => "household",
+        "relation_to_head" => "relation",
+        other => other,
+    };
+    lang.find(&format!("field.{field}")).map_or_else(|| column.to_owned(), str::to_owned)
+}
+
 fn error_line(lang: Lang, error: &Value) -> ErrorLine {
     let string = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or("");
     let code = string("code");
     ErrorLine {
-        field: string("field").to_owned(),
+        field: column_label(lang, string("field")),
         text: match lang.find(&format!("import.error.{code}")) {
             Some(known) => known.to_owned(),
             None => string("message").to_owned(),

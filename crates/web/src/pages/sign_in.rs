@@ -97,27 +97,25 @@ pub(crate) async fn enter(
     let password: String = field("password").chars().take(256).collect();
     let now = state.clock.now();
     let guesses = [Guess::Login(login.clone()), Guess::SignInFrom(address.0)];
-    if !guesses.iter().all(|guess| state.guesses.allows(guess, now)) {
+    if !guesses.iter().all(|guess| state.guesses.take(guess, now)) {
         return Err(Error::TooMany);
     }
     let mut conn = unscoped(&state).await?;
     let account = by_login(&mut conn, &login).await?;
     drop(conn);
-    let right = match &account {
-        Some(account) => {
-            verify(password, account.password_hash.clone()).await && account.disabled_at.is_none()
-        }
-        None => {
-            verify_nobody(password).await;
-            false
+    let next = field("tiep");
+    let right = {
+        let _turn = state.hashing.acquire().await.map_err(|_| Error::Task)?;
+        match &account {
+            Some(account) => verify(password, account.password_hash.clone()).await,
+            None => verify_nobody(password).await,
         }
     };
-    let next = field("tiep");
-    let Some(account) = account.filter(|_| right) else {
-        guesses.into_iter().for_each(|guess| state.guesses.count(guess, now));
+    let Some(account) = account.filter(|account| right && account.disabled_at.is_none()) else {
         return form(&state, ui, inside(&next).unwrap_or(""), true, &login);
     };
     state.guesses.forgive(&guesses[0]);
+    state.guesses.give_back(&guesses[1]);
     let set = begin(&state, &account).await?;
     let mut response = Redirect::to(inside(&next).unwrap_or("/")).into_response();
     set_cookie(&mut response, &set);

@@ -53,16 +53,16 @@ pub(crate) async fn answer(
     body: Bytes,
 ) -> Result<Response, Error> {
     let (guess, now) = (Guess::ReceiptFrom(address.0), state.clock.now());
-    if !state.guesses.allows(&guess, now) {
+    if !state.guesses.take(&guess, now) {
         return Err(Error::TooMany);
     }
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
     let mut conn = unscoped(&state).await?;
     let Some(followed) = web_read::follow(&mut conn, &hash).await? else {
-        state.guesses.count(guess, now);
         return page(&Page { ui, wrong: true, found: None });
     };
+    state.guesses.give_back(&guess);
     let unit = unit_full(&state, &followed.unit.to_string());
     let code = followed.state.code();
     let found = Found {

@@ -263,7 +263,7 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
             .bind(i64::from(row))
             .bind(format!("DC01-{row:05}"))
             .bind(serde_json::json!([
-                {"field": "birth_date", "code": "date_day", "message": "ngày 30 không có trong tháng 02/1990"},
+                {"field": "birth_date", "code": "bad_date", "message": "there is no 30/02/1990"},
                 {"field": "ethnicity", "code": "unknown_code", "message": "mã 77 không có trong danh mục dân tộc"},
             ]))
             .bind(serde_json::json!({"permanent_unit": unit, "full_name": name}))
