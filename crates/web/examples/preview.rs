@@ -3,7 +3,6 @@
 //! Prints the address and the accounts. The database is a scratch one and is dropped when the program ends.
 
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code, reason = "it belongs to the tests, which use the rest")]
 mod support;
 
 use domain::unit::UnitTable;

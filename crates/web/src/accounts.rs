@@ -130,7 +130,7 @@ async fn ensure(
             insert(&mut tx, &account).await?;
         }
     }
-    tx.commit().await.map_err(store::Error::from)?;
+    store::commit(tx).await?;
     Ok(())
 }
 

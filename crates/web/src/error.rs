@@ -40,12 +40,6 @@ impl From<report::Error> for Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Error {
-        Error::Store(error.into())
-    }
-}
-
 /// The page that the outermost layer draws, in the reader's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Problem {

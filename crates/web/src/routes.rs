@@ -199,7 +199,7 @@ pub(crate) async fn deny(state: &AppState, who: &Who, subject: String) -> Result
     let mut tx = state.db.begin().await?;
     let entry = who.entry(state.clock.now(), "denied", subject, who.scope.as_str());
     store::audit::append(&mut tx, &entry).await?;
-    tx.commit().await?;
+    store::commit(tx).await?;
     Ok(())
 }
 

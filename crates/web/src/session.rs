@@ -144,7 +144,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
         detail: serde_json::json!({}),
     };
     audit::append(&mut tx, &entry).await?;
-    tx.commit().await?;
+    store::commit(tx).await?;
     Ok(cookie(state.settings, "phien", &token, LIFE))
 }
 
@@ -155,7 +155,7 @@ pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
     let subject = who.actor();
     audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str()))
         .await?;
-    tx.commit().await?;
+    store::commit(tx).await?;
     Ok(cookie(state.settings, "phien", "", Duration::ZERO))
 }
 
@@ -163,14 +163,15 @@ pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
 pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option<Who>, Error> {
     let Some(token) = cookie_value(headers, state.settings, "phien") else { return Ok(None) };
     let (token_hash, now) = (hash(token), state.clock.now());
-    let mut conn = state.db.work().acquire().await?;
-    let Some((session, account)) = sessions::find(&mut conn, &token_hash, now).await? else {
+    let mut tx = state.db.begin().await?;
+    let Some((session, account)) = sessions::find(&mut tx, &token_hash, now).await? else {
         return Ok(None);
     };
     let Some(role) = Role::from_code(&account.role) else { return Ok(None) };
     if now + LIFE - session.expires_at > SLIDE {
-        web_read::extend_session(&mut conn, &token_hash, now + LIFE).await?;
+        web_read::extend_session(&mut tx, &token_hash, now + LIFE).await?;
     }
+    store::commit(tx).await?;
     Ok(Some(Who {
         account: AccountId::from_uuid(account.id),
         role,

@@ -16,7 +16,7 @@ use crate::i18n::Lang;
 use crate::pages::evidence::{self, Shown};
 use crate::pages::people::{ApplicationLine, CardLine, actor, application_line, card_line, state_class};
 use crate::pages::record::{self, Compared};
-use crate::pages::{cut, id, not_shown, note_read, unscoped};
+use crate::pages::{cut, id, not_shown, note_read};
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_full};
@@ -125,7 +125,7 @@ pub(crate) async fn list(
     let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE as i64 + 1 };
     let mut tx = state.db.scoped(&who.scope).await?;
     let mut hits = web_read::applications(&mut tx, &query).await?;
-    tx.rollback().await?;
+    drop(tx);
     let more = cut(&mut hits, PAGE);
     let parameter =
         |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
@@ -161,7 +161,7 @@ async fn differences(
     scope: &UnitScope,
     code: &str,
 ) -> Result<(Vec<ApplicationId>, &'static str), Error> {
-    let identities = report::ledger(&mut *unscoped(state).await?, scope).await?;
+    let identities = report::ledger(&mut *state.db.begin().await?, scope).await?;
     let found = identities.into_iter().find(|identity| identity.code == code).ok_or(Error::NotFound)?;
     let ids = found.differences.iter().map(|difference| difference.application).collect();
     Ok((ids, lang.text(&format!("ledger.{}", found.code))))
@@ -177,7 +177,7 @@ pub(crate) async fn show(
     let subject = format!("application:{application_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
     let Some(application) = find(&mut tx, application_id).await? else {
-        tx.rollback().await?;
+        drop(tx);
         return Err(not_shown(&state, &who, subject).await);
     };
     let steps = timeline(&mut tx, application_id).await?;
@@ -189,8 +189,8 @@ pub(crate) async fn show(
     };
     let cards = web_read::cards_of_application(&mut tx, application_id).await?;
     let cases = web_read::cases_of(&mut tx, application_id).await?;
-    tx.rollback().await?;
-    let resolution = web_read::resolution(&mut *unscoped(&state).await?, application_id).await?;
+    drop(tx);
+    let resolution = web_read::resolution(&mut *state.db.begin().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));

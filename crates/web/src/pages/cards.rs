@@ -61,7 +61,7 @@ pub(crate) async fn show(
     let subject = format!("card:{card_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
     let found = web_read::card(&mut tx, card_id).await?;
-    tx.rollback().await?;
+    drop(tx);
     let Some(row) = found else { return Err(not_shown(&state, &who, subject).await) };
     note_read(&state, &who, "card.read", subject, &row.unit_path).await?;
     let photo = photo(&state, ApplicationId::from_uuid(row.application_id)).await;

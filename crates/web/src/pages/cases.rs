@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::id::{ApplicationId, CaseId, PersonId};
 use serde::Deserialize;
-use sqlx::PgConnection;
+use store::PgConnection;
 use store::web_read::{self, CasePage, CaseStage};
 use uuid::Uuid;
 
@@ -122,7 +122,7 @@ pub(crate) async fn list(
     let mut tx = state.db.scoped(&who.scope).await?;
     let rows = web_read::cases(&mut tx, stage, PAGE).await?;
     let (open, unconfirmed, closed) = web_read::case_counts(&mut tx).await?;
-    tx.rollback().await?;
+    drop(tx);
     let now = state.campaign.now();
     let tab = |href, label, count: i64, of| Tab { href, label, count: ui.n(&count), current: stage == of };
     let tabs = vec![
@@ -170,7 +170,7 @@ async fn draw(
     let subject = format!("case:{case_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
     let Some(case) = web_read::case(&mut tx, case_id).await? else {
-        tx.rollback().await?;
+        drop(tx);
         return Err(not_shown(state, who, subject).await);
     };
     let lang = ui.lang;
@@ -178,7 +178,7 @@ async fn draw(
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
     let candidates = candidates(&mut tx, lang, &case).await?;
-    tx.rollback().await?;
+    drop(tx);
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
     let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
@@ -311,7 +311,7 @@ pub(crate) async fn decide(
     let parsed: CaseId = id(&case_id)?;
     let mut tx = state.db.scoped(&who.scope).await?;
     let visible = web_read::case(&mut tx, parsed).await?.is_some();
-    tx.rollback().await?;
+    drop(tx);
     if !visible {
         return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
     }

@@ -5,17 +5,15 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use domain::UnitCode;
-use domain::unit::UnitLevel;
 use report::{FunnelRow, Progress};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use store::UnitScope;
 
 use crate::chart::{BurnUp, DayPoint, bar, burn_up};
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
-use crate::pages::unscoped;
+use crate::pages::units::{Column, Total, UnitRow, columns, unit_rows};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_of_path};
@@ -59,30 +57,6 @@ struct Bar {
     bar: String,
 }
 
-struct Column {
-    label: &'static str,
-    class: &'static str,
-    href: String,
-    /// `aria-sort` of the header.
-    sort: &'static str,
-    mark: &'static str,
-}
-
-struct UnitRow {
-    name: String,
-    /// Further down, where there are units below.
-    href: Option<String>,
-    eligible: String,
-    captured: String,
-    share: String,
-    bar: String,
-    accepted: String,
-    printed: String,
-    handed_over: String,
-    in_case: String,
-    rejected: String,
-}
-
 struct LedgerRow {
     left_label: &'static str,
     left: String,
@@ -103,11 +77,11 @@ struct AgeRow {
 #[derive(Deserialize)]
 pub(crate) struct View {
     /// Column to sort by.
-    xep: Option<String>,
+    pub xep: Option<String>,
     /// `tang` for ascending.
-    chieu: Option<String>,
+    pub chieu: Option<String>,
     /// Path of a unit inside the reader's.
-    duoi: Option<String>,
+    pub duoi: Option<String>,
 }
 
 pub(crate) async fn show(
@@ -125,7 +99,7 @@ pub(crate) async fn show(
     };
     let unit = code_of(scope.as_str());
     let (lang, now, today) = (ui.lang, state.campaign.now(), state.campaign.today());
-    let mut conn = unscoped(&state).await?;
+    let mut conn = state.db.begin().await?;
     let progress = match unit {
         Some(unit) => report::progress(&mut conn, unit, &scope, today).await?,
         None => None,
@@ -164,42 +138,8 @@ pub(crate) async fn show(
     })
 }
 
-fn code_of(path: &str) -> Option<UnitCode> {
+pub(crate) fn code_of(path: &str) -> Option<UnitCode> {
     path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
-}
-
-/// The sums that the head of the page shows; unlike a row they belong to no single unit.
-#[derive(Default, Clone, Copy)]
-struct Total {
-    eligible: i64,
-    invited: i64,
-    captured: i64,
-    transmitted: i64,
-    accepted: i64,
-    in_production: i64,
-    printed: i64,
-    dispatched: i64,
-    at_unit: i64,
-    handed_over: i64,
-    in_case: i64,
-    rejected: i64,
-}
-
-impl Total {
-    fn add(&mut self, row: &FunnelRow) {
-        self.eligible += row.eligible;
-        self.invited += row.invited;
-        self.captured += row.captured;
-        self.transmitted += row.transmitted;
-        self.accepted += row.accepted;
-        self.in_production += row.in_production;
-        self.printed += row.printed;
-        self.dispatched += row.dispatched;
-        self.at_unit += row.at_unit;
-        self.handed_over += row.handed_over;
-        self.in_case += row.in_case;
-        self.rejected += row.rejected;
-    }
 }
 
 fn sum(rows: &[FunnelRow]) -> Total {
@@ -330,125 +270,6 @@ fn draw(lang: Lang, progress: &Progress, days: &[report::Day]) -> String {
             deadline_label: lang.text("dashboard.deadline_label"),
         },
     )
-}
-
-/// Columns of the table of units with the code that sorts by each.
-#[allow(clippy::type_complexity, reason = "a name for this pair would hide more than it tells")]
-const COLUMNS: [(&str, fn(&Total) -> i64); 8] = [
-    ("eligible", |t| t.eligible),
-    ("captured", |t| t.captured),
-    ("share", |t| report::share_tenths(t.captured, t.eligible)),
-    ("accepted", |t| t.accepted),
-    ("printed", |t| t.printed),
-    ("handed_over", |t| t.handed_over),
-    ("in_case", |t| t.in_case),
-    ("rejected", |t| t.rejected),
-];
-
-fn columns(lang: Lang, view: &View) -> Vec<Column> {
-    let (by, ascending) = sorting(view);
-    let names = std::iter::once("name").chain(COLUMNS.iter().map(|(code, _)| *code));
-    names
-        .map(|code| {
-            let current = code == by;
-            // The first click shows what a reader looks for: names from A, numbers from the largest.
-            let next_ascending = if current { !ascending } else { code == "name" };
-            let direction = if next_ascending { "tang" } else { "giam" };
-            let under = view.duoi.as_deref().map(|path| format!("&duoi={path}")).unwrap_or_default();
-            let (sort, mark) = match (current, ascending) {
-                (false, _) => ("none", ""),
-                (true, true) => ("ascending", "▲"),
-                (true, false) => ("descending", "▼"),
-            };
-            let class = match code {
-                "name" => "",
-                "share" => "share",
-                _ => "num",
-            };
-            Column {
-                label: lang.text(&format!("column.{code}")),
-                class,
-                href: format!("/tong-quan?xep={code}&chieu={direction}{under}#don-vi"),
-                sort,
-                mark,
-            }
-        })
-        .collect()
-}
-
-fn sorting(view: &View) -> (&str, bool) {
-    let by = view.xep.as_deref().filter(|by| *by == "name" || COLUMNS.iter().any(|(code, _)| code == by));
-    (by.unwrap_or("share"), view.chieu.as_deref() == Some("tang"))
-}
-
-fn unit_rows(
-    state: &AppState,
-    lang: Lang,
-    scope: &UnitScope,
-    rows: &[FunnelRow],
-    view: &View,
-) -> Vec<UnitRow> {
-    let mut groups: BTreeMap<UnitCode, Total> = BTreeMap::new();
-    let level = code_of(scope.as_str()).map(UnitCode::level);
-    for row in rows {
-        // A district shows its communes, a province its districts, the country its provinces.
-        let shown = match level {
-            Some(UnitLevel::District | UnitLevel::Commune) => row.unit,
-            Some(UnitLevel::Province) => ancestor(state, row.unit, UnitLevel::District),
-            None => ancestor(state, row.unit, UnitLevel::Province),
-        };
-        groups.entry(shown).or_default().add(row);
-    }
-    let mut shown: Vec<(String, UnitCode, Total)> = groups
-        .into_iter()
-        .map(|(code, total)| {
-            (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total)
-        })
-        .collect();
-    let (by, ascending) = sorting(view);
-    match COLUMNS.iter().find(|(code, _)| *code == by) {
-        Some((_, value)) => shown.sort_by_key(|(_, code, total)| (value(total), *code)),
-        None => shown.sort_by_cached_key(|(name, ..)| domain::text::fold_ascii(name)),
-    }
-    if !ascending {
-        shown.reverse();
-    }
-    shown.into_iter().map(|(name, code, total)| unit_row(state, lang, scope, name, code, &total)).collect()
-}
-
-fn unit_row(
-    state: &AppState,
-    lang: Lang,
-    scope: &UnitScope,
-    name: String,
-    code: UnitCode,
-    total: &Total,
-) -> UnitRow {
-    let n = |number| format::count(lang, number);
-    let path = state.units.path(code);
-    let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
-    let href = inner.map(|path| match state.units.children(code).is_empty() {
-        true => format!("/ho-so?duoi={path}"),
-        false => format!("/tong-quan?duoi={path}"),
-    });
-    let share = if total.eligible > 0 { total.captured as f64 / total.eligible as f64 } else { 0.0 };
-    UnitRow {
-        name,
-        href,
-        eligible: n(total.eligible),
-        captured: n(total.captured),
-        share: format::share(lang, total.captured, total.eligible),
-        bar: bar(share, "bar-done"),
-        accepted: n(total.accepted),
-        printed: n(total.printed),
-        handed_over: n(total.handed_over),
-        in_case: n(total.in_case),
-        rejected: n(total.rejected),
-    }
-}
-
-fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
-    state.units.chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
 }
 
 fn ledger_row(lang: Lang, identity: &report::Identity, under: &str) -> LedgerRow {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::pages::{ping, unscoped};
+use crate::pages::ping;
 use crate::state::AppState;
 
 /// The process answers.
@@ -14,7 +14,7 @@ pub(crate) async fn alive() -> &'static str {
 /// The database answers too, with the schema of this program.
 pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
     let answers = async {
-        let mut conn = unscoped(&state).await?;
+        let mut conn = state.db.begin().await?;
         ping(&mut conn).await?;
         drop(conn);
         Ok::<(), crate::error::Error>(state.db.check_schema().await?)

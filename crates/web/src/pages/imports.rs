@@ -12,7 +12,7 @@ use store::web_read::{self, ImportFileRow, ImportRejectRow};
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
-use crate::pages::{cut, id, note_read, unscoped};
+use crate::pages::{cut, id, note_read};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page};
@@ -66,7 +66,7 @@ pub(crate) struct After {
 }
 
 pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Ui) -> Result<Response, Error> {
-    let rows = web_read::import_files(&mut *unscoped(&state).await?, FILES).await?;
+    let rows = web_read::import_files(&mut *state.db.begin().await?, FILES).await?;
     let files = rows.iter().map(|row| file_line(ui.lang, row)).collect();
     page(&FilesPage { ui, files })
 }
@@ -101,7 +101,7 @@ pub(crate) async fn rejects(
     let import_id: ImportId = id(&import_id)?;
     let from = after.sau.unwrap_or(0);
     let mut rows =
-        web_read::import_rejects(&mut *unscoped(&state).await?, import_id, from, PAGE as i64 + 1).await?;
+        web_read::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE as i64 + 1).await?;
     let more = cut(&mut rows, PAGE);
     let last = rows.last().map(|row| row.row_no);
     note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;

@@ -13,10 +13,11 @@ pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod sign_in;
 pub(crate) mod track;
+pub(crate) mod units;
 pub(crate) mod worklist;
 
 use axum::response::Redirect;
-use sqlx::PgConnection;
+use store::PgConnection;
 
 use crate::error::Error;
 use crate::session::Who;
@@ -43,7 +44,7 @@ pub(crate) async fn note_read(
 ) -> Result<(), Error> {
     let mut tx = state.db.begin().await?;
     store::audit::append(&mut tx, &who.entry(state.clock.now(), action, subject, unit_path)).await?;
-    tx.commit().await?;
+    store::commit(tx).await?;
     Ok(())
 }
 
@@ -53,11 +54,6 @@ pub(crate) async fn not_shown(state: &AppState, who: &Who, subject: String) -> E
         Ok(()) => Error::NotFound,
         Err(error) => error,
     }
-}
-
-/// A connection that sees all units, for tables without a policy. Its caller passes the reader's scope on.
-pub(crate) async fn unscoped(state: &AppState) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
-    Ok(state.db.work().acquire().await?)
 }
 
 /// What ends a list: whether there is more than was asked for.

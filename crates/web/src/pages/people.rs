@@ -12,7 +12,7 @@ use store::web_read::{self, ApplicationHit, CardHit, PeopleQuery, PersonEventRow
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
-use crate::pages::{Fact, cut, id, not_shown, note_read, record, unscoped};
+use crate::pages::{Fact, cut, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_name};
@@ -119,7 +119,7 @@ pub(crate) async fn search(
     let mut hits = Vec::new();
     if asked && wrong.is_empty() {
         let holder = match parsed_pin {
-            Ok(pin) => Some(web_read::holder_of_pin(&mut *unscoped(&state).await?, pin.as_str()).await?),
+            Ok(pin) => Some(web_read::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
             Err(_) => None,
         };
         // A PIN that nobody holds finds nobody; no PIN leaves the question open.
@@ -132,7 +132,7 @@ pub(crate) async fn search(
             };
             let mut tx = state.db.scoped(&who.scope).await?;
             hits = web_read::people(&mut tx, &query).await?;
-            tx.rollback().await?;
+            drop(tx);
         }
     }
     let more = cut(&mut hits, PAGE);
@@ -170,14 +170,14 @@ pub(crate) async fn show(
     let subject = format!("person:{person_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
     let Some(person) = web_read::person(&mut tx, person_id).await? else {
-        tx.rollback().await?;
+        drop(tx);
         return Err(not_shown(&state, &who, subject).await);
     };
     let events = web_read::person_events(&mut tx, person_id).await?;
     let applications = web_read::applications_of(&mut tx, person_id).await?;
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
     let cards = web_read::cards_of_applications(&mut tx, &ids).await?;
-    tx.rollback().await?;
+    drop(tx);
     note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
     let lang = ui.lang;
     let described = record::of_person(&state, lang, &person)?;

@@ -14,7 +14,6 @@ use time::Duration;
 
 use crate::accounts::{verify, verify_nobody};
 use crate::error::Error;
-use crate::pages::unscoped;
 use crate::routes::{cross_site, form_field, inside};
 use crate::session::{Who, begin, cookie, cookie_value, end, hex};
 use crate::state::AppState;
@@ -100,7 +99,7 @@ pub(crate) async fn enter(
     if !guesses.iter().all(|guess| state.guesses.take(guess, now)) {
         return Err(Error::TooMany);
     }
-    let mut conn = unscoped(&state).await?;
+    let mut conn = state.db.begin().await?;
     let account = by_login(&mut conn, &login).await?;
     drop(conn);
     let next = field("tiep");

@@ -12,7 +12,6 @@ use store::web_read;
 use crate::error::Error;
 use crate::format;
 use crate::pages::sign_in::Address;
-use crate::pages::unscoped;
 use crate::routes::form_field;
 use crate::state::AppState;
 use crate::throttle::Guess;
@@ -58,7 +57,7 @@ pub(crate) async fn answer(
     }
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
-    let mut conn = unscoped(&state).await?;
+    let mut conn = state.db.begin().await?;
     let Some(followed) = web_read::follow(&mut conn, &hash).await? else {
         return page(&Page { ui, wrong: true, found: None });
     };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::format;
-use crate::pages::{cut, unscoped};
+use crate::pages::cut;
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::ui::{Ui, page};
@@ -69,7 +69,7 @@ pub(crate) async fn show(
     Query(when): Query<When>,
 ) -> Result<Response, Error> {
     let today = state.campaign.today();
-    let mut conn = unscoped(&state).await?;
+    let mut conn = state.db.begin().await?;
     let day = match when.ngay.as_deref().and_then(parse_day) {
         Some(day) => day,
         None => web_read::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
@@ -85,7 +85,7 @@ pub(crate) async fn show(
         let ids: Vec<Uuid> = seats.iter().take(MOST_PEOPLE).map(|seat| seat.person_id).collect();
         let mut tx = state.db.scoped(&who.scope).await?;
         let names = web_read::names(&mut tx, &ids).await?;
-        tx.rollback().await?;
+        drop(tx);
         cut_off |= seats.len() > MOST_PEOPLE;
         names
     } else {

@@ -1,0 +1,191 @@
+//! The table of units below a commander's: a district's communes, a province's districts, the country's provinces.
+
+use std::collections::BTreeMap;
+
+use domain::UnitCode;
+use domain::unit::UnitLevel;
+use report::FunnelRow;
+use store::UnitScope;
+
+use crate::chart::bar;
+use crate::format;
+use crate::i18n::Lang;
+use crate::pages::dashboard::{View, code_of};
+use crate::state::AppState;
+
+pub(crate) struct Column {
+    pub label: &'static str,
+    pub class: &'static str,
+    pub href: String,
+    /// `aria-sort` of the header.
+    pub sort: &'static str,
+    pub mark: &'static str,
+}
+
+pub(crate) struct UnitRow {
+    pub name: String,
+    /// Further down, where there are units below.
+    pub href: Option<String>,
+    pub eligible: String,
+    pub captured: String,
+    pub share: String,
+    pub bar: String,
+    pub accepted: String,
+    pub printed: String,
+    pub handed_over: String,
+    pub in_case: String,
+    pub rejected: String,
+}
+
+/// The sums that the head of the page shows; unlike a row they belong to no single unit.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Total {
+    pub eligible: i64,
+    pub invited: i64,
+    pub captured: i64,
+    pub transmitted: i64,
+    pub accepted: i64,
+    pub in_production: i64,
+    pub printed: i64,
+    pub dispatched: i64,
+    pub at_unit: i64,
+    pub handed_over: i64,
+    pub in_case: i64,
+    pub rejected: i64,
+}
+
+impl Total {
+    pub fn add(&mut self, row: &FunnelRow) {
+        self.eligible += row.eligible;
+        self.invited += row.invited;
+        self.captured += row.captured;
+        self.transmitted += row.transmitted;
+        self.accepted += row.accepted;
+        self.in_production += row.in_production;
+        self.printed += row.printed;
+        self.dispatched += row.dispatched;
+        self.at_unit += row.at_unit;
+        self.handed_over += row.handed_over;
+        self.in_case += row.in_case;
+        self.rejected += row.rejected;
+    }
+}
+
+/// Columns of the table of units with the code that sorts by each.
+#[allow(clippy::type_complexity, reason = "a name for this pair would hide more than it tells")]
+const COLUMNS: [(&str, fn(&Total) -> i64); 8] = [
+    ("eligible", |t| t.eligible),
+    ("captured", |t| t.captured),
+    ("share", |t| report::share_tenths(t.captured, t.eligible)),
+    ("accepted", |t| t.accepted),
+    ("printed", |t| t.printed),
+    ("handed_over", |t| t.handed_over),
+    ("in_case", |t| t.in_case),
+    ("rejected", |t| t.rejected),
+];
+
+pub(crate) fn columns(lang: Lang, view: &View) -> Vec<Column> {
+    let (by, ascending) = sorting(view);
+    let names = std::iter::once("name").chain(COLUMNS.iter().map(|(code, _)| *code));
+    names
+        .map(|code| {
+            let current = code == by;
+            // The first click shows what a reader looks for: names from A, numbers from the largest.
+            let next_ascending = if current { !ascending } else { code == "name" };
+            let direction = if next_ascending { "tang" } else { "giam" };
+            let under = view.duoi.as_deref().map(|path| format!("&duoi={path}")).unwrap_or_default();
+            let (sort, mark) = match (current, ascending) {
+                (false, _) => ("none", ""),
+                (true, true) => ("ascending", "▲"),
+                (true, false) => ("descending", "▼"),
+            };
+            let class = match code {
+                "name" => "",
+                "share" => "share",
+                _ => "num",
+            };
+            Column {
+                label: lang.text(&format!("column.{code}")),
+                class,
+                href: format!("/tong-quan?xep={code}&chieu={direction}{under}#don-vi"),
+                sort,
+                mark,
+            }
+        })
+        .collect()
+}
+
+fn sorting(view: &View) -> (&str, bool) {
+    let by = view.xep.as_deref().filter(|by| *by == "name" || COLUMNS.iter().any(|(code, _)| code == by));
+    (by.unwrap_or("share"), view.chieu.as_deref() == Some("tang"))
+}
+
+pub(crate) fn unit_rows(
+    state: &AppState,
+    lang: Lang,
+    scope: &UnitScope,
+    rows: &[FunnelRow],
+    view: &View,
+) -> Vec<UnitRow> {
+    let mut groups: BTreeMap<UnitCode, Total> = BTreeMap::new();
+    let level = code_of(scope.as_str()).map(UnitCode::level);
+    for row in rows {
+        // A district shows its communes, a province its districts, the country its provinces.
+        let shown = match level {
+            Some(UnitLevel::District | UnitLevel::Commune) => row.unit,
+            Some(UnitLevel::Province) => ancestor(state, row.unit, UnitLevel::District),
+            None => ancestor(state, row.unit, UnitLevel::Province),
+        };
+        groups.entry(shown).or_default().add(row);
+    }
+    let mut shown: Vec<(String, UnitCode, Total)> = groups
+        .into_iter()
+        .map(|(code, total)| {
+            (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total)
+        })
+        .collect();
+    let (by, ascending) = sorting(view);
+    match COLUMNS.iter().find(|(code, _)| *code == by) {
+        Some((_, value)) => shown.sort_by_key(|(_, code, total)| (value(total), *code)),
+        None => shown.sort_by_cached_key(|(name, ..)| domain::text::fold_ascii(name)),
+    }
+    if !ascending {
+        shown.reverse();
+    }
+    shown.into_iter().map(|(name, code, total)| unit_row(state, lang, scope, name, code, &total)).collect()
+}
+
+fn unit_row(
+    state: &AppState,
+    lang: Lang,
+    scope: &UnitScope,
+    name: String,
+    code: UnitCode,
+    total: &Total,
+) -> UnitRow {
+    let n = |number| format::count(lang, number);
+    let path = state.units.path(code);
+    let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
+    let href = inner.map(|path| match state.units.children(code).is_empty() {
+        true => format!("/ho-so?duoi={path}"),
+        false => format!("/tong-quan?duoi={path}"),
+    });
+    let share = if total.eligible > 0 { total.captured as f64 / total.eligible as f64 } else { 0.0 };
+    UnitRow {
+        name,
+        href,
+        eligible: n(total.eligible),
+        captured: n(total.captured),
+        share: format::share(lang, total.captured, total.eligible),
+        bar: bar(share, "bar-done"),
+        accepted: n(total.accepted),
+        printed: n(total.printed),
+        handed_over: n(total.handed_over),
+        in_case: n(total.in_case),
+        rejected: n(total.rejected),
+    }
+}
+
+fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
+    state.units.chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+}

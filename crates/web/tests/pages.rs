@@ -1,0 +1,188 @@
+//! What the pages say and do, on a real database.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test's set-up is the test's failure")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use domain::id::AccountId;
+use domain::unit::UnitTable;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use support::browser::{Browser, World};
+use support::{seed, site};
+use testkit::fresh_database;
+use uuid::Uuid;
+use web::{CaseOutcome, CaseRefusal, Role};
+
+#[tokio::test]
+async fn a_receipt_code_opens_its_stage_and_a_guess_nothing() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let found = browser.post("/tra-cuu", &[("ma", " 7k3m 2qx9-oooo-abcd ")]).await;
+    assert!(found.body.contains("Đã trao thẻ") && found.body.contains("Thị trấn Thạch Hà"), "{}", found.body);
+    let name: String = sqlx::query_scalar(
+        "SELECT r.record->>'name' FROM application_record r JOIN application a USING (application_id) WHERE receipt_hash IS NOT NULL",
+    )
+    .fetch_one(world.db.work())
+    .await
+    .unwrap();
+    assert!(!found.body.contains(&name) && !found.body.contains("/ho-so/"));
+    let first = browser.post("/tra-cuu", &[("ma", "7K3M-2QX9-0000-ABCE")]).await;
+    for guess in ["", "x", "0000-0000-0000-0000", "' OR 1=1 --", "ấ"] {
+        let answer = browser.post("/tra-cuu", &[("ma", guess)]).await;
+        assert_eq!((answer.status, &answer.body), (first.status, &first.body), "{guess}");
+    }
+    for _ in 0..20 {
+        browser.post("/tra-cuu", &[("ma", "wrong")]).await;
+    }
+    let code = support::RECEIPT;
+    assert_eq!(browser.post("/tra-cuu", &[("ma", code)]).await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn names_and_queries_are_escaped() {
+    let world = World::new().await;
+    let mut clerk = world.as_role(Role::Clerk).await;
+    let rejects = clerk.get(&world.path("/phieu-loi/{import_id}")).await.body;
+    assert!(rejects.contains("&#60;b&#62;VĂN") && !rejects.contains("<b>VĂN"), "{rejects}");
+    // A form of another district is not shown, one of no readable district without its name.
+    assert!(!rejects.contains("PERSON OF HANOI"));
+    assert!(!rejects.contains("NOBODY KNOWS WHERE") && rejects.contains("DC01-00093"));
+    let search = clerk.get("/cu-dan?ten=%22%3E%3Cscript%3E").await.body;
+    assert!(!search.contains("<script>") && search.contains("&#60;script&#62;"));
+    sqlx::query("UPDATE person SET full_name = '<img src=x>' WHERE person_id = $1")
+        .bind(world.seeded.people[0].uuid())
+        .execute(world.db.work())
+        .await
+        .unwrap();
+    let person = clerk.get(&world.path("/cu-dan/{person_id}")).await.body;
+    assert!(!person.contains("<img src=x>") && person.contains("&#60;img src=x&#62;"));
+}
+
+#[tokio::test]
+async fn people_are_found_by_name_number_and_year() {
+    let world = World::new().await;
+    let mut clerk = world.as_role(Role::Clerk).await;
+    let (name, pin, birth): (String, String, i32) = sqlx::query_as(
+        "SELECT full_name, pin, birth FROM person WHERE pin IS NOT NULL ORDER BY pin DESC LIMIT 1",
+    )
+    .fetch_one(world.db.work())
+    .await
+    .unwrap();
+    let hits = |page: &str| page.matches("href=\"/cu-dan/0").count();
+    let by_pin = clerk.get(&format!("/cu-dan?so={pin}")).await.body;
+    assert_eq!(hits(&by_pin), 1, "{by_pin}");
+    let folded = domain::text::fold_ascii(&name).to_lowercase().replace(' ', "+");
+    let by_both = clerk.get(&format!("/cu-dan?ten={folded}&nam={}", birth / 10_000)).await.body;
+    assert!(by_both.contains(&name.replace('\'', "&#39;")) && hits(&by_both) >= 1);
+    for (query, shown) in
+        [("so=042099999999", 0), ("ten=%25", 0), ("so=12", 0), ("nam=185", 0), ("ten=zzz", 0)]
+    {
+        assert_eq!(hits(&clerk.get(&format!("/cu-dan?{query}")).await.body), shown, "{query}");
+    }
+    assert!(clerk.get("/cu-dan?so=12").await.body.contains("12 chữ số"));
+    // Nobody reaches a person outside the scope by number.
+    let mut officer = world.signed_in("officer-xa").await;
+    assert_eq!(hits(&officer.get(&format!("/cu-dan?so={pin}")).await.body), 0);
+}
+
+#[tokio::test]
+async fn the_language_is_asked_for_once() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    assert!(browser.get("/vao").await.body.contains("<html lang=\"vi\">"));
+    let english = browser.get("/vao?tiep=/ho-so&lang=en").await;
+    assert!(
+        english.body.contains("<html lang=\"en\">") && english.body.contains("/vao?tiep=/ho-so&#38;lang=vi")
+    );
+    assert!(browser.get("/tra-cuu").await.body.contains("Follow an application"));
+    assert!(browser.get("/khong-co").await.body.contains("Not found"));
+    assert!(browser.get("/tra-cuu?lang=vi").await.body.contains("Tra cứu hồ sơ"));
+}
+
+#[tokio::test]
+async fn a_decision_reaches_the_desk_with_its_author_and_its_command() {
+    let world = World::new().await;
+    let mut browser = world.as_role(Role::Adjudicator).await;
+    let open = sqlx::query_scalar::<_, Uuid>("SELECT case_id FROM case_file WHERE decision IS NULL LIMIT 1");
+    let path = format!("/ho-so-xet/{}", open.fetch_one(world.db.work()).await.unwrap());
+    let page = browser.get(&path).await;
+    let (csrf, command) = (page.field("csrf"), page.field("lenh"));
+    let form = [
+        ("csrf", csrf.as_str()),
+        ("lenh", &command),
+        ("quyet-dinh", "same_person"),
+        ("ly-do", " Cùng ảnh. "),
+    ];
+    let answer = browser.post(&path, &form).await;
+    assert_eq!(answer.header("location"), format!("{path}?kq=cho"));
+    assert!(browser.get(&format!("{path}?kq=cho")).await.body.contains("người thứ hai xác nhận"));
+    browser.post(&path, &form).await;
+    let asked = world.site.desk.asked.lock().unwrap().clone();
+    assert_eq!(asked[0], asked[1], "the same form is the same command");
+    assert_eq!(asked[0].note, "Cùng ảnh.");
+    assert_eq!(asked[0].account, AccountId::derive(support::WALL, &[b"adjudicator-huyen"]));
+    *world.site.desk.answer.lock().unwrap() = Err(CaseRefusal::SameEyes);
+    let refused = browser.post(&path, &form).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("không thể tự xác nhận"));
+    *world.site.desk.answer.lock().unwrap() = Ok(CaseOutcome::Closed);
+    assert!(browser.post(&path, &form).await.header("location").ends_with("?kq=xong"));
+    let bad = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", "burn")];
+    assert_eq!(browser.post(&path, &bad).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_dashboard_sums_sorts_and_reconciles() {
+    let db = fresh_database().await;
+    seed(&db, 4, true).await;
+    let site = site(&db, None);
+    let data = tempfile::tempdir().unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    let units = UnitTable::official_2021();
+    let district = support::DISTRICT.parse().unwrap();
+    let accounts =
+        web::accounts::create_demo(&db, units, district, data.path(), support::WALL, &mut rng).await.unwrap();
+    let mut browser = Browser { router: web::router(site.state), cookies: BTreeMap::new() };
+    browser.sign_in("chihuy", &accounts[0].password).await;
+    let page = browser.get("/tong-quan").await.body;
+    let captured: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM application").fetch_one(db.work()).await.unwrap();
+    assert!(page.contains(&format!("<dd>{captured}</dd>")) && page.contains("người/ngày"), "{page}");
+    assert!(page.contains("1 hồ sơ chênh lệch") && page.contains("class=\"line-captured\""));
+    let list = browser.get("/ho-so?chenh=received&duoi=").await.body;
+    assert_eq!(list.matches("href=\"/ho-so/0").count(), 1, "{list}");
+    let by_name = browser.get("/tong-quan?xep=name&chieu=tang").await.body;
+    let table = by_name.split("id=\"don-vi\"").nth(1).unwrap();
+    assert!(table.find("Thị trấn Thạch Hà").unwrap() < table.find("Xã Đỉnh Bàn").unwrap());
+    assert!(table.find("Xã Đỉnh Bàn").unwrap() < table.find("Xã Thạch Đài").unwrap());
+    assert!(table.contains("aria-sort=\"ascending\""));
+    assert_eq!(browser.get("/ho-so?chenh=nonsense").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn demo_accounts_are_private_and_stay() {
+    use std::os::unix::fs::PermissionsExt;
+    let db = fresh_database().await;
+    let data = tempfile::tempdir().unwrap();
+    let (units, district) = (UnitTable::official_2021(), support::DISTRICT.parse().unwrap());
+    let make = async |seed: u64| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let made =
+            web::accounts::create_demo(&db, units, district, data.path(), support::WALL, &mut rng).await;
+        made.unwrap().into_iter().map(|account| account.password).collect::<Vec<_>>()
+    };
+    let (first, second) = (make(1).await, make(2).await);
+    assert_eq!(first, second);
+    let file = data.path().join("demo-accounts.txt");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::remove_file(&file).unwrap();
+    let third = make(3).await;
+    assert_ne!(first, third);
+    let mut browser = Browser { router: web::router(site(&db, None).state), cookies: BTreeMap::new() };
+    assert_eq!(browser.sign_in("canbo", &first[1]).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.sign_in("canbo", &third[1]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get("/").await.header("location"), "/lich-moi");
+}
