@@ -27,7 +27,7 @@ async fn main() {
         report::burn_up(&mut conn, &scope).await.expect("days");
         let burn_up = began.elapsed() - ledger - funnel - progress;
         println!(
-            "{name}: {} of {count} applications: ledger {ledger:.0?}, funnel {funnel:.0?}, progress {progress:.0?}, burn-up {burn_up:.0?}",
+            "{name}: {} of {count} applications: ledger {ledger:.2?}, funnel {funnel:.2?}, progress {progress:.2?}, burn-up {burn_up:.2?}",
             rows.iter().map(|row| row.captured).sum::<i64>()
         );
     }

@@ -89,11 +89,10 @@ pub async fn progress(
     let Some(target) = rows::target(conn, unit, scope).await? else {
         return Ok(None);
     };
-    let day = rows::counts_by(conn, scope, as_of).await?;
-    let before = rows::counts_by(conn, scope, as_of - Duration::days(7)).await?;
+    let day = rows::counts_by(conn, scope, as_of, as_of - Duration::days(7)).await?;
     let counts = Counts {
         done: day.captured,
-        done_7_days_before: before.captured,
+        done_7_days_before: day.captured_before,
         printed: day.printed,
         handed_over: day.handed_over,
     };

@@ -3,8 +3,7 @@
 use crate::{Error, PgConnection, UnitScope};
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use domain::{Pin, ResidentRecord};
-use sqlx::Row;
-use sqlx::types::Json;
+use sqlx::{Row, types::Json};
 use std::collections::HashSet;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -97,7 +96,6 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
             continue;
         }
         let pin: Option<String> = row.try_get("pin")?;
-        let record: Json<ResidentRecord> = row.try_get("record")?;
         ready.push(Ready {
             application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
             person_id: person,
@@ -106,7 +104,7 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
                 row: person.to_string(),
                 reason: e.to_string(),
             })?,
-            record: record.0,
+            record: row.try_get::<Json<ResidentRecord>, _>("record")?.0,
             unit_code: row.try_get("unit_code")?,
             unit_path: row.try_get("unit_path")?,
         });
@@ -254,22 +252,19 @@ pub struct CardToSign {
 
 /// Cards of the batch that are not signed yet.
 pub async fn intended_cards(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<CardToSign>, Error> {
-    let rows = sqlx::query(
+    let rows: Vec<(Uuid, Uuid, serde_json::Value)> = sqlx::query_as(
         "SELECT c.card_id, c.application_id, c.face FROM batch_item i JOIN card c USING (card_id) \
          WHERE i.batch_id = $1 AND c.state = 'intended' ORDER BY i.position",
     )
     .bind(batch.uuid())
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CardToSign {
-                card_id: CardId::from_uuid(row.try_get("card_id")?),
-                application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
-                face: row.try_get("face")?,
-            })
-        })
-        .collect()
+    let card = |(card, application, face)| CardToSign {
+        card_id: CardId::from_uuid(card),
+        application_id: ApplicationId::from_uuid(application),
+        face,
+    };
+    Ok(rows.into_iter().map(card).collect())
 }
 
 #[derive(Debug, Clone)]
@@ -282,8 +277,7 @@ pub struct SignedCard {
     pub qr: String,
 }
 
-/// Redeems the signing tokens: stores the signed data of cards that are still intended, and the serial number of the
-/// document signer that signed them, which may be a newer one than was intended. Returns how many were.
+/// Redeems the signing tokens of cards that are still intended; their signer may be a newer one than was intended.
 pub async fn redeem(
     tx: &mut PgConnection,
     ds_serial: &str,
@@ -334,23 +328,20 @@ pub struct BatchItem {
 }
 
 pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<BatchItem>, Error> {
-    let rows = sqlx::query(
+    let rows: Vec<(i32, Uuid, Uuid, String)> = sqlx::query_as(
         "SELECT i.position, i.application_id, i.card_id, c.state FROM batch_item i JOIN card c USING (card_id) \
          WHERE i.batch_id = $1 ORDER BY i.position",
     )
     .bind(batch.uuid())
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(BatchItem {
-                position: row.try_get("position")?,
-                application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
-                card_id: CardId::from_uuid(row.try_get("card_id")?),
-                card_state: row.try_get("state")?,
-            })
-        })
-        .collect()
+    let item = |(position, application, card, card_state)| BatchItem {
+        position,
+        application_id: ApplicationId::from_uuid(application),
+        card_id: CardId::from_uuid(card),
+        card_state,
+    };
+    Ok(rows.into_iter().map(item).collect())
 }
 
 /// Writes the results of a batch: the items, the cards, the batch and the stock of blanks.
@@ -443,10 +434,11 @@ pub struct CardLine {
 
 /// The newest cards.
 pub async fn list_cards(conn: &mut PgConnection, limit: u32) -> Result<Vec<CardLine>, Error> {
-    let rows = sqlx::query("SELECT card_id, number, state, issued_on FROM card ORDER BY number DESC LIMIT $1")
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await?;
+    let rows =
+        sqlx::query("SELECT card_id, number, state, issued_on FROM card ORDER BY number DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await?;
     rows.iter()
         .map(|row| {
             Ok(CardLine {
@@ -471,10 +463,12 @@ pub struct StoredCard {
 
 /// The files of a card that was signed; `None` when there is no such card or it is only intended.
 pub async fn signed_card(conn: &mut PgConnection, card: CardId) -> Result<Option<StoredCard>, Error> {
-    let row = sqlx::query("SELECT application_id, ds_serial, dg1, dg13, sod FROM card WHERE card_id = $1 AND sod IS NOT NULL")
-        .bind(card.uuid())
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(
+        "SELECT application_id, ds_serial, dg1, dg13, sod FROM card WHERE card_id = $1 AND sod IS NOT NULL",
+    )
+    .bind(card.uuid())
+    .fetch_optional(conn)
+    .await?;
     row.map(|row| {
         Ok(StoredCard {
             application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
@@ -499,5 +493,8 @@ pub async fn certificate(conn: &mut PgConnection, serial: &str) -> Result<Option
         .bind(serial)
         .fetch_optional(conn)
         .await?;
-    row.map(|row| Ok(StoredCertificate { issuer_serial: row.try_get("issuer_serial")?, der: row.try_get("der")? })).transpose()
+    row.map(|row| {
+        Ok(StoredCertificate { issuer_serial: row.try_get("issuer_serial")?, der: row.try_get("der")? })
+    })
+    .transpose()
 }

@@ -132,27 +132,38 @@ pub async fn target(
 #[derive(Debug, Clone, Copy)]
 pub struct DayCounts {
     pub captured: i64,
+    pub captured_before: i64,
     pub printed: i64,
     pub handed_over: i64,
 }
 
-/// Cumulative counts at the end of `day`.
-pub async fn counts_by(conn: &mut PgConnection, scope: &UnitScope, day: Date) -> Result<DayCounts, Error> {
-    let row = sqlx::query(concat!(
+/// Cumulative counts at the end of `day`, and of captures at the end of `before`.
+pub async fn counts_by(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    day: Date,
+    before: Date,
+) -> Result<DayCounts, Error> {
+    // No life has two of these actions, so none is counted twice. The days are turned into instants once, not each
+    // row's instant into a day.
+    let row = sqlx::query(
         "SELECT count(*) FILTER (WHERE x.action = 'capture') AS captured, \
-         count(DISTINCT x.application_id) FILTER (WHERE x.action = 'print') AS printed, \
+         count(*) FILTER (WHERE x.action = 'capture' AND x.at < ($3::date + 1)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh') \
+             AS captured_before, \
+         count(*) FILTER (WHERE x.action = 'print') AS printed, \
          count(*) FILTER (WHERE x.action = 'hand_over') AS handed_over \
          FROM application_action x JOIN application a USING (application_id) \
-         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') AND ",
-        vn_day!("x.at"),
-        " <= $2"
-    ))
+         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') \
+           AND x.at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'",
+    )
     .bind(scope.as_str())
     .bind(day)
+    .bind(before)
     .fetch_one(conn)
     .await?;
     Ok(DayCounts {
         captured: row.try_get("captured")?,
+        captured_before: row.try_get("captured_before")?,
         printed: row.try_get("printed")?,
         handed_over: row.try_get("handed_over")?,
     })
