@@ -107,6 +107,7 @@ pub async fn announce(centre: &Centre, district: UnitCode, address: SocketAddr) 
             account.unit
         );
     }
+    crate::demo::receipts::print(&centre.place.data);
     println!("stop       Ctrl-C");
     Ok(())
 }

@@ -99,3 +99,14 @@ pub async fn outcomes(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<
         })
         .collect()
 }
+
+/// Numbers of forms that the import found to be a second form of somebody: repeated under the same PIN, or rejected because
+/// the PIN is another form's.
+pub async fn settled_at_import(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT form_no FROM import_repeat UNION \
+         SELECT form_no FROM import_reject WHERE form_no IS NOT NULL AND errors @> '[{\"code\": \"pin_taken\"}]'",
+    )
+    .fetch_all(conn)
+    .await?)
+}

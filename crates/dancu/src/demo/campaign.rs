@@ -4,12 +4,13 @@
 use super::adjudicate;
 use super::duties;
 use super::kits::{Fleet, Visit};
+use super::prepare::{self, FormCounts};
 use super::progress::Stages;
 use super::world::World;
 use super::{BEGIN, Options};
 use crate::centre::Centre;
 use crate::work;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use domain::UnitCode;
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -18,22 +19,18 @@ use domain::unit::UnitTable;
 use issue::Authority;
 use plan::apply::Area;
 use plan::schedule::{self, ShiftCalendar};
-use plan::target::{Target, TargetKind};
+use plan::target::Target;
 use resolve::Identities;
 use serde_json::{Value, json};
 use simulate::TruthId;
 use std::collections::{BTreeMap, HashSet};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use store::UnitScope;
-use time::macros::{date, time};
+use time::macros::time;
 use time::{Date, Duration, Time};
 
 /// Days between a missed invitation and the next.
 const NOTICE_DAYS: i64 = 3;
-/// Share of the rejected forms that nobody corrects before the campaign ends.
-const NEVER_CORRECTED: f64 = 0.1;
 /// Blank cards in the store at the beginning, per eligible resident.
 const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
@@ -62,15 +59,6 @@ pub struct Campaign {
     threads: usize,
 }
 
-/// What the import made of the forms, corrections included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FormCounts {
-    pub read: u64,
-    pub accepted: u64,
-    pub rejected: u64,
-    pub corrected: u64,
-}
-
 impl Campaign {
     /// Everything before the first day: units, forms, register, plan.
     pub async fn prepare(
@@ -83,7 +71,7 @@ impl Campaign {
         let units = UnitTable::official_2021();
         let path = units.path(district).context("the district's path")?;
         let scope = UnitScope::parse(&path)?;
-        check_same_run(&centre, options).await?;
+        prepare::check_same_run(&centre, options).await?;
         stages.run("units", async { Ok(((), collect::load_units(&centre.db).await?)) }).await?;
         let folder = centre.place.data.join("forms");
         let (people, seed) = (options.people as usize, options.seed);
@@ -97,15 +85,15 @@ impl Campaign {
             .await?;
         let (forms, left) = stages
             .run("collect", async {
-                let (forms, left) = import_forms(&centre, &world).await?;
+                let (forms, left) = prepare::import_forms(&centre, &world).await?;
                 Ok(((forms, left), forms.read))
             })
             .await?;
-        let target = province_target(units, district);
+        let target = prepare::province_target(units, district);
         let mut campaign = Campaign {
             day: target.starts_on,
             fleet: Fleet::open(&centre.place.data.join("kits"), 0, options.seed, &centre.kit_keys)?,
-            identities: stages.run("dedupe", dedupe(&centre, &scope)).await?,
+            identities: stages.run("dedupe", prepare::dedupe(&centre, &scope)).await?,
             authority: None,
             until: options.until,
             captured: BTreeMap::new(),
@@ -422,85 +410,4 @@ impl Campaign {
 
 fn at(day: Date, time: Time) -> time::OffsetDateTime {
     day.with_time(time).assume_offset(VIETNAM)
-}
-
-/// A data directory holds one demonstration: another seed or size would mix two worlds.
-async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
-    let this =
-        json!({ "district": options.district.to_string(), "people": options.people, "seed": options.seed });
-    let mut tx = centre.db.begin().await?;
-    match store::progress::load(&mut tx, "demo.run").await? {
-        None => store::progress::save(&mut tx, "demo.run", &this).await?,
-        Some(found) => ensure!(
-            found == this,
-            "{} holds the demonstration {found}, and {this} was asked for: name another directory with --data, or remove this one",
-            centre.place.data.display()
-        ),
-    }
-    store::commit(tx).await?;
-    Ok(())
-}
-
-/// Imports every file, lets a clerk correct the rejects, and imports the corrections. Returns who stays without a form.
-async fn import_forms(centre: &Centre, world: &World) -> Result<(FormCounts, Vec<TruthId>)> {
-    let folder = centre.place.data.join("forms");
-    let mut options = collect::ImportOptions::new(folder.join("rejects"));
-    options.collected_on = Some(world.population.as_of);
-    std::fs::create_dir_all(&options.rejects_dir)?;
-    let mut counts = FormCounts::default();
-    let mut rejects = Vec::new();
-    let import = async |file: &PathBuf| {
-        let mut go_on = |_: &collect::Progress| ControlFlow::Continue(());
-        collect::import(&centre.db, file, &options, centre.clock.as_ref(), &mut go_on)
-            .await
-            .with_context(|| format!("{}", file.display()))
-    };
-    for file in &world.forms.files {
-        let summary = import(file).await?;
-        counts.read += summary.counts.rows_read;
-        counts.accepted += summary.counts.rows_accepted;
-        counts.rejected += summary.counts.rows_rejected;
-        rejects.extend(summary.rejects_file);
-    }
-    let corrected = folder.join("corrected.csv");
-    let (_, left) = simulate::forms::correct(
-        &world.population,
-        &world.forms,
-        &rejects,
-        NEVER_CORRECTED,
-        world.seed,
-        &corrected,
-    )?;
-    counts.corrected = import(&corrected).await?.counts.rows_accepted;
-    Ok((counts, left))
-}
-
-/// Finds people with two records before anyone is invited twice, and loads the living register into memory.
-async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u64)> {
-    let mut conn = centre.db.begin().await?;
-    let done = store::progress::load(&mut conn, "demo.deduped").await?.is_some();
-    drop(conn);
-    if !done {
-        resolve::dedupe_register(&centre.db, scope, BEGIN).await?;
-        let mut tx = centre.db.begin().await?;
-        store::progress::save(&mut tx, "demo.deduped", &json!(true)).await?;
-        store::commit(tx).await?;
-    }
-    let identities = work::load_identities(centre, scope).await?;
-    let records = identities.memory().people as u64;
-    Ok((identities, records))
-}
-
-/// The dates of the district's province; of a province without a target of its own, the national programme's (fifty
-/// million cards by 1 July 2021).
-fn province_target(units: &UnitTable, district: UnitCode) -> Target {
-    let province = units.chain(district).last().map(|unit| unit.code);
-    plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
-        unit: district,
-        name: String::new(),
-        amount: None,
-        kind: TargetKind::Floor,
-        starts_on: date!(2021 - 03 - 01),
-        deadline: date!(2021 - 07 - 01),
-    })
 }

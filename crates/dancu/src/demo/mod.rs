@@ -7,7 +7,9 @@ mod adjudicate;
 mod campaign;
 mod duties;
 mod kits;
+mod prepare;
 mod progress;
+pub mod receipts;
 mod summary;
 mod world;
 
@@ -56,11 +58,10 @@ pub struct Options {
 
 /// Runs the campaign, prints what came of it, and serves the pages unless told to end.
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
-    let summary = simulate_district(place, options, !options.exit).await?;
+    let (summary, centre, server) = simulate_district(place, options, !options.exit).await?;
     if let Some(path) = &options.summary {
-        summary::write(&summary.0, path).with_context(|| format!("the summary {}", path.display()))?;
+        summary::write(&summary, path).with_context(|| format!("the summary {}", path.display()))?;
     }
-    let (summary, centre, server) = summary;
     ensure!(
         summary.ledger.holds,
         "the custody ledger does not hold; the differing applications are listed on the commander's page and in the summary"
@@ -102,6 +103,7 @@ pub async fn simulate_district(
     let mut campaign = Campaign::prepare(centre.clone(), clock, options, &mut stages).await?;
     campaign.run_days(&server.base_url(), &mut stages).await?;
     let summary = stages.run_last(|stages| summary::measure(&campaign, stages)).await?;
+    receipts::write(&campaign).await?;
     summary::print(&summary, &campaign);
     Ok((summary, centre, server))
 }

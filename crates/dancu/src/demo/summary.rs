@@ -1,6 +1,7 @@
 //! What a run came to, measured from the database and compared with the truth.
 
-use super::campaign::{Campaign, FormCounts};
+use super::campaign::Campaign;
+use super::prepare::FormCounts;
 use super::progress::Stage;
 use anyhow::Result;
 use domain::application::State;
@@ -12,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use store::scoring::{self, CaseRow, OutcomeRow};
 
-/// The same for the same seed, but for the seconds.
+/// The same for the same seed, but for the stages, which tell of this run only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     pub people: u32,
@@ -41,7 +42,7 @@ pub struct Forms {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Duplicates {
     pub planted: u64,
-    /// Merged, or before an adjudicator, or refused as a second application.
+    /// Noticed at import, merged, brought before an adjudicator, or refused as a second application.
     pub caught: u64,
     pub missed: u64,
     /// Two different people made one: merged, or an application linked to somebody else.
@@ -87,6 +88,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
+    let settled: HashSet<String> = scoring::settled_at_import(&mut conn).await?.into_iter().collect();
     let mut kinds = BTreeMap::new();
     for case in &cases {
         *kinds.entry(case.kind.clone()).or_insert(0) += 1;
@@ -113,7 +115,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         district: campaign.district.to_string(),
         day: campaign.day.previous_day().unwrap_or(campaign.day).to_string(),
         forms: Forms { read, accepted, rejected, corrected },
-        duplicates: duplicates(campaign, &cases, &merged, &outcomes),
+        duplicates: duplicates(campaign, &settled, &cases, &merged, &outcomes),
         funnel: Funnel {
             eligible: sum.eligible,
             invited: sum.invited,
@@ -140,6 +142,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
 /// Compares what was decided with who is who.
 fn duplicates(
     campaign: &Campaign,
+    settled: &HashSet<String>,
     cases: &[CaseRow],
     merged: &[(PersonId, PersonId)],
     outcomes: &[OutcomeRow],
@@ -165,10 +168,9 @@ fn duplicates(
         }
     }
     // Forms of people who have two in the register.
-    let twice = world.forms.forms.iter().filter(|form| form.duplicate_of.is_some()).map(|form| form.truth);
-    for person in twice {
+    for form in world.forms.forms.iter().filter(|form| form.duplicate_of.is_some()) {
         score.planted += 1;
-        score.caught += u64::from(found.contains(&person));
+        score.caught += u64::from(found.contains(&form.truth) || settled.contains(&form.form_no.to_string()));
     }
     // People who applied twice: the later application must not have been accepted unseen.
     let by_id: HashMap<_, &OutcomeRow> = outcomes.iter().map(|row| (row.application_id, row)).collect();

@@ -1,0 +1,198 @@
+//! The main job as its user runs it: the whole campaign, killed in the middle, and the card at its end.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A data directory of one test, with its server stopped and its files removed at the end.
+struct Data(PathBuf);
+
+impl Data {
+    fn new(name: &str) -> Data {
+        let folder = std::env::temp_dir().join(format!("dancu-test-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        Data(folder)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dancu"));
+        command.args(args).arg("--data").arg(&self.0).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn summary(&self) -> PathBuf {
+        self.0.join("summary.json")
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if let Ok(pid) = fs::read_to_string(self.0.join("postgres/postmaster.pid")) {
+            let pid = pid.lines().next().unwrap_or_default().to_owned();
+            let _ = Command::new("kill").args(["-INT", &pid]).status();
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn demo(data: &Data, people: u32, seed: u64) -> Command {
+    let (people, seed) = (people.to_string(), seed.to_string());
+    let summary = data.summary();
+    data.command(&[
+        "demo",
+        "--exit",
+        "--people",
+        &people,
+        "--seed",
+        &seed,
+        "--summary",
+        summary.to_str().unwrap(),
+    ])
+}
+
+fn succeeded(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// The summary without what tells of one run only.
+fn outcome(path: &Path) -> Value {
+    let mut summary: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    summary.as_object_mut().unwrap().remove("stages").unwrap();
+    summary
+}
+
+#[test]
+fn a_campaign_killed_ten_times_ends_like_one_that_was_left_alone() {
+    const PEOPLE: u32 = 5_000;
+    const SEED: u64 = 17;
+    let calm = Data::new("calm");
+    let begun = Instant::now();
+    succeeded(&demo(&calm, PEOPLE, SEED).output().unwrap());
+    let took = begun.elapsed();
+    let expected = outcome(&calm.summary());
+    assert_eq!(expected["ledger"]["holds"], true);
+
+    let rough = Data::new("rough");
+    // Moments follow from a fixed sequence, as parts of what an undisturbed run takes here: some strike in the import,
+    // some in the days, and since each run goes on where the last one fell, together they reach the whole of it.
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..10 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let moment = took.mul_f64(0.03 + (state % 1_000) as f64 / 1_000.0 * 0.25);
+        let child = demo(&rough, PEOPLE, SEED).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        kill_after(child, moment);
+    }
+    succeeded(&demo(&rough, PEOPLE, SEED).output().unwrap());
+    assert_eq!(outcome(&rough.summary()), expected);
+}
+
+/// SIGKILL, which leaves no time to tidy up. A run that ended before must have ended well.
+fn kill_after(mut child: Child, moment: Duration) {
+    std::thread::sleep(moment);
+    match child.try_wait().unwrap() {
+        None => child.kill().unwrap(),
+        Some(status) => assert!(
+            status.success(),
+            "{}",
+            String::from_utf8_lossy(&child.wait_with_output().unwrap().stderr)
+        ),
+    }
+}
+
+#[test]
+fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found() {
+    let data = Data::new("card");
+    succeeded(&demo(&data, 1_000, 3).output().unwrap());
+    let list = succeeded(&data.run(&["card", "list"]));
+    let card = list.lines().find(|line| line.contains(" active ")).unwrap().split(' ').next().unwrap();
+    let out = data.0.join("card");
+    succeeded(&data.run(&["card", "export", card, "--out", out.to_str().unwrap()]));
+
+    let verified = |command: &mut Command| command.output().unwrap();
+    let at = ["--at", "2021-06-01"];
+    let ours = data.run(&["card", "verify", out.to_str().unwrap(), at[0], at[1]]);
+    assert!(succeeded(&ours).contains("genuine"));
+
+    let pem = data.0.join("csca.pem");
+    let converted = verified(
+        Command::new("openssl")
+            .args(["x509", "-inform", "DER", "-in"])
+            .arg(out.join("csca.der"))
+            .arg("-out")
+            .arg(&pem),
+    );
+    succeeded(&converted);
+    // EF.SOD is tag 77 with a length; what is inside is the CMS.
+    let sod = fs::read(out.join("EF.SOD")).unwrap();
+    let header = match sod[1] {
+        0x82 => 4,
+        0x81 => 3,
+        _ => 2,
+    };
+    let cms = data.0.join("sod.cms");
+    fs::write(&cms, &sod[header..]).unwrap();
+    let openssl = |file: &Path| {
+        Command::new("openssl")
+            .args(["cms", "-verify", "-inform", "DER", "-purpose", "any", "-attime", "1622505600", "-in"])
+            .arg(file)
+            .arg("-CAfile")
+            .arg(&pem)
+            .args(["-out", "/dev/null"])
+            .output()
+            .unwrap()
+    };
+    succeeded(&openssl(&cms));
+    let mut broken = sod[header..].to_vec();
+    let last = broken.len() - 5;
+    broken[last] ^= 1;
+    fs::write(&cms, &broken).unwrap();
+    assert!(!openssl(&cms).status.success(), "OpenSSL must refuse a changed signature");
+
+    let dg13 = out.join("DG13");
+    let mut bytes = fs::read(&dg13).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&dg13, bytes).unwrap();
+    let found = data.run(&["card", "verify", out.to_str().unwrap(), at[0], at[1]]);
+    let text = String::from_utf8_lossy(&found.stdout);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(text.contains("DG13") && text.contains("REJECTED"), "{text}");
+}
+
+#[test]
+fn another_seed_in_the_same_directory_is_refused_with_a_way_out() {
+    let data = Data::new("seed");
+    let first = demo(&data, 1_000, 1).args(["--until", "2021-03-01"]).output().unwrap();
+    succeeded(&first);
+    let second = demo(&data, 1_000, 2).output().unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("--data"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_and_an_unknown_district_are_told_at_once() {
+    let data = Data::new("port");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = data.run(&["demo", "--people", "1000", "--port", &port]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--port"));
+    let unknown = data.run(&["demo", "--people", "1000", "--district", "999", "--exit"]);
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("445"));
+}
