@@ -291,3 +291,122 @@ fn candidate(m: &Match) -> Candidate {
         levels: m.levels,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linkage::{Record, explain};
+    use time::OffsetDateTime;
+
+    fn person(number: u8) -> PersonId {
+        PersonId::derive(OffsetDateTime::UNIX_EPOCH, &[&[number]])
+    }
+
+    fn application(number: u8) -> ApplicationId {
+        ApplicationId::derive(OffsetDateTime::UNIX_EPOCH, &[&[number]])
+    }
+
+    fn known(id: u128, name: &str) -> Record {
+        Record {
+            id,
+            full_name: name.into(),
+            birth_day: Some(7),
+            birth_month: Some(11),
+            birth_year: Some(1986),
+            ..Record::default()
+        }
+    }
+
+    /// A match of that weight whose facts agree.
+    fn agreeing(number: u8, weight: f64) -> Match {
+        let levels = explain(&known(1, "Nguyễn Thu Hòa"), &known(2, "Nguyễn Thu Hoà")).levels;
+        Match { person: person(number), weight, probability: 0.5, caution: Caution::None, levels }
+    }
+
+    /// A match whose name is another one.
+    fn contradicting(number: u8, weight: f64, caution: Caution) -> Match {
+        let levels = explain(&known(1, "Nguyễn Thu Hòa"), &known(2, "Trần Văn Bảo")).levels;
+        Match { caution, levels, ..agreeing(number, weight) }
+    }
+
+    fn hit(number: u8, person: Option<PersonId>, state: State) -> FingerprintHit {
+        FingerprintHit { application: application(number), score: 40.0, state, person }
+    }
+
+    fn evidence(claim: Claim, matches: Vec<Match>) -> Evidence {
+        Evidence { kind: Kind::New, claim, matches, hits: Vec::new(), earlier: Vec::new() }
+    }
+
+    fn check(evidence: &Evidence, expected: Result<u8, CaseKind>) {
+        let found = match decide(evidence, &Thresholds::default()) {
+            Outcome::Link(person) => Ok(person),
+            Outcome::Case { kind, .. } => Err(kind),
+        };
+        assert_eq!(found, expected.map(person));
+    }
+
+    #[test]
+    fn a_certain_record_is_linked_and_a_look_alike_is_not() {
+        check(&evidence(Claim::Nobody, vec![agreeing(1, 20.0), agreeing(2, 4.0)]), Ok(1));
+        check(
+            &evidence(Claim::Nobody, vec![agreeing(1, 20.0), agreeing(2, 16.0)]),
+            Err(CaseKind::AmbiguousMatch),
+        );
+        check(&evidence(Claim::Nobody, vec![agreeing(1, 8.0)]), Err(CaseKind::AmbiguousMatch));
+        check(&evidence(Claim::Nobody, vec![]), Err(CaseKind::NotInRegister));
+    }
+
+    #[test]
+    fn the_officers_choice_needs_less_and_never_overrules_the_register() {
+        let claim = Claim::Person(person(1));
+        check(&evidence(claim, vec![agreeing(1, 8.0), agreeing(2, 3.0)]), Ok(1));
+        check(&evidence(claim, vec![agreeing(1, 8.0), agreeing(2, 7.0)]), Err(CaseKind::AmbiguousMatch));
+        check(&evidence(claim, vec![agreeing(2, 20.0), agreeing(1, 8.0)]), Err(CaseKind::RegisterMismatch));
+        check(&evidence(claim, vec![contradicting(1, 8.0, Caution::None)]), Err(CaseKind::AmbiguousMatch));
+        check(&evidence(claim, vec![]), Err(CaseKind::RegisterMismatch));
+        check(&evidence(Claim::Unknown, vec![agreeing(1, 20.0)]), Err(CaseKind::RegisterMismatch));
+    }
+
+    #[test]
+    fn a_number_that_speaks_against_it_is_a_case() {
+        let holder = contradicting(2, -5.0, Caution::PinContradicted);
+        check(&evidence(Claim::Nobody, vec![agreeing(1, 20.0), holder]), Err(CaseKind::PinConflict));
+        check(
+            &evidence(Claim::Person(person(1)), vec![agreeing(1, 20.0), holder]),
+            Err(CaseKind::PinConflict),
+        );
+        let other_number = Match { caution: Caution::PinDiffers, ..agreeing(1, 20.0) };
+        check(&evidence(Claim::Nobody, vec![other_number]), Err(CaseKind::PinConflict));
+        let mut shared = contradicting(1, 3.0, Caution::None);
+        shared.levels.cmnd = NumberLevel::Equal;
+        check(&evidence(Claim::Nobody, vec![shared]), Err(CaseKind::CmndConflict));
+    }
+
+    #[test]
+    fn fingers_overrule_the_register() {
+        let mut asked = evidence(Claim::Nobody, vec![agreeing(1, 20.0)]);
+        asked.hits = vec![hit(7, Some(person(1)), State::Accepted)];
+        check(&asked, Err(CaseKind::SamePersonTwice));
+        asked.hits = vec![hit(7, Some(person(2)), State::Accepted), hit(8, Some(person(1)), State::Accepted)];
+        check(&asked, Err(CaseKind::FingerprintOtherName));
+        asked.hits = vec![hit(7, None, State::InCase)];
+        check(&asked, Err(CaseKind::SamePersonTwice));
+    }
+
+    #[test]
+    fn whoever_was_rejected_or_holds_a_card_may_come_again() {
+        let mut asked = evidence(Claim::Nobody, vec![agreeing(1, 20.0)]);
+        asked.hits = vec![hit(7, Some(person(1)), State::Rejected)];
+        check(&asked, Ok(1));
+        asked.hits = vec![hit(7, Some(person(2)), State::Rejected)];
+        check(&asked, Err(CaseKind::FingerprintOtherName));
+        asked.hits = vec![hit(7, Some(person(1)), State::HandedOver)];
+        asked.earlier =
+            vec![Earlier { application: application(7), person: person(1), state: State::HandedOver }];
+        check(&asked, Err(CaseKind::SamePersonTwice));
+        asked.kind = Kind::Exchange;
+        check(&asked, Ok(1));
+        asked.earlier[0].state = State::Batched;
+        check(&asked, Err(CaseKind::SamePersonTwice));
+    }
+}

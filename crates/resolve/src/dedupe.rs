@@ -17,12 +17,13 @@ use crate::evidence::{tenths, waterfall};
 use crate::identities::load_index;
 use crate::{CaseKind, Error, record};
 
-/// Bits from which two records are one person's without a human. The heaviest pair of different people weighed 9 bits in
-/// registers of up to 200,000 invented people, look-alikes and twins among them (see the crate's front page); 18 bits is
-/// one error in 260,000 at the threshold itself.
-pub const MERGE_WEIGHT: f64 = 18.0;
-/// Bits from which a human is asked.
-pub const CASE_WEIGHT: f64 = 3.0;
+/// Bits from which two records are one person's without a human, if no fact speaks against it: as for linking, one error
+/// in 4,096 at the threshold itself. The heaviest pair of different people in a register of 20,000 invented ones, with
+/// twins and look-alikes among them, weighed −3.5 (`examples/measure.rs`).
+pub const MERGE_WEIGHT: f64 = 12.0;
+/// Bits from which a human is asked: a true pair of which one side lacks the number, the parents and the day of birth
+/// weighs from −2 bits.
+pub const CASE_WEIGHT: f64 = -4.0;
 /// Bits from which a human is asked about two records with different personal numbers: most are namesakes.
 pub const CASE_WEIGHT_TWO_PINS: f64 = 18.0;
 
@@ -52,12 +53,13 @@ pub struct DedupeSummary {
 /// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
 /// heavy the rest is; what one side does not know does not contradict.
 pub fn judge(weight: f64, levels: &Levels) -> Verdict {
-    let two_people = levels.name.contradicts()
-        || levels.birth.contradicts()
+    let contradictions = usize::from(levels.name.contradicts()) + usize::from(levels.birth.contradicts());
+    let two_people = contradictions > 0
         || levels.sex == SexLevel::Different
         || (levels.father == ParentLevel::Different && levels.mother == ParentLevel::Different);
     let same_number = levels.cmnd == NumberLevel::Equal;
-    if two_people && !same_number {
+    // One old number with another name or another date may be one person's; with both it is a number that two have.
+    if two_people && !(same_number && contradictions <= 1) {
         return Verdict::Leave;
     }
     let two_pins = matches!(levels.pin, NumberLevel::Different | NumberLevel::OneTypo);
@@ -69,8 +71,10 @@ pub fn judge(weight: f64, levels: &Levels) -> Verdict {
         && is_one_name(levels.name)
         && matches!(levels.birth, BirthLevel::Exact | BirthLevel::Partial | BirthLevel::Swapped);
     let least = if two_pins { CASE_WEIGHT_TWO_PINS } else { CASE_WEIGHT };
+    // The rate of a number that many share is in the weight, so that a placeholder does not get this far.
+    let identical = same_number && levels.birth == BirthLevel::Exact && weight >= CASE_WEIGHT_TWO_PINS / 2.0;
     match () {
-        () if certain && weight >= MERGE_WEIGHT => Verdict::Merge,
+        () if certain && (weight >= MERGE_WEIGHT || identical) => Verdict::Merge,
         () if weight >= least => Verdict::Case,
         () => Verdict::Leave,
     }
@@ -406,4 +410,64 @@ async fn note(
 
 fn person(id: u128) -> PersonId {
     PersonId::from_uuid(Uuid::from_u128(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linkage::{Place, Record, Sex, explain};
+
+    fn known() -> Record {
+        let home = Place::new(42, 445, 18_562).unwrap();
+        Record {
+            id: 1,
+            full_name: "Nguyễn Thị Thu Hòa".into(),
+            sex: Some(Sex::Female),
+            birth_day: Some(7),
+            birth_month: Some(11),
+            birth_year: Some(1986),
+            native_place: Some(home),
+            residence: Some(home),
+            father_name: Some("Nguyễn Đình Khôi".into()),
+            mother_name: Some("Phan Thị Liễu".into()),
+            cmnd: Some(183_456_789),
+            ..Record::default()
+        }
+    }
+
+    fn check(expected: Verdict, change: impl FnOnce(&mut Record, &mut Record)) {
+        let (mut a, mut b) = (known(), Record { id: 2, ..known() });
+        change(&mut a, &mut b);
+        let explanation = explain(&a, &b);
+        assert_eq!(judge(explanation.weight, &explanation.levels), expected, "{explanation:?}");
+    }
+
+    #[test]
+    fn one_person_respelt_is_merged() {
+        check(Verdict::Merge, |_, b| b.full_name = "NGUYỄN THỊ THU HOÀ".into());
+    }
+
+    #[test]
+    fn twins_and_two_numbers_are_never_merged() {
+        let twin = |b: &mut Record| {
+            b.full_name = "Nguyễn Thị Thu Hằng".into();
+            b.cmnd = None;
+        };
+        check(Verdict::Leave, |_, b| twin(b));
+        check(Verdict::Case, |a, b| (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779)));
+        check(Verdict::Case, |_, b| b.cmnd = Some(183_999_111));
+        check(Verdict::Leave, |a, b| {
+            (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779));
+            (b.cmnd, b.father_name, b.mother_name) = (None, None, None);
+        });
+    }
+
+    #[test]
+    fn an_old_number_that_two_people_have_is_no_duplicate() {
+        check(Verdict::Leave, |_, b| {
+            b.full_name = "Trần Văn Bảo".into();
+            b.birth_year = Some(1951);
+            (b.father_name, b.mother_name) = (None, None);
+        });
+    }
 }
