@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use domain::id::KitId;
-use store::Database;
 use store::application::{NewApplication, create};
 use store::enrol::{self as rows, NewKitReport, NewRefusal};
+use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
 use super::sha256;
@@ -70,10 +70,7 @@ struct Refused {
     kit_id: Option<KitId>,
 }
 
-async fn verify(
-    tx: &mut sqlx::PgConnection,
-    message: &[u8],
-) -> Result<Result<DayReport, Refused>, EnrolError> {
+async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayReport, Refused>, EnrolError> {
     let refused = |code, reason: String, kit_id| Ok(Err(Refused { code, reason, kit_id }));
     let kit_id = match DayReport::claimed_kit(message) {
         Ok(kit_id) => kit_id,
@@ -96,7 +93,7 @@ async fn verify(
 }
 
 async fn book(
-    tx: &mut sqlx::PgConnection,
+    tx: &mut PgConnection,
     report: &DayReport,
     message: &[u8],
     now: OffsetDateTime,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use domain::application::Action;
 use domain::id::KitId;
 use rayon::prelude::*;
-use store::Database;
 use store::application::{NewApplication, Transition, create, record};
 use store::enrol::{self as rows, NewPacket, NewRefusal};
+use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
 use super::decide::{Arrived, Decision, Known, decide};
@@ -225,7 +225,7 @@ async fn take_over(
     Ok(decisions)
 }
 
-async fn load_known(tx: &mut sqlx::PgConnection, arrived: &[Arrived]) -> Result<Known, EnrolError> {
+async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known, EnrolError> {
     let envelopes: Vec<_> =
         arrived.iter().filter(|a| a.verified.is_ok()).filter_map(|a| a.claimed.as_ref()).collect();
     let kit_ids: Vec<_> = envelopes.iter().map(|e| e.kit_id).collect();
