@@ -41,8 +41,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
 }
 
+/// A step of the test by its name.
+type Step = (&'static str, fn() -> Result<()>);
+
 /// The steps in the order in which they fail soonest.
-const STEPS: [(&str, fn() -> Result<()>); 5] = [
+const STEPS: [Step; 5] = [
     ("fmt", || run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("tidy", tidy::check),
     ("clippy", || {

@@ -36,7 +36,7 @@ const BANNED: [(&str, &[&str]); 8] = [
 /// SQL is written in `store` and in the crate that makes test databases.
 const MAY_USE_SQLX: [&str; 2] = ["store", "testkit"];
 
-const LICENCES: [&str; 13] = [
+const LICENCES: [&str; 14] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -50,6 +50,7 @@ const LICENCES: [&str; 13] = [
     "Unlicense",
     "MIT-0",
     "CDLA-Permissive-2.0",
+    "IJG",
 ];
 
 const MOST_LINES: usize = 500;
