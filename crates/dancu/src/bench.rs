@@ -7,7 +7,6 @@ use clap::Parser;
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -148,9 +147,7 @@ fn fdatasync_p50_us(folder: &Path) -> Result<u64> {
     for _ in 0..101 {
         file.write_all(&block)?;
         let begun = Instant::now();
-        // SAFETY: the descriptor belongs to `file`, which lives until after the call.
-        let done = unsafe { libc::fdatasync(file.as_raw_fd()) };
-        anyhow::ensure!(done == 0, "fdatasync failed on {}", path.display());
+        file.sync_data().with_context(|| format!("fdatasync failed on {}", path.display()))?;
         took.push(begun.elapsed().as_micros() as u64);
     }
     drop(file);
