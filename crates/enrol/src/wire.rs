@@ -8,8 +8,9 @@ use crate::packet::MAX_PACKET_BYTES;
 /// One request.
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub const MAX_BATCH_PACKETS: usize = 1_000;
-/// Media type of an upload and of its answer.
+/// Media type of an upload.
 pub const BATCH_TYPE: &str = "application/cbor-seq";
+/// Media type of a day report, and of the answer to every message (RFC 9052 §2).
 pub const COSE_TYPE: &str = "application/cose; cose-type=\"cose-sign1\"";
 pub const PACKETS_PATH: &str = "/kit/v1/packets";
 pub const DAY_REPORT_PATH: &str = "/kit/v1/day-report";
