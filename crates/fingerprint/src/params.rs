@@ -156,16 +156,20 @@ pub mod synthetic {
 
 // --- Identification ---
 
-/// Rows have 22 bits in the index.
-pub const MAX_PEOPLE: usize = 4_000_000;
+/// Rows have 19 bits in the index.
+pub const MAX_PEOPLE: usize = 500_000;
 /// Triangles filed per person with ten fingers, for laying out the index.
-pub const FEATURES_PER_PERSON: usize = 750;
+pub const FEATURES_PER_PERSON: usize = 1_300;
+/// Postings per bucket for the expected number of people.
+pub const PLANNED_BUCKET: usize = 40;
 /// Votes a person needs, however few fingers the probe has.
 pub const FEWEST_VOTES: usize = 3;
 /// Votes below which a person is not compared, for ten fingers.
-pub const MIN_VOTES: u8 = 8;
+pub const MIN_VOTES: u8 = 6;
 /// People compared per search, at most.
-pub const MAX_CANDIDATES: usize = 16;
+pub const MAX_CANDIDATES: usize = 8;
+/// Strangers that may reach the votes asked for by chance, per search.
+pub const CHANCE_CANDIDATES: f64 = 2.0;
 /// After so many fingers a candidate with a lower fused score is given up. Strangers have about -1.3 after three.
 pub const STAGE1: [(usize, f32); 2] = [(2, -0.5), (3, 1.0)];
 
@@ -173,26 +177,38 @@ pub const STAGE1: [(usize, f32); 2] = [(2, -0.5), (3, 1.0)];
 pub mod triangles {
     /// Minutiae per finger that form triangles, best first.
     pub const MAX_POINTS: usize = 24;
+    /// Only minutiae this near to the mean of all.
+    pub const MIDDLE: f32 = 120.0;
     /// Least and greatest length of a base.
-    pub const BASE: (f32, f32) = (60.0, 150.0);
-    /// The third minutia is no nearer than this to either end.
-    pub const APART: f32 = 12.0;
-    /// A third minutia this near to the middle of the base is taken both ways round.
-    pub const UNSURE_LEAN: f32 = 4.0;
+    pub const BASE: (f32, f32) = (60.0, 160.0);
+    /// The third minutia is no further from the base's middle, along or across.
+    pub const REACH: f32 = 120.0;
+    /// A probe takes a base this near to level (in byte angles) both ways round.
+    pub const UNSURE_LEVEL: i32 = 10;
     /// Bin of the base's length.
     pub const LENGTH_BIN: f32 = 8.0;
+    /// Usual error of the base's length, in bins.
+    pub const LENGTH_ERROR: f32 = 4.5 / LENGTH_BIN;
     /// Bin of the third minutia's place.
     pub const PLACE_BIN: f32 = 8.0;
-    /// Bin of the first end's direction: 45 degrees.
+    /// Usual error of the third minutia's place, in bins.
+    pub const PLACE_ERROR: f32 = 4.0 / PLACE_BIN;
+    /// Bin of the first end's direction: 22.5 degrees.
     pub const DIRECTION_BIN: f32 = 16.0;
+    /// Usual error of the first end's direction, in bins.
+    pub const DIRECTION_ERROR: f32 = 8.0 / DIRECTION_BIN;
     /// Bin of the base's direction on the finger: 45 degrees.
     pub const TURN_BIN: f32 = 32.0;
-    /// Bins over usual errors (5 px, 7 and 11 byte angles), in the order of the two above.
-    pub const ERRORS_PER_BIN: [f32; 5] = [8.0 / 5.0, 8.0 / 5.0, 8.0 / 5.0, 16.0 / 7.0, 32.0 / 11.0];
-    /// A probe tries the other side of borders that are nearer than this many usual errors, alone or two together.
-    pub const FLIP_WITHIN: f32 = 0.7;
+    /// Usual error of the base's direction, in bins.
+    pub const TURN_ERROR: f32 = 11.0 / TURN_BIN;
+    /// Usual error of a direction relative to the first end's, in quarter turns.
+    pub const RELATIVE_ERROR: f32 = 8.0 / 64.0;
+    /// A probe tries the other side of borders that are nearer than this many usual errors, several together if their sum is.
+    pub const FLIP_WITHIN: f32 = 0.3;
     /// Side of a cell of a triangle's place on the finger; places in neighbouring cells may still be one.
     pub const FINGER_CELL: f32 = 40.0;
-    /// Share of keys that are filed, in 256ths.
-    pub const KEEP_OF_256: u64 = 28;
+    /// Share of bases that are looked at, in 256ths.
+    pub const KEEP_BASES_OF_256: u64 = 32;
+    /// Share of their triangles that are filed, in 256ths.
+    pub const KEEP_OF_256: u64 = 86;
 }

@@ -40,7 +40,13 @@ impl CompactPerson {
     }
 
     pub(super) fn points(&self, position: FingerPosition) -> Vec<Point> {
-        finger(&self.counts, &self.bytes, position)
+        finger(&self.counts, &self.bytes, position).collect()
+    }
+
+    /// As [`CompactPerson::points`], into a buffer that is used again.
+    pub(super) fn points_into(&self, position: FingerPosition, points: &mut Vec<Point>) {
+        points.clear();
+        points.extend(finger(&self.counts, &self.bytes, position));
     }
 }
 
@@ -83,7 +89,7 @@ impl Store {
 
     pub(super) fn points(&self, row: u32, position: FingerPosition) -> Vec<Point> {
         let person = &self.people[row as usize];
-        finger(&person.counts, &self.bytes[person.start as usize..], position)
+        finger(&person.counts, &self.bytes[person.start as usize..], position).collect()
     }
 
     pub(super) fn person(&self, row: u32) -> CompactPerson {
@@ -103,12 +109,12 @@ fn slot(position: FingerPosition) -> usize {
     usize::from(position.code()).checked_sub(1).expect("the gallery holds known positions only")
 }
 
-fn finger(counts: &[u8; 10], bytes: &[u8], position: FingerPosition) -> Vec<Point> {
+fn finger(counts: &[u8; 10], bytes: &[u8], position: FingerPosition) -> impl Iterator<Item = Point> {
     let slot = slot(position);
     let before: usize = counts[..slot].iter().map(|&count| usize::from(count)).sum();
     let start = before * MINUTIA_BYTES;
     let end = start + usize::from(counts[slot]) * MINUTIA_BYTES;
-    bytes[start..end].chunks_exact(MINUTIA_BYTES).enumerate().map(|(index, b)| unpack(index, b)).collect()
+    bytes[start..end].chunks_exact(MINUTIA_BYTES).enumerate().map(|(index, b)| unpack(index, b))
 }
 
 fn pack(x: u16, y: u16, minutia: &Minutia) -> [u8; MINUTIA_BYTES] {

@@ -1,154 +1,174 @@
-//! A hash table from triangle keys to people, laid out for one cache miss per lookup.
+//! A hash table from triangle keys to people, packed so that a lookup streams through one run of memory.
 //!
-//! A line is 64 bytes: 15 postings and a link to an overflow line. A posting holds the person's row (22 bits, plus one, so that
-//! zero means empty), two more bits of the key and the triangle's place on the finger in cells of 4 bits each way: a
-//! triangle votes only for triangles near the same place.
+//! A posting is 32 bits: the person's row (19 bits, plus one, so that zero means empty) and the triangle's tag (13 bits): a
+//! triangle votes only for triangles of equal hash bits, at about the same height and turned about the same way.
+//!
+//! Buckets lie side by side in shards, each with a little room to spare. When a bucket is full its shard is copied with new room
+//! for all: a few microseconds once in hundreds of insertions, and no other memory is touched.
 
 use super::triangles::Feature;
-use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE};
+use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE, PLANNED_BUCKET};
 
-const POSTINGS: usize = 15;
-const ROW_BITS: u32 = 22;
+const ROW_BITS: u32 = 19;
 const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
-/// Postings per line when an index is laid out for its expected people; half full, few lines overflow.
-const PLANNED_FILL: usize = 12;
+/// Where the hash begins in a tag.
+const HASH_SHIFT: u32 = 7;
+const SHARD_BUCKETS: usize = 128;
+/// Postings are compared four at a time; an empty one matches nobody.
+const QUAD: usize = 4;
+/// A bucket takes no more than this: a key that so many share tells nothing about anyone.
+const MAX_BUCKET: u16 = 60_000;
+/// Lookups between asking for a bucket's postings and reading them.
+const AHEAD: usize = 8;
 
 const _: () = assert!(MAX_PEOPLE < ROW_MASK as usize);
 
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Line {
-    postings: [u32; POSTINGS],
-    /// Index of an overflow line plus one; zero for none.
-    more: u32,
+type Quad = [u32; QUAD];
+
+#[derive(Clone, Copy, Default)]
+struct Bucket {
+    /// First quad in the shard.
+    start: u32,
+    /// Postings.
+    used: u16,
+    /// Quads.
+    room: u16,
 }
 
-const EMPTY: Line = Line { postings: [0; POSTINGS], more: 0 };
-
 pub(super) struct Index {
-    lines: Vec<Line>,
-    overflow: Vec<Line>,
+    buckets: Vec<Bucket>,
+    shards: Vec<Box<[Quad]>>,
     postings: usize,
 }
 
 impl Index {
     pub(super) fn with_people(people: usize) -> Self {
-        let wanted = people.max(2048) * FEATURES_PER_PERSON / PLANNED_FILL;
-        Self { lines: vec![EMPTY; wanted], overflow: Vec::new(), postings: 0 }
+        let wanted = people.max(500) * FEATURES_PER_PERSON / PLANNED_BUCKET;
+        let shards = wanted.div_ceil(SHARD_BUCKETS);
+        Self {
+            buckets: vec![Bucket::default(); shards * SHARD_BUCKETS],
+            shards: vec![Box::default(); shards],
+            postings: 0,
+        }
     }
 
     pub(super) fn insert(&mut self, feature: Feature, row: u32) {
-        self.postings += 1;
-        let posting = tag(feature) << ROW_BITS | (row + 1);
-        let head = self.line_of(feature);
-        let newest = self.lines[head].more;
-        if newest == 0 {
-            if put(&mut self.lines[head], posting) {
-                return;
-            }
-        } else if put(&mut self.overflow[newest as usize - 1], posting) {
+        let place = self.place(feature);
+        let Bucket { used, room, .. } = self.buckets[place];
+        if used == MAX_BUCKET {
             return;
         }
-        let mut line = EMPTY;
-        line.postings[0] = posting;
-        line.more = newest;
-        self.overflow.push(line);
-        self.lines[head].more =
-            u32::try_from(self.overflow.len()).expect("4 M people overflow far fewer lines");
+        if usize::from(used) == usize::from(room) * QUAD {
+            self.repack(place / SHARD_BUCKETS);
+        }
+        let Bucket { start, .. } = self.buckets[place];
+        let quad = start as usize + usize::from(used) / QUAD;
+        let posting = feature.tag() << ROW_BITS | (row + 1);
+        self.shards[place / SHARD_BUCKETS][quad][usize::from(used) % QUAD] = posting;
+        self.buckets[place].used = used + 1;
+        self.postings += 1;
+    }
+
+    /// Copies a shard so that every bucket has room for an eighth more, and for one at least.
+    fn repack(&mut self, shard: usize) {
+        let buckets = &mut self.buckets[shard * SHARD_BUCKETS..][..SHARD_BUCKETS];
+        let room = |bucket: &Bucket| (usize::from(bucket.used) * 9 / 8 + 1).div_ceil(QUAD);
+        let total: usize = buckets.iter().map(room).sum();
+        let old = std::mem::take(&mut self.shards[shard]);
+        let mut new = vec![[0; QUAD]; total].into_boxed_slice();
+        let mut start = 0;
+        for bucket in buckets {
+            let quads = usize::from(bucket.used).div_ceil(QUAD);
+            new[start..start + quads].copy_from_slice(&old[bucket.start as usize..][..quads]);
+            let room = room(bucket);
+            // At most 128 buckets of 2^16 quads each, so neither number is near its limit.
+            *bucket = Bucket { start: start as u32, used: bucket.used, room: room as u16 };
+            start += room;
+        }
+        self.shards[shard] = new;
     }
 
     pub(super) fn len(&self) -> usize {
         self.postings
     }
 
-    /// Half as many overflow lines as lines: lookups begin to take two cache misses.
+    /// Buckets four times as full as planned: lookups read more strangers' postings than need be.
     pub(super) fn is_crowded(&self) -> bool {
-        self.overflow.len() > self.lines.len() / 2
+        self.postings > self.buckets.len() * PLANNED_BUCKET * 4
     }
 
-    /// Gives one vote per matching posting; rows that reach `enough` are noted once. Returns the number of votes.
-    pub(super) fn vote(
-        &self,
-        keys: &[Feature],
-        enough: u8,
-        votes: &mut [u8],
-        reached: &mut Vec<u32>,
-    ) -> usize {
+    /// Gives one vote per matching posting. Returns the number of votes.
+    pub(super) fn vote(&self, keys: &[Feature], votes: &mut [u8]) -> usize {
         let mut given = 0;
-        for (place, &feature) in keys.iter().enumerate() {
-            if let Some(&ahead) = keys.get(place + 12) {
-                prefetch(&self.lines[self.line_of(ahead)]);
+        for (at, &feature) in keys.iter().enumerate() {
+            if let Some(&far) = keys.get(at + 2 * AHEAD) {
+                prefetch(&self.buckets[self.place(far)]);
             }
-            let tag = tag(feature);
-            let mut line = &self.lines[self.line_of(feature)];
-            loop {
-                // The mask first, without branches, so that the compiler compares several postings at once.
-                let mut mask = 0u32;
-                for (slot, &posting) in line.postings.iter().enumerate() {
-                    mask |= u32::from((posting != 0) & near(posting >> ROW_BITS, tag)) << slot;
-                }
-                given += mask.count_ones() as usize;
-                while mask != 0 {
-                    let row = (line.postings[mask.trailing_zeros() as usize] & ROW_MASK) - 1;
-                    mask &= mask - 1;
-                    let count = &mut votes[row as usize];
-                    *count = count.saturating_add(1);
-                    if *count == enough {
-                        reached.push(row);
-                    }
-                }
-                if line.more == 0 {
-                    break;
-                }
-                line = &self.overflow[line.more as usize - 1];
+            if let Some(&ahead) = keys.get(at + AHEAD) {
+                // Four quads are a cache line.
+                self.quads(ahead).iter().step_by(4).take(6).for_each(prefetch);
+            }
+            for quad in self.quads(feature) {
+                given += vote_in(quad, feature.tag(), votes);
             }
         }
         given
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.lines.capacity() + self.overflow.capacity()) * size_of::<Line>()
+        let quads: usize = self.shards.iter().map(|shard| shard.len()).sum();
+        self.buckets.capacity() * size_of::<Bucket>()
+            + self.shards.capacity() * size_of::<Box<[Quad]>>()
+            + quads * size_of::<Quad>()
     }
 
     #[inline]
-    fn line_of(&self, feature: Feature) -> usize {
-        // The highest bits choose, for any number of lines (Lemire's multiply-shift).
-        ((u128::from(feature.0) * self.lines.len() as u128) >> 64) as usize
+    fn quads(&self, feature: Feature) -> &[Quad] {
+        let place = self.place(feature);
+        let Bucket { start, used, .. } = self.buckets[place];
+        &self.shards[place / SHARD_BUCKETS][start as usize..][..usize::from(used).div_ceil(QUAD)]
+    }
+
+    #[inline]
+    fn place(&self, feature: Feature) -> usize {
+        // The highest bits choose, for any number of buckets (Lemire's multiply-shift).
+        ((u128::from(feature.bucket_hash()) * self.buckets.len() as u128) >> 64) as usize
     }
 }
 
-/// The lowest ten bits: two of the hash, four each of the place's y and x.
 #[inline]
-fn tag(feature: Feature) -> u32 {
-    (feature.0 & 0x3ff) as u32
-}
-
-/// Equal hash bits, and places at most one cell apart in both directions.
-#[inline]
-fn near(a: u32, b: u32) -> bool {
-    let x = (a & 15).abs_diff(b & 15);
-    let y = (a >> 4 & 15).abs_diff(b >> 4 & 15);
-    (a >> 8 == b >> 8) & (x <= 1) & (y <= 1)
-}
-
-fn put(line: &mut Line, posting: u32) -> bool {
-    match line.postings.iter_mut().find(|slot| **slot == 0) {
-        Some(slot) => {
-            *slot = posting;
-            true
+fn vote_in(quad: &Quad, tag: u32, votes: &mut [u8]) -> usize {
+    // Hashes first, all four at once: most quads end here.
+    if !quad.map(|posting| posting >> (ROW_BITS + HASH_SHIFT) == tag >> HASH_SHIFT).contains(&true) {
+        return 0;
+    }
+    let mut given = 0;
+    for posting in quad {
+        if posting >> (ROW_BITS + HASH_SHIFT) != tag >> HASH_SHIFT {
+            continue;
         }
-        None => false,
+        let (height, turn) = (tag & 7, tag >> 3 & 15);
+        let other = posting >> ROW_BITS;
+        let near_height = (other & 7).wrapping_sub(height).wrapping_add(1) <= 2;
+        let near_turn = ((other >> 3 & 15).wrapping_sub(turn).wrapping_add(3) & 15) <= 6;
+        // Added without a branch, which would be guessed wrong every other time. An empty posting has no row.
+        if let Some(count) = votes.get_mut((posting & ROW_MASK).wrapping_sub(1) as usize) {
+            let vote = u8::from(near_height & near_turn);
+            *count = count.saturating_add(vote);
+            given += usize::from(vote);
+        }
     }
+    given
 }
 
 #[inline]
-fn prefetch(line: &Line) {
+fn prefetch<T>(target: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch is a hint; it reads nothing and the address comes from a live reference.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast());
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(target).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = line;
+    let _ = target;
 }

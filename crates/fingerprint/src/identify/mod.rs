@@ -13,10 +13,10 @@ use std::sync::Mutex;
 
 use compact::{CompactPerson, Store};
 use index::Index;
-use triangles::{Feature, Features};
+use triangles::Features;
 
 use crate::descriptor::Prepared;
-use crate::params::{FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
+use crate::params::{CHANCE_CANDIDATES, FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template, quality};
@@ -75,7 +75,6 @@ pub struct Gallery {
 struct Scratch {
     features: Features,
     votes: Vec<u8>,
-    reached: Vec<u32>,
 }
 
 impl Gallery {
@@ -163,22 +162,19 @@ impl Gallery {
         work: &mut SearchWork,
     ) -> Vec<(u32, u8)> {
         let mut scratch = self.lend();
-        let Scratch { features, votes, reached } = &mut scratch;
+        let Scratch { features, votes } = &mut scratch;
         votes.clear();
         votes.resize(self.len(), 0);
-        reached.clear();
         features.of_probe(person);
         work.lookups = features.keys.len();
+        work.votes = self.index.vote(&features.keys, votes);
         // Half the fingers give half the votes, to the person and to chance.
         let fingers = FingerPosition::ALL.into_iter().filter(|&p| person.count(p) > 0).count();
-        let enough = (usize::from(self.params.min_votes) * fingers).div_ceil(10).max(FEWEST_VOTES) as u8;
-        work.votes = self.index.vote(&features.keys, enough, votes, reached);
-        work.candidates = reached.len();
-        let mut ranked: Vec<(u32, u8)> = reached
-            .iter()
-            .filter(|&&row| Some(row) != excluded)
-            .map(|&row| (row, votes[row as usize]))
-            .collect();
+        let least = (usize::from(self.params.min_votes) * fingers).div_ceil(10).max(FEWEST_VOTES);
+        let enough = least.max(votes_above_chance(work.votes, self.len())).min(255) as u8;
+        let mut ranked = at_least(votes, enough);
+        ranked.retain(|&(row, _)| Some(row) != excluded);
+        work.candidates = ranked.len();
         ranked.sort_unstable_by_key(|&(row, votes)| (std::cmp::Reverse(votes), row));
         ranked.truncate(MAX_CANDIDATES);
         self.give_back(scratch);
@@ -220,7 +216,7 @@ impl Gallery {
         let mut features = Features::default();
         features.of_probe(&CompactPerson::new(best_per_position(probe)));
         let mut votes = vec![0; self.len()];
-        self.index.vote(&features.keys, 1, &mut votes, &mut Vec::new());
+        self.index.vote(&features.keys, &mut votes);
         Some(votes[row as usize])
     }
 
@@ -265,9 +261,36 @@ impl ProbeFingers<'_> {
     }
 }
 
+/// The votes that only [`CHANCE_CANDIDATES`] of so many people reach by chance, if chance deals votes to all alike (Poisson).
+fn votes_above_chance(votes: usize, people: usize) -> usize {
+    let mean = votes as f64 / people.max(1) as f64;
+    let mut exactly = (-mean).exp();
+    let mut more = 1.0 - exactly;
+    let mut enough = 1;
+    while more * people as f64 > CHANCE_CANDIDATES && enough < 200 {
+        exactly *= mean / enough as f64;
+        more -= exactly;
+        enough += 1;
+    }
+    enough
+}
+
+/// Rows with at least so many votes. Most blocks of rows hold none and are passed over at a glance.
+fn at_least(votes: &[u8], enough: u8) -> Vec<(u32, u8)> {
+    const BLOCK: usize = 64;
+    let mut found = Vec::new();
+    for (block, votes) in votes.chunks(BLOCK).enumerate() {
+        if votes.iter().fold(0, |most, &count| most.max(count)) >= enough {
+            let rows = votes.iter().enumerate().filter(|&(_, &count)| count >= enough);
+            found.extend(rows.map(|(row, &count)| ((block * BLOCK + row) as u32, count)));
+        }
+    }
+    found
+}
+
 fn file(index: &mut Index, features: &mut Features, person: &CompactPerson, row: u32) {
     features.of_enrolled(person);
-    features.keys.iter().for_each(|&Feature(key)| index.insert(Feature(key), row));
+    features.keys.iter().for_each(|&feature| index.insert(feature, row));
 }
 
 fn best_per_position(templates: &[Template]) -> [Option<&Template>; 10] {
