@@ -2,9 +2,9 @@
 
 use crate::{Error, PgConnection};
 use domain::id::PersonId;
+use domain::pin::Sex;
 use domain::record::{Place, Relative};
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, UnitCode};
-use domain::pin::Sex;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use std::fmt::Display;
@@ -16,7 +16,10 @@ pub const RECORD_COLUMNS: &str = "person_id, pin, old_id, full_name, sex, birth,
     mother_name, mother_pin, spouse_name, spouse_pin, household, relation_to_head";
 
 /// The records of these people, in the order of their ids; unknown ids are left out.
-pub async fn records(conn: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<(PersonId, ResidentRecord)>, Error> {
+pub async fn records(
+    conn: &mut PgConnection,
+    ids: &[PersonId],
+) -> Result<Vec<(PersonId, ResidentRecord)>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let sql = format!("SELECT {RECORD_COLUMNS} FROM person WHERE person_id = ANY($1) ORDER BY person_id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(conn).await?;
@@ -48,9 +51,10 @@ pub fn record(row: &PgRow) -> Result<(PersonId, ResidentRecord), Error> {
             detail: row.try_get("permanent_detail")?,
         },
         current: match cell.maybe("current_unit", str::parse::<UnitCode>)? {
-            Some(unit) => {
-                Some(Place { unit, detail: row.try_get::<Option<String>, _>("current_detail")?.unwrap_or_default() })
-            }
+            Some(unit) => Some(Place {
+                unit,
+                detail: row.try_get::<Option<String>, _>("current_detail")?.unwrap_or_default(),
+            }),
             None => None,
         },
         father: cell.relative("father_name", "father_pin")?,
@@ -70,7 +74,11 @@ struct Cell<'r> {
 
 impl Cell<'_> {
     fn fault(&self, column: &str, reason: impl Display) -> Error {
-        Error::Inconsistent { table: "person", row: self.person.to_string(), reason: format!("{column}: {reason}") }
+        Error::Inconsistent {
+            table: "person",
+            row: self.person.to_string(),
+            reason: format!("{column}: {reason}"),
+        }
     }
 
     fn parse<T, E: Display>(&self, column: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, Error> {
@@ -78,7 +86,11 @@ impl Cell<'_> {
         parse(&text).map_err(|e| self.fault(column, e))
     }
 
-    fn maybe<T, E: Display>(&self, column: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, Error> {
+    fn maybe<T, E: Display>(
+        &self,
+        column: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Error> {
         let text: Option<String> = self.row.try_get(column)?;
         text.map(|text| parse(&text).map_err(|e| self.fault(column, e))).transpose()
     }

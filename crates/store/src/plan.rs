@@ -54,7 +54,11 @@ const LATEST_BIRTH: &str =
     "(birth + CASE WHEN birth % 10000 = 0 THEN 1231 WHEN birth % 100 = 0 THEN 31 ELSE 0 END)";
 
 /// Counts the living, unmerged residents below `scope` and those born on or before `born_by` (yyyymmdd).
-pub async fn count_areas(conn: &mut PgConnection, scope: &str, born_by: i32) -> Result<Vec<AreaCount>, Error> {
+pub async fn count_areas(
+    conn: &mut PgConnection,
+    scope: &str,
+    born_by: i32,
+) -> Result<Vec<AreaCount>, Error> {
     let sql = format!(
         "SELECT permanent_unit, unit_path, count(*) AS residents, \
                 count(*) FILTER (WHERE {LATEST_BIRTH} <= $2) AS eligible \
@@ -81,17 +85,34 @@ pub struct Eligible {
 }
 
 /// The eligible residents of one commune who hold no invitation yet, households together.
-pub async fn uninvited(conn: &mut PgConnection, unit_code: &str, scope: &str, born_by: i32) -> Result<Vec<Eligible>, Error> {
+pub async fn uninvited(
+    conn: &mut PgConnection,
+    unit_code: &str,
+    scope: &str,
+    born_by: i32,
+) -> Result<Vec<Eligible>, Error> {
     let sql = format!(
         "SELECT person_id FROM person p WHERE unit_path LIKE $1 || '%' AND permanent_unit = $2 AND status = 1 \
          AND {LATEST_BIRTH} <= $3 AND NOT EXISTS (SELECT 1 FROM invitation i WHERE i.person_id = p.person_id) \
          ORDER BY household NULLS LAST, birth, person_id"
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope).bind(unit_code).bind(born_by).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok(Eligible { person_id: PersonId::from_uuid(row.try_get("person_id")?) })).collect()
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(scope)
+        .bind(unit_code)
+        .bind(born_by)
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| Ok(Eligible { person_id: PersonId::from_uuid(row.try_get("person_id")?) }))
+        .collect()
 }
 
-pub async fn put_area(conn: &mut PgConnection, area: &AreaCount, eligible_on: Date, quota: i64) -> Result<(), Error> {
+pub async fn put_area(
+    conn: &mut PgConnection,
+    area: &AreaCount,
+    eligible_on: Date,
+    quota: i64,
+) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (unit_code) DO UPDATE SET unit_path = EXCLUDED.unit_path, residents = EXCLUDED.residents, \
@@ -189,7 +210,12 @@ pub struct OpenSlotRow {
 /// Slots below `scope` on or after `from` with at least one free seat, of `round` or (with `None`) of any, by time.
 ///
 /// Seats are given in ascending order and never taken back, so that the next free seat is one more than the highest.
-pub async fn open_slots(conn: &mut PgConnection, scope: &str, from: Date, round: Option<i16>) -> Result<Vec<OpenSlotRow>, Error> {
+pub async fn open_slots(
+    conn: &mut PgConnection,
+    scope: &str,
+    from: Date,
+    round: Option<i16>,
+) -> Result<Vec<OpenSlotRow>, Error> {
     let rows = sqlx::query(
         "SELECT s.slot_id, s.unit_code, s.day, s.capacity, (coalesce(max(i.seat), 0) + 1)::smallint AS next_seat \
          FROM slot s LEFT JOIN invitation i ON i.slot_id = s.slot_id \
@@ -227,7 +253,11 @@ pub struct InvitationRow {
 
 /// Writes invitations. A repeat of the same invitation changes nothing; a seat that is taken is refused by constraint
 /// (`invitation_slot_id_seat_key`).
-pub async fn put_invitations(conn: &mut PgConnection, rows: &[InvitationRow], at: OffsetDateTime) -> Result<(), Error> {
+pub async fn put_invitations(
+    conn: &mut PgConnection,
+    rows: &[InvitationRow],
+    at: OffsetDateTime,
+) -> Result<(), Error> {
     for chunk in rows.chunks(CHUNK) {
         sqlx::query(
             "INSERT INTO invitation (person_id, round, slot_id, slot_capacity, seat, unit_path, state, invited_at) \
@@ -293,7 +323,12 @@ fn expected(row: &PgRow) -> Result<Expected, Error> {
 }
 
 /// Closes a day's invitations: `attended` came, the rest of the day's missed. Says how many rows changed.
-pub async fn close_day(conn: &mut PgConnection, scope: &str, day: Date, attended: &[PersonId]) -> Result<u64, Error> {
+pub async fn close_day(
+    conn: &mut PgConnection,
+    scope: &str,
+    day: Date,
+    attended: &[PersonId],
+) -> Result<u64, Error> {
     let attended: Vec<Uuid> = attended.iter().map(|p| p.uuid()).collect();
     let done = sqlx::query(
         "UPDATE invitation i SET state = CASE WHEN i.person_id = ANY($3) THEN 'attended' ELSE 'missed' END \

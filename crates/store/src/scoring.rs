@@ -20,7 +20,11 @@ pub struct CaseRow {
 }
 
 /// Cases below `scope` that were opened before `before`, oldest first; decided ones too.
-pub async fn cases(conn: &mut PgConnection, scope: &UnitScope, before: OffsetDateTime) -> Result<Vec<CaseRow>, Error> {
+pub async fn cases(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    before: OffsetDateTime,
+) -> Result<Vec<CaseRow>, Error> {
     let rows = sqlx::query(
         "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
                 decided_at IS NOT NULL AS decided \
