@@ -88,8 +88,16 @@ impl Store {
     }
 
     pub(super) fn points(&self, row: u32, position: FingerPosition) -> Vec<Point> {
+        let mut points = Vec::new();
+        self.points_into(row, position, &mut points);
+        points
+    }
+
+    /// As [`Store::points`], into a buffer that is used again.
+    pub(super) fn points_into(&self, row: u32, position: FingerPosition, points: &mut Vec<Point>) {
         let person = &self.people[row as usize];
-        finger(&person.counts, &self.bytes[person.start as usize..], position).collect()
+        points.clear();
+        points.extend(finger(&person.counts, &self.bytes[person.start as usize..], position));
     }
 
     pub(super) fn person(&self, row: u32) -> CompactPerson {

@@ -1,10 +1,11 @@
 //! 1:N search over everyone enrolled.
 //!
-//! Stage 0 looks up triangles of minutiae in a hash index and counts votes per person; stage 1 compares the few people with
-//! enough votes on three fingers; stage 2 compares all fingers of those that remain and fuses the scores.
+//! Stage 0 looks up triangles of minutiae in a hash index and counts votes per person; stage 1 looks at three fingers of the few
+//! people with most votes, quickly; stage 2 compares all fingers of those that remain and fuses the scores.
 
 mod compact;
 mod index;
+mod quick;
 mod triangles;
 
 use std::collections::HashMap;
@@ -13,10 +14,12 @@ use std::sync::Mutex;
 
 use compact::{CompactPerson, Store};
 use index::Index;
+use quick::Canvas;
 use triangles::Features;
 
-use crate::descriptor::Prepared;
-use crate::params::{CHANCE_CANDIDATES, FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
+use crate::descriptor::{Point, Prepared};
+use crate::params::quick as first_look;
+use crate::params::{FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template, quality};
@@ -145,7 +148,12 @@ impl Gallery {
         let person = CompactPerson::new(chosen);
         let excluded = exclude.and_then(|id| self.rows.get(&id).copied());
         let candidates = self.candidates(&person, excluded, &mut work);
-        let mut fingers = ProbeFingers { person: &person, prepared: [const { None }; 10] };
+        let mut fingers = ProbeFingers {
+            person: &person,
+            enrolled: Vec::new(),
+            canvases: [const { None }; 10],
+            prepared: [const { None }; 10],
+        };
         let mut hits: Vec<Hit> = candidates
             .iter()
             .filter_map(|&(row, votes)| self.examine(row, votes, &mut fingers, &mut work))
@@ -171,8 +179,14 @@ impl Gallery {
         // Half the fingers give half the votes, to the person and to chance.
         let fingers = FingerPosition::ALL.into_iter().filter(|&p| person.count(p) > 0).count();
         let least = (usize::from(self.params.min_votes) * fingers).div_ceil(10).max(FEWEST_VOTES);
-        let enough = least.max(votes_above_chance(work.votes, self.len())).min(255) as u8;
+        let least = least.min(255) as u8;
+        // Lowered until there are enough to look at: chance deals unevenly, and a guess that is too high would lose people.
+        let mut enough = votes_above_chance(work.votes, self.len()).max(least);
         let mut ranked = at_least(votes, enough);
+        while ranked.len() < MAX_CANDIDATES && enough > least {
+            enough = least.max(enough - 1 - enough / 16);
+            ranked = at_least(votes, enough);
+        }
         ranked.retain(|&(row, _)| Some(row) != excluded);
         work.candidates = ranked.len();
         ranked.sort_unstable_by_key(|&(row, votes)| (std::cmp::Reverse(votes), row));
@@ -195,6 +209,14 @@ impl Gallery {
             .filter(|&(minutiae, _)| minutiae > 0)
             .collect();
         common.sort_unstable_by_key(|&(minutiae, position)| (std::cmp::Reverse(minutiae), position));
+        let mut fit = 0;
+        for (&(_, position), least) in common.iter().zip(first_look::LEAST) {
+            self.store.points_into(row, position, &mut probe.enrolled);
+            fit += probe.look(position);
+            if fit < least {
+                return None;
+            }
+        }
         let mut scores = Vec::with_capacity(common.len());
         for (done, &(_, position)) in common.iter().enumerate() {
             if let Some(&(_, least)) = STAGE1.iter().find(|&&(fingers, _)| fingers == done)
@@ -250,10 +272,21 @@ impl fmt::Debug for Gallery {
 /// The probe's fingers, prepared when first needed: most searches need none.
 struct ProbeFingers<'a> {
     person: &'a CompactPerson,
+    /// A buffer for the finger that is looked at.
+    enrolled: Vec<Point>,
+    canvases: [Option<Canvas>; 10],
     prepared: [Option<Prepared>; 10],
 }
 
 impl ProbeFingers<'_> {
+    /// How well the enrolled finger in the buffer fits on the probe's.
+    fn look(&mut self, position: FingerPosition) -> u32 {
+        let person = self.person;
+        let canvas = self.canvases[usize::from(position.code()) - 1]
+            .get_or_insert_with(|| Canvas::new(person.points(position)));
+        canvas.look(&self.enrolled)
+    }
+
     fn prepared(&mut self, position: FingerPosition) -> &Prepared {
         let person = self.person;
         self.prepared[usize::from(position.code()) - 1]
@@ -261,14 +294,14 @@ impl ProbeFingers<'_> {
     }
 }
 
-/// The votes that only [`CHANCE_CANDIDATES`] of so many people reach by chance, if chance deals votes to all alike (Poisson).
-fn votes_above_chance(votes: usize, people: usize) -> usize {
+/// The votes that only [`MAX_CANDIDATES`] of so many people reach by chance, if chance deals votes to all alike (Poisson).
+fn votes_above_chance(votes: usize, people: usize) -> u8 {
     let mean = votes as f64 / people.max(1) as f64;
     let mut exactly = (-mean).exp();
     let mut more = 1.0 - exactly;
-    let mut enough = 1;
-    while more * people as f64 > CHANCE_CANDIDATES && enough < 200 {
-        exactly *= mean / enough as f64;
+    let mut enough = 1u8;
+    while more * people as f64 > MAX_CANDIDATES as f64 && enough < 200 {
+        exactly *= mean / f64::from(enough);
         more -= exactly;
         enough += 1;
     }
