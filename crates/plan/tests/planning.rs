@@ -1,6 +1,7 @@
 //! Planning on a real database: everyone has one seat, a repeat changes nothing, and nobody can overfill a slot.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::inconsistent_digit_grouping, reason = "packed dates are grouped as year, month, day")]
 
 use domain::UnitCode;
 use domain::id::{ImportId, KitId, PersonId};
