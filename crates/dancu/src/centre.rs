@@ -10,7 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{Database, OpenOptions};
@@ -40,11 +40,15 @@ pub struct Centre {
 impl Centre {
     /// Opens the database (starting the embedded one), brings its schema up to date, and opens or makes the keys.
     pub async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre> {
-        fs::create_dir_all(&place.data)
-            .with_context(|| format!("the data directory {} cannot be made", place.data.display()))?;
         let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
         let db = Database::open(&options).await?;
         db.migrate().await?;
+        // The embedded database makes the directory with the rights that its server needs; without it, it is ours alone.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&place.data)
+            .with_context(|| format!("the data directory {} cannot be made", place.data.display()))?;
         let folder = place.data.join("keys");
         let keys = tokio::task::spawn_blocking(move || KeyFiles::open(&folder)).await??;
         let kit_keys = CentrePublicKeys {
@@ -101,7 +105,11 @@ struct KeyFiles {
 
 impl KeyFiles {
     fn open(folder: &Path) -> Result<KeyFiles> {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
         let passphrase = passphrase(folder)?;
         let path = folder.join("intake.key");
         let agreement = if path.exists() {
