@@ -2,7 +2,7 @@
 //! foreign ones among them.
 //!
 //! ```text
-//! cargo run --release -p resolve --example measure -- 20000 3000
+//! cargo run --release -p resolve --example measure -- 20000 3000 7
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a measurement stops at the first surprise")]
@@ -17,7 +17,7 @@ use domain::application::Kind;
 use domain::id::PersonId;
 use resolve::{Identities, dedupe_register, resolve_batch};
 use store::UnitScope;
-use support::{NOW, Sent, application_id, entries, open, outcomes, person_id, population, register, send};
+use support::{NOW, Sent, application_id, entries, open, outcomes, person_id, population_of, register, send};
 
 const BATCH: usize = 1_000;
 
@@ -26,7 +26,7 @@ async fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<usize>().expect("a number"));
     let (people, applications) = (arguments.next().unwrap_or(20_000), arguments.next().unwrap_or(3_000));
     let db = testkit::fresh_database().await;
-    let population = population(people);
+    let population = population_of(people, arguments.next().unwrap_or(7) as u64);
     // Every 50th person is not in the register: a stranger to it.
     let mut all = entries(&population, 100);
     all.retain(|entry| entry.truth % 50 != 8);
@@ -48,6 +48,11 @@ async fn main() {
         |a: &uuid::Uuid, b: &uuid::Uuid| truth[&PersonId::from_uuid(*a)] == truth[&PersonId::from_uuid(*b)];
     let true_cases = cases.iter().filter(|(a, b, _)| same(a, b)).count();
     let planted = all.iter().filter(|e| e.person == person_id(e.truth, 2)).count();
+    println!(
+        "merge from {} bits, case from {} bits",
+        resolve::dedupe::MERGE_WEIGHT,
+        resolve::dedupe::CASE_WEIGHT
+    );
     println!(
         "planted {planted}: merged {} ({false_merges} false), cases {true_cases} true of {} in all, missed {}, left {}",
         summary.merged.len(),

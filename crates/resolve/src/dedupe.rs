@@ -18,12 +18,11 @@ use crate::identities::load_index;
 use crate::{CaseKind, Error, record};
 
 /// Bits from which two records are one person's without a human, if no fact speaks against it: as for linking, one error
-/// in 4,096 at the threshold itself. The heaviest pair of different people in a register of 20,000 invented ones, with
-/// twins and look-alikes among them, weighed −3.5 (`examples/measure.rs`).
+/// in 4,096 at the threshold itself. `examples/measure.rs` shows how heavy pairs of different people become.
 pub const MERGE_WEIGHT: f64 = 12.0;
-/// Bits from which a human is asked: a true pair of which one side lacks the number, the parents and the day of birth
-/// weighs from −2 bits.
-pub const CASE_WEIGHT: f64 = -4.0;
+/// Bits from which a human is asked. A true pair of which one side lacks the number, the parents and the day of birth may
+/// weigh this little in a register of a district, and less in a larger one, as the prior falls with its size.
+pub const CASE_WEIGHT: f64 = -6.0;
 /// Bits from which a human is asked about two records with different personal numbers: most are namesakes.
 pub const CASE_WEIGHT_TWO_PINS: f64 = 18.0;
 

@@ -35,7 +35,11 @@ pub struct Entry {
 }
 
 pub fn population(people: usize) -> Population {
-    Population::generate(&Model::default(), 7, "445".parse().unwrap(), people).unwrap()
+    population_of(people, 7)
+}
+
+pub fn population_of(people: usize, seed: u64) -> Population {
+    Population::generate(&Model::default(), seed, "445".parse().unwrap(), people).unwrap()
 }
 
 /// A record of everybody, and of every `nth` (0 for none) a second one without the number, varied in three ways in turn.
