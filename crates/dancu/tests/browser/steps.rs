@@ -1,0 +1,228 @@
+//! The walks that need more than opening a page.
+
+use crate::demo::{Account, Demo};
+use crate::page::{Inspector, facts};
+use crate::walk::search;
+use crate::webdriver::Browser;
+
+const SIGN_OUT: &str = "form[action='/ra'] button";
+
+/// Through the form, from wherever the browser is sent to sign in.
+pub fn sign_in(browser: &Browser, base: &str, account: &Account) {
+    if !browser.url().starts_with(&format!("{base}/vao")) {
+        browser.go(&format!("{base}/vao"));
+    }
+    browser.fill("#login", &account.login);
+    browser.fill("#password", &account.password);
+    browser.follow("main form button[type=submit]");
+    assert!(browser.has(SIGN_OUT), "{} is signed in", account.login);
+}
+
+pub fn sign_out(browser: &Browser, base: &str) {
+    browser.follow(SIGN_OUT);
+    assert_eq!(browser.url(), format!("{base}/vao"), "signed out");
+}
+
+/// Whether a page's own scripts run in this window: shown by a page that has one.
+pub fn runs_scripts(browser: &Browser) -> bool {
+    browser.go("data:text/html,<title>off</title><script>document.title='on'</script>");
+    browser.title() == "on"
+}
+
+/// Signing in and following an application. A wrong code and something that is no code get the same answer.
+pub fn public_pages(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    browser.go(&format!("{}/vao", demo.base));
+    inspector.inspect(browser, "public /vao", 200);
+    browser.fill("#login", "chihuy");
+    browser.fill("#password", "sai mật khẩu");
+    browser.follow("main form button[type=submit]");
+    assert!(browser.has("main [role=alert]"), "a wrong password is told");
+    assert_eq!(facts(browser).status, 401);
+    // The browser reports the answer 401 on its console.
+    browser.console();
+
+    browser.go(&format!("{}/tra-cuu", demo.base));
+    inspector.inspect(browser, "public /tra-cuu", 200);
+    let unknown = ask(browser, demo, "7XK2-9QPM-4D6T-0RZH");
+    let malformed = ask(browser, demo, "không phải mã");
+    assert_eq!(unknown, malformed, "a wrong code tells nothing about whether it could be one");
+    assert!(browser.has("main [role=alert]"), "a wrong code is told");
+}
+
+/// A right code shows the stage, and none of the people whose application is in that state.
+pub fn receipts_show_a_stage_and_no_name(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    assert!(!demo.receipts.is_empty(), "the demo prints receipt codes");
+    for (code, state) in &demo.receipts {
+        sign_in(browser, &demo.base, demo.account("chihuy"));
+        browser.go(&format!("{}/ho-so?trang-thai={state}", demo.base));
+        let names = browser.texts("main tbody th a");
+        sign_out(browser, &demo.base);
+        assert!(!names.is_empty(), "somebody's application is {state}");
+        let (status, answer) = ask(browser, demo, code);
+        assert_eq!(status, 200);
+        assert!(
+            browser.has("main ol.stations [aria-current=step]"),
+            "a right code shows the stage ({state})"
+        );
+        let source = browser.source();
+        let named = names.iter().any(|name| source.contains(name) || answer.contains(name));
+        assert!(!named, "the answer to a receipt code names nobody ({state})");
+        inspector.inspect_once(browser, &format!("public /tra-cuu {state}"), 200);
+    }
+}
+
+/// The whole answer to a receipt code.
+fn ask(browser: &Browser, demo: &Demo, code: &str) -> (u64, String) {
+    browser.go(&format!("{}/tra-cuu", demo.base));
+    browser.fill("#ma", code);
+    browser.follow("main form button[type=submit]");
+    (facts(browser).status, browser.text("main"))
+}
+
+/// The choice of a language goes along to other pages, and is kept when somebody signs out and in again.
+pub fn language_stays(browser: &Browser, demo: &Demo) {
+    let account = demo.account("hotich");
+    let people = format!("{}/cu-dan", demo.base);
+    sign_in(browser, &demo.base, account);
+    browser.go(&people);
+    let vietnamese = facts(browser);
+    browser.follow("a.lang");
+    let english = facts(browser);
+    assert_eq!((vietnamese.lang.as_str(), english.lang.as_str()), ("vi", "en"));
+    assert_ne!(vietnamese.headings, english.headings);
+    browser.go(&format!("{}/ho-so", demo.base));
+    assert_eq!(facts(browser).lang, "en", "the choice goes along");
+    sign_out(browser, &demo.base);
+    assert_eq!(facts(browser).lang, "en", "the choice outlives the session");
+    sign_in(browser, &demo.base, account);
+    browser.go(&people);
+    assert_eq!(facts(browser).headings, english.headings);
+    browser.follow("a.lang");
+    assert_eq!(facts(browser).headings, vietnamese.headings);
+    sign_out(browser, &demo.base);
+}
+
+/// An officer of one commune, with addresses that a commander of the district can open: a person, an application and a
+/// card of another commune are as if they did not exist. That those of the own commune open, the walk has shown.
+pub fn another_unit_is_refused(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    let officer = demo.account("canbo");
+    let own_unit = officer.unit.split(',').next().expect("a unit has a name");
+    sign_in(browser, &demo.base, demo.account("chihuy"));
+    browser.go(&format!("{}/cu-dan", demo.base));
+    search(browser, "nguyễn");
+    let person = of_another_unit(browser, own_unit);
+    browser.go(&format!("{}/ho-so?trang-thai=handed_over", demo.base));
+    let application = of_another_unit(browser, own_unit);
+    let mut names = Vec::new();
+    for page in [&person, &application] {
+        browser.go(page);
+        assert_eq!(facts(browser).status, 200, "a commander opens what is of the district");
+        names.push(browser.text("h1"));
+    }
+    let card = browser.attribute("main a[href^='/the/']", "href").expect("a link leads somewhere");
+    let card = format!("{}{card}", demo.base);
+    sign_out(browser, &demo.base);
+
+    sign_in(browser, &demo.base, officer);
+    browser.go(&format!("{}/cu-dan/khong-co", demo.base));
+    let nothing_there = (facts(browser).status, browser.text("main"));
+    assert_eq!(nothing_there.0, 404);
+    browser.console();
+    for (what, page) in [("person", person), ("application", application), ("card", card)] {
+        browser.go(&page);
+        inspector.inspect(browser, &format!("officer another unit's {what}"), 404);
+        assert_eq!((facts(browser).status, browser.text("main")), nothing_there, "another unit's {what}");
+        let source = browser.source();
+        assert!(!names.iter().any(|name| source.contains(name)), "the refusal of a {what} names nobody");
+    }
+    sign_out(browser, &demo.base);
+}
+
+/// Address of the first row whose unit, the last column, is another.
+fn of_another_unit(browser: &Browser, own_unit: &str) -> String {
+    let rows = browser.run(
+        "return [...document.querySelectorAll('main tbody tr')].map(row =>
+           [row.querySelector('th a').href, row.lastElementChild.textContent])",
+    );
+    let is_other = |unit: &str| !unit.is_empty() && unit.split(',').all(|part| part.trim() != own_unit);
+    rows.as_array()
+        .and_then(|rows| rows.iter().find(|row| row[1].as_str().is_some_and(is_other)))
+        .and_then(|row| row[0].as_str())
+        .expect("somebody of another commune is in the list")
+        .to_owned()
+}
+
+/// A link from a message works for somebody who is not signed in: after signing in one is there.
+pub fn a_deep_link_goes_on_after_signing_in(browser: &Browser, demo: &Demo) {
+    let deep = format!("{}/ho-so?trang-thai=handed_over", demo.base);
+    browser.forget_cookies();
+    browser.go(&deep);
+    assert!(browser.url().starts_with(&format!("{}/vao?tiep=", demo.base)), "sent to sign in");
+    sign_in(browser, &demo.base, demo.account("chihuy"));
+    assert_eq!(browser.url(), deep);
+    sign_out(browser, &demo.base);
+    browser.go(&deep);
+    assert!(browser.url().starts_with(&format!("{}/vao", demo.base)), "a session that was left is over");
+}
+
+/// The first proposes, cannot confirm it, and the second closes the case.
+pub fn two_adjudicators_decide(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    let cases = format!("{}/ho-so-xet", demo.base);
+    let in_list = |list: &str, case: &str| {
+        browser.go(&format!("{cases}{list}"));
+        browser.has(&format!("main a[href='{case}']"))
+    };
+    sign_in(browser, &demo.base, demo.account("thamdinh1"));
+    browser.go(&cases);
+    assert!(
+        browser.has("main tbody a"),
+        "no case is open on the day on which this campaign stops; choose a day on which one was opened"
+    );
+    let case = browser.attribute("main tbody a", "href").expect("a link leads somewhere");
+    browser.follow("main tbody a");
+    choose(browser, "Hai hồ sơ có cùng vân tay.");
+    assert!(browser.has("main [role=status]"), "the proposal is confirmed to who made it");
+    assert!(!browser.has("main form"), "who proposed cannot confirm");
+    inspector.inspect(browser, "adjudicator own proposal", 200);
+    assert!(in_list("?xem=cho", &case) && !in_list("", &case));
+    sign_out(browser, &demo.base);
+
+    sign_in(browser, &demo.base, demo.account("thamdinh2"));
+    assert!(in_list("?xem=cho", &case));
+    browser.follow(&format!("main a[href='{case}']"));
+    inspector.inspect(browser, "adjudicator another's proposal", 200);
+    choose(browser, "Đã xem lại.");
+    assert!(browser.has("main [role=status]") && !browser.has("main form"), "the case is closed");
+    inspector.inspect(browser, "adjudicator closed case", 200);
+    assert!(in_list("?xem=xong", &case) && !in_list("?xem=cho", &case));
+    sign_out(browser, &demo.base);
+}
+
+/// Takes the first decision that is offered and sends the form.
+fn choose(browser: &Browser, note: &str) {
+    browser.click("main form input[type=radio]");
+    browser.fill("#ly-do", note);
+    browser.follow("main form button[type=submit]");
+}
+
+/// Everything that matters works with scripts switched off.
+pub fn works_without_scripts(browser: &Browser, demo: &Demo) {
+    assert!(!runs_scripts(browser), "scripts are off in this window");
+    sign_in(browser, &demo.base, demo.account("chihuy"));
+    assert_eq!(browser.url(), format!("{}/tong-quan", demo.base));
+    assert!(browser.has("table.funnel") && browser.has("table.units"), "the dashboard is whole");
+    browser.follow("nav a[href='/cu-dan']");
+    search(browser, "nguyễn");
+    let person = browser.text("main tbody th a");
+    browser.follow("main tbody th a");
+    assert_eq!(browser.text("h1"), person);
+    browser.follow("nav a[href='/ho-so']");
+    let applicant = browser.text("main tbody th a");
+    browser.follow("main tbody th a");
+    assert_eq!(browser.text("h1"), applicant);
+    assert!(browser.has("main ol.timeline li"), "an application shows its way");
+    let vietnamese = browser.text("h2");
+    browser.follow("a.lang");
+    assert_ne!(browser.text("h2"), vietnamese, "the language changes");
+    sign_out(browser, &demo.base);
+}
