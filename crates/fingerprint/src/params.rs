@@ -167,7 +167,7 @@ pub const FEWEST_VOTES: usize = 3;
 /// Votes below which a person is not compared, for ten fingers.
 pub const MIN_VOTES: u8 = 6;
 /// People looked at per search: those with most votes.
-pub const MAX_CANDIDATES: usize = 24;
+pub const MAX_CANDIDATES: usize = 32;
 /// After so many fingers a candidate with a lower fused score is given up. Strangers have about -1.3 after three.
 pub const STAGE1: [(usize, f32); 2] = [(2, -0.5), (3, 1.0)];
 

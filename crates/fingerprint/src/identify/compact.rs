@@ -1,9 +1,9 @@
-//! Minutiae in five bytes each: what the gallery keeps of a finger.
+//! Minutiae in four bytes each: what the gallery keeps of a finger.
 
 use crate::descriptor::{Point, best_minutiae};
 use crate::{FingerPosition, Minutia, MinutiaKind, Template};
 
-const MINUTIA_BYTES: usize = 5;
+const MINUTIA_BYTES: usize = 4;
 /// Minutiae of ten fingers, for reserving room.
 const USUAL_MINUTIAE: usize = 480;
 /// Coordinates have ten bits: 1,023 px at 500 dpi is 52 mm, more than any finger.
@@ -71,6 +71,10 @@ impl Store {
     pub(super) fn push(&mut self, id: u128, person: &CompactPerson) -> u32 {
         let row = u32::try_from(self.people.len()).expect("the gallery's limit is far below 2^32");
         self.people.push(Person { id, start: self.bytes.len() as u64, counts: person.counts });
+        // Grown by a sixteenth: doubling would leave half of the gallery's largest part but one empty.
+        if self.bytes.capacity() - self.bytes.len() < person.bytes.len() {
+            self.bytes.reserve_exact(person.bytes.len().max(self.bytes.len() / 16));
+        }
         self.bytes.extend_from_slice(&person.bytes);
         row
     }
@@ -129,7 +133,7 @@ fn pack(x: u16, y: u16, minutia: &Minutia) -> [u8; MINUTIA_BYTES] {
     let packed =
         u64::from(x) | u64::from(y) << 10 | u64::from(minutia.angle) << 20 | (minutia.kind as u64) << 28;
     let [a, b, c, d, ..] = packed.to_le_bytes();
-    [a, b, c, d, minutia.quality]
+    [a, b, c, d]
 }
 
 fn unpack(index: usize, bytes: &[u8]) -> Point {

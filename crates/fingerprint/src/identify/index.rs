@@ -92,9 +92,9 @@ impl Index {
         self.postings
     }
 
-    /// Buckets four times as full as planned: lookups read more strangers' postings than need be.
+    /// Buckets twice as full as planned: lookups read more strangers' postings than need be.
     pub(super) fn is_crowded(&self) -> bool {
-        self.postings > self.buckets.len() * PLANNED_BUCKET * 4
+        self.postings > self.buckets.len() * PLANNED_BUCKET * 2
     }
 
     /// Gives one vote per matching posting. Returns the number of votes.
