@@ -112,6 +112,10 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
 
 /// The text of a code, or the code itself in plain words.
 fn known(lang: Lang, prefix: &str, code: &str) -> String {
+    // Both parents are compared as one: `same/missing`.
+    if let Some((father, mother)) = code.split_once('/') {
+        return format!("{} / {}", known(lang, prefix, father), known(lang, prefix, mother));
+    }
     match lang.find(&format!("{prefix}.{code}")) {
         Some(text) => text.to_owned(),
         None => code.replace(['_', '-'], " "),
