@@ -63,7 +63,7 @@ fn mean_ms(seconds: f64, searches: usize) -> f64 {
 
 struct Run {
     seconds: f64,
-    slowest: Vec<f64>,
+    elapsed: Vec<f64>,
     searches: usize,
     found: usize,
     /// Not found although the index gave at least as many votes as the gallery asks for.
@@ -78,7 +78,7 @@ impl Run {
     fn new(gallery: &Gallery, probes: impl Iterator<Item = (u64, Vec<Template>)>) -> Self {
         let mut run = Run {
             seconds: 0.0,
-            slowest: vec![],
+            elapsed: vec![],
             searches: 0,
             found: 0,
             missed_with_votes: 0,
@@ -88,11 +88,11 @@ impl Run {
             votes: vec![],
         };
         for (person, probe) in probes {
-            let start = report::cpu_seconds();
+            // The thread's CPU time advances in ticks: good for means, too coarse for one search.
+            let (start, began) = (report::cpu_seconds(), std::time::Instant::now());
             let (hits, work) = gallery.search_counting(&probe, None);
-            let spent = report::cpu_seconds() - start;
-            run.seconds += spent;
-            run.slowest.push(spent);
+            run.seconds += report::cpu_seconds() - start;
+            run.elapsed.push(began.elapsed().as_secs_f64());
             run.searches += 1;
             run.votes.push(gallery.votes_for(&probe, person.into()).unwrap_or(0));
             run.record(person.into(), &hits, work);
@@ -115,10 +115,10 @@ impl Run {
 
     fn print(mut self, what: &str) {
         let mean = |sum: usize| sum as f64 / self.searches as f64;
-        self.slowest.sort_unstable_by(f64::total_cmp);
-        let slow = self.slowest[self.searches * 99 / 100] * 1e3;
+        self.elapsed.sort_unstable_by(f64::total_cmp);
+        let slow = self.elapsed[self.searches * 99 / 100] * 1e3;
         println!(
-            "{what}: {} searches of {:.3} ms, 99 % within {slow:.3} ms",
+            "{what}: {} searches of {:.3} ms, 99 % within {slow:.3} ms by the wall clock",
             self.searches,
             mean_ms(self.seconds, self.searches)
         );

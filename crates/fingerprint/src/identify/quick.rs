@@ -1,4 +1,4 @@
-//! A first look at two fingers, fifty times cheaper than a comparison.
+//! A first look at two fingers, some twenty times cheaper than a comparison.
 //!
 //! A probe's finger is painted on a grid: around every minutia the directions that would fit there. Every pair of good minutiae,
 //! one of each finger, says how one finger would lie on the other; the enrolled finger's minutiae are laid on the grid that way,
