@@ -116,6 +116,15 @@ impl Campaign {
     /// Quotas, kits, slots and the first invitation of everyone eligible. Returns how many are invited.
     async fn plan(&mut self, options: &Options) -> Result<((), u64)> {
         let (db, now) = (&self.centre.db, BEGIN);
+        let folder = self.centre.place.data.join("kits");
+        let mut conn = db.begin().await?;
+        let planned = store::progress::load(&mut conn, "demo.kits").await?.and_then(|kits| kits.as_u64());
+        drop(conn);
+        if let Some(kits) = planned {
+            // The plan stands as it was made: records that were merged since would change the quotas.
+            self.fleet = Fleet::open(&folder, usize::try_from(kits)?, options.seed, &self.centre.kit_keys)?;
+            return Ok(((), 0));
+        }
         let areas: Vec<Area> = plan::apply::set_quotas(db, &self.scope, self.target.starts_on, None).await?;
         let name = UnitTable::official_2021().full_name(self.district).unwrap_or_default();
         self.target = plan::apply::district_target(self.district, &name, &areas, &self.target);
@@ -125,7 +134,6 @@ impl Campaign {
         let demand = plan::apply::demand(&areas);
         let days = (self.target.deadline - self.target.starts_on).whole_days();
         let kits = schedule::kits_needed(&demand, u32::try_from(days)?, &calendar);
-        let folder = self.centre.place.data.join("kits");
         self.fleet = Fleet::open(&folder, kits, options.seed, &self.centre.kit_keys)?;
         let rows: Vec<store::plan::KitRow> = (0..kits)
             .map(|kit| store::plan::KitRow {
@@ -147,6 +155,9 @@ impl Campaign {
         let planned =
             plan::apply::plan_and_invite(db, &self.scope, &areas, &self.fleet.ids, span, &calendar, now)
                 .await?;
+        let mut tx = db.begin().await?;
+        store::progress::save(&mut tx, "demo.kits", &json!(kits)).await?;
+        store::commit(tx).await?;
         println!(
             "  {eligible} eligible in {} communes; {} kits; {} slots with {} seats; {} without a seat",
             areas.len(),
@@ -176,6 +187,9 @@ impl Campaign {
             let age = day.year() - person.birth.year();
             if age > 14 && person.died.is_none() {
                 self.walk_ins.entry(day).or_default().push(truth);
+                if day < today {
+                    self.note_capture(truth, day);
+                }
             }
         }
         Ok(())
