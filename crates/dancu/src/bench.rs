@@ -156,7 +156,7 @@ fn fdatasync_p50_us(folder: &Path) -> Result<u64> {
     Ok(took[took.len() / 2])
 }
 
-/// Removes a finished run's directory, and the cluster's home when it is elsewhere.
+/// Removes a finished run's directory. A cluster whose home is elsewhere (see `store`) stays behind.
 fn remove(folder: &Path) -> Result<()> {
     std::fs::remove_dir_all(folder).with_context(|| format!("{}", folder.display()))
 }
