@@ -4,12 +4,14 @@ use crate::birth::{self, digits_typo};
 use crate::level::{EqualityLevel, Levels, NameLevel, NumberLevel, ParentLevel, PlaceLevel, SexLevel};
 use crate::name::{self, NameView};
 use crate::record::Place;
-use crate::row::Row;
+use crate::row::Facts;
 
-/// A row with its names at hand.
+/// One record of a pair, with its names at hand.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side<'a> {
-    pub row: &'a Row,
+    pub facts: &'a Facts,
+    pub pin: Option<u64>,
+    pub cmnd: Option<u64>,
     pub name: NameView<'a>,
     pub father: NameView<'a>,
     pub mother: NameView<'a>,
@@ -27,21 +29,21 @@ pub(crate) fn compare(a: &Side<'_>, b: &Side<'_>) -> Comparison {
     let name = name::compare(&a.name, &b.name);
     let (father, father_name) = name::compare_parents(&a.father, &b.father);
     let (mother, mother_name) = name::compare_parents(&a.mother, &b.mother);
-    let native_place = compare_places(a.row.native_place(), b.row.native_place());
+    let native_place = compare_places(a.facts.native_place(), b.facts.native_place());
     let parent_agrees = father == ParentLevel::Same || mother == ParentLevel::Same;
     let levels = Levels {
-        pin: compare_numbers(a.row.pin(), b.row.pin()),
-        cmnd: compare_numbers(a.row.cmnd(), b.row.cmnd()),
+        pin: compare_numbers(a.pin, b.pin),
+        cmnd: compare_numbers(a.cmnd, b.cmnd),
         father,
         mother,
         native_place,
-        birth_province: compare_values(a.row.birth_province(), b.row.birth_province(), agrees(native_place)),
-        ethnicity: compare_values(known(a.row.ethnicity), known(b.row.ethnicity), false),
-        residence: compare_residences(a.row, b.row),
+        birth_province: compare_values(a.facts.birth_province(), b.facts.birth_province(), agrees(native_place)),
+        ethnicity: compare_values(known(a.facts.ethnicity), known(b.facts.ethnicity), false),
+        residence: compare_residences(a.facts, b.facts),
         residence_explained: parent_agrees || native_place == PlaceLevel::Commune,
-        birth: birth::compare(a.row.birth, b.row.birth),
+        birth: birth::compare(a.facts.birth, b.facts.birth),
         name,
-        sex: match (a.row.sex(), b.row.sex()) {
+        sex: match (a.facts.sex(), b.facts.sex()) {
             (None, _) | (_, None) => SexLevel::Missing,
             (x, y) if x != y => SexLevel::Different,
             _ if name < NameLevel::MiddleDifferent && name != NameLevel::Missing => SexLevel::Implied,
@@ -81,13 +83,14 @@ fn compare_places(a: Option<Place>, b: Option<Place>) -> PlaceLevel {
     let (Some(a), Some(b)) = (a, b) else { return PlaceLevel::Missing };
     match () {
         () if a == b && a.commune() != 0 => PlaceLevel::Commune,
-        () if a.province() != b.province() => PlaceLevel::Different,
+        // A place read from free text may be of no known province: equal it is, or different.
+        () if a.province() != b.province() || a.province() == 0 => PlaceLevel::Different,
         () if a.district() == b.district() && a.district() != 0 => PlaceLevel::District,
         () => PlaceLevel::Province,
     }
 }
 
-fn compare_residences(a: &Row, b: &Row) -> PlaceLevel {
+fn compare_residences(a: &Facts, b: &Facts) -> PlaceLevel {
     match compare_places(a.residence(), b.residence()) {
         PlaceLevel::Commune if a.address != 0 && a.address == b.address => PlaceLevel::Address,
         level => level,

@@ -80,14 +80,14 @@ impl Index {
             }
             sides.clear();
             let rows = block.iter().map(|&entry| &self.rows()[postings::row(entry) as usize]);
-            sides.extend(rows.map(|row| Side::of_row(row, self.names())));
-            for (at, x) in sides.iter().enumerate() {
-                for y in sides[at + 1..].iter().filter(|y| is_promising(rule, x.row, y.row)) {
+            sides.extend(rows.map(|row| (row.id, Side::of_row(row, self.names()))));
+            for (at, (x_id, x)) in sides.iter().enumerate() {
+                for (y_id, y) in sides[at + 1..].iter().filter(|(_, y)| is_promising(rule, x.facts, y.facts)) {
                     found.compared += 1;
                     let (weight, _) = model.weigh(x, y);
                     let probability = probability(weight);
                     if probability >= min_probability {
-                        let (a, b) = (x.row.id.min(y.row.id), x.row.id.max(y.row.id));
+                        let (a, b) = (*x_id.min(y_id), *x_id.max(y_id));
                         found.pairs.push(Pair { a, b, weight, probability });
                     }
                 }

@@ -253,7 +253,7 @@ impl Index {
         }
         let at = u32::try_from(self.rows.len()).expect("an index holds fewer than 2^32 records");
         let row = Row::intern(record, &mut self.names);
-        self.statistics.add(&row, &self.names);
+        self.statistics.add(&row.facts, &self.names);
         self.rows.push(row);
         let rows = &self.rows;
         let is_it = |other: u32| rows[other as usize].id == record.id;
@@ -263,7 +263,7 @@ impl Index {
 
     fn strike(&mut self, row: u32) {
         let row = &mut self.rows[row as usize];
-        self.statistics.take(row, &self.names);
+        self.statistics.take(&row.facts, &self.names);
         row.remove();
         self.removed += 1;
     }
@@ -277,7 +277,7 @@ impl Index {
         };
         if block.len() + recent.len() <= limit {
             let all = block.iter().map(|&entry| postings::row(entry)).chain(recent.iter().copied());
-            rows.extend(all.filter(|&row| is_promising(rule, query, &self.rows[row as usize])));
+            rows.extend(all.filter(|&row| is_promising(rule, &query.facts, &self.rows[row as usize].facts)));
         }
     }
 

@@ -4,7 +4,7 @@ use crate::birth;
 use crate::compare::Side;
 use crate::hash::mix;
 use crate::name::NameView;
-use crate::row::Row;
+use crate::row::Facts;
 
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
@@ -38,14 +38,14 @@ impl Keys {
 /// A look at two rows before their names are fetched. A rule that brings together namesakes of one year or one
 /// place is there for damaged dates: where the dates contradict, only the parents could still speak for a match,
 /// and the rules with parents bring such pairs.
-pub(crate) fn is_promising(rule: usize, a: &Row, b: &Row) -> bool {
+pub(crate) fn is_promising(rule: usize, a: &Facts, b: &Facts) -> bool {
     !matches!(rule, 2 | 3 | 12 | 13) || !birth::compare(a.birth, b.birth).contradicts()
 }
 
 /// The keys of a record; a rule whose fields are missing gives none. Thirty-two bits: a rare collision only costs
 /// one comparison too many.
 pub(crate) fn keys(side: &Side<'_>) -> Keys {
-    let row = side.row;
+    let row = side.facts;
     let birth = row.birth;
     let name = words(&side.name);
     let (father, mother) = (words(&side.father), words(&side.mother));
@@ -61,8 +61,8 @@ pub(crate) fn keys(side: &Side<'_>) -> Keys {
     let native = row.native_place().map(|place| u64::from(place.bits()));
     let residence = row.residence().map(|place| u64::from(place.bits()));
     let all: [Option<u64>; RULES] = [
-        row.pin(),
-        row.cmnd(),
+        side.pin,
+        side.cmnd,
         join(name, year),
         join(name, day_month),
         join(ends, unordered),
@@ -95,7 +95,7 @@ pub(crate) fn family_key(side: &Side<'_>) -> Option<u64> {
 
 /// Blocks for learning: pairs of one name and date, whatever their family and place.
 pub(crate) fn person_key(side: &Side<'_>) -> Option<u64> {
-    let birth = side.row.birth;
+    let birth = side.facts.birth;
     let is_dated = birth.is_full() && !birth.is_default();
     let day = u64::from(birth.day) << 8 | u64::from(birth.month);
     join(words(&side.name), is_dated.then(|| mix(day, u64::from(birth.year))))

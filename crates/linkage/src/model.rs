@@ -54,7 +54,9 @@ pub fn explain(a: &Record, b: &Record) -> Explanation {
 impl Query {
     pub(crate) fn side(&self) -> Side<'_> {
         Side {
-            row: &self.row,
+            facts: &self.row.facts,
+            pin: self.row.pin(),
+            cmnd: self.row.cmnd(),
             name: self.name.view(),
             father: self.father.view(),
             mother: self.mother.view(),
@@ -64,8 +66,8 @@ impl Query {
 
 impl<'a> Side<'a> {
     pub(crate) fn of_row(row: &'a Row, names: &'a Names) -> Side<'a> {
-        let [name, father, mother] = [row.name, row.father, row.mother].map(|id| names.view(id));
-        Side { row, name, father, mother }
+        let [name, father, mother] = [row.facts.name, row.facts.father, row.facts.mother].map(|id| names.view(id));
+        Side { facts: &row.facts, pin: row.pin(), cmnd: row.cmnd(), name, father, mother }
     }
 }
 
@@ -142,12 +144,12 @@ impl Model<'_> {
             (
                 Field::Pin,
                 levels.pin.code(),
-                self.number(params.pin[levels.pin as usize], PIN_RULE, a.row.pin(), levels.pin),
+                self.number(params.pin[levels.pin as usize], PIN_RULE, a.pin, levels.pin),
             ),
             (
                 Field::Cmnd,
                 levels.cmnd.code(),
-                self.number(params.cmnd[levels.cmnd as usize], CMND_RULE, a.row.cmnd(), levels.cmnd),
+                self.number(params.cmnd[levels.cmnd as usize], CMND_RULE, a.cmnd, levels.cmnd),
             ),
             (Field::Parents, levels.parents_code(), self.parents(a, b, comparison)),
             (Field::NativePlace, levels.native_place.code(), self.native_place(a, levels)),
@@ -231,7 +233,7 @@ impl Model<'_> {
 
     fn native_place(&self, a: &Side<'_>, levels: &Levels) -> Rates {
         let rates = self.params.native_place[levels.native_place as usize];
-        let Some(place) = a.row.native_place() else { return rates };
+        let Some(place) = a.facts.native_place() else { return rates };
         match levels.native_place {
             PlaceLevel::Missing | PlaceLevel::Different => rates,
             PlaceLevel::Address | PlaceLevel::Commune => {
@@ -252,7 +254,7 @@ impl Model<'_> {
             return self.params.residence[PlaceLevel::Missing as usize];
         }
         let rates = self.params.residence[levels.residence as usize];
-        let Some(place) = a.row.residence() else { return rates };
+        let Some(place) = a.facts.residence() else { return rates };
         if levels.native_place == PlaceLevel::Commune {
             return Rates { unrelated: RESIDENCE_GIVEN_NATIVE[levels.residence as usize], ..rates };
         }
@@ -272,7 +274,7 @@ impl Model<'_> {
 
     fn birth_province(&self, a: &Side<'_>, levels: &Levels) -> Rates {
         let rates = self.params.birth_province[levels.birth_province as usize];
-        match (levels.birth_province, a.row.birth_province()) {
+        match (levels.birth_province, a.facts.birth_province()) {
             (EqualityLevel::Same, Some(province)) => {
                 times_unrelated(rates, self.statistics.birth_province(province))
             }
@@ -283,7 +285,7 @@ impl Model<'_> {
     fn ethnicity(&self, a: &Side<'_>, levels: &Levels) -> Rates {
         let rates = self.params.ethnicity[levels.ethnicity as usize];
         match levels.ethnicity {
-            EqualityLevel::Same => times_unrelated(rates, self.statistics.ethnicity(a.row.ethnicity)),
+            EqualityLevel::Same => times_unrelated(rates, self.statistics.ethnicity(a.facts.ethnicity)),
             _ => rates,
         }
     }
@@ -291,7 +293,7 @@ impl Model<'_> {
 
 /// Term frequencies of a minority apply where both records are of the same one.
 fn stratum(a: &Side<'_>, b: &Side<'_>) -> usize {
-    usize::from(a.row.ethnicity == b.row.ethnicity && is_minority(a.row.ethnicity))
+    usize::from(a.facts.ethnicity == b.facts.ethnicity && is_minority(a.facts.ethnicity))
 }
 
 fn times_unrelated(rates: Rates, share: f64) -> Rates {

@@ -8,7 +8,7 @@ use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::params::SURNAMES;
 use crate::record::Place;
-use crate::row::{KINH, Row};
+use crate::row::{Facts, KINH};
 use crate::token::Token;
 
 /// Everyone, and everyone but the majority group: names are far less varied inside a small group.
@@ -81,18 +81,18 @@ impl Statistics {
         self.people
     }
 
-    pub(crate) fn add(&mut self, row: &Row, names: &Names) {
+    pub(crate) fn add(&mut self, row: &Facts, names: &Names) {
         self.words.resize(names.classes(), [[0; 3]; STRATA]);
         self.names.resize(names.len(), 0);
         self.count(row, names, |n| *n += 1);
     }
 
     /// Takes back what `add` counted for the same row.
-    pub(crate) fn take(&mut self, row: &Row, names: &Names) {
+    pub(crate) fn take(&mut self, row: &Facts, names: &Names) {
         self.count(row, names, |n| *n -= 1);
     }
 
-    fn count(&mut self, row: &Row, names: &Names, step: impl Fn(&mut u32)) {
+    fn count(&mut self, row: &Facts, names: &Names, step: impl Fn(&mut u32)) {
         step(&mut self.people);
         let minority = is_minority(row.ethnicity);
         if minority {
