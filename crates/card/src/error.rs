@@ -11,6 +11,10 @@ pub enum CardError {
     Tlv { offset: usize, problem: &'static str },
     #[error("{file} at byte {offset}: {problem}")]
     File { file: &'static str, offset: usize, problem: &'static str },
+    #[error("APDU at byte {offset}: {problem}")]
+    Apdu { offset: usize, problem: &'static str },
+    #[error("secure messaging: {problem}; the channel is closed, begin again with the access protocol")]
+    Channel { problem: &'static str },
     #[error("QR text, field {position} ({field}): {problem}")]
     Qr { position: usize, field: &'static str, problem: &'static str },
     #[error("photo at byte {offset}: {problem}; capture or convert it again as a baseline JPEG")]

@@ -1,9 +1,15 @@
 //! The elementary files of the Logical Data Structure (Doc 9303-10) that a citizen card carries.
 
+pub mod card_access;
 pub mod com;
 pub mod dg1;
 pub mod dg13;
+pub mod dg14;
+pub mod dg15;
 pub mod dg2;
+pub mod dg3;
+
+mod fields;
 
 use std::fmt;
 
@@ -66,6 +72,8 @@ impl fmt::Display for DataGroup {
 
 /// File name of the index of data groups.
 pub const EF_COM: &str = "EF.COM";
+/// File name of what everybody may know before the access protocol.
+pub const EF_CARD_ACCESS: &str = "EF.CardAccess";
 /// File name of the document security object.
 pub const EF_SOD: &str = "EF.SOD";
 

@@ -3,10 +3,10 @@
 use super::{DataGroup, EF_COM};
 use crate::{
     CardError,
+    sod::LdsVersion,
     tlv::{self, Tag},
 };
 
-const LDS_VERSION: &[u8] = b"0107";
 const UNICODE_VERSION: &[u8] = b"040000";
 
 /// What EF.COM says.
@@ -22,11 +22,16 @@ pub struct Com {
 
 /// LDS 1.7, Unicode 4.0.0, the groups in the order given.
 pub fn encode(groups: &[DataGroup]) -> Vec<u8> {
+    encode_version(groups, LdsVersion::V1_7)
+}
+
+/// The same in another version of the Logical Data Structure.
+pub fn encode_version(groups: &[DataGroup], version: LdsVersion) -> Vec<u8> {
     let tags: Vec<u8> = groups.iter().map(|group| group.tag_byte()).collect();
     tlv::encode(
         Tag(0x60),
         &[
-            &tlv::encode(Tag(0x5F01), &[LDS_VERSION]),
+            &tlv::encode(Tag(0x5F01), &[version.digits().as_bytes()]),
             &tlv::encode(Tag(0x5F36), &[UNICODE_VERSION]),
             &tlv::encode(Tag(0x5C), &[&tags]),
         ],

@@ -229,17 +229,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::{CardFields, tests::sample};
+    use crate::{
+        data::{CardFields, tests::sample},
+        tests::unhex,
+    };
 
     /// Six fields of a person who does not exist, laid out as on published cards.
     const SIX_FIELDS: &str = "6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
         79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802010d30110c0f\
         4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
-
-    fn unhex(text: &str) -> Vec<u8> {
-        let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
-        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
-    }
 
     #[test]
     fn the_published_layout_reads_and_writes_to_the_same_bytes() {

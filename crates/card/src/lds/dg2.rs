@@ -1,6 +1,7 @@
 //! DG2: the holder's face (Doc 9303-10, EF.DG2): a CBEFF biometric information template around an
 //! ISO/IEC 19794-5:2005 face record with one JPEG.
 
+use super::fields::Fields;
 use crate::{
     CardError, jpeg,
     tlv::{self, Tag},
@@ -94,18 +95,18 @@ pub fn parse(file: &[u8]) -> Result<Face<'_>, CardError> {
 }
 
 fn parse_record(record: &[u8], base: usize) -> Result<Face<'_>, CardError> {
-    let mut fields = Fields { record, at: 0, base };
+    let mut fields = Fields::new(record, base, FILE);
     if fields.take(8)? != b"FAC\x00010\x00" {
         return Err(fields.error(0, "not an ISO/IEC 19794-5:2005 face record"));
     }
-    if fields.u32()? != record.len() {
+    if fields.length(4)? != record.len() {
         return Err(fields.error(8, "record length does not match the data"));
     }
     if fields.u16()? == 0 {
         return Err(fields.error(12, "no face in the record"));
     }
     let face_at = fields.at;
-    let face_len = fields.u32()?;
+    let face_len = fields.length(4)?;
     let points = usize::from(fields.u16()?);
     fields.take(FACE_BLOCK_LEN - 6 + points * FEATURE_POINT_LEN)?;
     fields.take(1)?;
@@ -121,36 +122,6 @@ fn parse_record(record: &[u8], base: usize) -> Result<Face<'_>, CardError> {
         return Err(fields.error(face_at, "face length does not match the data"));
     };
     Ok(Face { image: &record[fields.at..end], encoding, width, height })
-}
-
-/// Big-endian fields of a record; offsets in errors count from the start of the file.
-struct Fields<'a> {
-    record: &'a [u8],
-    at: usize,
-    base: usize,
-}
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], CardError> {
-        let Some(bytes) = self.record.get(self.at..self.at + length) else {
-            return Err(self.error(self.at, "the face record ends too early"));
-        };
-        self.at += length;
-        Ok(bytes)
-    }
-
-    fn u16(&mut self) -> Result<u16, CardError> {
-        let bytes = self.take(2)?;
-        Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
-    fn u32(&mut self) -> Result<usize, CardError> {
-        Ok(self.take(4)?.iter().fold(0, |value, &byte| value << 8 | usize::from(byte)))
-    }
-
-    fn error(&self, at: usize, problem: &'static str) -> CardError {
-        CardError::File { file: FILE, offset: self.base + at, problem }
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,15 @@ impl DigestAlgorithm {
         }
     }
 
+    /// AlgorithmIdentifier, parameters absent (RFC 5754 §2).
+    pub(super) fn algorithm(self) -> &'static [u8] {
+        match self {
+            DigestAlgorithm::Sha256 => SHA256_ALGORITHM,
+            DigestAlgorithm::Sha384 => SHA384_ALGORITHM,
+            DigestAlgorithm::Sha512 => SHA512_ALGORITHM,
+        }
+    }
+
     fn from_oid(oid: &[u8]) -> Option<Self> {
         match oid {
             OID_SHA256 => Some(DigestAlgorithm::Sha256),
@@ -37,6 +46,7 @@ pub struct Sod {
     content: Vec<u8>,
     content_digest: DigestAlgorithm,
     hashes: BTreeMap<DataGroup, Vec<u8>>,
+    lds_version: Option<String>,
     certificates: Vec<Vec<u8>>,
     signer_issuer: Vec<u8>,
     signer_serial: Vec<u8>,
@@ -75,7 +85,7 @@ impl Sod {
         reader.finish()?;
 
         let content = encapsulated(&encap)?;
-        let (content_digest, hashes) = parse_security_object(content)?;
+        let SecurityObject { digest: content_digest, hashes, lds_version } = parse_security_object(content)?;
         let signer = SignerInfo::parse(&signers)?;
         if !announced(&digests)?.contains(&signer.digest) {
             return Err(error(digests.offset, "digestAlgorithms does not name the signer's algorithm"));
@@ -84,6 +94,7 @@ impl Sod {
             content: content.value.to_vec(),
             content_digest,
             hashes,
+            lds_version,
             certificates: children_raw(&certificates)?,
             signer_issuer: signer.issuer.to_vec(),
             signer_serial: signer.serial.to_vec(),
@@ -98,6 +109,11 @@ impl Sod {
     /// The hashes by data group, as the security object states them.
     pub fn hashes(&self) -> &BTreeMap<DataGroup, Vec<u8>> {
         &self.hashes
+    }
+
+    /// The version of the Logical Data Structure that was signed, such as `0108`; `None` before LDS 1.8.
+    pub fn lds_version(&self) -> Option<&str> {
+        self.lds_version.as_deref()
     }
 
     /// The algorithm of [`Sod::hashes`].
@@ -240,9 +256,13 @@ fn encapsulated<'a>(encap: &tlv::Tlv<'a>) -> Result<tlv::Tlv<'a>, CardError> {
     Ok(octets)
 }
 
-fn parse_security_object(
-    octets: tlv::Tlv<'_>,
-) -> Result<(DigestAlgorithm, BTreeMap<DataGroup, Vec<u8>>), CardError> {
+struct SecurityObject {
+    digest: DigestAlgorithm,
+    hashes: BTreeMap<DataGroup, Vec<u8>>,
+    lds_version: Option<String>,
+}
+
+fn parse_security_object(octets: tlv::Tlv<'_>) -> Result<SecurityObject, CardError> {
     let mut reader = octets.children()?;
     let object = reader.expect(Tag::SEQUENCE, "LDSSecurityObject (SEQUENCE) expected")?;
     reader.finish()?;
@@ -253,8 +273,17 @@ fn parse_security_object(
     }
     let digest = digest_algorithm(&mut reader)?;
     let list = reader.expect(Tag::SEQUENCE, "dataGroupHashValues (SEQUENCE) expected")?;
+    let mut lds_version = None;
     if version.value == [1] {
-        reader.expect(Tag::SEQUENCE, "ldsVersionInfo (SEQUENCE) expected in version 1")?;
+        let info = reader.expect(Tag::SEQUENCE, "ldsVersionInfo (SEQUENCE) expected in version 1")?;
+        let mut parts = info.children()?;
+        let lds = parts.expect(Tag::PRINTABLE_STRING, "LDS version (PrintableString) expected")?;
+        parts.expect(Tag::PRINTABLE_STRING, "Unicode version (PrintableString) expected")?;
+        parts.finish()?;
+        if lds.value.len() != 4 || !lds.value.iter().all(u8::is_ascii_digit) {
+            return Err(error(lds.value_offset(), "the LDS version must have four digits"));
+        }
+        lds_version = Some(lds.value.iter().copied().map(char::from).collect());
     }
     reader.finish()?;
 
@@ -276,7 +305,7 @@ fn parse_security_object(
             return Err(error(entry.offset, "data group listed twice"));
         }
     }
-    Ok((digest, hashes))
+    Ok(SecurityObject { digest, hashes, lds_version })
 }
 
 fn digest_algorithm(reader: &mut Reader<'_>) -> Result<DigestAlgorithm, CardError> {
@@ -350,6 +379,25 @@ mod tests {
         assert_eq!(sod.matches(DataGroup::DG13, b"thirteen"), Some(true));
         assert_eq!(sod.matches(DataGroup::DG13, b"other"), Some(false));
         assert_eq!(sod.matches(DataGroup::DG15, b""), None);
+    }
+
+    #[test]
+    fn lds_1_8_signs_its_version_and_other_digests_stand() {
+        for (digest, algorithm) in [
+            (DigestAlgorithm::Sha256, ECDSA_SHA256_ALGORITHM),
+            (DigestAlgorithm::Sha384, ECDSA_SHA384_ALGORITHM),
+            (DigestAlgorithm::Sha512, ECDSA_SHA512_ALGORITHM),
+        ] {
+            let template = SodTemplate::new(&certificate(7)).unwrap();
+            let template = template.signed_with(digest, algorithm).lds_version(LdsVersion::V1_8);
+            let prepared = template.prepare(&hashes()).unwrap();
+            let message = prepared.to_be_signed().to_vec();
+            let sod = Sod::parse(&prepared.assemble(b"signature")).unwrap();
+            assert_eq!((sod.signed_message(), sod.lds_version()), (&message[..], Some("0108")));
+            assert_eq!(sod.signature_algorithm(), algorithm);
+            assert!(sod.content_is_what_was_signed());
+        }
+        assert_eq!(Sod::parse(&build(b"signature").0).unwrap().lds_version(), None);
     }
 
     #[test]
