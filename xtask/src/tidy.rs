@@ -11,7 +11,7 @@ use std::process::Command;
 const LAYERS: [&[&str]; 7] = [
     &["domain"],
     &["linkage", "fingerprint", "card", "pki"],
-    &["store", "hsm"],
+    &["store", "hsm", "recordfile"],
     &["collect", "plan", "enrol", "resolve", "issue", "deliver", "verify", "report"],
     &["web", "kit"],
     &["simulate"],
@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Crates that serve tests and automation only; nothing that ships may use them.
-const UNSHIPPED: [&str; 2] = ["testkit", "xtask"];
+const UNSHIPPED: [&str; 3] = ["testkit", "fuzzing", "xtask"];
 
 /// What a crate must never depend on, whatever its layer (the "must never" column of ARCHITECTURE.md).
 const BANNED: [(&str, &[&str]); 8] = [

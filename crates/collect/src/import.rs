@@ -16,7 +16,7 @@ use domain::text::fold_ascii;
 use domain::unit::UnitTable;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use store::Database;
 use store::collect::{
     self as table, ImportProgress, Known, NewImport, NewPerson, NewReject, NewRepeat, QualityRow,
@@ -149,7 +149,7 @@ pub async fn import(
         }
         return Ok(summary);
     }
-    let rules = rules_of(options.collected_on.unwrap_or_else(|| clock.today()));
+    let rules = Rules::of_day(options.collected_on.unwrap_or_else(|| clock.today()));
     let run = Run { db, import, options, clock, bytes_total: file.digested.bytes };
     if run.chunks(&file, rules, &mut summary.counts, progress).await?.is_break() {
         return Ok(summary);
@@ -160,21 +160,6 @@ pub async fn import(
     run.finish(&mut summary.counts).await?;
     summary.finished = true;
     Ok(summary)
-}
-
-/// The rules of a day, kept for the next file of that day: there is one file per commune, and eleven thousand units to
-/// put in order for each.
-fn rules_of(day: Date) -> Arc<Rules> {
-    static LAST: Mutex<Option<(Date, Arc<Rules>)>> = Mutex::new(None);
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*last {
-        Some((of, rules)) if *of == day => Arc::clone(rules),
-        _ => {
-            let rules = Arc::new(Rules::new(UnitTable::official_2021(), day));
-            *last = Some((day, Arc::clone(&rules)));
-            rules
-        }
-    }
 }
 
 async fn rows_read(db: &Database, import: ImportId) -> Result<u64, Error> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod csv;
 mod decide;
 mod encoding;
@@ -14,6 +15,7 @@ mod units;
 mod validate;
 mod xml;
 
+pub use check::{FileCheck, check_file};
 pub use encoding::{Legacy, MAX_FILE_BYTES};
 pub use error::Error;
 pub use fault::{Fault, FaultCode};

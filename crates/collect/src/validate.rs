@@ -12,7 +12,7 @@ use domain::record::{Place, Relative, ResidentRecord};
 use domain::unit::{UnitError, UnitLevel, UnitTable};
 use domain::{UnitCode, date::vietnamese, text};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use time::Date;
 
 /// The longest house-and-street line, in characters after composing.
@@ -50,6 +50,21 @@ impl Rules {
     /// The rules on the day on which the forms were collected: units exist by it and births lie before it.
     pub fn new(units: &'static UnitTable, collected_on: Date) -> Rules {
         Rules { units: UnitsOfDay::new(units, collected_on) }
+    }
+
+    /// The rules of a day by the official units, kept for the next file of that day: there is one file per commune, and
+    /// eleven thousand units to put in order for each.
+    pub fn of_day(day: Date) -> Arc<Rules> {
+        static LAST: Mutex<Option<(Date, Arc<Rules>)>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, rules)) if *of == day => Arc::clone(rules),
+            _ => {
+                let rules = Arc::new(Rules::new(UnitTable::official_2021(), day));
+                *last = Some((day, Arc::clone(&rules)));
+                rules
+            }
+        }
     }
 }
 

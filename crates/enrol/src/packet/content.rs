@@ -106,7 +106,11 @@ impl fmt::Debug for Biometric {
 }
 
 impl Content {
-    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, PacketError> {
+    /// The CBOR that is encrypted into a packet.
+    ///
+    /// # Errors
+    /// A size limit.
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, PacketError> {
         let limit = |what, bytes, limit| {
             if bytes > limit { Err(PacketError::TooLarge { what, bytes, limit }) } else { Ok(()) }
         };
@@ -147,7 +151,12 @@ impl Content {
         Ok(Zeroizing::new(cbor::encode(&value)))
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
+    /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be worked on,
+    /// see [`crate::rules`].
+    ///
+    /// # Errors
+    /// What is wrong, and at which byte where it is known; never a value.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
         let mut items = Items::of(WHAT, cbor::decode(WHAT, bytes)?, 8)?;
         items.version(FORMAT_VERSION)?;
         // The parser's own message may quote a field, so it is not passed on.

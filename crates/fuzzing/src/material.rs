@@ -1,0 +1,221 @@
+//! A synthetic country, card, kit and centre: what the seeds are made of, the same in every run.
+
+use card::data::{BirthDate, CardData, CardFields, Expiry};
+use card::lds::{DataGroup, com, dg1, dg2, dg13::Dg13};
+use card::mrz::Mrz;
+use card::sod::{SodTemplate, hash};
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
+use domain::record::Place;
+use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use enrol::keys::{IntakeKey, KeyError, PublicKey};
+use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, MissingReason};
+use fingerprint::FingerPosition;
+use hsm::{SoftwareAgreementKey, SoftwareSigner};
+use p256::elliptic_curve::Generate;
+use pki::{
+    CSCA_P256, Certificate, DOCUMENT_SIGNER_P256, Name, SerialNumber, Signer, SigningToken, prepare_csca,
+    prepare_document_signer,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use time::OffsetDateTime;
+use time::macros::{date, datetime};
+use zeroize::Zeroizing;
+
+pub const START: OffsetDateTime = datetime!(2021-04-01 00:00 UTC);
+pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
+
+/// The headers of a JPEG of 240 by 320 pixels.
+const PHOTO: &[u8] = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x01\x40\x00\xF0\x01\x01\x11\x00\xFF\xD9";
+
+pub fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+pub struct Country {
+    pub csca: Certificate,
+    pub csca_key: SoftwareSigner,
+    pub signer: Certificate,
+    signer_key: SoftwareSigner,
+}
+
+pub static HOME: LazyLock<Country> = LazyLock::new(country);
+
+pub fn serial(number: u8) -> SerialNumber {
+    SerialNumber::new(&[number]).expect("a small number")
+}
+
+fn country() -> Country {
+    let mut rng = rng(1);
+    let (csca_key, signer_key) = (SoftwareSigner::generate(&mut rng), SoftwareSigner::generate(&mut rng));
+    let name = |common| Name::new("VN", "dancu", common).expect("a short name");
+    let token = |number| SigningToken::after_recording(serial(number));
+    let csca = prepare_csca(&CSCA_P256, &name("CSCA"), serial(1), START, csca_key.public_key())
+        .and_then(|prepared| prepared.lint()?.sign(token(1), &csca_key))
+        .expect("the profile of our own CSCA");
+    let key = signer_key.public_key();
+    let signer = prepare_document_signer(&DOCUMENT_SIGNER_P256, &csca, &name("DS"), serial(2), START, key)
+        .and_then(|prepared| prepared.lint()?.sign(token(2), &csca_key))
+        .expect("the profile of our own document signer");
+    Country { csca, csca_key, signer, signer_key }
+}
+
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// The files of a genuine card.
+pub static FILES: LazyLock<Files> = LazyLock::new(|| {
+    let data = CardData::new(CardFields {
+        pin: "001199012345",
+        cmnd: Some("183456789"),
+        name: "Nguyễn Thị Mẫu",
+        birth: BirthDate::Full(date!(1999 - 01 - 01)),
+        sex: card::data::Sex::Female,
+        nationality: "Việt Nam",
+        ethnicity: "Kinh",
+        religion: "Không",
+        native_place: "Xã Mẫu",
+        residence: "Xã Mẫu, Huyện Thử",
+        marks: "Nốt ruồi",
+        father: Some("Nguyễn Văn Mẫu"),
+        mother: Some("Trần Thị Thử"),
+        spouse: None,
+        issued: date!(2021 - 04 - 06),
+        expires: Expiry::On(date!(2039 - 01 - 01)),
+    })
+    .expect("the fields of an invented person");
+    let groups = [
+        (DataGroup::DG1, dg1::encode(&Mrz::from_card(&data))),
+        (DataGroup::DG2, dg2::encode(PHOTO).expect("the photo above")),
+        (DataGroup::DG13, Dg13::from_card(&data).encode()),
+    ];
+    let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();
+    let template = SodTemplate::new(HOME.signer.der()).expect("our own certificate");
+    let prepared = template.prepare(&hashes).expect("three groups");
+    let signature = HOME.signer_key.sign(prepared.to_be_signed()).expect("a key in memory");
+    let mut files: Files = groups.iter().map(|(group, file)| (group.file_name(), file.clone())).collect();
+    files.insert("EF.COM".to_owned(), com::encode(&groups.map(|(group, _)| group)));
+    files.insert("EF.SOD".to_owned(), prepared.assemble(&signature));
+    files
+});
+
+pub fn judge(files: &Files) -> verify::Verdict {
+    static TRUST: LazyLock<[Vec<u8>; 1]> = LazyLock::new(|| [HOME.csca.der().to_vec()]);
+    verify::check_files(files, &*TRUST, datetime!(2024-01-01 00:00 UTC))
+}
+
+/// Whoever signs here, with the public key.
+pub struct Party {
+    pub id: KitId,
+    pub signer: SoftwareSigner,
+    pub public: PublicKey,
+}
+
+/// The one secret key of the kit and of the centre's receipts.
+pub fn secret() -> p256::SecretKey {
+    p256::SecretKey::generate_from_rng(&mut rng(3))
+}
+
+fn party() -> Party {
+    let signer = SoftwareSigner::generate(&mut rng(3));
+    let public = PublicKey::from_spki(signer.public_key()).expect("a key of our own");
+    Party { id: KitId::derive(START, &[b"kit"]), signer, public }
+}
+
+pub fn kit() -> &'static Party {
+    static KIT: LazyLock<Party> = LazyLock::new(party);
+    &KIT
+}
+
+pub struct Centre {
+    pub receipts: Party,
+    pub intake: Intake,
+    /// What packets are encrypted to.
+    pub public: PublicKey,
+}
+
+pub fn centre() -> &'static Centre {
+    static CENTRE: LazyLock<Centre> = LazyLock::new(|| {
+        let key = SoftwareAgreementKey::generate(&mut rng(4));
+        let public = PublicKey::from_spki(key.public_key()).expect("a key of our own");
+        Centre { receipts: party(), intake: Intake { key, public: public.clone() }, public }
+    });
+    &CENTRE
+}
+
+pub struct Intake {
+    key: SoftwareAgreementKey,
+    public: PublicKey,
+}
+
+impl IntakeKey for Intake {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        let shared = self.key.diffie_hellman_point(&ephemeral.to_point()).ok_or(KeyError::NotAPoint)?;
+        Ok(shared.into_bytes())
+    }
+}
+
+pub fn envelope() -> Envelope {
+    Envelope {
+        packet_id: PacketId::derive(START, &[b"packet"]),
+        application_id: ApplicationId::derive(START, &[b"application"]),
+        kit_id: kit().id,
+        kit_seq: 1,
+        captured_at: DAY,
+        unit: "18562".parse().expect("the code of a commune"),
+        kind: Kind::New,
+    }
+}
+
+/// The application of an invented man with so many fingers.
+pub fn content_of(fingers: usize) -> Content {
+    let unit = "18562".parse().expect("the code of a commune");
+    let template = crate::keys::template_seeds().swap_remove(0);
+    let finger = |(index, position)| Finger {
+        position,
+        capture: match index {
+            0 => FingerCapture::Template(Biometric::new(template.clone())),
+            _ => FingerCapture::Missing(MissingReason::Amputated),
+        },
+    };
+    Content {
+        record: ResidentRecord {
+            name: PersonName::parse("Nguyễn Văn Mẫu").expect("a name"),
+            sex: Sex::Male,
+            birth: PartialDate::parse("06/04/1990").expect("a day"),
+            pin: Some(Pin::compose(42, Sex::Male, 1990, 17).expect("a number of its place and time")),
+            old_id: None,
+            ethnicity: 1,
+            religion: 0,
+            nationality: "VNM".to_owned(),
+            marital: Some(1),
+            blood: None,
+            birth_registration: Some(unit),
+            native_place: Some(unit),
+            permanent: Place { unit, detail: "Thôn 3".to_owned() },
+            current: None,
+            father: None,
+            mother: None,
+            spouse: None,
+            household: None,
+            relation_to_head: None,
+        },
+        claimed_person_id: None,
+        differs: vec!["permanent".to_owned()],
+        receipt_hash: [5; 32],
+        fingers: FingerPosition::ALL.into_iter().take(fingers).enumerate().map(finger).collect(),
+        photo: Biometric::new(PHOTO.to_vec()),
+        capture: CaptureMeta {
+            officer: "can-bo-1".to_owned(),
+            scanner: "s10".to_owned(),
+            camera: "c5".to_owned(),
+            software: "dancu 0.1".to_owned(),
+        },
+    }
+}

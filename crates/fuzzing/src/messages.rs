@@ -1,0 +1,147 @@
+//! What kits and the centre send each other.
+
+use crate::material::{DAY, centre, content_of, envelope, kit, rng};
+use coset::{CborSerializable, CoseSign1, CoseSign1Builder, TaggedCborSerializable};
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
+use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use enrol::packet::{self, Content, PacketError};
+use enrol::rules::problems;
+use enrol::wire::{decode_batch, encode_batch};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer};
+
+/// Every step that a packet goes through at the centre. Nobody but the kit can make one that verifies.
+pub fn packet(data: &[u8]) -> bool {
+    told(packet::recipient(data).err());
+    let opened = packet::open(data, &centre().intake);
+    let verified = packet::verify_envelope(data, &kit().public);
+    assert!(verified.is_err() || packet_seeds().iter().any(|ours| ours == data));
+    told(opened.as_ref().err().cloned());
+    opened.is_ok() && verified.is_ok()
+}
+
+pub fn packet_seeds() -> Vec<Vec<u8>> {
+    static SEED: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+        let sealed = packet::seal(&envelope(), &content_of(2), &kit().signer, &centre().public, &mut rng(9));
+        sealed.expect("our own packet")
+    });
+    vec![SEED.clone()]
+}
+
+/// The content of a packet as it is after decryption, which an enrolled kit is free to fill as it likes.
+pub fn content(data: &[u8]) -> bool {
+    let content = match Content::decode(data) {
+        Ok(content) => content,
+        Err(error) => {
+            told(Some(error));
+            return false;
+        }
+    };
+    let found = problems(&content.record, &content.fingers, content.photo.as_bytes(), DAY);
+    assert!(found.iter().all(|problem| !problem.code().is_empty() && !problem.to_string().is_empty()));
+    let written = content.encode().expect("what was taken can be written");
+    assert_eq!(Content::decode(&written), Ok(content));
+    true
+}
+
+pub fn content_seeds() -> Vec<Vec<u8>> {
+    [0, 2].map(|fingers| content_of(fingers).encode().expect("our own content").to_vec()).to_vec()
+}
+
+pub fn batch(data: &[u8]) -> bool {
+    let Ok(packets) = decode_batch(data) else { return false };
+    assert_eq!(encode_batch(packets.iter().copied()), data);
+    true
+}
+
+pub fn batch_seeds() -> Vec<Vec<u8>> {
+    vec![encode_batch([b"first".as_slice(), b"", b"third"]), encode_batch([packet_seeds()[0].as_slice()])]
+}
+
+/// The bytes as a whole receipt, and as what a centre signed.
+pub fn receipt(data: &[u8]) -> bool {
+    let whole = Receipt::verify(data, &centre().receipts.public);
+    let inside = Receipt::verify(&signed(data, b"dancu receipt 1", &[]), &centre().receipts.public);
+    for outcome in [&whole, &inside] {
+        told(outcome.as_ref().err().cloned());
+    }
+    let Ok(receipt) = whole.or(inside) else { return false };
+    let again = receipt.sign(&centre().receipts.signer).expect("a receipt that was read can be signed");
+    assert_eq!(Receipt::verify(&again, &centre().receipts.public), Ok(receipt));
+    true
+}
+
+pub fn receipt_seeds() -> Vec<Vec<u8>> {
+    let id = PacketId::derive(DAY, &[b"packet"]);
+    let item = |packet_id, outcome| ReceiptItem { packet_id, sha256: [7; 32], outcome };
+    let receipt = Receipt {
+        at: DAY,
+        items: vec![item(Some(id), Outcome::Accepted), item(None, Outcome::Refused(Refusal::Malformed))],
+    };
+    let whole = receipt.sign(&centre().receipts.signer).expect("our own receipt");
+    vec![payload(&whole), whole]
+}
+
+/// The bytes as a whole report, and as what a kit signed.
+pub fn day_report(data: &[u8]) -> bool {
+    let kit = kit();
+    told(DayReport::claimed_kit(data).err());
+    let whole = DayReport::verify(data, &kit.public);
+    let inside =
+        DayReport::verify(&signed(data, b"dancu day report 1", kit.id.uuid().as_bytes()), &kit.public);
+    for outcome in [&whole, &inside] {
+        told(outcome.as_ref().err().cloned());
+    }
+    let Ok(report) = whole.or(inside) else { return false };
+    let again = report.sign(&kit.signer).expect("a report that was read can be signed");
+    assert_eq!(DayReport::verify(&again, &kit.public), Ok(report));
+    true
+}
+
+pub fn day_report_seeds() -> Vec<Vec<u8>> {
+    let capture = ReportedCapture {
+        application_id: ApplicationId::derive(DAY, &[b"application"]),
+        kit_seq: 1,
+        captured_at: DAY,
+        unit: "18562".parse().expect("the code of a commune"),
+        kind: Kind::New,
+    };
+    let report = DayReport {
+        kit_id: KitId::from_uuid(kit().id.uuid()),
+        day: DAY.date(),
+        reported_at: DAY,
+        unsent: 1,
+        captured_total: 1,
+        captures: vec![capture],
+    };
+    let whole = report.sign(&kit().signer).expect("our own report");
+    vec![payload(&whole), whole]
+}
+
+/// An error has a sentence and a code, whatever led to it.
+fn told(error: Option<PacketError>) {
+    if let Some(error) = error {
+        assert!(!error.to_string().is_empty() && !error.code().is_empty());
+    }
+}
+
+/// `payload` under a signature that holds, so that a fuzzer gets behind it. Kit and centre have the same key here.
+fn signed(payload: &[u8], context: &[u8], key_id: &[u8]) -> Vec<u8> {
+    let header = coset::HeaderBuilder::new().algorithm(coset::iana::Algorithm::ES256).key_id(key_id.to_vec());
+    let key = SigningKey::from(crate::material::secret());
+    let message = CoseSign1Builder::new()
+        .protected(header.build())
+        .payload(payload.to_vec())
+        .create_signature(context, |message| {
+            let signature: Signature = key.sign(message);
+            signature.to_bytes().to_vec()
+        })
+        .build();
+    message.to_tagged_vec().expect("a message of our own making")
+}
+
+fn payload(message: &[u8]) -> Vec<u8> {
+    let message = CoseSign1::from_tagged_slice(message).expect("our own message");
+    debug_assert!(message.clone().to_vec().is_ok());
+    message.payload.expect("our own message has a payload")
+}
