@@ -1,6 +1,6 @@
 //! Blocking: two records are compared only if they share a key under at least one narrow rule.
 
-use crate::birth;
+use crate::birth::{self, Birth};
 use crate::compare::Side;
 use crate::hash::mix;
 use crate::name::NameView;
@@ -42,47 +42,93 @@ pub(crate) fn is_promising(rule: usize, a: &Facts, b: &Facts) -> bool {
     !matches!(rule, 2 | 3 | 12 | 13) || !birth::compare(a.birth, b.birth).contradicts()
 }
 
-/// The keys of a record; a rule whose fields are missing gives none. Thirty-two bits: a rare collision only costs
-/// one comparison too many.
+/// What the rules are made of: hashes of a record's values, `None` where missing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub pin: Option<u64>,
+    pub cmnd: Option<u64>,
+    /// The words of a name by sound, in any order.
+    pub name: Option<u64>,
+    pub father: Option<u64>,
+    pub mother: Option<u64>,
+    /// The given name by sound, and together with the surname.
+    pub given: Option<u64>,
+    pub ends: Option<u64>,
+    pub birth: Birth,
+    pub native: Option<u64>,
+    pub residence: Option<u64>,
+}
+
+impl Parts {
+    fn of_side(side: &Side<'_>) -> Parts {
+        Parts {
+            pin: side.pin,
+            cmnd: side.cmnd,
+            name: words(&side.name),
+            father: words(&side.father),
+            mother: words(&side.mother),
+            given: given(&side.name),
+            ends: ends(&side.name),
+            birth: side.facts.birth,
+            native: side.facts.native_place().map(|place| u64::from(place.bits())),
+            residence: side.facts.residence().map(|place| u64::from(place.bits())),
+        }
+    }
+
+    /// 01/01 is the commonest day by convention: alone it is no key.
+    fn day_month(&self) -> Option<u64> {
+        let is_dated = self.birth.is_full() && !self.birth.is_default();
+        is_dated.then_some(u64::from(self.birth.day) << 8 | u64::from(self.birth.month))
+    }
+
+    fn year(&self) -> Option<u64> {
+        (self.birth.year != 0).then_some(u64::from(self.birth.year))
+    }
+
+    fn date(&self) -> Option<u64> {
+        join(self.day_month(), self.year())
+    }
+
+    /// The date whichever way day and month were written.
+    fn unordered_date(&self) -> Option<u64> {
+        let Birth { day, month, year } = self.birth;
+        self.date().map(|_| mix(u64::from(day.min(month)) << 8 | u64::from(day.max(month)), u64::from(year)))
+    }
+
+    /// The key under one rule. Thirty-two bits: a rare collision only costs one comparison too many.
+    pub(crate) fn key(&self, rule: usize) -> Option<u32> {
+        let parents = || join(self.father, self.mother);
+        let key = match rule {
+            PIN_RULE => self.pin,
+            CMND_RULE => self.cmnd,
+            2 => join(self.name, self.year()),
+            3 => join(self.name, self.day_month()),
+            4 => join(self.ends, self.unordered_date()),
+            5 => join(self.given, self.date()),
+            6 => join(self.name, self.father),
+            7 => join(self.name, self.mother),
+            8 => join(parents(), self.given),
+            9 => join(parents(), self.year()),
+            10 => join(self.date(), self.father),
+            11 => join(self.date(), self.mother),
+            12 => join(self.name, self.native),
+            13 => join(self.name, self.residence),
+            14 => join(self.date(), self.residence),
+            15 => join(self.date(), self.native),
+            _ => None,
+        };
+        key.map(number_key)
+    }
+}
+
+/// The keys of a record; a rule whose fields are missing gives none.
 pub(crate) fn keys(side: &Side<'_>) -> Keys {
-    let row = side.facts;
-    let birth = row.birth;
-    let name = words(&side.name);
-    let (father, mother) = (words(&side.father), words(&side.mother));
-    let given = side.name.given().map(|token| token.dialect);
-    let ends = side.name.surname().zip(side.name.given()).map(|(s, g)| mix(s.dialect, g.dialect));
-    let year = (birth.year != 0).then_some(u64::from(birth.year));
-    // 01/01 is the commonest day by convention: alone it is no key.
-    let is_dated = birth.is_full() && !birth.is_default();
-    let day_month = is_dated.then_some(u64::from(birth.day) << 8 | u64::from(birth.month));
-    let date = day_month.zip(year).map(|(d, y)| mix(d, y));
-    let (low, high) = (birth.day.min(birth.month), birth.day.max(birth.month));
-    let unordered = date.map(|_| mix(u64::from(low) << 8 | u64::from(high), u64::from(birth.year)));
-    let native = row.native_place().map(|place| u64::from(place.bits()));
-    let residence = row.residence().map(|place| u64::from(place.bits()));
-    let all: [Option<u64>; RULES] = [
-        side.pin,
-        side.cmnd,
-        join(name, year),
-        join(name, day_month),
-        join(ends, unordered),
-        join(given, date),
-        join(name, father),
-        join(name, mother),
-        join(join(father, mother), given),
-        join(join(father, mother), year),
-        join(date, father),
-        join(date, mother),
-        join(name, native),
-        join(name, residence),
-        join(date, residence),
-        join(date, native),
-    ];
+    let parts = Parts::of_side(side);
     let mut keys = Keys { present: 0, keys: [0; RULES] };
-    for (rule, key) in all.into_iter().enumerate() {
-        if let Some(key) = key {
+    for rule in 0..RULES {
+        if let Some(key) = parts.key(rule) {
             keys.present |= 1 << rule;
-            keys.keys[rule] = number_key(key);
+            keys.keys[rule] = key;
         }
     }
     keys
@@ -106,6 +152,15 @@ fn join(a: Option<u64>, b: Option<u64>) -> Option<u64> {
 }
 
 /// The words of a name in any order, by sound.
-fn words(name: &NameView<'_>) -> Option<u64> {
+pub(crate) fn words(name: &NameView<'_>) -> Option<u64> {
     (name.len > 0).then(|| name.tokens().iter().fold(0, |sum: u64, token| sum.wrapping_add(token.dialect)))
+}
+
+pub(crate) fn given(name: &NameView<'_>) -> Option<u64> {
+    name.given().map(|token| token.dialect)
+}
+
+/// Surname and given name: what is left when middle names are dropped.
+pub(crate) fn ends(name: &NameView<'_>) -> Option<u64> {
+    name.surname().zip(name.given()).map(|(surname, given)| mix(surname.dialect, given.dialect))
 }

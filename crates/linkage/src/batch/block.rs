@@ -1,0 +1,89 @@
+//! Records of a file on their way in, column by column.
+
+use crate::record::Sex;
+
+/// The texts of one column, one after another in one allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    bytes: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub fn push(&mut self, text: &str) {
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The text of a row; empty where the column ends before it.
+    pub fn get(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends.get(row - 1).copied().unwrap_or(self.bytes.len()) };
+        let end = self.ends.get(row).copied().unwrap_or(start);
+        &self.bytes[start..end]
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|row| self.get(row))
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// Rows of a register as text. Columns may be shorter than `rec_id`, whose length is the number of rows: what is not
+/// there is missing. Places, ethnic groups and provinces are any text or code; equal after folding is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    pub rec_id: Texts,
+    pub full_name: Texts,
+    pub sex: Vec<Option<Sex>>,
+    /// Day, month and year; 0 or an impossible value counts as missing.
+    pub birth: Vec<(u8, u8, u16)>,
+    pub ethnicity: Texts,
+    pub birth_province: Texts,
+    /// A code, a name, or "commune, district, province".
+    pub hometown: Texts,
+    pub residence: Texts,
+    pub address_line: Texts,
+    pub father_name: Texts,
+    pub mother_name: Texts,
+}
+
+impl Block {
+    pub fn len(&self) -> usize {
+        self.rec_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rec_id.is_empty()
+    }
+
+    /// Keeps the allocations for the next rows.
+    pub fn clear(&mut self) {
+        for texts in [
+            &mut self.rec_id,
+            &mut self.full_name,
+            &mut self.ethnicity,
+            &mut self.birth_province,
+            &mut self.hometown,
+            &mut self.residence,
+            &mut self.address_line,
+            &mut self.father_name,
+            &mut self.mother_name,
+        ] {
+            texts.clear();
+        }
+        self.sex.clear();
+        self.birth.clear();
+    }
+}

@@ -1,0 +1,120 @@
+//! Pairs that share a blocking key.
+
+use rayon::prelude::*;
+
+use crate::batch::register::Register;
+use crate::index::BLOCK_LIMIT_DEDUPE;
+use crate::keys::{RULES, is_promising};
+
+/// The first rules are of numbers, which a file does not have.
+const FIRST_RULE: usize = 2;
+/// Larger blocks are of namesakes and teach nothing about families.
+const FAMILY_LIMIT: usize = 24;
+
+/// Two rows in one number, the smaller first, so that sorted pairs walk the register.
+pub(crate) fn pair(a: u32, b: u32) -> u64 {
+    u64::from(a.min(b)) << 32 | u64::from(a.max(b))
+}
+
+pub(crate) fn rows(pair: u64) -> (u32, u32) {
+    ((pair >> 32) as u32, pair as u32)
+}
+
+/// All pairs to be weighed, ascending, each once. A block over the limit is left out under its rule.
+pub(crate) fn candidates(register: &Register) -> Vec<u64> {
+    let by_rule: Vec<Vec<u64>> = (FIRST_RULE..RULES)
+        .into_par_iter()
+        .map(|rule| {
+            let entries = sorted_entries(register.len(), |row| register.parts(row).key(rule));
+            let mut pairs = Vec::new();
+            let mut together = |a: u32, b: u32| {
+                let (x, y) = (&register.facts[a as usize], &register.facts[b as usize]);
+                if is_promising(rule, x, y) {
+                    pairs.push(pair(a, b));
+                }
+            };
+            walk(&entries, BLOCK_LIMIT_DEDUPE, register.second, &mut together);
+            pairs
+        })
+        .collect();
+    let mut pairs = Vec::with_capacity(by_rule.iter().map(Vec::len).sum());
+    for rule in by_rule {
+        pairs.extend(rule);
+    }
+    pairs.par_sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+/// All pairs of one father and mother, ascending.
+pub(crate) fn families(register: &Register) -> Vec<u64> {
+    let entries = sorted_entries(register.len(), |row| register.family_key(row));
+    let mut pairs = Vec::new();
+    walk(&entries, FAMILY_LIMIT, register.second, &mut |a, b| pairs.push(pair(a, b)));
+    pairs.par_sort_unstable();
+    pairs
+}
+
+/// Calls `visit` with the pairs inside each block that is not over the limit.
+fn walk(entries: &[u64], limit: usize, second: Option<usize>, visit: &mut impl FnMut(u32, u32)) {
+    for block in entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(|block| (2..=limit).contains(&block.len())) {
+        for (at, &a) in block.iter().enumerate() {
+            for &b in &block[at + 1..] {
+                let (a, b) = (a as u32, b as u32);
+                if second.is_none_or(|second| ((a as usize) < second) != ((b as usize) < second)) {
+                    visit(a, b);
+                }
+            }
+        }
+    }
+}
+
+/// `key << 32 | row` by key and then row.
+fn sorted_entries(rows: usize, key: impl Fn(usize) -> Option<u32>) -> Vec<u64> {
+    let mut entries: Vec<u64> = Vec::with_capacity(rows);
+    entries.extend((0..rows).filter_map(|row| Some(u64::from(key(row)?) << 32 | row as u64)));
+    radix_sort(entries)
+}
+
+/// Sorts by the upper 32 bits and keeps the order within: three passes of eleven bits.
+fn radix_sort(mut entries: Vec<u64>) -> Vec<u64> {
+    const BITS: u32 = 11;
+    const BUCKETS: usize = 1 << BITS;
+    let digit = |entry: u64, pass: u32| (entry >> (32 + pass * BITS)) as usize & (BUCKETS - 1);
+    let mut counts = vec![[0u32; BUCKETS]; 3];
+    for &entry in &entries {
+        for pass in 0..3 {
+            counts[pass as usize][digit(entry, pass)] += 1;
+        }
+    }
+    let mut sorted = vec![0u64; entries.len()];
+    for pass in 0..3 {
+        let mut next = [0u32; BUCKETS];
+        let mut sum = 0;
+        for (slot, count) in next.iter_mut().zip(&counts[pass as usize]) {
+            *slot = sum;
+            sum += count;
+        }
+        for &entry in &entries {
+            let slot = &mut next[digit(entry, pass)];
+            sorted[*slot as usize] = entry;
+            *slot += 1;
+        }
+        std::mem::swap(&mut entries, &mut sorted);
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_radix_sort_sorts() {
+        let entries: Vec<u64> =
+            (0..10_000u64).map(|row| crate::hash::mix(row, 1) & 0xffff_f000_0000_0000 | row).collect();
+        let mut expected = entries.clone();
+        expected.sort_unstable();
+        assert_eq!(radix_sort(entries), expected);
+    }
+}

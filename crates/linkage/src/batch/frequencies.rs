@@ -1,0 +1,326 @@
+//! How common values are in a file, among those with whom a record already agrees.
+//!
+//! Names depend on ethnic group, place, sex and generation, and strangers who agree in these agree in the name more often
+//! than the country does. Every share is therefore taken in the narrowest stratum that two records have in common, and
+//! each stratum leans on the next wider one where it holds few people.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use rayon::prelude::*;
+
+use crate::batch::register::{FATHER, MOTHER, NAME};
+use crate::hash::{NumberHasher, mix};
+use crate::name::NameView;
+use crate::names::{NO_NAME, Names};
+use crate::record::Place;
+use crate::row::Facts;
+use crate::token::Token;
+
+type Counts = HashMap<u64, u32, BuildHasherDefault<NumberHasher>>;
+
+/// Records whose words are counted; of a larger file every n-th, as shares need no more.
+const COUNTED: usize = 400_000;
+/// People that the wider stratum is worth inside a narrower one.
+const LEAN: f64 = 40.0;
+/// No word or value is taken for rarer than this.
+const RAREST: f64 = 1e-6;
+
+const RAREST_NAME: f64 = 1e-9;
+
+const SURNAME: u64 = 0;
+const MIDDLE: u64 = 1;
+const GIVEN: u64 = 2;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frequencies {
+    names: [Column; 3],
+    native: Table,
+    residence: Table,
+    birth_province: Table,
+    ethnicity: Table,
+    dates: Table,
+    same_sex: f64,
+    /// How much of a record is in the counts by words: one over the step of counting.
+    counted: f64,
+}
+
+/// Counts of words by stratum, and of whole names.
+#[derive(Clone, Debug, Default)]
+struct Column {
+    words: Table,
+    whole: Vec<u32>,
+    people: f64,
+}
+
+/// Counts of values within strata, and the strata's sizes.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    counts: Counts,
+    totals: Counts,
+}
+
+impl Table {
+    fn add(&mut self, stratum: u64, value: u64) {
+        *self.totals.entry(stratum).or_default() += 1;
+        *self.counts.entry(mix(stratum, value)).or_default() += 1;
+    }
+
+    /// The share of `value` in `stratum`, leaning on `wider`; `own` is what the asking record itself counts there.
+    fn share(&self, stratum: u64, value: u64, own: f64, wider: f64) -> f64 {
+        let of = |map: &Counts, key| f64::from(map.get(&key).copied().unwrap_or(0));
+        let total = (of(&self.totals, stratum) - own).max(0.0);
+        let count = (of(&self.counts, mix(stratum, value)) - own).max(0.0);
+        ((count + LEAN * wider) / (total + LEAN)).max(RAREST)
+    }
+}
+
+/// What two records have in common when a name is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Common {
+    ethnicity: u8,
+    /// Bits of the commune and of the province of the native place; 0 where they differ.
+    commune: u32,
+    province: u32,
+    sex: u8,
+    /// Decade of birth, 0 where it differs.
+    decade: u16,
+}
+
+impl Common {
+    pub(crate) fn of(a: &Facts, b: &Facts) -> Common {
+        let same = |x: u32, y: u32| if x == y { x } else { 0 };
+        let province = |facts: &Facts| facts.native_place().map_or(0, Place::province_bits);
+        Common {
+            ethnicity: if a.ethnicity == b.ethnicity { a.ethnicity } else { 0 },
+            commune: same(a.native_place, b.native_place),
+            province: same(province(a), province(b)),
+            sex: if a.sex() == b.sex() { a.flags & 3 } else { 0 },
+            decade: same(decade(a).into(), decade(b).into()) as u16,
+        }
+    }
+
+    pub(crate) fn same_sex(&self) -> bool {
+        self.sex != 0
+    }
+}
+
+fn decade(facts: &Facts) -> u16 {
+    facts.birth.year / 10
+}
+
+/// The shares of a name's parts and of the whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameShares {
+    pub surname: f64,
+    pub middle: f64,
+    pub given: f64,
+    pub full: f64,
+}
+
+impl NameShares {
+    /// The more common of two partly agreeing names, part by part: caution, and the same from both sides.
+    pub(crate) fn max(self, other: NameShares) -> NameShares {
+        NameShares {
+            surname: self.surname.max(other.surname),
+            middle: self.middle.max(other.middle),
+            given: self.given.max(other.given),
+            full: self.full.max(other.full),
+        }
+    }
+}
+
+/// Keys of the strata, from wide to narrow; a stratum whose value is unknown is left out.
+fn stratum(position: u64, kind: u64, value: u64) -> u64 {
+    mix(position << 8 | kind, value)
+}
+
+fn surname_strata(common: &Common) -> impl Iterator<Item = u64> {
+    let ethnicity = u64::from(common.ethnicity);
+    let (province, commune) = (u64::from(common.province), u64::from(common.commune));
+    [
+        Some(stratum(SURNAME, 0, 0)),
+        (ethnicity != 0).then(|| stratum(SURNAME, 1, ethnicity)),
+        (ethnicity != 0 && province != 0).then(|| stratum(SURNAME, 2, ethnicity << 32 | province)),
+        (ethnicity != 0 && commune != 0).then(|| stratum(SURNAME, 3, ethnicity << 32 | commune)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn word_strata(position: u64, common: &Common) -> impl Iterator<Item = u64> {
+    let ethnicity = u64::from(common.ethnicity);
+    let (sex, decade) = (u64::from(common.sex), u64::from(common.decade));
+    let province = u64::from(common.province);
+    [
+        Some(stratum(position, 0, 0)),
+        (ethnicity != 0).then(|| stratum(position, 1, ethnicity)),
+        (sex != 0).then(|| stratum(position, 2, ethnicity << 8 | sex)),
+        // Kinh are too many everywhere for their given names to depend on the province; a minority's do.
+        (sex != 0 && ethnicity > 1 && province != 0)
+            .then(|| stratum(position, 3, province << 16 | ethnicity << 8 | sex)),
+        (sex != 0 && decade != 0).then(|| stratum(position, 4, decade << 16 | ethnicity << 8 | sex)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn parts<'a>(name: &'a NameView<'_>) -> impl Iterator<Item = (u64, &'a Token)> {
+    name.tokens().iter().enumerate().map(|(at, token)| {
+        let position = match at {
+            at if at + 1 == name.len => GIVEN,
+            0 => SURNAME,
+            _ => MIDDLE,
+        };
+        (position, *token)
+    })
+}
+
+impl Column {
+    fn new(facts: &[Facts], names: &Names, step: usize, pick: impl Fn(&Facts) -> u32) -> Column {
+        let mut column = Column { whole: vec![0; names.len()], ..Column::default() };
+        for (at, facts) in facts.iter().enumerate() {
+            let id = pick(facts);
+            if id == NO_NAME {
+                continue;
+            }
+            column.people += 1.0;
+            column.whole[id as usize] += 1;
+            if at % step == 0 {
+                let common = Common::of(facts, facts);
+                for (position, token) in parts(&names.view(id)) {
+                    let value = u64::from(token.class);
+                    if position == SURNAME {
+                        surname_strata(&common).for_each(|stratum| column.words.add(stratum, value));
+                    } else {
+                        word_strata(position, &common).for_each(|stratum| column.words.add(stratum, value));
+                    }
+                }
+            }
+        }
+        column
+    }
+
+    fn word(&self, position: u64, token: &Token, common: &Common, own: f64) -> f64 {
+        let lean = |wider, stratum| self.words.share(stratum, u64::from(token.class), own, wider);
+        if position == SURNAME {
+            surname_strata(common).fold(0.001, lean)
+        } else {
+            word_strata(position, common).fold(0.002, lean)
+        }
+    }
+}
+
+impl Frequencies {
+    pub(crate) fn new(facts: &[Facts], names: &[Names; 3]) -> Frequencies {
+        let step = facts.len() / COUNTED + 1;
+        let columns: Vec<Column> = (0..3)
+            .into_par_iter()
+            .map(|column| match column {
+                NAME => Column::new(facts, &names[NAME], step, |facts| facts.name),
+                FATHER => Column::new(facts, &names[FATHER], step, |facts| facts.father),
+                _ => Column::new(facts, &names[MOTHER], step, |facts| facts.mother),
+            })
+            .collect();
+        let mut frequencies = Frequencies { counted: 1.0 / step as f64, ..Frequencies::default() };
+        for (slot, column) in frequencies.names.iter_mut().zip(columns) {
+            *slot = column;
+        }
+        let mut sexes = [0.0f64; 4];
+        for facts in facts.iter().step_by(step) {
+            frequencies.count(facts);
+            sexes[usize::from(facts.flags & 3)] += 1.0;
+        }
+        let known = (sexes[1] + sexes[2]).max(1.0);
+        frequencies.same_sex = (sexes[1].powi(2) + sexes[2].powi(2) + 1.0) / (known.powi(2) + 2.0);
+        frequencies
+    }
+
+    fn count(&mut self, facts: &Facts) {
+        for (place, table) in
+            [(facts.native_place(), &mut self.native), (facts.residence(), &mut self.residence)]
+        {
+            if let Some(place) = place {
+                for (level, bits) in place_levels(place).into_iter().enumerate() {
+                    table.add(level as u64, bits.into());
+                }
+            }
+        }
+        if facts.birth_province != 0 {
+            self.birth_province.add(0, facts.birth_province.into());
+        }
+        if facts.ethnicity != 0 {
+            for stratum in ethnicity_strata(&Common::of(facts, facts)) {
+                self.ethnicity.add(stratum, facts.ethnicity.into());
+            }
+        }
+        if facts.birth.is_full() {
+            self.dates.add(0, date_value(facts));
+            self.dates.add(1, facts.birth.year.into());
+        }
+    }
+
+    /// Shares of a name in `column`; the surname counts as one where it follows from what was compared before.
+    pub(crate) fn name(&self, column: usize, name: &NameView<'_>, common: &Common) -> NameShares {
+        let column = &self.names[column];
+        let mut shares = NameShares { surname: 1.0, middle: 1.0, given: 1.0, full: 1.0 };
+        for (position, token) in parts(name) {
+            let share = column.word(position, token, common, self.counted);
+            match position {
+                SURNAME => shares.surname = share,
+                MIDDLE => shares.middle *= share,
+                _ => shares.given = share,
+            }
+        }
+        // Words of a name are not independent: a name seen more often than its words suggest counts as seen. Two
+        // bearers may be the pair itself.
+        let bearers = name.id.and_then(|id| column.whole.get(id as usize)).map_or(0.0, |&n| f64::from(n) - 2.0);
+        let same_sex = if common.same_sex() { 1.0 / self.same_sex } else { 1.0 };
+        let seen = bearers.max(0.0) * same_sex / column.people.max(1.0);
+        shares.full = (shares.surname * shares.middle * shares.given).max(seen).clamp(RAREST_NAME, 1.0);
+        shares
+    }
+
+    /// The share of people of the same commune (0), district (1) or province (2) of origin.
+    pub(crate) fn native(&self, place: Place, level: usize) -> f64 {
+        self.native.share(level as u64, place_levels(place)[level].into(), self.counted, 0.001)
+    }
+
+    pub(crate) fn residence(&self, place: Place, level: usize) -> f64 {
+        self.residence.share(level as u64, place_levels(place)[level].into(), self.counted, 0.001)
+    }
+
+    pub(crate) fn birth_province(&self, province: u16) -> f64 {
+        self.birth_province.share(0, province.into(), self.counted, 0.01)
+    }
+
+    pub(crate) fn ethnicity(&self, ethnicity: u8, common: &Common) -> f64 {
+        let lean = |wider, stratum| self.ethnicity.share(stratum, ethnicity.into(), self.counted, wider);
+        ethnicity_strata(common).fold(0.01, lean)
+    }
+
+    /// The share of people born on this very day; forms heap on some days.
+    pub(crate) fn date(&self, facts: &Facts) -> f64 {
+        let year = self.dates.share(1, facts.birth.year.into(), self.counted, 0.01);
+        self.dates.share(0, date_value(facts), self.counted, year / 365.0)
+    }
+}
+
+fn place_levels(place: Place) -> [u32; 3] {
+    [place.bits(), place.district_bits(), place.province_bits()]
+}
+
+fn date_value(facts: &Facts) -> u64 {
+    let birth = facts.birth;
+    u64::from(birth.year) << 16 | u64::from(birth.month) << 8 | u64::from(birth.day)
+}
+
+fn ethnicity_strata(common: &Common) -> impl Iterator<Item = u64> {
+    [
+        Some(stratum(3, 0, 0)),
+        (common.province != 0).then(|| stratum(3, 1, common.province.into())),
+        (common.commune != 0).then(|| stratum(3, 2, common.commune.into())),
+    ]
+    .into_iter()
+    .flatten()
+}

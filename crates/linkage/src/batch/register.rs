@@ -1,0 +1,304 @@
+//! A file's records as numbers: half a cache line each, every name and place once.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use rayon::prelude::*;
+
+use crate::batch::block::{Block, Texts};
+use crate::batch::frequencies::Frequencies;
+use crate::batch::places::{Codes, folded_key, place_bits};
+use crate::birth::Birth;
+use crate::compare::Side;
+use crate::hash::{self, NumberHasher};
+use crate::keys::{Parts, ends, given, words};
+use crate::names::{NO_NAME, Names};
+use crate::row::{Facts, KINH, sex_flags};
+use crate::token;
+
+/// The columns of names: the person's, the father's, the mother's.
+pub(crate) const NAME: usize = 0;
+pub(crate) const FATHER: usize = 1;
+pub(crate) const MOTHER: usize = 2;
+
+/// Takes in one or two files, block by block.
+#[derive(Clone, Debug, Default)]
+pub struct Collector {
+    ids: Texts,
+    facts: Vec<Facts>,
+    names: [NameColumn; 3],
+    places: Codes,
+    provinces: Codes,
+    ethnicities: Codes,
+    addresses: Addresses,
+    second: Option<usize>,
+}
+
+/// All records, ready to be compared.
+#[derive(Clone, Debug)]
+pub struct Register {
+    ids: Texts,
+    pub(crate) facts: Vec<Facts>,
+    pub(crate) names: [Names; 3],
+    /// Where the second file begins, when two are linked.
+    pub(crate) second: Option<usize>,
+    pub(crate) sounds: Vec<Sounds>,
+    pub(crate) frequencies: Frequencies,
+}
+
+/// Hashes of a record's names by sound; 0 for a missing one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sounds {
+    name: u32,
+    given: u32,
+    ends: u32,
+    father: u32,
+    mother: u32,
+}
+
+impl Collector {
+    pub fn new() -> Collector {
+        Collector::default()
+    }
+
+    /// Number of records taken in.
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// What follows belongs to the second file: only pairs between the two are asked for.
+    pub fn begin_second(&mut self) {
+        self.second = Some(self.facts.len());
+    }
+
+    pub fn add(&mut self, block: &Block) {
+        let rows = block.len();
+        let [own, father, mother] = &mut self.names;
+        let (places, provinces, ethnicities) = (&mut self.places, &mut self.provinces, &mut self.ethnicities);
+        let addresses = &mut self.addresses;
+        // Columns know nothing of each other, so that they are numbered side by side.
+        let ((name, hometown, residence), (father, mother, rest)) = rayon::join(
+            || {
+                let name = own.numbers(&block.full_name, rows);
+                let hometown: Vec<u32> = (0..rows).map(|row| places.code(block.hometown.get(row))).collect();
+                let residence: Vec<u32> = (0..rows).map(|row| places.code(block.residence.get(row))).collect();
+                (name, hometown, residence)
+            },
+            || {
+                let father = father.numbers(&block.father_name, rows);
+                let mother = mother.numbers(&block.mother_name, rows);
+                let rest: Vec<(u32, u32, u32)> = (0..rows)
+                    .map(|row| {
+                        let ethnicity = ethnicities.code(block.ethnicity.get(row));
+                        let province = provinces.code(block.birth_province.get(row));
+                        (ethnicity, province, addresses.key(block.address_line.get(row)))
+                    })
+                    .collect();
+                (father, mother, rest)
+            },
+        );
+        self.facts.reserve(rows);
+        for row in 0..rows {
+            let (ethnicity, province, address) = rest[row];
+            let (day, month, year) = block.birth.get(row).copied().unwrap_or_default();
+            self.facts.push(Facts {
+                name: name[row],
+                father: father[row],
+                mother: mother[row],
+                native_place: hometown[row],
+                residence: residence[row],
+                address,
+                birth: Birth::new(Some(day), Some(month), Some(year)),
+                birth_province: u16::try_from(province).unwrap_or(0),
+                ethnicity: u8::try_from(ethnicity).unwrap_or(0),
+                flags: sex_flags(block.sex.get(row).copied().flatten()),
+            });
+            self.ids.push(block.rec_id.get(row));
+        }
+    }
+
+    pub fn finish(mut self) -> Register {
+        self.name_places();
+        self.number_ethnicities();
+        let names = self.names.map(|column| column.names);
+        let facts = self.facts;
+        let columns: Vec<Vec<[u32; 3]>> = names.par_iter().map(sounds).collect();
+        let of = |column: usize, id: u32| match id {
+            NO_NAME => [0; 3],
+            id => columns[column][id as usize],
+        };
+        let sounds = facts
+            .par_iter()
+            .map(|facts| {
+                let [name, given, ends] = of(NAME, facts.name);
+                Sounds { name, given, ends, father: of(FATHER, facts.father)[0], mother: of(MOTHER, facts.mother)[0] }
+            })
+            .collect();
+        let frequencies = Frequencies::new(&facts, &names);
+        Register { ids: self.ids, facts, names, second: self.second, sounds, frequencies }
+    }
+
+    /// Replaces the numbers of places by bits that tell district and province.
+    fn name_places(&mut self) {
+        let mut witnesses: HashMap<(u32, u32), u32> = HashMap::new();
+        // A few hundred thousand records say well enough which province a place is in.
+        let step = self.facts.len() / 300_000 + 1;
+        for facts in self.facts.iter().step_by(step) {
+            if facts.native_place != 0 && facts.birth_province != 0 {
+                *witnesses.entry((facts.native_place, u32::from(facts.birth_province))).or_default() += 1;
+            }
+        }
+        let bits = place_bits(&self.places, &witnesses);
+        self.facts.par_iter_mut().for_each(|facts| {
+            facts.native_place = bits[facts.native_place as usize];
+            facts.residence = bits[facts.residence as usize];
+        });
+    }
+
+    /// The largest group is the majority, whatever it is called.
+    fn number_ethnicities(&mut self) {
+        let mut counts = [0u32; 256];
+        for facts in &self.facts {
+            counts[usize::from(facts.ethnicity)] += 1;
+        }
+        let majority = (1..=255u8).max_by_key(|&code| (counts[usize::from(code)], 255 - code)).unwrap_or(KINH);
+        for facts in &mut self.facts {
+            facts.ethnicity = match facts.ethnicity {
+                code if code == majority => KINH,
+                KINH => majority,
+                code => code,
+            };
+        }
+    }
+}
+
+/// For each name of a column: all words, the given name, surname and given name.
+fn sounds(names: &Names) -> Vec<[u32; 3]> {
+    let short = |key: Option<u64>| key.map_or(0, |key| ((key >> 32) as u32).max(1));
+    (0..names.len() as u32)
+        .map(|id| {
+            let view = names.view(id);
+            // Sums of hashes are mixed before they are cut.
+            [short(words(&view).map(|sum| hash::mix(sum, 3))), short(given(&view)), short(ends(&view))]
+        })
+        .collect()
+}
+
+impl Register {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// The identifier of a record, as it stood in the file.
+    pub fn id(&self, row: u32) -> &str {
+        self.ids.get(row as usize)
+    }
+
+    /// The records with this identifier, in the order of the files.
+    pub fn rows_of(&self, id: &str) -> Vec<u32> {
+        (0..self.len() as u32).filter(|&row| self.id(row) == id).collect()
+    }
+
+    /// Pairs that are asked about: all of one file, or all between two.
+    pub(crate) fn pairs_in_question(&self) -> f64 {
+        let all = self.len() as f64;
+        match self.second {
+            Some(second) => second as f64 * (all - second as f64),
+            None => all * (all - 1.0) / 2.0,
+        }
+    }
+
+    pub(crate) fn side(&self, row: u32) -> Side<'_> {
+        let facts = &self.facts[row as usize];
+        Side {
+            facts,
+            pin: None,
+            cmnd: None,
+            name: self.names[NAME].view(facts.name),
+            father: self.names[FATHER].view(facts.father),
+            mother: self.names[MOTHER].view(facts.mother),
+        }
+    }
+
+    pub(crate) fn parts(&self, row: usize) -> Parts {
+        let (sounds, facts) = (self.sounds[row], &self.facts[row]);
+        let known = |key: u32| (key != 0).then_some(u64::from(key));
+        Parts {
+            pin: None,
+            cmnd: None,
+            name: known(sounds.name),
+            father: known(sounds.father),
+            mother: known(sounds.mother),
+            given: known(sounds.given),
+            ends: known(sounds.ends),
+            birth: facts.birth,
+            native: known(facts.native_place),
+            residence: known(facts.residence),
+        }
+    }
+
+    /// The key of one father and mother.
+    pub(crate) fn family_key(&self, row: usize) -> Option<u32> {
+        let Sounds { father, mother, .. } = self.sounds[row];
+        (father != 0 && mother != 0).then(|| (hash::mix(u64::from(father), u64::from(mother)) >> 32) as u32)
+    }
+}
+
+/// One column's names. Whole spellings are remembered by hash, so that a name is taken apart once.
+#[derive(Clone, Debug)]
+struct NameColumn {
+    names: Names,
+    spellings: HashMap<u64, u32, BuildHasherDefault<NumberHasher>>,
+}
+
+impl Default for NameColumn {
+    fn default() -> NameColumn {
+        NameColumn { names: Names::new(), spellings: HashMap::default() }
+    }
+}
+
+impl NameColumn {
+    fn numbers(&mut self, texts: &Texts, rows: usize) -> Vec<u32> {
+        let hashes: Vec<u64> = (0..rows).map(|row| hash::bytes(texts.get(row).as_bytes())).collect();
+        let mut numbers = Vec::with_capacity(rows);
+        for (row, key) in hashes.into_iter().enumerate() {
+            let text = texts.get(row);
+            numbers.push(match (text, self.spellings.get(&key)) {
+                ("", _) => NO_NAME,
+                (_, Some(&id)) => id,
+                (text, None) => {
+                    let id = self.names.intern(text);
+                    self.spellings.insert(key, id);
+                    id
+                }
+            });
+        }
+        numbers
+    }
+}
+
+/// Address lines as hashes of their folded words.
+#[derive(Clone, Debug, Default)]
+struct Addresses {
+    /// The folded hash of words that are not plain letters and digits.
+    words: HashMap<u64, u64, BuildHasherDefault<NumberHasher>>,
+}
+
+impl Addresses {
+    fn key(&mut self, line: &str) -> u32 {
+        let key = token::words(line).fold(0, |state, word| {
+            let spelling = hash::bytes(word.as_bytes());
+            hash::mix(state, *self.words.entry(spelling).or_insert_with(|| folded_key(word)))
+        });
+        if key == 0 { 0 } else { ((key >> 32) as u32).max(1) }
+    }
+}
