@@ -7,10 +7,13 @@
 use std::fmt;
 
 use aes_kw::{KeyInit, KwAes256};
-use p256::ecdsa::signature::Verifier;
-use p256::ecdsa::{Signature, VerifyingKey};
+use aws_lc_rs::agreement;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use p256::ecdsa::Signature;
+use p256::elliptic_curve::Generate;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::pkcs8::DecodePublicKey;
+use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -68,8 +71,7 @@ impl PublicKey {
 
     /// Whether `signature` (r and s, 64 bytes; RFC 9053 §2.1) is this key's over `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Ok(signature) = Signature::from_slice(signature) else { return false };
-        VerifyingKey::from(&self.0).verify(message, &signature).is_ok()
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.to_point()).verify(message, signature).is_ok()
     }
 }
 
@@ -117,11 +119,35 @@ impl CentreKeys {
     }
 }
 
-pub(crate) fn agree(secret: &p256::SecretKey, public: &PublicKey) -> Zeroizing<[u8; 32]> {
-    let shared = p256::ecdh::diffie_hellman(secret.to_nonzero_scalar(), public.0.as_affine());
-    let mut x = Zeroizing::new([0; 32]);
-    x.copy_from_slice(shared.raw_secret_bytes());
-    x
+/// A key pair for one packet.
+pub(crate) struct Ephemeral(agreement::PrivateKey);
+
+impl Ephemeral {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let secret = Zeroizing::new(p256::SecretKey::generate_from_rng(rng).to_bytes());
+        let key = agreement::PrivateKey::from_private_key(&agreement::ECDH_P256, &secret);
+        Self(key.expect("a secret key of P-256 is one for either library"))
+    }
+
+    /// The uncompressed point, 65 bytes.
+    pub(crate) fn point(&self) -> [u8; 65] {
+        let mut bytes = [0; 65];
+        let public = self.0.compute_public_key().expect("a private key has a public one");
+        bytes.copy_from_slice(public.as_ref());
+        bytes
+    }
+
+    /// The x coordinate of the shared point.
+    pub(crate) fn agree(&self, public: &PublicKey) -> Zeroizing<[u8; 32]> {
+        let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, public.to_point());
+        let mut x = Zeroizing::new([0; 32]);
+        agreement::agree(&self.0, peer, (), |shared| {
+            x.copy_from_slice(shared);
+            Ok(())
+        })
+        .expect("a public key is a point on the curve");
+        x
+    }
 }
 
 pub(crate) fn wrap(with: &[u8; 32], key: &[u8; 32]) -> [u8; 40] {

@@ -1,6 +1,11 @@
 use std::path::Path;
 
-use p256::{PublicKey, SecretKey, elliptic_curve::Generate, pkcs8::DecodePublicKey};
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
+use p256::{
+    PublicKey, SecretKey,
+    elliptic_curve::{Generate, sec1::ToSec1Point},
+    pkcs8::DecodePublicKey,
+};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -13,6 +18,8 @@ use crate::{
 /// A P-256 key for ECDH: what is encrypted to its public key, its holder can open.
 pub struct SoftwareAgreementKey {
     secret: SecretKey,
+    /// The same secret where agreeing takes a seventh of the time: the centre agrees once for every packet.
+    agreeing: PrivateKey,
     public_key: Vec<u8>,
 }
 
@@ -68,8 +75,14 @@ impl SoftwareAgreementKey {
 
     /// ECDH with the other side's public key, which the type guarantees to be a point on the curve.
     pub fn diffie_hellman(&self, other: &PublicKey) -> SharedSecret {
-        let shared = p256::ecdh::diffie_hellman(self.secret.to_nonzero_scalar(), other.as_affine());
-        SharedSecret(Zeroizing::new((*shared.raw_secret_bytes()).into()))
+        let peer = UnparsedPublicKey::new(&ECDH_P256, other.to_sec1_point(false));
+        let mut x = Zeroizing::new([0; 32]);
+        agree(&self.agreeing, peer, (), |shared| {
+            x.copy_from_slice(shared);
+            Ok(())
+        })
+        .expect("a public key is a point on the curve");
+        SharedSecret(x)
     }
 
     /// [`SoftwareAgreementKey::diffie_hellman`] with a SubjectPublicKeyInfo in DER; `None` if it is not a
@@ -86,7 +99,9 @@ impl SoftwareAgreementKey {
 
     fn from_secret(secret: SecretKey) -> SoftwareAgreementKey {
         let public_key = public_key_der(&secret);
-        SoftwareAgreementKey { secret, public_key }
+        let agreeing = PrivateKey::from_private_key(&ECDH_P256, &Zeroizing::new(secret.to_bytes()))
+            .expect("a secret key of P-256 is one for either library");
+        SoftwareAgreementKey { secret, agreeing, public_key }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use deliver::{Attempt, HandedOver, Presented};
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
+use rayon::prelude::*;
 use simulate::TruthId;
 use std::sync::Arc;
 use store::UnitScope;
@@ -109,19 +110,17 @@ pub async fn hand_over(
             templates.retain(|template| HANDOVER_FINGERS.contains(&template.position().code()));
             enrolled.insert(application, templates);
         }
-        let attempts: Vec<Attempt> = page
-            .iter()
-            .map(|&(application, truth, number)| Attempt {
-                application,
-                at: now,
-                officer: "demo-officer".to_owned(),
-                number,
-                presented: enrolled.remove(&application).map(|enrolled| Presented {
-                    enrolled,
-                    probe: world.probe(truth, 100 + number as u64, &HANDOVER_FINGERS),
-                }),
-            })
-            .collect();
+        let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
+            application,
+            at: now,
+            officer: "demo-officer".to_owned(),
+            number,
+            presented: enrolled.get(&application).map(|enrolled| Presented {
+                enrolled: enrolled.clone(),
+                probe: world.probe(truth, 100 + number as u64, &HANDOVER_FINGERS),
+            }),
+        };
+        let attempts: Vec<Attempt> = tokio::task::block_in_place(|| page.par_iter().map(attempt).collect());
         let done = deliver::hand_over(&centre.db, &attempts, now).await?;
         total.handed_over += done.handed_over;
         total.absent += done.absent;

@@ -11,14 +11,13 @@ use coset::{
     ProtectedHeader, RegisteredLabelWithPrivate, SuppPubInfoBuilder, iana,
 };
 use hkdf::Hkdf;
-use p256::elliptic_curve::Generate;
 use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::PacketError;
 use crate::cbor;
-use crate::keys::{self, IntakeKey, PublicKey, WrappingKey};
+use crate::keys::{self, Ephemeral, IntakeKey, PublicKey, WrappingKey};
 
 const WHAT: &str = "the packet's ciphertext";
 const TAG: u64 = iana::CborTag::CoseEncrypt as u64;
@@ -64,7 +63,7 @@ pub(super) fn encrypt(
     let mut nonce = [0; NONCE_BYTES];
     rng.fill_bytes(&mut *key);
     rng.fill_bytes(&mut nonce);
-    let ephemeral = p256::SecretKey::generate_from_rng(rng);
+    let ephemeral = Ephemeral::generate(rng);
     let recipient = recipient(&key, &ephemeral, intake)?;
     let message = CoseEncryptBuilder::new()
         .protected(HeaderBuilder::new().algorithm(iana::Algorithm::A256GCM).build())
@@ -82,7 +81,7 @@ pub(super) fn encrypt(
 
 fn recipient(
     key: &[u8; 32],
-    ephemeral: &p256::SecretKey,
+    ephemeral: &Ephemeral,
     intake: &PublicKey,
 ) -> Result<CoseRecipient, PacketError> {
     let header = HeaderBuilder::new()
@@ -90,30 +89,17 @@ fn recipient(
         .key_id(intake.key_id().to_vec())
         .build();
     let protected = ProtectedHeader { original_data: Some(header_bytes(&header)?), header: header.clone() };
-    let shared = keys::agree(ephemeral, intake);
+    let shared = ephemeral.agree(intake);
     let wrapping = wrapping_key(&shared, protected)?;
-    let point = Coordinates::of(ephemeral);
-    let public = CoseKeyBuilder::new_ec2_pub_key(iana::EllipticCurve::P_256, point.x, point.y).build();
+    let point = ephemeral.point();
+    let (x, y) = (point[1..33].to_vec(), point[33..].to_vec());
+    let public = CoseKeyBuilder::new_ec2_pub_key(iana::EllipticCurve::P_256, x, y).build();
     let public = public.to_cbor_value().map_err(|_| structure("has a key that cannot be written"))?;
     Ok(CoseRecipientBuilder::new()
         .protected(header)
         .unprotected(HeaderBuilder::new().value(EPHEMERAL_KEY, public).build())
         .ciphertext(keys::wrap(&wrapping, key).to_vec())
         .build())
-}
-
-struct Coordinates {
-    x: Vec<u8>,
-    y: Vec<u8>,
-}
-
-impl Coordinates {
-    fn of(secret: &p256::SecretKey) -> Self {
-        use p256::elliptic_curve::sec1::ToSec1Point;
-        let point = secret.public_key().to_sec1_point(false);
-        let bytes = point.as_bytes();
-        Self { x: bytes[1..33].to_vec(), y: bytes[33..65].to_vec() }
-    }
 }
 
 /// HKDF-SHA-256 over the agreed secret with the COSE_KDF_Context of RFC 9053 §5.2.
