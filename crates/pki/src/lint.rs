@@ -135,6 +135,18 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
         "Doc 9303-12, privateKeyUsagePeriod",
         "the private key usage period must be there and lie within the validity",
     );
+    if let Some(end) = end {
+        let problem = match profile.role {
+            Role::Csca => {
+                "the CSCA must be valid until the last document signer's certificate that its key may sign has expired"
+            }
+            Role::DocumentSigner => {
+                "a document signer must be valid until the last card that its key may sign has expired"
+            }
+        };
+        let last_product_ends = profile.longest_product.end_from(end);
+        lints.require(last_product_ends <= not_after, "Doc 9303-12, key periods", problem);
+    }
     if let (Role::DocumentSigner, Some(start), Some(end)) = (profile.role, start, end) {
         lints.require(
             end - start <= time::Duration::days(92),

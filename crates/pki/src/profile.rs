@@ -32,6 +32,14 @@ impl Term {
     }
 }
 
+impl Term {
+    /// One term after the other.
+    pub const fn then(self, next: Term) -> Term {
+        let months = self.months as u16 + next.months as u16;
+        Term { years: self.years + next.years + (months / 12) as u8, months: (months % 12) as u8 }
+    }
+}
+
 /// Everything about a certificate that is policy and not identity.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
@@ -41,6 +49,9 @@ pub struct Profile {
     pub validity: Term,
     /// How long the private key signs (Doc 9303-12, key periods).
     pub private_key_usage: Term,
+    /// The longest validity of what the key signs: cards, or certificates. A certificate must be valid for the
+    /// key's use and this after it (Doc 9303-12, key periods), or what was signed last outlives its proof.
+    pub longest_product: Term,
     /// Bits of keyUsage, first bit first (RFC 5280 §4.2.1.3).
     pub key_usage: &'static [u8],
     /// pathLenConstraint; absent means no basicConstraints at all.
@@ -57,12 +68,25 @@ const DIGITAL_SIGNATURE: u8 = 0;
 const KEY_CERT_SIGN: u8 = 5;
 const CRL_SIGN: u8 = 6;
 
-/// Terms as the country's own passport CSCA has them: 15 years, of which the key signs 5.
+/// How long a citizen card may run. A card issued on the 38th birthday runs to the 60th, 22 years, the longest
+/// that bears a date; one issued from 58 on bears none (Law on Citizen Identification 2014, art. 20 and 21).
+/// Such a card counts here to its holder's hundredth birthday, which is 42 years from the 58th.
+pub const LONGEST_CARD: Term = Term { years: 42, months: 0 };
+
+/// The longest that Doc 9303-12 lets a document signer's key sign.
+const DOCUMENT_SIGNER_USAGE: Term = Term { years: 0, months: 3 };
+const DOCUMENT_SIGNER_VALIDITY: Term = DOCUMENT_SIGNER_USAGE.then(LONGEST_CARD);
+
+/// A CSCA key signs for five years, as that of the country's own passports does.
+const CSCA_USAGE: Term = Term { years: 5, months: 0 };
+
+/// The certificate of the CSCA is valid until the last document signer's that it may sign has expired.
 pub const CSCA_P256: Profile = Profile {
     role: Role::Csca,
     algorithm: SignatureAlgorithm::EcdsaP256Sha256,
-    validity: Term { years: 15, months: 0 },
-    private_key_usage: Term { years: 5, months: 0 },
+    validity: CSCA_USAGE.then(DOCUMENT_SIGNER_VALIDITY),
+    private_key_usage: CSCA_USAGE,
+    longest_product: DOCUMENT_SIGNER_VALIDITY,
     key_usage: &[KEY_CERT_SIGN, CRL_SIGN],
     path_length: Some(0),
     locality: "VNM",
@@ -70,13 +94,13 @@ pub const CSCA_P256: Profile = Profile {
     crl_uri: "http://crl.example/vnm.crl",
 };
 
-/// The key signs for three months; the certificate outlives it by ten years, the longest that fits under a
-/// CSCA of fifteen years at the end of its own five. A card valid for longer needs both terms longer.
+/// The key signs for three months; its certificate is valid until the last card it may sign has expired.
 pub const DOCUMENT_SIGNER_P256: Profile = Profile {
     role: Role::DocumentSigner,
     algorithm: SignatureAlgorithm::EcdsaP256Sha256,
-    validity: Term { years: 10, months: 0 },
-    private_key_usage: Term { years: 0, months: 3 },
+    validity: DOCUMENT_SIGNER_VALIDITY,
+    private_key_usage: DOCUMENT_SIGNER_USAGE,
+    longest_product: LONGEST_CARD,
     key_usage: &[DIGITAL_SIGNATURE],
     path_length: None,
     locality: "VNM",
@@ -97,5 +121,12 @@ mod tests {
         assert_eq!(end(15, 0, datetime!(2021-01-01 00:00 UTC)), datetime!(2035-12-31 23:59:59 UTC));
         assert_eq!(end(1, 0, datetime!(2024-02-29 12:00 UTC)), datetime!(2025-02-28 11:59:59 UTC));
         assert_eq!(end(0, 12, datetime!(2021-12-05 00:00 UTC)), datetime!(2022-12-04 23:59:59 UTC));
+    }
+
+    #[test]
+    fn terms_add_up() {
+        let term = |years, months| Term { years, months };
+        assert_eq!(term(0, 3).then(term(42, 0)), term(42, 3));
+        assert_eq!(term(5, 10).then(term(1, 3)), term(7, 1));
     }
 }

@@ -80,7 +80,7 @@ fn certificates_say_what_the_profile_says() {
     let (root, signer) = (Key::new(1), Key::new(2));
     let csca = csca(&root);
     assert!(csca.is_self_issued() && csca.is_authority() && !csca.is_document_signer());
-    assert_eq!((csca.not_before(), csca.not_after()), (START, datetime!(2035-12-31 23:59:59 UTC)));
+    assert_eq!((csca.not_before(), csca.not_after()), (START, datetime!(2068-03-31 23:59:59 UTC)));
     let period = csca.key_usage_period().unwrap();
     assert_eq!(period.not_after, Some(datetime!(2025-12-31 23:59:59 UTC)));
 
@@ -88,6 +88,7 @@ fn certificates_say_what_the_profile_says() {
     let ds = ds.sign(token(0xFE), &root).unwrap();
     assert!(ds.is_document_signer() && !ds.is_authority());
     assert_eq!(ds.serial(), [0xFE]);
+    assert_eq!(ds.not_after(), datetime!(2063-03-31 23:59:59 UTC));
     assert_eq!(ds.key_usage_period().unwrap().not_after, Some(datetime!(2021-03-31 23:59:59 UTC)));
     assert_eq!(ds.authority_key_identifier(), csca.subject_key_identifier());
     assert_eq!(Certificate::from_pem(&ds.to_pem().unwrap()).unwrap().der(), ds.der());
@@ -118,6 +119,15 @@ fn lints_name_what_a_changed_profile_breaks() {
     let found = findings(ds_prepared(&long, &csca, START, &signer).lint());
     assert!(found.iter().any(|f| f.problem.contains("three months")), "{found:?}");
 
+    // Ten years: shorter than the cards of almost everyone who gets one at 14 or later.
+    let ten = Term { years: 10, months: 0 };
+    let short = Profile { validity: ten, ..DOCUMENT_SIGNER_P256 };
+    let found = findings(ds_prepared(&short, &csca, START, &signer).lint());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].problem.contains("last card"), "{found:?}");
+    let found = findings(csca_prepared(&Profile { validity: ten, ..CSCA_P256 }, &root).lint());
+    assert!(found[0].problem.contains("document signer's certificate"), "{found:?}");
+
     let late = datetime!(2026-01-02 00:00 UTC);
     let found = findings(ds_prepared(&DOCUMENT_SIGNER_P256, &csca, late, &signer).lint());
     assert!(found.iter().any(|f| f.problem.contains("outlive")), "{found:?}");
@@ -131,6 +141,18 @@ fn lints_name_what_a_changed_profile_breaks() {
             .unwrap();
     let found = findings(foreign.lint());
     assert!(found.iter().any(|f| f.problem.contains("countryName")), "{found:?}");
+}
+
+#[test]
+fn a_document_signer_of_the_csca_keys_last_moment_still_ends_before_the_csca() {
+    for start in [START, datetime!(2024-02-29 07:30 UTC), datetime!(2021-08-31 23:59:59 UTC)] {
+        let (root, signer) = (Key::new(1), Key::new(2));
+        let name = Name::new("VN", "Dân cư", "CSCA").unwrap();
+        let csca = prepare_csca(&CSCA_P256, &name, serial(1), start, &root.public).unwrap();
+        let csca = csca.lint().unwrap().sign(token(1), &root).unwrap();
+        let last = csca.key_usage_period().unwrap().not_after.unwrap();
+        ds_prepared(&DOCUMENT_SIGNER_P256, &csca, last, &signer).lint().unwrap();
+    }
 }
 
 #[test]
@@ -149,7 +171,7 @@ fn a_path_leads_to_the_right_csca_in_its_time() {
     assert!(check_period(&ds, &home, START).is_ok());
     let before = check_period(&ds, &home, START - Duration::seconds(1));
     assert!(matches!(before, Err(PkiError::NotYetValid { .. })));
-    let after = check_period(&ds, &home, datetime!(2031-01-01 00:00 UTC));
+    let after = check_period(&ds, &home, datetime!(2063-04-01 00:00 UTC));
     assert!(matches!(after, Err(PkiError::Expired { whose: "the document signer's" })));
 
     let mut forged = ds.der().to_vec();
