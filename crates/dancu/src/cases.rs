@@ -17,7 +17,9 @@ pub async fn decide(centre: &Centre, asked: CaseDecision) -> Result<CaseOutcome,
     let decision = match asked.decision {
         web::Decision::SamePerson => Decision::SamePerson,
         web::Decision::DifferentPeople => Decision::Different,
-        web::Decision::Link => Decision::Link(case.person_id.ok_or(CaseRefusal::DoesNotFit)?),
+        web::Decision::Link => {
+            Decision::Link(asked.person.or(case.person_id).ok_or(CaseRefusal::DoesNotFit)?)
+        }
         web::Decision::Reject => Decision::Reject("by_adjudicator".to_owned()),
     };
     let by = format!("account:{}", asked.account);

@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod funnel;
+mod kits;
 mod ledger;
 mod progress;
 
 pub use funnel::{FunnelRow, StageAge, ages, funnel, total};
+pub use kits::{KitTotal, kits};
 pub use ledger::{Difference, Identity, ledger};
 pub use progress::{Day, Progress, burn_up, measure, progress, share_tenths};
+
+pub use store::report::KitDay;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ mod common;
 use common::{DISTRICT, communes, fill, scope_of};
 use domain::application::State;
 use domain::id::ApplicationId;
-use report::{Difference, Identity, ages, burn_up, funnel, ledger, progress, total};
+use report::{Difference, Identity, KitDay, KitTotal, ages, burn_up, funnel, kits, ledger, progress, total};
 use store::{Database, UnitScope};
 use time::macros::date;
 use uuid::Uuid;
@@ -234,4 +234,66 @@ async fn progress_and_burn_up_count_by_the_day_in_vietnam() {
     .unwrap();
     let days = burn_up(&mut conn, &scope).await.unwrap();
     assert_eq!((days[0].captured, days[1].captured, days[2].captured), (159, 159, 160));
+}
+
+/// The fixture's applications as one kit's, which reported on 1 and 6 March; a third of them came later.
+async fn with_kit_reports() -> testkit::FreshDatabase {
+    let db = filled().await;
+    let kit = "'00000000-0000-7000-8000-000000000003'";
+    let sql = format!(
+        "UPDATE application SET kit_id = {kit}; UPDATE packet SET kit_id = {kit}; \
+         INSERT INTO kit_report (kit_id, day, captured, unsent, captured_total, reported_at, message) VALUES \
+         ({kit}, '2021-03-01', 160, 0, 160, '2021-03-01 22:30+07', ''), \
+         ({kit}, '2021-03-06', 160, 0, 320, '2021-03-06 22:30+07', '')"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
+    db
+}
+
+async fn kit(db: &Database) -> KitTotal {
+    let mut conn = db.work().acquire().await.unwrap();
+    kits(&mut conn, &scope_of(DISTRICT.parse().unwrap())).await.unwrap().pop().unwrap()
+}
+
+#[tokio::test]
+async fn a_kits_own_total_is_the_captures_that_the_centre_knows() {
+    let db = with_kit_reports().await;
+    let total = kit(&db).await;
+    assert!(total.agrees(), "{total:?}");
+    assert_eq!((total.own, total.known, total.days.len(), total.missing.len()), (320, 320, 0, 0));
+    // A capture that is recorded twice is one application.
+    sqlx::query(
+        "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor) \
+         VALUES ($1, 99, 'capture', '2021-03-01 11:00+07', now(), 'kit:x')",
+    )
+    .bind(id(15).uuid())
+    .execute(db.work())
+    .await
+    .unwrap();
+    assert!(kit(&db).await.agrees());
+    let mut conn = db.work().acquire().await.unwrap();
+    assert_eq!(kits(&mut conn, &scope_of(communes()[0])).await.unwrap(), [], "a kit serves a district");
+    assert_eq!(kits(&mut conn, &scope_of("446".parse().unwrap())).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_kit_that_counts_otherwise_is_named_with_the_day_and_the_counters() {
+    let db = with_kit_reports().await;
+    sqlx::query("DELETE FROM application_action WHERE application_id = $1 AND action = 'capture'")
+        .bind(id(12).uuid())
+        .execute(db.work())
+        .await
+        .unwrap();
+    let total = kit(&db).await;
+    assert!(!total.agrees());
+    assert_eq!((total.own, total.known), (320, 319));
+    assert_eq!(total.days, [KitDay { day: date!(2021 - 03 - 01), own: 160, known: 159 }]);
+    assert!(total.missing.contains(&(12, 12)), "{:?}", total.missing);
+    // The other way round: the centre knows of captures that the kit has no count of.
+    sqlx::query("UPDATE kit_report SET captured = 158, captured_total = 318 WHERE day = '2021-03-06'")
+        .execute(db.work())
+        .await
+        .unwrap();
+    let total = kit(&db).await;
+    assert_eq!((total.own, total.known, total.days.len()), (318, 319, 2));
 }

@@ -89,7 +89,7 @@ pub async fn propose_case(
     if open.decided_by.as_deref().is_some_and(|first| first != by) {
         return Err(Error::Contradicts(case));
     }
-    rows::write_decision(&mut tx, case, Some(&written(decision, (by, None), note)), now).await?;
+    rows::write_decision(&mut tx, case, &written(decision, (by, None), note), now).await?;
     note_decision(&mut tx, "case.propose", &open, decision.code(), by, None, now).await?;
     store::commit(tx).await?;
     Ok(CaseOutcome::AwaitsConfirmation)
@@ -143,7 +143,7 @@ pub async fn reopen_case(db: &Database, case: CaseId, by: &str, now: OffsetDateT
             }
         }
     }
-    rows::write_decision(&mut tx, case, None, now).await?;
+    rows::reopen(&mut tx, case, by, decision, now).await?;
     note_decision(&mut tx, "case.reopen", &found, decision, by, None, now).await?;
     store::commit(tx).await?;
     Ok(())
@@ -229,7 +229,7 @@ async fn close(
         (None, _) => {}
     }
     let both = (by, Some(confirmed_by));
-    rows::write_decision(tx, case.case_id, Some(&written(decision, both, note)), now).await?;
+    rows::write_decision(tx, case.case_id, &written(decision, both, note), now).await?;
     note_decision(tx, "case.decide", case, decision.code(), by, Some(confirmed_by), now).await
 }
 

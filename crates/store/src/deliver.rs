@@ -4,6 +4,7 @@ use crate::{Error, PgConnection, UnitScope};
 use domain::application::State;
 use domain::id::{ApplicationId, ConsignmentId};
 use sqlx::Row;
+use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -209,6 +210,22 @@ pub async fn put_handovers(
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|(id, attempt)| (ApplicationId::from_uuid(id), attempt)).collect())
+}
+
+/// The paths of the units that these applications belong to.
+///
+/// # Errors
+/// Of the database.
+pub async fn unit_paths(
+    conn: &mut PgConnection,
+    applications: &[ApplicationId],
+) -> Result<HashMap<ApplicationId, String>, Error> {
+    let rows: Vec<(Uuid, String)> =
+        sqlx::query_as("SELECT application_id, unit_path FROM application WHERE application_id = ANY($1)")
+            .bind(uuids(applications))
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(id, path)| (ApplicationId::from_uuid(id), path)).collect())
 }
 
 /// Cards waiting at communes below `scope`, with how often a hand-over was tried, by commune and waiting time.

@@ -51,7 +51,7 @@ pub enum Error {
     #[error("another dancu process has been starting or stopping the database in {} for more than {waited_s} s", dir.display())]
     StartLock { dir: PathBuf, waited_s: u64 },
     /// A file operation failed.
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     /// The disk that holds the database is full (SQLSTATE 53100, or ENOSPC).
     #[error(

@@ -15,6 +15,10 @@ macro_rules! vn_day {
     };
 }
 
+mod kits;
+
+pub use kits::{KitCount, KitDay, kit_counts, kit_days};
+
 #[derive(Debug, Clone)]
 pub struct AreaRow {
     pub unit: UnitCode,

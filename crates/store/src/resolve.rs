@@ -332,28 +332,80 @@ pub async fn lock_case(tx: &mut PgConnection, id: CaseId) -> Result<Option<Case>
     }))
 }
 
-/// Writes what was decided; `None` opens the case again. A note that is `None` leaves the one that is there.
+/// Writes what was decided, and who proposed or confirmed it with which words. The same words again add nothing.
 ///
 /// # Errors
 /// Those of the database; the same person as both pairs of eyes violates `case_file_check2`.
 pub async fn write_decision(
     tx: &mut PgConnection,
     id: CaseId,
-    decision: Option<&CaseDecision<'_>>,
+    decision: &CaseDecision<'_>,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     sqlx::query(
         "UPDATE case_file SET decision = $2, decided_person_id = $3, decision_code = $4, decided_by = $5, \
-                confirmed_by = $6, note = coalesce($7, note), decided_at = $8 WHERE case_id = $1",
+                confirmed_by = $6, decided_at = $7 WHERE case_id = $1",
     )
     .bind(id.uuid())
-    .bind(decision.map(|d| d.decision))
-    .bind(decision.and_then(|d| d.person_id).map(PersonId::uuid))
-    .bind(decision.and_then(|d| d.code))
-    .bind(decision.map(|d| d.decided_by))
-    .bind(decision.and_then(|d| d.confirmed_by))
-    .bind(decision.and_then(|d| d.note))
-    .bind(decision.map(|_| at))
+    .bind(decision.decision)
+    .bind(decision.person_id.map(PersonId::uuid))
+    .bind(decision.code)
+    .bind(decision.decided_by)
+    .bind(decision.confirmed_by)
+    .bind(at)
+    .execute(&mut *tx)
+    .await?;
+    let code = decision.decision;
+    let Some(second) = decision.confirmed_by else {
+        return note_case(tx, id, ("propose", code), decision.decided_by, decision.note, at).await;
+    };
+    // Two people at one desk decide in one go: the first one's part is written too.
+    note_case(tx, id, ("propose", code), decision.decided_by, None, at).await?;
+    note_case(tx, id, ("confirm", code), second, decision.note, at).await
+}
+
+/// Takes a case's decision away, so that it is open again; what was said about it stays.
+///
+/// # Errors
+/// Those of the database.
+pub async fn reopen(
+    tx: &mut PgConnection,
+    id: CaseId,
+    by: &str,
+    withdrawn: &str,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE case_file SET decision = NULL, decided_person_id = NULL, decision_code = NULL, decided_by = NULL, \
+                confirmed_by = NULL, decided_at = NULL WHERE case_id = $1",
+    )
+    .bind(id.uuid())
+    .execute(&mut *tx)
+    .await?;
+    note_case(tx, id, ("reopen", withdrawn), by, None, at).await
+}
+
+/// Adds to what was done about a case, unless the last thing done is this very one. The case is locked by its decision.
+async fn note_case(
+    tx: &mut PgConnection,
+    id: CaseId,
+    (action, decision): (&str, &str),
+    actor: &str,
+    note: Option<&str>,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, note) \
+         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6 FROM case_action WHERE case_id = $1 \
+         HAVING NOT coalesce((SELECT l.action = $2 AND l.actor = $4 AND l.decision = $5 AND ($6 IS NULL OR $6 = l.note) \
+                              FROM case_action l WHERE l.case_id = $1 ORDER BY l.seq DESC LIMIT 1), false)",
+    )
+    .bind(id.uuid())
+    .bind(action)
+    .bind(at)
+    .bind(actor)
+    .bind(decision)
+    .bind(note)
     .execute(tx)
     .await?;
     Ok(())

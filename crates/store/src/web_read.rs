@@ -17,9 +17,9 @@ mod rows;
 
 use rows::inconsistent;
 pub use rows::{
-    ApplicationHit, ApplicationsQuery, CardHit, CardPage, CasePage, CaseStage, DeclaredRecord, Followed,
-    ImportFileRow, ImportRejectRow, InvitedSeat, PeopleQuery, PersonEventRow, PersonHit, PersonPage,
-    ResolutionRow,
+    ApplicationHit, ApplicationsQuery, CardHit, CardPage, CaseActionRow, CasePage, CaseStage, DeclaredRecord,
+    Followed, ImportFileRow, ImportRejectRow, InvitedSeat, PeopleQuery, PersonEventRow, PersonHit,
+    PersonPage, ResolutionRow,
 };
 
 /// People by name, year of birth or id.
@@ -190,7 +190,7 @@ pub async fn cards_of_applications(scoped: &mut PgConnection, ids: &[Uuid]) -> R
 }
 
 const CASE_COLUMNS: &str = "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
-     evidence, unit_path, opened_at, due_at, decision, decided_by, confirmed_by, decided_at, note FROM case_file";
+     evidence, unit_path, opened_at, due_at, decision, decided_person_id, decided_by, confirmed_by FROM case_file";
 
 /// Cases of one stage: what is due first comes first; closed ones newest first.
 pub async fn cases(scoped: &mut PgConnection, stage: CaseStage, limit: i64) -> Result<Vec<CasePage>, Error> {
@@ -229,6 +229,29 @@ pub async fn case(scoped: &mut PgConnection, id: CaseId) -> Result<Option<CasePa
         .fetch_optional(scoped)
         .await?;
     Ok(row)
+}
+
+/// What was done about a case, from the first.
+pub async fn case_actions(scoped: &mut PgConnection, id: CaseId) -> Result<Vec<CaseActionRow>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT action, at, actor, decision, note FROM case_action WHERE case_id = $1 ORDER BY seq LIMIT 100",
+    )
+    .bind(id.uuid())
+    .fetch_all(scoped)
+    .await?;
+    Ok(rows)
+}
+
+/// The names of accounts, of those that exist. For what the reader's scope let through.
+pub async fn account_names(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>, Error> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, display_name FROM account WHERE id = ANY($1)")
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The cases that an application is part of, as (id, kind, decided).
@@ -287,8 +310,10 @@ pub async fn nearest_slot_day(
 pub async fn import_files(conn: &mut PgConnection, limit: i64) -> Result<Vec<ImportFileRow>, Error> {
     let rows = sqlx::query_as(
         "SELECT import_id, name, format, bytes_total, bytes_done, rows_read, rows_accepted, rows_repeated, \
-                rows_rejected, started_at, finished_at \
-         FROM import_file ORDER BY started_at DESC, import_id LIMIT $1",
+                rows_rejected, started_at, finished_at, \
+                (SELECT count(*) FROM import_reject r WHERE r.import_id = f.import_id AND r.resolved_by IS NULL) \
+                    AS rows_to_correct \
+         FROM import_file f ORDER BY started_at DESC, import_id LIMIT $1",
     )
     .bind(limit)
     .fetch_all(conn)

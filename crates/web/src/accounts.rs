@@ -25,7 +25,7 @@ pub enum AccountError {
     Store(#[from] store::Error),
     #[error("unit {0} is not in the list of units; take a district's code such as 445")]
     UnknownUnit(UnitCode),
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("the password could not be hashed")]
     Hash,

@@ -115,8 +115,10 @@ pub(crate) fn burn_up(lang: Lang, chart: &BurnUp) -> String {
                 r#"<line class="needed" x1="{now_x:.1}" y1="{now_y:.1}" x2="{deadline_x:.1}" y2="{target_y:.1}"/>"#
             );
         }
+        // Printing follows capture so closely that the two often run on one another: the broad line lies below, so that
+        // the narrow one shows on it.
         for (points, class) in
-            [(&handed, "line-handed"), (&printed, "line-printed"), (&captured, "line-captured")]
+            [(&captured, "line-captured"), (&printed, "line-printed"), (&handed, "line-handed")]
         {
             let _ = write!(svg, r#"<path class="{class}" d="{}"/>"#, path(points));
         }
@@ -186,6 +188,14 @@ mod tests {
         for number in svg.split(['"', ' ', 'L', 'M', 'Z']).filter_map(|part| part.parse::<f64>().ok()) {
             assert!((0.0..=WIDTH).contains(&number), "{number}");
         }
+    }
+
+    #[test]
+    fn a_line_that_runs_on_another_is_drawn_after_it() {
+        let day = |date, captured| DayPoint { date, captured, printed: captured, handed_over: captured };
+        let svg = chart(&[day(date!(2021 - 03 - 01), 10), day(date!(2021 - 03 - 02), 20)]);
+        let at = |class: &str| svg.find(class).expect("the line is drawn");
+        assert!(at("line-captured") < at("line-printed") && at("line-printed") < at("line-handed"));
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub enum Error {
     BadForm(&'static str),
     #[error("too many guesses; wait a quarter of an hour")]
     TooMany,
+    #[error("too many messages at once; send it again later")]
+    Busy,
+    #[error("the body did not arrive in time")]
+    TooSlow,
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error(transparent)]
@@ -57,6 +61,8 @@ impl Error {
             Error::Csrf => (StatusCode::FORBIDDEN, "csrf"),
             Error::BadForm(_) => (StatusCode::BAD_REQUEST, "bad_form"),
             Error::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Error::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Error::TooSlow => (StatusCode::REQUEST_TIMEOUT, "bad_form"),
             Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "bad_form"),
             Error::Store(e) if e.is_disconnected() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => {

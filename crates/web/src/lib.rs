@@ -5,6 +5,7 @@ mod chart;
 mod error;
 mod format;
 mod i18n;
+mod kit_door;
 mod layers;
 mod pages;
 pub mod routes;

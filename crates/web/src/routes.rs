@@ -3,14 +3,18 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
+use std::sync::Arc;
+use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 
 use crate::error::Error;
+use crate::kit_door::{self, KitDoor};
+use crate::pages::sign_in::Address;
 use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
 use crate::session::{Role, Who, load};
 use crate::state::AppState;
@@ -121,15 +125,25 @@ pub const ROUTES: &[Route] = &[
 /// Bytes of a form; notes are limited to 2,000 characters.
 const FORM_LIMIT: usize = 64 * 1024;
 
+/// How long a form may take to arrive.
+const FORM_TIME: Duration = Duration::from_secs(30);
+
 /// The whole site.
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
+    let door = Arc::new(KitDoor::default());
     for route in ROUTES {
-        let access = route.access;
+        let (access, door) = (route.access, Arc::clone(&door));
         let guarded = (route.handler)().route_layer(from_fn_with_state(
             state.clone(),
             move |State(state): State<AppState>, request: Request, next: Next| {
-                guard(state, access, request, next)
+                let door = Arc::clone(&door);
+                async move {
+                    match access {
+                        Access::Kit => admit(state, &door, request, next).await,
+                        _ => guard(state, access, request, next).await,
+                    }
+                }
             },
         ));
         router = router.route(route.path, guarded);
@@ -146,12 +160,22 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// Lets a kit's message through to its handler when it is its turn, with its body bounded in size and time.
+async fn admit(state: AppState, door: &KitDoor, request: Request, next: Next) -> Result<Response, Error> {
+    let (mut parts, body) = request.into_parts();
+    let Ok(address) = Address::from_request_parts(&mut parts, &state).await;
+    let Some(_turn) = door.enter(&address.0).await else { return Err(Error::Busy) };
+    let reading = read(body, enrol::wire::MAX_BATCH_BYTES);
+    let body = tokio::time::timeout(kit_door::BODY, reading).await.map_err(|_| Error::TooSlow)??;
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
 /// Lets a request through to its handler, with its body bounded and, for a signed-in route, with `Who` beside it and the
 /// form's token checked.
 async fn guard(state: AppState, access: Access, request: Request, next: Next) -> Result<Response, Error> {
-    let limit = if access == Access::Kit { enrol::wire::MAX_BATCH_BYTES } else { FORM_LIMIT };
     let (mut parts, body) = request.into_parts();
-    let body = read(body, limit).await?;
+    let body =
+        tokio::time::timeout(FORM_TIME, read(body, FORM_LIMIT)).await.map_err(|_| Error::TooSlow)??;
     let mut reader = None;
     if let Access::Roles(roles) = access {
         let Some(who) = load(&state, &parts.headers).await? else {

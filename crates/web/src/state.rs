@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use domain::Clock;
-use domain::id::{AccountId, ApplicationId, CaseId};
+use domain::id::{AccountId, ApplicationId, CaseId, PersonId};
 use domain::unit::UnitTable;
 use rand::{CryptoRng, Rng};
 use store::Database;
@@ -36,6 +36,8 @@ pub trait CaseDesk: Send + Sync {
 pub struct CaseDecision {
     pub case_id: CaseId,
     pub decision: Decision,
+    /// With [`Decision::Link`], the register's record.
+    pub person: Option<PersonId>,
     /// The adjudicator; the one who confirms must be another.
     pub account: AccountId,
     /// Why, in the adjudicator's words; may be empty for a confirmation.
@@ -107,9 +109,11 @@ pub trait KitDesk: Send + Sync {
 /// An answer to a kit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KitAnswer {
-    /// HTTP status: 200 with a receipt, 4xx with a signed refusal, 503 to try again later.
+    /// HTTP status: 200 with a signed receipt, 400 with a sentence, 503 with nothing: the kit tries again later.
     pub status: u16,
     pub body: Vec<u8>,
+    /// How many messages in the body had to be refused, for slowing down who sends such.
+    pub refused: u32,
 }
 
 /// How the listener is reached.

@@ -21,14 +21,24 @@ pub(crate) enum Guess {
     SignInFrom(String),
     /// Wrong receipt codes from one address.
     ReceiptFrom(String),
+    /// Kits' messages from one address that had to be refused, each packet of a batch for itself.
+    KitMessageFrom(String),
 }
 
 impl Guess {
+    /// Whether it is a message of a kit on this machine itself.
+    pub fn is_from_here(&self) -> bool {
+        let Guess::KitMessageFrom(from) = self else { return false };
+        from.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     const fn limit(&self) -> u32 {
         match self {
             Guess::Login(_) => 10,
             Guess::SignInFrom(_) => 40,
             Guess::ReceiptFrom(_) => 20,
+            // A day of a kit whose line turns bytes over is far below it.
+            Guess::KitMessageFrom(_) => 2_000,
         }
     }
 }
@@ -53,6 +63,12 @@ impl Throttle {
         let is_allowed = entry.1 < guess.limit();
         entry.1 += u32::from(is_allowed);
         is_allowed
+    }
+
+    /// Whether another guess would be let through.
+    pub fn has_room(&self, guess: &Guess, now: OffsetDateTime) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        counts.get(guess).is_none_or(|(since, count)| now - *since >= WINDOW || *count < guess.limit())
     }
 
     /// Takes one guess back that was right.
@@ -113,6 +129,18 @@ mod tests {
         assert!(!throttle.take(&guess, NOW));
         throttle.forgive(&guess);
         assert!(throttle.take(&guess, NOW));
+    }
+
+    #[test]
+    fn what_was_refused_is_counted_and_asking_for_room_costs_nothing() {
+        let (throttle, kit) = (Throttle::default(), Guess::KitMessageFrom("192.0.2.1".to_owned()));
+        for _ in 0..2_000 {
+            assert!(throttle.has_room(&kit, NOW) && throttle.has_room(&kit, NOW));
+            throttle.take(&kit, NOW);
+        }
+        assert!(!throttle.has_room(&kit, NOW));
+        assert!(throttle.has_room(&Guess::KitMessageFrom("192.0.2.2".to_owned()), NOW));
+        assert!(throttle.has_room(&kit, NOW + Duration::minutes(15)));
     }
 
     #[test]

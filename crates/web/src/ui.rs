@@ -100,8 +100,8 @@ impl Ui {
             .map(|&(href, label, _)| NavLink {
                 href,
                 label,
-                current: self.path == href
-                    || self.path.strip_prefix(href).is_some_and(|r| r.starts_with('/')),
+                // A card is read as a part of its application.
+                current: is_below(&self.path, href) || (href == "/ho-so" && is_below(&self.path, "/the")),
             })
             .collect();
         self.reader = who.display_name.clone();
@@ -123,6 +123,10 @@ impl FromRequestParts<AppState> for Ui {
             None => ui,
         })
     }
+}
+
+fn is_below(path: &str, href: &str) -> bool {
+    path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A drawn page as an answer.

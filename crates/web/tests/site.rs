@@ -281,8 +281,24 @@ async fn kits_have_their_own_door() {
     assert_eq!(answer.header("content-type"), enrol::wire::COSE_TYPE);
     let answer = kit.send(send("/kit/v1/packets", (8 << 20) + 1)).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::PAYLOAD_TOO_LARGE, 0));
-    assert_eq!(kit.send(send("/kit/v1/day-report", 3)).await.status, StatusCode::BAD_REQUEST);
+    let refused = kit.send(send("/kit/v1/day-report", 3)).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(kit.send(send("/tra-cuu", 70_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(kit.get("/healthz").await.body, "ok\n");
     assert_eq!(kit.get("/readyz").await.body, "ready\n");
+}
+
+#[tokio::test]
+async fn whoever_sends_what_must_be_refused_is_slowed_down() {
+    let world = World::new().await;
+    let mut stranger = world.browser();
+    let send = |path: &str| Request::post(path).body(Body::from("nonsense")).unwrap();
+    for _ in 0..4 {
+        assert_eq!(stranger.send(send("/kit/v1/day-report")).await.status, StatusCode::BAD_REQUEST);
+    }
+    let told = stranger.send(send("/kit/v1/packets")).await;
+    assert_eq!((told.status, told.body.len()), (StatusCode::TOO_MANY_REQUESTS, 0));
+    // A browser at the same address goes on.
+    assert_eq!(stranger.get("/vao").await.status, StatusCode::OK);
 }

@@ -181,7 +181,7 @@ impl Campaign {
         for (person, day) in attended.into_iter().filter(|(_, day)| *day < today) {
             self.note_capture(self.world.by_person[&person], day);
         }
-        for truth in left {
+        for truth in without_form(&self.world, left) {
             let person = self.world.person(truth);
             let day = self.target.starts_on + Duration::days(5 + truth.index() as i64 % 40);
             let age = day.year() - person.birth.year();
@@ -231,18 +231,20 @@ impl Campaign {
             .await?;
         tracing::debug!(?handed, %day, "hand-overs");
         let (visits, attended) = self.visits(day).await?;
-        let people: u64 = visits.iter().map(|kit| kit.len() as u64).sum();
         stages
             .part("capture", async {
-                tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.threads))?;
-                Ok(((), people))
+                let captured =
+                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.threads))?;
+                Ok(((), captured))
             })
             .await?;
         self.clock.set(at(day, time!(22:30)));
         stages
             .part("transmit", async {
-                tokio::task::block_in_place(|| self.fleet.send(&self.world, base_url, day, self.threads))?;
-                Ok(((), people))
+                let sent = tokio::task::block_in_place(|| {
+                    self.fleet.send(&self.world, base_url, day, self.threads)
+                })?;
+                Ok(((), sent))
             })
             .await?;
         let now = at(day, time!(22:45));
@@ -420,6 +422,22 @@ impl Campaign {
         );
         Ok(())
     }
+}
+
+/// Of the people whose refused form nobody corrected, those of whom the register has no other form. Whoever wrote two and
+/// had one of them taken was invited like everybody else: as a walk-in they would stand before a kit twice with one
+/// application.
+fn without_form(world: &World, left: Vec<TruthId>) -> Vec<TruthId> {
+    let mut refused: BTreeMap<TruthId, usize> = BTreeMap::new();
+    for truth in left {
+        *refused.entry(truth).or_default() += 1;
+    }
+    let mut written: BTreeMap<TruthId, usize> = BTreeMap::new();
+    for form in &world.forms.forms {
+        *written.entry(form.truth).or_default() += 1;
+    }
+    refused.retain(|truth, refused| written.get(truth) == Some(refused));
+    refused.into_keys().collect()
 }
 
 fn at(day: Date, time: Time) -> time::OffsetDateTime {

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha20Rng;
 use simulate::TruthId;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use time::macros::time;
 use time::{Date, OffsetDateTime};
 
@@ -68,24 +69,30 @@ impl Fleet {
         self.laptops[kit].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Captures `visits[kit]` on every kit, at most `threads` kits at once.
-    pub fn capture(&self, world: &World, visits: &[Vec<Visit>], threads: usize) -> Result<()> {
+    /// Captures `visits[kit]` on every kit, at most `threads` kits at once. Returns how many applications are new: what a
+    /// kit had saved before it was killed, it answers as the first time.
+    pub fn capture(&self, world: &World, visits: &[Vec<Visit>], threads: usize) -> Result<u64> {
+        let new = AtomicU64::new(0);
         self.each(threads, |kit, laptop| {
             for visit in &visits[kit] {
-                capture(world, laptop, visit)?;
+                new.fetch_add(u64::from(!capture(world, laptop, visit)?), Ordering::Relaxed);
             }
             Ok(())
-        })
+        })?;
+        Ok(new.into_inner())
     }
 
-    /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything.
-    pub fn send(&self, world: &World, base_url: &str, day: Date, threads: usize) -> Result<()> {
+    /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything. Returns how many
+    /// packets the centre took over.
+    pub fn send(&self, world: &World, base_url: &str, day: Date, threads: usize) -> Result<u64> {
+        let sent = AtomicU64::new(0);
         self.each(threads, |kit, laptop| {
-            if world.draws.is_offline(kit, day) {
-                return Ok(());
+            if !world.draws.is_offline(kit, day) {
+                sent.fetch_add(send(world, laptop, kit, base_url, day)? as u64, Ordering::Relaxed);
             }
-            send(world, laptop, kit, base_url, day)
-        })
+            Ok(())
+        })?;
+        Ok(sent.into_inner())
     }
 
     /// Whether some kit holds packets without a receipt.
@@ -99,13 +106,13 @@ impl Fleet {
     }
 
     fn each(&self, threads: usize, work: impl Fn(usize, &mut Laptop) -> Result<()> + Sync) -> Result<()> {
-        let next = std::sync::atomic::AtomicUsize::new(0);
+        let next = AtomicUsize::new(0);
         let failed: Mutex<Option<anyhow::Error>> = Mutex::new(None);
         std::thread::scope(|scope| {
             for _ in 0..threads.clamp(1, self.len().max(1)) {
                 scope.spawn(|| {
                     loop {
-                        let kit = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        let kit = next.fetch_add(1, Ordering::SeqCst);
                         if kit >= self.len() {
                             return;
                         }
@@ -124,7 +131,8 @@ impl Fleet {
     }
 }
 
-fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<()> {
+/// Captures one person; says whether the kit had this application before.
+fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
     let fingers = world
         .fingers(visit.truth, u64::from(visit.number))?
         .into_iter()
@@ -155,11 +163,10 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<()> {
         },
     };
     let mut rng = ChaCha20Rng::from_seed(world.draws.capture_seed(visit.truth, visit.number));
-    laptop.capture(input, visit.at, &mut rng)?;
-    Ok(())
+    Ok(laptop.capture(input, visit.at, &mut rng)?.repeated)
 }
 
-fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<()> {
+fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<usize> {
     let transport = Transport::new(base_url);
     let evening = day.with_time(time!(22:30)).assume_offset(VIETNAM);
     let waiting = laptop.outbox().pending(50, enrol::wire::MAX_BATCH_BYTES)?;
@@ -172,7 +179,7 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
         damaged[middle] ^= 0x20;
         let _lost = transport.send_packets(&damaged);
     }
-    laptop.sync(&transport, evening)?;
+    let sent = laptop.sync(&transport, evening)?.accepted;
     if !waiting.is_empty() && world.draws.sends_twice(kit, day) {
         transport.send_packets(&body).context("sending again")?;
     }
@@ -184,5 +191,5 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
             laptop.send_day_report(&transport, reported, evening)?;
         }
     }
-    Ok(())
+    Ok(sent)
 }

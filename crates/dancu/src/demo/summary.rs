@@ -84,6 +84,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let rows = report::funnel(&mut conn, &campaign.scope).await?;
     let sum = report::total(&rows, campaign.district);
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
+    let kits = report::kits(&mut conn, &campaign.scope).await?;
     let folds = store::application::check_folds(&mut conn).await?;
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
@@ -109,6 +110,15 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         application: application.to_string(),
         what: "the state is not the fold of the actions",
     }));
+    differences.extend(kits.iter().filter(|kit| !kit.agrees()).map(|kit| LedgerDifference {
+        identity: "kits",
+        application: kit.name.clone(),
+        what: if kit.own > kit.known {
+            "the kit counts more captures than the centre knows"
+        } else {
+            "the centre knows more captures than the kit counts"
+        },
+    }));
     Ok(Summary {
         people: campaign.world.population.people.len() as u32,
         seed: campaign.world.seed,
@@ -132,7 +142,9 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         },
         cases: kinds,
         ledger: Ledger {
-            holds: identities.iter().all(report::Identity::holds) && folds.is_empty(),
+            holds: identities.iter().all(report::Identity::holds)
+                && folds.is_empty()
+                && kits.iter().all(report::KitTotal::agrees),
             differences,
         },
         stages,
@@ -168,9 +180,13 @@ fn duplicates(
         }
     }
     // Forms of people who have two in the register.
-    for form in world.forms.forms.iter().filter(|form| form.duplicate_of.is_some()) {
+    for form in &world.forms.forms {
+        let Some((first, _)) = form.duplicate_of else { continue };
+        // Files are read in the order of the communes, so that the import may have met the second form first and refused
+        // the other.
+        let refused = [form.form_no, first].iter().any(|number| settled.contains(&number.to_string()));
         score.planted += 1;
-        score.caught += u64::from(found.contains(&form.truth) || settled.contains(&form.form_no.to_string()));
+        score.caught += u64::from(refused || found.contains(&form.truth));
     }
     // People who applied twice: the later application must not have been accepted unseen.
     let by_id: HashMap<_, &OutcomeRow> = outcomes.iter().map(|row| (row.application_id, row)).collect();
@@ -232,7 +248,7 @@ pub fn print(summary: &Summary, campaign: &Campaign) {
         println!("ledger     DOES NOT HOLD:");
         for difference in summary.ledger.differences.iter().take(20) {
             println!(
-                "             {}: application {} ({})",
+                "             {}: {} ({})",
                 difference.identity, difference.application, difference.what
             );
         }

@@ -204,9 +204,20 @@ pub struct CasePage {
     pub opened_at: OffsetDateTime,
     pub due_at: OffsetDateTime,
     pub decision: Option<String>,
+    /// With `link`: whom to.
+    pub decided_person_id: Option<Uuid>,
     pub decided_by: Option<String>,
     pub confirmed_by: Option<String>,
-    pub decided_at: Option<OffsetDateTime>,
+}
+
+/// One thing that somebody did about a case.
+#[derive(Clone, FromRow)]
+pub struct CaseActionRow {
+    /// `propose`, `confirm` or `reopen`.
+    pub action: String,
+    pub at: OffsetDateTime,
+    pub actor: String,
+    pub decision: String,
     pub note: Option<String>,
 }
 
@@ -236,6 +247,8 @@ pub struct ImportFileRow {
     pub rows_accepted: i64,
     pub rows_repeated: i64,
     pub rows_rejected: i64,
+    /// Of the refused forms, those that no later file has replaced.
+    pub rows_to_correct: i64,
     pub started_at: OffsetDateTime,
     pub finished_at: Option<OffsetDateTime>,
 }

@@ -3,8 +3,10 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use domain::application::State as Stage;
+use domain::UnitCode;
+use domain::application::{Action, State as Stage};
 use domain::id::{ApplicationId, PersonId};
+use domain::unit::UnitLevel;
 use serde::Deserialize;
 use store::UnitScope;
 use store::application::{Step, find, timeline};
@@ -13,13 +15,14 @@ use store::web_read::{self, ApplicationsQuery};
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
+use crate::pages::actor::{Actors, is_centre};
 use crate::pages::evidence::{self, Shown};
-use crate::pages::people::{ApplicationLine, CardLine, actor, application_line, card_line, state_class};
+use crate::pages::people::{ApplicationLine, CardLine, application_line, card_line, state_class};
 use crate::pages::record::{self, Compared};
 use crate::pages::{cut, id, not_shown, note_read};
 use crate::session::{Role, Who};
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_full};
+use crate::ui::{Ui, page, unit_full, unit_name};
 
 const PAGE: usize = 50;
 
@@ -51,8 +54,6 @@ struct OnePage {
     state: &'static str,
     state_class: &'static str,
     unit: String,
-    captured: String,
-    received: String,
     person_href: Option<String>,
     steps: Vec<StepLine>,
     compared: Vec<Compared>,
@@ -192,6 +193,7 @@ pub(crate) async fn show(
     drop(tx);
     let resolution = web_read::resolution(&mut *state.db.begin().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
+    let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));
     let right = person.as_ref().map(|person| record::of_person(&state, lang, person)).transpose()?;
@@ -207,12 +209,10 @@ pub(crate) async fn show(
         state: lang.text(&format!("state.{}", application.state.code())),
         state_class: state_class(application.state.code()),
         unit: unit_full(&state, &application.unit.to_string()),
-        captured: format::moment(application.captured_at),
-        received: application.received_at.map(format::moment).unwrap_or_default(),
         person_href: person
             .as_ref()
             .map(|person| format!("/cu-dan/{}", PersonId::from_uuid(person.person_id))),
-        steps: step_lines(lang, &steps),
+        steps: step_lines(lang, &steps, &Whose::new(&state, &actors, application.unit)),
         differing: compared.iter().filter(|row| row.differs).count(),
         has_register: right.is_some(),
         compared,
@@ -247,7 +247,37 @@ fn probability(lang: Lang, p: f32) -> String {
     }
 }
 
-fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
+/// Who stands behind the steps of one application.
+struct Whose<'a> {
+    actors: &'a Actors,
+    unit: String,
+    district: String,
+}
+
+impl Whose<'_> {
+    fn new<'a>(state: &AppState, actors: &'a Actors, unit: UnitCode) -> Whose<'a> {
+        let district = state.units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
+        let name = unit_name(state, &unit.to_string());
+        Whose { actors, district: district.map_or_else(|| name.clone(), |d| d.full_name()), unit: name }
+    }
+
+    /// What happens at a district or at the unit that hands the card over is theirs, whoever wrote it down.
+    fn say(&self, lang: Lang, step: &Step) -> String {
+        let place = match step.action {
+            Action::DistrictReceive | Action::Forward => Some(&self.district),
+            Action::UnitReceive | Action::HandoverFail | Action::HandOver => Some(&self.unit),
+            _ => None,
+        };
+        let name = self.actors.name(lang, &step.actor);
+        match place {
+            Some(place) if is_centre(&step.actor) => place.clone(),
+            Some(place) => format!("{place} · {name}"),
+            None => name,
+        }
+    }
+}
+
+fn step_lines(lang: Lang, steps: &[Step], whose: &Whose<'_>) -> Vec<StepLine> {
     let last = steps.len().saturating_sub(1);
     let line = |(index, step): (usize, &Step)| {
         let delay = step.recorded_at - step.at;
@@ -255,7 +285,7 @@ fn step_lines(lang: Lang, steps: &[Step]) -> Vec<StepLine> {
             what: lang.text(&format!("action.{}", step.action.code())),
             at: format::moment(step.at),
             machine: format::machine(step.at),
-            who: actor(lang, &step.actor),
+            who: whose.say(lang, step),
             // A kit's day reaches the centre later: worth showing when it took longer than an hour.
             late: if delay > time::Duration::hours(1) {
                 lang.fill("application.recorded", &[("at", &format::moment(step.recorded_at))])

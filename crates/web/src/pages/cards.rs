@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding};
 use card::artwork::{self, Marking};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex, parse_printed};
 use card::lds::dg13::{Dg13, FieldNumber};
-use card::lds::{DataGroup, dg1};
+use card::lds::{DataGroup, dg1, dg2};
 use card::sod::Sod;
 use domain::id::{ApplicationId, CardId};
 use store::web_read::{self, CardPage};
@@ -78,7 +78,7 @@ pub(crate) async fn show(
         facts: facts(&state, lang, &row),
         front,
         back,
-        chip: chip_files(lang, &row),
+        chip: chip_files(lang, &row, photo.as_deref()),
         mrz: mrz.map(|mrz| mrz.lines().map(str::to_owned).to_vec()).unwrap_or_default(),
         qr: row.qr.clone().unwrap_or_default(),
         ui,
@@ -140,11 +140,30 @@ fn draw(row: &CardPage, photo: Option<&[u8]>, marking: Marking) -> Option<(Strin
     Some((front, artwork::back(&data, marking)))
 }
 
-fn chip_files(lang: Lang, row: &CardPage) -> Vec<ChipFile> {
+/// The chip's files in the order of the data groups, each against the security object.
+fn chip_files(lang: Lang, row: &CardPage, photo: Option<&[u8]>) -> Vec<ChipFile> {
     let sod = row.sod.as_deref().and_then(|file| Sod::parse(file).ok());
+    // The face is not stored a second time: its file is made again from the photo, byte for byte.
+    let face = photo.and_then(|jpeg| dg2::encode(jpeg).ok());
+    let groups = [
+        (DataGroup::DG1, row.dg1.as_deref()),
+        (DataGroup::DG2, face.as_deref()),
+        (DataGroup::DG13, row.dg13.as_deref()),
+    ];
     let mut files = Vec::new();
-    for (group, file) in [(DataGroup::DG1, &row.dg1), (DataGroup::DG13, &row.dg13)] {
-        let Some(file) = file else { continue };
+    for (group, file) in groups {
+        let signed = sod.as_ref().and_then(|sod| sod.hashes().get(&group));
+        let Some(file) = file else {
+            // What the security object covers is on the chip, whether or not it can be shown here.
+            files.extend(signed.map(|digest| ChipFile {
+                name: group.to_string(),
+                size: String::new(),
+                digest: in_fours(digest),
+                verdict: lang.text("chip.not_here"),
+                class: "",
+            }));
+            continue;
+        };
         let (verdict, class) = match sod.as_ref().and_then(|sod| sod.matches(group, file)) {
             Some(true) => (lang.text("chip.agrees"), "good"),
             Some(false) => (lang.text("chip.differs"), "late"),
@@ -157,20 +176,26 @@ fn chip_files(lang: Lang, row: &CardPage) -> Vec<ChipFile> {
         let (verdict, class) =
             if whole { (lang.text("chip.whole"), "good") } else { (lang.text("chip.differs"), "late") };
         files.push(chip_file(lang, card::lds::EF_SOD.to_owned(), file, verdict, class));
-        let covered: Vec<String> = sod.hashes().keys().map(DataGroup::to_string).collect();
-        files.push(ChipFile {
-            name: lang.text("chip.covers").to_owned(),
-            size: String::new(),
-            digest: covered.join(", "),
-            verdict: "",
-            class: "",
-        });
     }
     files
 }
 
 fn chip_file(lang: Lang, name: String, file: &[u8], verdict: &'static str, class: &'static str) -> ChipFile {
     let size = lang.fill("chip.bytes", &[("n", &format::count(lang, file.len() as i64))]);
-    let digest = hex(&card::sod::hash(file)[..8]);
-    ChipFile { name, size, digest: format!("{digest}…"), verdict, class }
+    ChipFile { name, size, digest: in_fours(&card::sod::hash(file)), verdict, class }
+}
+
+/// A digest as people compare it: hexadecimal, in groups of four digits.
+fn in_fours(digest: &[u8]) -> String {
+    digest.chunks(2).map(hex).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_whole_and_in_groups() {
+        assert_eq!(in_fours(&[0x78, 0x2d, 0xe9, 0xcf, 0x0a]), "782d e9cf 0a");
+    }
 }

@@ -8,18 +8,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::id::{ApplicationId, CaseId, PersonId};
 use serde::Deserialize;
 use store::PgConnection;
-use store::web_read::{self, CasePage, CaseStage};
+use store::web_read::{self, CaseActionRow, CasePage, CaseStage};
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
+use crate::pages::actor::Actors;
+use crate::pages::choices::{self, Candidate, Choice};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::record::{self, Compared, Described};
 use crate::pages::{cards, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
-use crate::state::{AppState, CaseDecision, CaseOutcome, CaseRefusal, Decision};
+use crate::state::{AppState, CaseDecision, CaseOutcome, CaseRefusal};
 use crate::ui::{Ui, page, unit_of_path};
 
 const PAGE: i64 = 100;
@@ -65,10 +67,12 @@ struct OnePage {
     right: Side,
     compared: Vec<Compared>,
     shown: Shown,
-    candidates: Vec<Candidate>,
+    candidates: Vec<CandidateLine>,
+    /// The way back to the two that the case sets side by side, when another was chosen.
+    back: Option<String>,
     /// What was decided so far; empty for an open case.
-    decision: &'static str,
-    note: String,
+    decision: String,
+    history: Vec<ActionLine>,
     closed: bool,
     /// The reader decided this case: somebody else must confirm.
     own: bool,
@@ -83,22 +87,29 @@ struct Side {
     title: &'static str,
     href: Option<String>,
     photo: Option<String>,
+    /// What the photo shows, for those who do not see it.
+    alt: String,
     /// There is such a record, but the reader may not see it.
     hidden: bool,
 }
 
 /// Somebody of the register who was in question.
-struct Candidate {
+struct CandidateLine {
     href: Option<String>,
     name: String,
     weight: String,
+    /// Sets this person beside the application; `None` for whom stands there already.
+    beside: Option<String>,
 }
 
-struct Choice {
-    code: &'static str,
-    label: &'static str,
-    text: &'static str,
-    checked: bool,
+/// What somebody did about the case.
+struct ActionLine {
+    what: &'static str,
+    decision: &'static str,
+    who: String,
+    at: String,
+    machine: String,
+    note: String,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +117,16 @@ pub(crate) struct Filter {
     xem: Option<String>,
     /// What came of a decision.
     kq: Option<String>,
+    /// Whom to set beside the application.
+    ben: Option<String>,
+}
+
+/// What one reading of a case shows beside the case itself.
+#[derive(Default)]
+struct View<'a> {
+    message: &'static str,
+    refusal: &'static str,
+    beside: Option<&'a str>,
 }
 
 pub(crate) async fn list(
@@ -155,17 +176,11 @@ pub(crate) async fn show(
         Some("xong") => ui.t("case.message.closed"),
         _ => "",
     };
-    draw(&state, &who, ui, &case_id, message, "").await
+    let view = View { message, beside: filter.ben.as_deref(), ..View::default() };
+    draw(&state, &who, ui, &case_id, view).await
 }
 
-async fn draw(
-    state: &AppState,
-    who: &Who,
-    ui: Ui,
-    case_id: &str,
-    message: &'static str,
-    refusal: &'static str,
-) -> Result<Response, Error> {
+async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>) -> Result<Response, Error> {
     let case_id: CaseId = id(case_id)?;
     let subject = format!("case:{case_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
@@ -174,19 +189,25 @@ async fn draw(
         return Err(not_shown(state, who, subject).await);
     };
     let lang = ui.lang;
-    let (left, right) = parties(&case);
+    let candidates = choices::candidates(&mut tx, lang, &case).await?;
+    let (left, mut right) = parties(&case);
+    let chosen = view.beside.and_then(|text| text.parse::<PersonId>().ok());
+    let chosen = chosen.filter(|chosen| candidates.iter().any(|c| c.person == *chosen && c.name.is_some()));
+    if let Some(chosen) = chosen.filter(|_| case.application_id.is_some()) {
+        right = Party::Person(chosen, "case.side.person");
+    }
+    let standing = right.person();
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
-    let candidates = candidates(&mut tx, lang, &case).await?;
+    let actions = web_read::case_actions(&mut tx, case_id).await?;
     drop(tx);
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
+    let actors = Actors::load(state, actions.iter().map(|action| action.actor.as_str())).await?;
     let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
     });
-    let decided = case.decision.as_deref().and_then(Decision::from_code);
-    let own = case.decided_by.as_deref() == Some(&who.actor());
+    let action = format!("/ho-so-xet/{case_id}");
     page(&OnePage {
-        action: format!("/ho-so-xet/{case_id}"),
         kind: ui.code("case.kind", &case.kind),
         why: ui.code("case.why", &case.kind),
         unit: unit_of_path(state, &case.unit_path).unwrap_or_default(),
@@ -197,71 +218,79 @@ async fn draw(
         right,
         compared,
         shown: evidence::show(lang, &case.evidence),
-        decision: case.decision.as_deref().map(|code| ui.code("decision", code)).unwrap_or_default(),
-        note: case.note.clone().unwrap_or_default(),
+        decision: choices::decided_in_words(lang, &case, &candidates),
+        history: actions.iter().map(|action| action_line(lang, &actors, action)).collect(),
         closed: case.confirmed_by.is_some(),
-        own,
-        candidates,
-        choices: fitting(&case, decided)
-            .into_iter()
-            .map(|decision| Choice {
-                code: decision.code(),
-                label: ui.code("decision", decision.code()),
-                text: ui.code("decision.text", decision.code()),
-                checked: decided == Some(decision),
-            })
-            .collect(),
+        own: case.decided_by.as_deref() == Some(&who.actor()),
+        choices: choices::choices(lang, &case, &candidates),
+        candidates: match case.application_id {
+            Some(_) => candidates.iter().map(|c| candidate_line(lang, &action, c, standing)).collect(),
+            None => Vec::new(),
+        },
+        back: chosen.is_some().then(|| action.clone()),
+        action,
         command: state.random_id().to_string(),
-        message,
-        refusal,
+        message: view.message,
+        refusal: view.refusal,
         ui,
     })
 }
 
-async fn candidates(scoped: &mut PgConnection, lang: Lang, case: &CasePage) -> Result<Vec<Candidate>, Error> {
-    let found = evidence::candidates(&case.evidence);
-    let ids: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
-    let names = web_read::names(scoped, &ids).await?;
-    let candidate = |(id, weight): &(Uuid, f64)| Candidate {
-        href: names.contains_key(id).then(|| format!("/cu-dan/{id}")),
-        name: names.get(id).map_or_else(|| lang.text("case.hidden").to_owned(), |(name, _)| name.clone()),
-        weight: evidence::decimal(lang, *weight),
-    };
-    Ok(found.iter().map(candidate).collect())
-}
-
-/// What the form offers: to the first adjudicator what can be meant by this case, to the second what the first decided.
-/// The desk judges whether it fits.
-fn fitting(case: &CasePage, decided: Option<Decision>) -> Vec<Decision> {
-    if let Some(decided) = decided {
-        return vec![decided];
+fn candidate_line(
+    lang: Lang,
+    case: &str,
+    candidate: &Candidate,
+    standing: Option<PersonId>,
+) -> CandidateLine {
+    let person = candidate.person;
+    let visible = candidate.name.is_some();
+    CandidateLine {
+        href: visible.then(|| format!("/cu-dan/{person}")),
+        name: candidate.name.clone().unwrap_or_else(|| lang.text("case.hidden").to_owned()),
+        weight: candidate.weight.clone(),
+        beside: (visible && standing != Some(person)).then(|| format!("{case}?ben={person}#beside")),
     }
-    let of_register = case.application_id.is_none();
-    let is_offered = |decision: &Decision| match decision {
-        Decision::SamePerson => of_register || case.other_application_id.is_some(),
-        Decision::DifferentPeople => of_register || case.person_id.is_some(),
-        Decision::Link => !of_register && case.person_id.is_some(),
-        Decision::Reject => !of_register,
-    };
-    Decision::ALL.into_iter().filter(is_offered).collect()
 }
 
-/// One party of a case.
+fn action_line(lang: Lang, actors: &Actors, action: &CaseActionRow) -> ActionLine {
+    ActionLine {
+        what: lang.text(&format!("case.action.{}", action.action)),
+        decision: lang.text(&format!("decision.{}", action.decision)),
+        who: actors.name(lang, &action.actor),
+        at: format::moment(action.at),
+        machine: format::machine(action.at),
+        note: action.note.clone().unwrap_or_default(),
+    }
+}
+
+/// One party of a case, with the key of its title.
 enum Party {
-    Application(ApplicationId),
-    Person(PersonId),
+    Application(ApplicationId, &'static str),
+    Person(PersonId, &'static str),
     Nobody,
+}
+
+impl Party {
+    fn person(&self) -> Option<PersonId> {
+        match self {
+            Party::Person(person, _) => Some(*person),
+            _ => None,
+        }
+    }
 }
 
 /// Whom the case sets side by side: two applications, an application and a register record, or two register records.
 fn parties(case: &CasePage) -> (Party, Party) {
-    let application = |id: Option<Uuid>| id.map(|id| Party::Application(ApplicationId::from_uuid(id)));
-    let person = |id: Option<Uuid>| id.map(|id| Party::Person(PersonId::from_uuid(id)));
+    let application =
+        |id: Option<Uuid>, title| id.map(|id| Party::Application(ApplicationId::from_uuid(id), title));
+    let person = |id: Option<Uuid>, title| id.map(|id| Party::Person(PersonId::from_uuid(id), title));
+    let of_register = case.application_id.is_none();
+    let first = if of_register { "case.side.first" } else { "case.side.person" };
     let mut found = [
-        application(case.application_id),
-        application(case.other_application_id),
-        person(case.person_id),
-        person(case.other_person_id),
+        application(case.application_id, "case.side.application"),
+        application(case.other_application_id, "case.side.earlier"),
+        person(case.person_id, first),
+        person(case.other_person_id, "case.side.second"),
     ]
     .into_iter()
     .flatten();
@@ -274,29 +303,32 @@ async fn side(
     lang: Lang,
     party: Party,
 ) -> Result<(Side, Option<Described>), Error> {
+    let empty = |title: &'static str| Side {
+        title: lang.text(title),
+        href: None,
+        photo: None,
+        alt: lang.fill("case.photo", &[("what", lang.text(title))]),
+        hidden: false,
+    };
     match party {
-        Party::Application(id) => {
-            let title = lang.text("case.side.application");
+        Party::Application(id, title) => {
             let visible = store::application::find(scoped, id).await?.is_some();
             if !visible {
-                return Ok((Side { title, href: None, photo: None, hidden: true }, None));
+                return Ok((Side { hidden: true, ..empty(title) }, None));
             }
             let declared = web_read::declared(scoped, id).await?;
             let described = declared.and_then(|declared| record::of_declared(state, lang, &declared.record));
             let photo = cards::photo(state, id).await.map(|jpeg| cards::data_uri(&jpeg));
-            Ok((Side { title, href: Some(format!("/ho-so/{id}")), photo, hidden: false }, described))
+            Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
         }
-        Party::Person(id) => {
-            let title = lang.text("case.side.person");
+        Party::Person(id, title) => {
             let person = web_read::person(scoped, id).await?;
             let described =
                 person.as_ref().map(|person| record::of_person(state, lang, person)).transpose()?;
             let href = person.is_some().then(|| format!("/cu-dan/{id}"));
-            Ok((Side { title, hidden: href.is_none(), href, photo: None }, described))
+            Ok((Side { hidden: href.is_none(), href, ..empty(title) }, described))
         }
-        Party::Nobody => {
-            Ok((Side { title: lang.text("case.side.nobody"), href: None, photo: None, hidden: false }, None))
-        }
+        Party::Nobody => Ok((empty("case.side.nobody"), None)),
     }
 }
 
@@ -310,17 +342,17 @@ pub(crate) async fn decide(
 ) -> Result<Response, Error> {
     let parsed: CaseId = id(&case_id)?;
     let mut tx = state.db.scoped(&who.scope).await?;
-    let visible = web_read::case(&mut tx, parsed).await?.is_some();
-    drop(tx);
-    if !visible {
+    let Some(case) = web_read::case(&mut tx, parsed).await? else {
+        drop(tx);
         return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
-    }
+    };
+    let candidates = choices::candidates(&mut tx, ui.lang, &case).await?;
+    drop(tx);
     let field = |name| form_field(&body, name).unwrap_or_default();
-    let decision =
-        Decision::from_code(&field("quyet-dinh")).ok_or(Error::BadForm("no decision was chosen"))?;
+    let (decision, person) = choices::read(&field("quyet-dinh"), &case, &candidates)?;
     let command = field("lenh").parse().map_err(|_| Error::BadForm("the command has no id"))?;
     let note: String = field("ly-do").trim().chars().take(NOTE_CHARS).collect();
-    let request = CaseDecision { case_id: parsed, decision, account: who.account, note, command };
+    let request = CaseDecision { case_id: parsed, decision, person, account: who.account, note, command };
     let refusal = match state.cases.decide(request).await {
         Ok(outcome) => {
             let result = match outcome {
@@ -335,6 +367,6 @@ pub(crate) async fn decide(
         Err(CaseRefusal::Contradicts) => ui.t("case.refusal.contradicts"),
         Err(CaseRefusal::Unavailable) => ui.t("case.refusal.unavailable"),
     };
-    let drawn = draw(&state, &who, ui, &case_id, "", refusal).await?;
+    let drawn = draw(&state, &who, ui, &case_id, View { refusal, ..View::default() }).await?;
     Ok((StatusCode::CONFLICT, drawn).into_response())
 }

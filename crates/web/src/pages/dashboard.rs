@@ -32,6 +32,7 @@ struct Page {
     columns: Vec<Column>,
     units: Vec<UnitRow>,
     identities: Vec<LedgerRow>,
+    kits: Option<KitsLine>,
     ledger_holds: bool,
     ages: Vec<AgeRow>,
 }
@@ -64,6 +65,14 @@ struct LedgerRow {
     holds: bool,
     differences: String,
     href: String,
+}
+
+/// The kits' own counters against what the centre knows of them.
+struct KitsLine {
+    text: String,
+    agrees: bool,
+    /// Kits that count otherwise, each with its days and missing counters.
+    differing: Vec<String>,
 }
 
 struct AgeRow {
@@ -107,11 +116,13 @@ pub(crate) async fn show(
     let rows = report::funnel(&mut conn, &scope).await?;
     let days = report::burn_up(&mut conn, &scope).await?;
     let identities = report::ledger(&mut conn, &scope).await?;
+    let kits = report::kits(&mut conn, &scope).await?;
     let ages = report::ages(&mut conn, &scope).await?;
     drop(conn);
     let total = sum(&rows);
     let under = view.duoi.as_deref().unwrap_or("");
-    let ledger_holds = identities.iter().all(|identity| identity.holds());
+    let ledger_holds =
+        identities.iter().all(|identity| identity.holds()) && kits.iter().all(|kit| kit.agrees());
     let chart = progress.as_ref().map(|progress| draw(lang, progress, &days));
     page(&Page {
         unit: unit_of_path(&state, scope.as_str()).unwrap_or_else(|| ui.t("unit.country").to_owned()),
@@ -123,6 +134,7 @@ pub(crate) async fn show(
         columns: columns(lang, &view),
         units: unit_rows(&state, lang, &scope, &rows, &view),
         identities: identities.iter().map(|identity| ledger_row(lang, identity, under)).collect(),
+        kits: (!kits.is_empty()).then(|| kits_line(lang, &kits)),
         ledger_holds,
         ages: ages
             .iter()
@@ -285,6 +297,44 @@ fn ledger_row(lang: Lang, identity: &report::Identity, under: &str) -> LedgerRow
             .fill("ledger.differences", &[("n", &format::count(lang, identity.difference_count))]),
         href: format!("/ho-so?chenh={}&duoi={under}", identity.code),
     }
+}
+
+/// How many days and counters of one kit are listed.
+const MOST_OF_A_KIT: usize = 6;
+
+fn kits_line(lang: Lang, kits: &[report::KitTotal]) -> KitsLine {
+    let n = |number| format::count(lang, number);
+    let sum = |of: fn(&report::KitTotal) -> i64| n(kits.iter().map(of).sum());
+    let values: &[(&str, &str)] =
+        &[("kits", &n(kits.len() as i64)), ("own", &sum(|kit| kit.own)), ("known", &sum(|kit| kit.known))];
+    let differing = kits.iter().filter(|kit| !kit.agrees()).map(|kit| differing_kit(lang, kit)).collect();
+    KitsLine {
+        text: lang.fill("ledger.kits", values),
+        agrees: kits.iter().all(report::KitTotal::agrees),
+        differing,
+    }
+}
+
+fn differing_kit(lang: Lang, kit: &report::KitTotal) -> String {
+    let n = |number| format::count(lang, number);
+    let days = kit.days.iter().take(MOST_OF_A_KIT).map(|day| {
+        let values: &[(&str, &str)] =
+            &[("day", &format::date(day.day)), ("own", &n(day.own)), ("known", &n(day.known))];
+        lang.fill("ledger.kit_day", values)
+    });
+    let range = |&(from, to): &(u64, u64)| match from == to {
+        true => from.to_string(),
+        false => format!("{from}–{to}"),
+    };
+    let missing: Vec<String> = kit.missing.iter().take(MOST_OF_A_KIT).map(range).collect();
+    let counters =
+        (!missing.is_empty()).then(|| lang.fill("ledger.kit_missing", &[("counters", &missing.join(", "))]));
+    let values: &[(&str, &str)] = &[("name", &kit.name), ("own", &n(kit.own)), ("known", &n(kit.known))];
+    std::iter::once(lang.fill("ledger.kit", values))
+        .chain(days)
+        .chain(counters)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]

@@ -98,6 +98,10 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
         Value::Bool(value) => {
             out.push((known(lang, "evidence", key), lang.text(if *value { "yes" } else { "no" }).to_owned()));
         }
+        // A version is a name, not words.
+        Value::String(text) if matches!(key, "version" | "model") && text.len() <= 24 && text.is_ascii() => {
+            out.push((known(lang, "evidence", key), text.clone()));
+        }
         Value::String(text) if text.len() <= 24 && text.is_ascii() => {
             out.push((known(lang, "evidence", key), known(lang, "level", text)));
         }
@@ -144,12 +148,13 @@ mod tests {
         let evidence = json!({
             "waterfall": [{"field": "prior", "level": "", "weight": -14.2}, {"field": "name", "level": "exact", "weight": 18.0}],
             "fingerprint": {"hits": 0, "threshold": 40.5, "nested": {"x": 1}},
-            "model": "v1",
+            "model": "2026-11",
         });
         let shown = show(Lang::Vi, &evidence);
         assert_eq!(shown.weights.len(), 2);
         assert_eq!(shown.weights[0].weight, "−14,2");
         assert_eq!(shown.rest.len(), 3);
+        assert!(shown.rest.iter().any(|(_, value)| value == "2026-11"), "{:?}", shown.rest);
     }
 
     #[test]
@@ -163,6 +168,23 @@ mod tests {
         let shown = show(Lang::En, &evidence);
         assert_eq!(shown.weights.len(), 2);
         assert!(shown.rest.iter().any(|(_, value)| value == "55.5"), "{:?}", shown.rest);
+    }
+
+    #[test]
+    fn every_fact_that_resolution_writes_has_a_name() {
+        let evidence = json!({
+            "linkage": {"version": "2026-11", "link": 12.0, "lead": 8.0, "review": -6.0, "merge": 12.0, "weight": 3.3,
+                        "prior": -18.9},
+            "fingerprint": {"fingers": 10, "threshold": 15.0, "hits": []},
+            "claim": "none",
+        });
+        for lang in [Lang::Vi, Lang::En] {
+            let shown = show(lang, &evidence).rest;
+            assert_eq!(shown.len(), 11);
+            for (label, _) in shown {
+                assert!(label.starts_with(char::is_uppercase), "{label} is a code");
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,9 @@ struct FileLine {
     accepted: String,
     repeated: String,
     rejected: String,
+    to_correct: String,
+    /// Some forms wait for their correction.
+    waits: bool,
     /// When it was finished, or how far it is.
     finished: String,
 }
@@ -81,6 +84,8 @@ fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
         accepted: n(row.rows_accepted),
         repeated: n(row.rows_repeated),
         rejected: n(row.rows_rejected),
+        to_correct: n(row.rows_to_correct),
+        waits: row.rows_to_correct > 0,
         finished: match row.finished_at {
             Some(at) => format::moment(at),
             None => lang

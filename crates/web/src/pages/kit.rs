@@ -6,20 +6,47 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use enrol::wire::COSE_TYPE;
 
+use crate::error::Error;
+use crate::pages::sign_in::Address;
 use crate::state::{AppState, KitAnswer};
+use crate::throttle::Guess;
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the same order.
-pub(crate) async fn packets(State(state): State<AppState>, body: Bytes) -> Response {
-    answer(state.kits.packets(body.to_vec()).await)
+pub(crate) async fn packets(
+    State(state): State<AppState>,
+    address: Address,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let guess = let_in(&state, address)?;
+    Ok(answer(&state, &guess, state.kits.packets(body.to_vec()).await))
 }
 
 /// A kit's signed end-of-day report; the answer is the centre's signed receipt.
-pub(crate) async fn day_report(State(state): State<AppState>, body: Bytes) -> Response {
-    answer(state.kits.day_report(body.to_vec()).await)
+pub(crate) async fn day_report(
+    State(state): State<AppState>,
+    address: Address,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let guess = let_in(&state, address)?;
+    Ok(answer(&state, &guess, state.kits.day_report(body.to_vec()).await))
 }
 
-/// A receipt is one COSE_Sign1 message; of any other answer a kit reads the status alone.
-fn answer(answer: KitAnswer) -> Response {
+fn let_in(state: &AppState, address: Address) -> Result<Guess, Error> {
+    let guess = Guess::KitMessageFrom(address.0);
+    if state.guesses.has_room(&guess, state.clock.now()) { Ok(guess) } else { Err(Error::TooMany) }
+}
+
+/// A receipt is one COSE_Sign1 message. Of any other answer a kit reads the status alone; the sentence is for whoever
+/// looks at the line.
+fn answer(state: &AppState, guess: &Guess, answer: KitAnswer) -> Response {
+    // Who is on this machine can do worse than send rubbish; a demonstration's kits are.
+    let refused = if guess.is_from_here() { 0 } else { answer.refused };
+    for _ in 0..refused {
+        if !state.guesses.take(guess, state.clock.now()) {
+            break;
+        }
+    }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, COSE_TYPE)], answer.body).into_response()
+    let content_type = if status == StatusCode::OK { COSE_TYPE } else { "text/plain; charset=utf-8" };
+    (status, [(header::CONTENT_TYPE, content_type)], answer.body).into_response()
 }

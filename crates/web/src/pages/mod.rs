@@ -1,8 +1,10 @@
 //! The pages: each reads, puts what it read into the words and numbers of its template, and decides nothing.
 
+pub(crate) mod actor;
 pub(crate) mod applications;
 pub(crate) mod cards;
 pub(crate) mod cases;
+pub(crate) mod choices;
 pub(crate) mod dashboard;
 pub(crate) mod evidence;
 pub(crate) mod health;

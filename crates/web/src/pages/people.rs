@@ -12,6 +12,7 @@ use store::web_read::{self, ApplicationHit, CardHit, PeopleQuery, PersonEventRow
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
+use crate::pages::actor::Actors;
 use crate::pages::{Fact, cut, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
@@ -179,6 +180,7 @@ pub(crate) async fn show(
     let cards = web_read::cards_of_applications(&mut tx, &ids).await?;
     drop(tx);
     note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
+    let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;
     let lang = ui.lang;
     let described = record::of_person(&state, lang, &person)?;
     page(&PersonTemplate {
@@ -193,29 +195,19 @@ pub(crate) async fn show(
         family: described.facts(lang, "father", "relation"),
         form: lang
             .fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
-        events: events.iter().map(|event| event_line(lang, event)).collect(),
+        events: events.iter().map(|event| event_line(lang, &actors, event)).collect(),
         applications: applications.iter().map(|hit| application_line(&state, lang, hit)).collect(),
         cards: cards.iter().map(|hit| card_line(lang, hit)).collect(),
         ui,
     })
 }
 
-fn event_line(lang: Lang, event: &PersonEventRow) -> EventLine {
+fn event_line(lang: Lang, actors: &Actors, event: &PersonEventRow) -> EventLine {
     EventLine {
         what: lang.text(&format!("event.{}", event.kind)),
         at: format::moment(event.at),
         machine: format::machine(event.at),
-        who: actor(lang, &event.actor),
-    }
-}
-
-/// Who did something, without an id where the kind says enough.
-pub(crate) fn actor(lang: Lang, actor: &str) -> String {
-    match actor.split_once(':') {
-        Some(("kit", _)) => lang.text("actor.kit").to_owned(),
-        Some(("account", _)) => lang.text("actor.account").to_owned(),
-        Some(("import", _)) => lang.text("actor.import").to_owned(),
-        _ => lang.text("actor.centre").to_owned(),
+        who: actors.name(lang, &event.actor),
     }
 }
 

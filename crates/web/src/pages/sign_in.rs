@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use store::accounts::by_login;
 use time::Duration;
 
@@ -52,7 +52,20 @@ impl FromRequestParts<AppState> for Address {
         };
         let peer = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
         let address = if state.settings.behind_proxy { forwarded().or_else(peer) } else { peer() };
-        Ok(Address(address.unwrap_or_default()))
+        Ok(Address(line(&address.unwrap_or_default())))
+    }
+}
+
+/// What one subscriber is known by: an IPv4 address, or the first 64 bits of an IPv6 address, because each line has 2⁶⁴ of
+/// those to guess from (RFC 6177).
+fn line(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => {
+            let network = u128::from(address) >> 64 << 64;
+            format!("{}/64", Ipv6Addr::from(network))
+        }
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -131,5 +144,19 @@ pub(crate) async fn leave(State(state): State<AppState>, who: Who) -> Result<Res
 fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(value) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_cannot_change_its_address_to_guess_on() {
+        assert_eq!(line("2001:db8:1:2::1"), line("2001:db8:1:2:ffff:1:2:3"));
+        assert_ne!(line("2001:db8:1:2::1"), line("2001:db8:1:3::1"));
+        assert_eq!(line("::ffff:203.0.113.9"), line("203.0.113.9"));
+        assert_ne!(line("203.0.113.9"), line("203.0.113.10"));
+        assert_eq!(line("unknown"), "unknown");
     }
 }

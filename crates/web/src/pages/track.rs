@@ -28,9 +28,14 @@ struct Page {
 struct Found {
     title: &'static str,
     text: String,
+    /// What the citizen has to do, if only to wait.
+    task: String,
+    class: &'static str,
     since: String,
     captured: String,
+    place_label: &'static str,
     place: String,
+    /// Empty for an application that has ended: it is on no way to a card.
     steps: Vec<TrackStep>,
 }
 
@@ -67,10 +72,13 @@ pub(crate) async fn answer(
     let found = Found {
         title: ui.code("state", code),
         text: ui.lang.fill(&format!("track.{code}"), &[("unit", &unit)]),
+        task: ui.lang.fill(task(followed.state), &[("unit", &unit)]),
+        class: if followed.state == Stage::Rejected { "late" } else { "" },
+        place_label: ui.t(if followed.state == Stage::Rejected { "track.contact" } else { "track.place" }),
         since: format::date(followed.state_since.to_offset(domain::clock::VIETNAM).date()),
         captured: format::date(followed.captured_at.to_offset(domain::clock::VIETNAM).date()),
         place: unit,
-        steps: steps(&ui, followed.state),
+        steps: if followed.state == Stage::Rejected { Vec::new() } else { steps(&ui, followed.state) },
     };
     page(&Page { ui, wrong: false, found: Some(found) })
 }
@@ -78,6 +86,24 @@ pub(crate) async fn answer(
 /// What is not a code at all is looked up too, so that no form of a wrong code takes another way.
 fn receipt_hash(typed: &str) -> [u8; 32] {
     ReceiptCode::parse(typed).map_or_else(|_| crate::session::hash(typed), |code| code.hash())
+}
+
+/// The key of what the citizen has to do.
+fn task(stage: Stage) -> &'static str {
+    match stage {
+        Stage::InCase => "track.do.in_case",
+        Stage::Rejected => "track.do.rejected",
+        Stage::AtUnit => "track.do.at_unit",
+        Stage::HandedOver => "track.do.handed_over",
+        Stage::Captured
+        | Stage::Received
+        | Stage::Accepted
+        | Stage::Batched
+        | Stage::Printed
+        | Stage::ToDistrict
+        | Stage::AtDistrict
+        | Stage::ToUnit => "track.do.wait",
+    }
 }
 
 fn steps(ui: &Ui, stage: Stage) -> Vec<TrackStep> {
@@ -106,6 +132,18 @@ fn steps(ui: &Ui, stage: Stage) -> Vec<TrackStep> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_stage_says_what_to_do() {
+        for stage in Stage::ALL {
+            for lang in [crate::i18n::Lang::Vi, crate::i18n::Lang::En] {
+                let unit = "Xã Thạch Hải";
+                let text = lang.fill(task(stage), &[("unit", unit)]);
+                let goes = matches!(stage, Stage::AtUnit | Stage::Rejected | Stage::HandedOver);
+                assert!(text.len() > 20 && text.contains(unit) == goes, "{stage}: {text}");
+            }
+        }
+    }
 
     #[test]
     fn a_code_may_be_typed_as_one_likes() {

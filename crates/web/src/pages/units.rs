@@ -90,8 +90,7 @@ pub(crate) fn columns(lang: Lang, view: &View) -> Vec<Column> {
     names
         .map(|code| {
             let current = code == by;
-            // The first click shows what a reader looks for: names from A, numbers from the largest.
-            let next_ascending = if current { !ascending } else { code == "name" };
+            let next_ascending = if current { !ascending } else { ascends_at_first(code) };
             let direction = if next_ascending { "tang" } else { "giam" };
             let under = view.duoi.as_deref().map(|path| format!("&duoi={path}")).unwrap_or_default();
             let (sort, mark) = match (current, ascending) {
@@ -115,9 +114,17 @@ pub(crate) fn columns(lang: Lang, view: &View) -> Vec<Column> {
         .collect()
 }
 
+/// The column that the table is sorted by, and whether it ascends: until the reader chooses, the units that are furthest
+/// behind come first, for they are what a commander has to act on.
 fn sorting(view: &View) -> (&str, bool) {
     let by = view.xep.as_deref().filter(|by| *by == "name" || COLUMNS.iter().any(|(code, _)| code == by));
-    (by.unwrap_or("share"), view.chieu.as_deref() == Some("tang"))
+    let by = by.unwrap_or("share");
+    (by, view.chieu.as_deref().map_or(ascends_at_first(by), |direction| direction == "tang"))
+}
+
+/// Names from A, shares from the smallest, numbers from the largest.
+fn ascends_at_first(code: &str) -> bool {
+    matches!(code, "name" | "share")
 }
 
 pub(crate) fn unit_rows(
@@ -151,6 +158,10 @@ pub(crate) fn unit_rows(
     }
     if !ascending {
         shown.reverse();
+    }
+    // A share of nobody is none: such units are neither the best nor the worst.
+    if by == "share" {
+        shown.sort_by_key(|(_, _, total)| total.eligible == 0);
     }
     shown.into_iter().map(|(name, code, total)| unit_row(state, lang, scope, name, code, &total)).collect()
 }

@@ -28,7 +28,12 @@ impl World {
     pub async fn new() -> World {
         let db = fresh_database().await;
         let seeded = seed(&db, 3, false).await;
-        let site = site(&db, None);
+        World::with(db, seeded, None).await
+    }
+
+    /// A seeded database, its accounts, and everybody's portrait.
+    pub async fn with(db: FreshDatabase, seeded: Seeded, portrait: Option<Vec<u8>>) -> World {
+        let site = site(&db, portrait);
         let hash = web::accounts::hash(PASSWORD.to_owned(), [1; 16]).await.unwrap();
         let units = UnitTable::official_2021();
         let district = super::DISTRICT.parse().unwrap();

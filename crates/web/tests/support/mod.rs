@@ -306,11 +306,13 @@ pub struct Echo;
 
 impl KitDesk for Echo {
     fn packets(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
-        Box::pin(async move { KitAnswer { status: 200, body: body.len().to_string().into_bytes() } })
+        Box::pin(
+            async move { KitAnswer { status: 200, body: body.len().to_string().into_bytes(), refused: 0 } },
+        )
     }
 
     fn day_report(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
-        Box::pin(async move { KitAnswer { status: 400, body } })
+        Box::pin(async move { KitAnswer { status: 400, body, refused: 500 } })
     }
 }
 

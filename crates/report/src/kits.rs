@@ -1,0 +1,59 @@
+//! The kits' own counters against the captures that the centre knows: the one count of the ledger that does not come from
+//! the centre itself.
+
+use crate::Error;
+use domain::id::KitId;
+use domain::unit::UnitTable;
+use store::report as rows;
+use store::report::KitDay;
+use store::{PgConnection, UnitScope};
+use time::OffsetDateTime;
+
+/// What a kit's newest signed day report says that it captured in all, and what the centre knows of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitTotal {
+    pub kit: KitId,
+    pub name: String,
+    /// The end of what is compared: what was captured later, the kit has not counted yet.
+    pub reported_at: OffsetDateTime,
+    /// The kit's own counter.
+    pub own: i64,
+    /// Applications that the centre has a capture of.
+    pub known: i64,
+    /// The days on which the two differ; empty for a kit that agrees.
+    pub days: Vec<KitDay>,
+    /// Ranges of the kit's counters, from and to, that no packet has come with; empty for a kit that agrees.
+    pub missing: Vec<(u64, u64)>,
+}
+
+impl KitTotal {
+    pub fn agrees(&self) -> bool {
+        self.own == self.known
+    }
+}
+
+/// The kits of units inside `scope` that have reported, by name. A kit serves a district, so that a commune has none.
+pub async fn kits(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<KitTotal>, Error> {
+    let units = UnitTable::official_2021();
+    let mut totals = Vec::new();
+    for count in rows::kit_counts(conn).await? {
+        if !units.path(count.unit).is_some_and(|path| scope.covers(&path)) {
+            continue;
+        }
+        let mut total = KitTotal {
+            kit: count.kit,
+            name: count.name,
+            reported_at: count.reported_at,
+            own: count.own,
+            known: count.known,
+            days: Vec::new(),
+            missing: Vec::new(),
+        };
+        if !total.agrees() {
+            total.days = rows::kit_days(conn, total.kit, total.reported_at).await?;
+            total.missing = store::enrol::sequence_gaps(conn, total.kit).await?;
+        }
+        totals.push(total);
+    }
+    Ok(totals)
+}
