@@ -171,7 +171,7 @@ impl std::fmt::Display for StatusWord {
             Self::FILE_NOT_FOUND => "no such file or application",
             Self::INSTRUCTION_NOT_SUPPORTED | Self::CLASS_NOT_SUPPORTED => "command not supported",
             Self(word) if word >> 8 == 0x63 => "authentication failed",
-            Self(word) if matches!(word >> 8, 0x69 | 0x6A | 0x6B) => "the command does not fit",
+            Self(word) if matches!(word >> 8, 0x69..=0x6B) => "the command does not fit",
             Self(_) => "no known meaning",
         };
         write!(f, "{:04X} ({meaning})", self.0)

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod agreement;
+mod error;
+mod file;
+mod keys;
+mod pace;
+mod reading;
+mod session;
+mod virtual_chip;
+
+#[cfg(feature = "pcsc")]
+pub mod pcsc;
+pub mod vpcd;
+
+pub use access::{AccessNumber, MrzKey, Password};
+pub use error::{Error, Step};
+pub use file::{ChipFiles, FileId};
+pub use keys::{ChipKeys, active_signature_is_right};
+pub use reading::{Access, Opened, Progress, Proof, Reading, read_card};
+pub use session::{Lengths, ReadFile, Session, Transport};
+pub use virtual_chip::{ATR, VirtualChip};
+
+#[cfg(test)]
+mod worked_examples;

@@ -1,0 +1,176 @@
+//! A chip in memory, which answers command by command.
+
+mod access;
+mod files;
+mod prove;
+
+use crate::Error;
+use crate::access::{AccessNumber, MrzKey};
+use crate::file::{ChipFiles, FileId};
+use crate::keys::ChipKeys;
+use crate::session::APPLICATION;
+use access::Pending;
+use card::apdu::{Command, Response, StatusWord};
+use card::lds::{DataGroup, dg1};
+use card::secure_messaging::Channel;
+use rand::CryptoRng;
+
+/// The answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3): no interface bytes but those of
+/// T=0 and T=1; historical bytes that announce selection by full name and by identifier, short file identifiers, and
+/// extended lengths (ISO/IEC 7816-4 §8.1.1.2.7); a check byte.
+pub const ATR: &[u8] = &[0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0x94, 0x01, 0x40, 0x22];
+
+/// A command's result: data and a status of success, or the status that says why not.
+type Answer = Result<Response, StatusWord>;
+
+/// A citizen card's chip.
+pub struct VirtualChip<R> {
+    files: ChipFiles,
+    keys: Option<ChipKeys>,
+    number: AccessNumber,
+    zone: MrzKey,
+    rng: R,
+    /// What the reader has reached since power-on.
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    channel: Option<Channel>,
+    /// The application is selected, not the master file.
+    in_application: bool,
+    selected: Option<FileId>,
+    pending: Pending,
+    /// The channel that the next message will be under, after Chip Authentication and PACE.
+    next_channel: Option<Channel>,
+}
+
+impl<R> std::fmt::Debug for VirtualChip<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VirtualChip({:?})", self.files)
+    }
+}
+
+impl<R: CryptoRng> VirtualChip<R> {
+    /// A chip with these files. Access number and key of the zone follow from DG1. Without keys the chip proves nothing,
+    /// but can be read.
+    pub fn new(files: ChipFiles, keys: Option<ChipKeys>, rng: R) -> Result<VirtualChip<R>, Error> {
+        let mrz = dg1::parse(files.get(FileId::Group(DataGroup::DG1)).unwrap_or_default())?;
+        let (number, zone) = (AccessNumber::of(&mrz), MrzKey::of(&mrz));
+        Ok(VirtualChip { files, keys, number, zone, rng, state: State::default() })
+    }
+
+    /// Power off or a reset: everything that was reached is gone.
+    pub fn reset(&mut self) {
+        self.state = State::default();
+    }
+
+    /// One command APDU in, one response APDU out.
+    pub fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        let response = match Command::parse(command) {
+            Ok(command) => self.respond(command),
+            Err(_) => {
+                self.leave_channel();
+                Response::status(StatusWord::WRONG_LENGTH)
+            }
+        };
+        response.to_bytes()
+    }
+
+    fn respond(&mut self, command: Command) -> Response {
+        if !command.is_protected() {
+            // A command without protection ends the channel (Doc 9303-11 §9.8.8); it is then treated as a stranger's.
+            self.leave_channel();
+            let response = self.perform(&command, command.le);
+            self.state.channel = self.state.next_channel.take();
+            return response;
+        }
+        let Some(mut channel) = self.state.channel.take() else {
+            return Response::status(StatusWord::SM_OBJECT_MISSING);
+        };
+        let Ok(plain) = channel.open_command(&command) else {
+            self.leave_channel();
+            return Response::status(StatusWord::SM_OBJECT_WRONG);
+        };
+        let room = channel.most_response_data(command.le) as u32;
+        // What a short answer cannot hold stays on the chip: the reader asks for it with the next offset.
+        let le = plain.le.map(|le| le.min(room));
+        let odd = plain.has_odd_instruction();
+        self.state.channel = Some(channel);
+        let response = self.perform(&plain, le);
+        let Some(mut channel) = self.state.channel.take() else {
+            return response;
+        };
+        let sealed = channel.seal_response(&response, odd);
+        // The answer to the last step of PACE or Chip Authentication still goes under the old keys.
+        self.state.channel = Some(self.state.next_channel.take().unwrap_or(channel));
+        sealed
+    }
+
+    fn leave_channel(&mut self) {
+        if self.state.channel.take().is_some() {
+            self.state = State::default();
+        }
+    }
+
+    fn perform(&mut self, command: &Command, le: Option<u32>) -> Response {
+        // Chaining is meant for GENERAL AUTHENTICATE only.
+        let known_class = command.cla == 0 || (command.cla == 0x10 && command.ins == 0x86);
+        let answer =
+            if known_class { self.dispatch(command, le) } else { Err(StatusWord::CLASS_NOT_SUPPORTED) };
+        if !matches!(command.ins, 0x22 | 0x84 | 0x86) {
+            // Another command in between ends a protocol that is under way, except the one that a challenge waits for.
+            self.state.pending = Pending::None;
+        }
+        answer.unwrap_or_else(Response::status)
+    }
+
+    fn dispatch(&mut self, command: &Command, le: Option<u32>) -> Answer {
+        match command.ins {
+            0xA4 => self.select(command),
+            0xB0 => self.read_binary(command, le),
+            0xB1 => self.read_binary_odd(command, le),
+            0x84 => self.challenge(command),
+            0x82 => self.external_authenticate(command),
+            0x22 => self.manage_security_environment(command),
+            0x86 => self.general_authenticate(command),
+            0x88 => self.internal_authenticate(command),
+            // PSO: Verify Certificate. No certification authority of inspection systems is trusted, so that no chain of
+            // Terminal Authentication ends here.
+            0x2A => Err(StatusWord::REFERENCE_NOT_FOUND),
+            _ => Err(StatusWord::INSTRUCTION_NOT_SUPPORTED),
+        }
+    }
+
+    fn select(&mut self, command: &Command) -> Answer {
+        let state = &mut self.state;
+        match (command.p1, &command.data[..]) {
+            (0x04, name) if name == APPLICATION => {
+                state.in_application = true;
+                state.selected = None;
+                Ok(match command.p2 {
+                    0x00 => {
+                        let name = card::tlv::encode(card::tlv::Tag(0x84), &[&APPLICATION]);
+                        Response::new(card::tlv::encode(card::tlv::Tag(0x6F), &[&name]), StatusWord::OK)
+                    }
+                    _ => Response::status(StatusWord::OK),
+                })
+            }
+            (0x04, _) => Err(StatusWord::FILE_NOT_FOUND),
+            (0x00, [] | [0x3F, 0x00]) => {
+                state.in_application = false;
+                state.selected = None;
+                Ok(Response::status(StatusWord::OK))
+            }
+            (0x00 | 0x02, &[high, low]) => {
+                let id = FileId::from_identifier(u16::from_be_bytes([high, low]));
+                self.select_file(id.ok_or(StatusWord::FILE_NOT_FOUND)?)
+            }
+            (0x00 | 0x02, _) => Err(StatusWord::WRONG_LENGTH),
+            _ => Err(StatusWord::WRONG_P1_P2),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
