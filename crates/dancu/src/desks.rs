@@ -4,6 +4,7 @@ use crate::centre::Centre;
 use crate::work;
 use domain::id::ApplicationId;
 use enrol::intake;
+use enrol::message::{Outcome, ReceiptItem};
 use std::future::Future;
 use std::pin::Pin;
 use web::{CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, KitAnswer, KitDesk, PhotoSource};
@@ -19,7 +20,7 @@ impl PhotoSource for Photos {
             match work::photos(&self.0, &[id]).await {
                 Ok(mut photos) => photos.remove(&id),
                 Err(error) => {
-                    tracing::warn!(application.id = %id, %error, "the photo cannot be opened");
+                    tracing::warn!(application.id = %id, error = format!("{error:#}"), "the photo cannot be opened");
                     None
                 }
             }
@@ -31,16 +32,18 @@ impl PhotoSource for Photos {
 pub struct Kits(pub Centre);
 
 impl Kits {
-    fn answer(outcome: Result<Vec<u8>, enrol::EnrolError>) -> KitAnswer {
+    /// `outcome` is the signed answer, and how many messages in it are refused.
+    fn answer(outcome: Result<(Vec<u8>, u32), enrol::EnrolError>) -> KitAnswer {
         match outcome {
-            Ok(body) => KitAnswer { status: 200, body },
+            Ok((body, refused)) => KitAnswer { status: 200, body, refused },
             Err(error) if error.is_senders_fault() => {
-                KitAnswer { status: 400, body: error.to_string().into_bytes() }
+                KitAnswer { status: 400, body: error.to_string().into_bytes(), refused: 1 }
             }
             Err(error) => {
-                tracing::error!(%error, "a kit's message could not be taken over");
+                let error = anyhow::Error::from(error);
+                tracing::error!(error = format!("{error:#}"), "a kit's message could not be taken over");
                 // The kit keeps its packets and tries again.
-                KitAnswer { status: 503, body: Vec::new() }
+                KitAnswer { status: 503, body: Vec::new(), refused: 0 }
             }
         }
     }
@@ -50,14 +53,20 @@ impl KitDesk for Kits {
     fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move {
             let Centre { db, clock, receipts, .. } = &self.0;
-            Self::answer(intake::receive_batch(db, &body, clock.now(), receipts.as_ref()).await)
+            let received = intake::receive_batch(db, &body, clock.now(), receipts.as_ref()).await;
+            Self::answer(received.map(|received| {
+                let is_refused = |item: &&ReceiptItem| matches!(item.outcome, Outcome::Refused(_));
+                let refused = received.receipt.items.iter().filter(is_refused).count();
+                (received.signed, u32::try_from(refused).unwrap_or(u32::MAX))
+            }))
         })
     }
 
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move {
             let Centre { db, clock, receipts, .. } = &self.0;
-            Self::answer(intake::receive_day_report(db, &body, clock.now(), receipts.as_ref()).await)
+            let answer = intake::receive_day_report(db, &body, clock.now(), receipts.as_ref()).await;
+            Self::answer(answer.map(|answer| (answer, 0)))
         })
     }
 }

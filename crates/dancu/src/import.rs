@@ -4,6 +4,8 @@ use crate::centre::Place;
 use crate::live;
 use anyhow::{Context, Result};
 use collect::ImportOptions;
+use domain::Clock;
+use domain::clock::SystemClock;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -22,10 +24,16 @@ pub struct Options {
     /// The day by which units and births are judged (yyyy-mm-dd); today when it is not given.
     #[arg(long, value_parser = crate::cli::date)]
     collected_on: Option<Date>,
+    /// Only read and judge the files: no database is opened and nothing is written.
+    #[arg(long)]
+    check: bool,
 }
 
 /// Exit code 0 when every row of every file is in the register, 2 when some were rejected.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
+    if options.check {
+        return check(options);
+    }
     let centre = live::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
@@ -69,4 +77,33 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         all_accepted &= counts.rows_rejected == 0;
     }
     Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What each file is worth by itself. Exit codes as those of an import.
+fn check(options: &Options) -> Result<ExitCode> {
+    let day = options.collected_on.unwrap_or_else(|| SystemClock.today());
+    let mut all_sound = true;
+    for file in &options.files {
+        let check = collect::check_file(file, day).with_context(|| format!("{}", file.display()))?;
+        println!(
+            "{}: {} read, {} sound, {} faulty",
+            file.display(),
+            check.rows,
+            check.sound,
+            check.rows - check.sound
+        );
+        for (code, count) in &check.faults {
+            println!("  {count:>7} {}", code.as_str());
+        }
+        for (row, fault) in &check.first {
+            println!("  row {row}: {fault}");
+        }
+        let told = check.first.len() as u64;
+        let all: u64 = check.faults.values().sum();
+        if all > told {
+            println!("  and {} more; an import writes all of them to a rejects file", all - told);
+        }
+        all_sound &= check.rows == check.sound;
+    }
+    Ok(if all_sound { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

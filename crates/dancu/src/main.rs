@@ -1,5 +1,7 @@
 //! The one binary of dancu.
 
+mod accounts;
+mod audit;
 mod bench;
 mod cards;
 mod cases;
@@ -51,6 +53,12 @@ enum Command {
     Import(import::Options),
     /// Bring the database's schema up to this program's version.
     Migrate,
+    /// Make, list and disable the accounts that sign in to the pages.
+    #[command(subcommand)]
+    Account(accounts::Command),
+    /// Check the audit trail.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
@@ -81,6 +89,8 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Work(options) => live::work(&place, &options).await?,
         Command::Import(options) => return import::run(&place, &options).await,
         Command::Migrate => live::migrate(&place).await?,
+        Command::Account(command) => accounts::run(&place, &command).await?,
+        Command::Audit(command) => return audit::run(&place, &command).await,
         Command::Card(command) => return cards::run(&place, &command).await,
         Command::Bench(command) => bench::run(&place, &command).await?,
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use store::application::{self, Transition};
+use store::audit::{self, Entry};
 use store::deliver as rows;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
@@ -85,6 +86,8 @@ async fn send(
     )
     .await?;
     move_all(tx, &applications, action, "centre", consignment, now).await?;
+    let detail = serde_json::json!({ "leg": leg, "from": from, "to": to, "size": applications.len() });
+    audit_box(tx, consignment, "consignment.sent", detail, now).await?;
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 
@@ -110,6 +113,8 @@ pub async fn receive(
     let (absent, present): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| missing.contains(item));
     rows::count_items(&mut tx, consignment, &present, &absent, now).await?;
     move_all(&mut tx, &present, arrival(&leg.leg), "centre", consignment, now).await?;
+    let detail = serde_json::json!({ "present": present.len(), "missing": absent.len() });
+    audit_box(&mut tx, consignment, "consignment.counted", detail, now).await?;
     store::commit(tx).await?;
     Ok(present.len())
 }
@@ -130,8 +135,30 @@ pub async fn arrived_late(
     }
     let still_missing = rows::take_missing(&mut tx, consignment, found).await?;
     move_all(&mut tx, &still_missing, arrival(&leg.leg), "centre", consignment, now).await?;
+    if !still_missing.is_empty() {
+        let detail = serde_json::json!({ "found": still_missing.len() });
+        audit_box(&mut tx, consignment, "consignment.found", detail, now).await?;
+    }
     store::commit(tx).await?;
     Ok(still_missing.len())
+}
+
+async fn audit_box(
+    tx: &mut PgConnection,
+    consignment: ConsignmentId,
+    action: &str,
+    detail: serde_json::Value,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let entry = Entry {
+        at: now,
+        actor: "centre".to_owned(),
+        action: action.to_owned(),
+        subject: format!("consignment:{consignment}"),
+        unit_path: String::new(),
+        detail,
+    };
+    Ok(audit::append(tx, &entry).await?)
 }
 
 fn arrival(leg: &str) -> Action {
@@ -174,7 +201,7 @@ pub async fn hand_over(
     let mut new: HashSet<(ApplicationId, i16)> =
         rows::put_handovers(&mut tx, &results).await?.into_iter().collect();
     let mut summary = HandedOver { repeated: results.len() - new.len(), ..HandedOver::default() };
-    let (mut transitions, mut handed) = (Vec::new(), Vec::new());
+    let (mut transitions, mut handed, mut recorded) = (Vec::new(), Vec::new(), Vec::new());
     // Taken out as they are met, so that an attempt that is in the list twice counts once.
     for row in results.iter().filter(|row| new.remove(&(row.application, row.attempt))) {
         let action = match row.outcome {
@@ -192,6 +219,7 @@ pub async fn hand_over(
                 Action::HandoverFail
             }
         };
+        recorded.push(row);
         transitions.push(Transition {
             application_id: row.application,
             action,
@@ -203,8 +231,32 @@ pub async fn hand_over(
     }
     refuse_none(application::record(&mut tx, now, &transitions).await?)?;
     rows::activate_cards(&mut tx, &handed).await?;
+    audit_attempts(&mut tx, &recorded).await?;
     store::commit(tx).await?;
     Ok(summary)
+}
+
+/// Who got a card from whom, and who was turned away: one row of the audit trail for each attempt.
+async fn audit_attempts(tx: &mut PgConnection, attempts: &[&rows::HandoverRow]) -> Result<(), Error> {
+    let applications: Vec<ApplicationId> = attempts.iter().map(|row| row.application).collect();
+    let units = rows::unit_paths(tx, &applications).await?;
+    let entries: Vec<Entry> = attempts
+        .iter()
+        .map(|row| Entry {
+            at: row.at,
+            actor: row.officer.clone(),
+            action: match row.outcome {
+                "handed_over" => "card.handed_over",
+                "absent" => "card.not_fetched",
+                _ => "card.refused",
+            }
+            .to_owned(),
+            subject: format!("application:{}", row.application),
+            unit_path: units.get(&row.application).cloned().unwrap_or_default(),
+            detail: serde_json::json!({ "attempt": row.attempt }),
+        })
+        .collect();
+    Ok(audit::append_all(tx, &entries).await?)
 }
 
 /// Compares on all cores, off the runtime's threads and outside any transaction: each comparison is a millisecond's work.

@@ -204,3 +204,37 @@ async fn a_revoked_card_is_not_handed_over() {
     assert!(refused.to_string().contains("no personalised card"), "{refused}");
     assert_eq!(states(&db, &ids).await, ["at_unit"]);
 }
+
+#[tokio::test]
+async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_shows() {
+    let (db, ids) = at_units(2).await;
+    let attempts =
+        [attempt(ids[0], 1, fingers(0, 0)), attempt(ids[1], 1, fingers(1, 7)), attempt(ids[1], 2, None)];
+    for _ in 0..2 {
+        hand_over(&db, &attempts, NOW).await.unwrap();
+    }
+    let trail: Vec<(String, String)> =
+        sqlx::query_as("SELECT action, actor FROM audit WHERE subject LIKE 'application:%' ORDER BY action")
+            .fetch_all(db.work())
+            .await
+            .unwrap();
+    let actor = "account:test".to_owned();
+    let expected = ["card.handed_over", "card.not_fetched", "card.refused"];
+    assert_eq!(trail, expected.map(|action| (action.to_owned(), actor.clone())));
+    let of_boxes: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT action, count(*) FROM audit WHERE subject LIKE 'consignment:%' GROUP BY 1 ORDER BY 1",
+    )
+    .fetch_all(db.work())
+    .await
+    .unwrap();
+    // One box to the district, one to each of two communes.
+    assert_eq!(of_boxes, [("consignment.counted".to_owned(), 3), ("consignment.sent".to_owned(), 3)]);
+
+    let verdict = |db: &Database| {
+        let db = db.clone();
+        async move { store::audit::verify(&mut db.work().acquire().await.unwrap()).await.unwrap() }
+    };
+    assert_eq!(verdict(&db).await, store::audit::Verdict::Intact { rows: 9 });
+    sqlx::query("DELETE FROM audit WHERE action = 'card.refused'").execute(db.work()).await.unwrap();
+    assert!(matches!(verdict(&db).await, store::audit::Verdict::Broken { .. }));
+}

@@ -89,7 +89,7 @@ async fn the_receipt_is_signed_by_the_centre_and_names_what_arrived() {
     let db = centre_with(&[&kit]).await;
     let packet = kit.packet(1, 1);
     let body = wire::encode_batch([packet.as_slice(), b"noise"]);
-    let answer = receive_batch(&db, &body, DAY, &receipt_signer()).await.unwrap();
+    let answer = receive_batch(&db, &body, DAY, &receipt_signer()).await.unwrap().signed;
     let centre = PublicKey::from_spki(receipt_signer().public_key()).unwrap();
     let receipt = Receipt::verify(&answer, &centre).unwrap();
     assert_eq!(receipt.items.len(), 2);

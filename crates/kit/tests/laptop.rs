@@ -222,7 +222,7 @@ impl Server {
                     if path == wire::DAY_REPORT_PATH {
                         receive_day_report(&db, &body, at, &signer).await
                     } else {
-                        receive_batch(&db, &body, at, &signer).await
+                        receive_batch(&db, &body, at, &signer).await.map(|received| received.signed)
                     }
                 });
                 let answer = answer.unwrap();

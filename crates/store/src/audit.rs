@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 
-use crate::Error;
+use crate::{Database, Error};
 
 const CHAINS: u8 = 16;
 const START: [u8; 32] = [0; 32];
@@ -149,6 +149,16 @@ pub async fn verify(tx: &mut PgConnection) -> Result<Verdict, Error> {
         rows += head.seq;
     }
     Ok(Verdict::Intact { rows })
+}
+
+/// As [`verify`], of one instant, while others go on writing.
+///
+/// # Errors
+/// Of the database.
+pub async fn verify_snapshot(db: &Database) -> Result<Verdict, Error> {
+    let mut tx = db.begin().await?;
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
+    verify(&mut tx).await
 }
 
 async fn verify_chain(tx: &mut PgConnection, head: &Head) -> Result<Option<Verdict>, Error> {

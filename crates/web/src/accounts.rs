@@ -29,6 +29,158 @@ pub enum AccountError {
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("the password could not be hashed")]
     Hash,
+    #[error("a login has 3 to 32 small letters, digits, full stops and hyphens, and begins with a letter")]
+    Login,
+    #[error("the name has no letter in it, or more than 100 characters")]
+    DisplayName,
+    #[error("a password has at least {MIN_PASSWORD} characters and at most 256; this has {0}")]
+    Password(usize),
+    #[error("there is an account {0} already; choose another login, or set its password")]
+    Exists(String),
+    #[error("there is no account {0}")]
+    NoAccount(String),
+    #[error("the account {0} was disabled before")]
+    Disabled(String),
+}
+
+/// Long, and no other rule: rules about kinds of characters make passwords that are written on notes (NIST SP 800-63B).
+pub const MIN_PASSWORD: usize = 12;
+
+/// Somebody who is to sign in.
+#[derive(Debug, Clone)]
+pub struct NewAccount<'a> {
+    pub login: &'a str,
+    pub display_name: &'a str,
+    pub role: Role,
+    /// Whose people the account sees; `None` for the whole country.
+    pub unit: Option<UnitCode>,
+}
+
+/// Makes an account and an audit row about it. `actor` is who does it.
+///
+/// # Errors
+/// A login, name or password that cannot be; a login that is taken; an unknown unit; those of the database.
+pub async fn add(
+    db: &Database,
+    units: &UnitTable,
+    new: &NewAccount<'_>,
+    password: &str,
+    actor: &str,
+    now: OffsetDateTime,
+    rng: &mut (dyn CryptoRng + Send),
+) -> Result<AccountId, AccountError> {
+    check_login(new.login)?;
+    let name = new.display_name.trim();
+    if !name.chars().any(char::is_alphanumeric) || name.chars().count() > 100 {
+        return Err(AccountError::DisplayName);
+    }
+    let scope = match new.unit {
+        Some(unit) => UnitScope::parse(&units.path(unit).ok_or(AccountError::UnknownUnit(unit))?)?,
+        None => UnitScope::everything(),
+    };
+    let password_hash = hash_new(password, rng).await?;
+    let mut salt = [0u8; 16];
+    rng.fill_bytes(&mut salt);
+    let id = AccountId::derive(now, &[new.login.as_bytes(), &salt]);
+    let account = Account {
+        id: id.uuid(),
+        login: new.login.to_owned(),
+        role: new.role.code().to_owned(),
+        scope,
+        display_name: name.to_owned(),
+        password_hash,
+        created_at: now,
+        disabled_at: None,
+    };
+    let mut tx = db.begin().await?;
+    match insert(&mut tx, &account).await {
+        Err(e) if e.violates("account_login_key") => return Err(AccountError::Exists(new.login.to_owned())),
+        outcome => outcome?,
+    }
+    let detail = serde_json::json!({ "role": account.role, "unit_path": account.scope.as_str() });
+    note(&mut tx, "account.added", account.id, actor, detail, now).await?;
+    store::commit(tx).await?;
+    Ok(id)
+}
+
+/// Gives an account another password and ends its sessions.
+///
+/// # Errors
+/// No such account, a password that cannot be, those of the database.
+pub async fn change_password(
+    db: &Database,
+    login: &str,
+    password: &str,
+    actor: &str,
+    now: OffsetDateTime,
+    rng: &mut (dyn CryptoRng + Send),
+) -> Result<(), AccountError> {
+    let password_hash = hash_new(password, rng).await?;
+    let mut tx = db.begin().await?;
+    let account = by_login(&mut tx, login).await?.ok_or_else(|| AccountError::NoAccount(login.to_owned()))?;
+    set_password(&mut tx, account.id, &password_hash).await?;
+    note(&mut tx, "account.password_set", account.id, actor, serde_json::json!({}), now).await?;
+    store::commit(tx).await?;
+    Ok(())
+}
+
+/// Disables an account and ends its sessions. What it did stays under its id.
+///
+/// # Errors
+/// No such account, or it was disabled before; those of the database.
+pub async fn disable(
+    db: &Database,
+    login: &str,
+    actor: &str,
+    now: OffsetDateTime,
+) -> Result<(), AccountError> {
+    let mut tx = db.begin().await?;
+    let account = by_login(&mut tx, login).await?.ok_or_else(|| AccountError::NoAccount(login.to_owned()))?;
+    if !store::accounts::disable(&mut tx, account.id, now).await? {
+        return Err(AccountError::Disabled(login.to_owned()));
+    }
+    note(&mut tx, "account.disabled", account.id, actor, serde_json::json!({}), now).await?;
+    store::commit(tx).await?;
+    Ok(())
+}
+
+async fn note(
+    tx: &mut store::PgConnection,
+    action: &str,
+    account: uuid::Uuid,
+    actor: &str,
+    detail: serde_json::Value,
+    now: OffsetDateTime,
+) -> Result<(), AccountError> {
+    let entry = store::audit::Entry {
+        at: now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: format!("account:{account}"),
+        unit_path: String::new(),
+        detail,
+    };
+    Ok(store::audit::append(tx, &entry).await?)
+}
+
+fn check_login(login: &str) -> Result<(), AccountError> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
+    let begins = login.starts_with(|c: char| c.is_ascii_lowercase());
+    if begins && (3..=32).contains(&login.len()) && login.chars().all(good) {
+        Ok(())
+    } else {
+        Err(AccountError::Login)
+    }
+}
+
+async fn hash_new(password: &str, rng: &mut (dyn CryptoRng + Send)) -> Result<String, AccountError> {
+    let length = password.chars().count();
+    if !(MIN_PASSWORD..=256).contains(&length) {
+        return Err(AccountError::Password(length));
+    }
+    let mut salt = [0u8; 16];
+    rng.fill_bytes(&mut salt);
+    hash(password.to_owned(), salt).await
 }
 
 /// An account of the demonstration with its password in the clear, for the console.

@@ -27,7 +27,7 @@ pub struct Received {
     pub stored: usize,
 }
 
-/// Takes the body of an upload and gives the body of the answer: a signed receipt.
+/// Takes the body of an upload and gives the answer, whose signed receipt goes back.
 ///
 /// # Errors
 /// [`EnrolError::Batch`], [`EnrolError::BatchTooLarge`] when the body cannot be told apart into packets; it is counted among
@@ -37,7 +37,7 @@ pub async fn receive_batch(
     body: &[u8],
     now: OffsetDateTime,
     signer: &dyn pki::Signer,
-) -> Result<Vec<u8>, EnrolError> {
+) -> Result<Received, EnrolError> {
     let packets = match wire::decode_batch(body) {
         Ok(packets) => packets.into_iter().map(<[u8]>::to_vec).collect(),
         Err(error) => {
@@ -49,7 +49,7 @@ pub async fn receive_batch(
             return Err(error);
         }
     };
-    Ok(receive(db, packets, now, signer).await?.signed)
+    receive(db, packets, now, signer).await
 }
 
 async fn note_body(
