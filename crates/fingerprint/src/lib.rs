@@ -15,7 +15,7 @@ mod verify;
 
 pub use descriptor::Prepared;
 pub use error::Error;
-pub use identify::{Gallery, Hit};
+pub use identify::{Gallery, Hit, Probe};
 pub use iso::{encode, parse};
 pub use person::{PersonComparison, compare_person};
 pub use quality::quality;

@@ -1,6 +1,6 @@
 //! 1:N search on a small population; `examples/identify.rs` measures a large one.
 
-use fingerprint::identify::{Gallery, GalleryParams};
+use fingerprint::identify::{Gallery, GalleryParams, Probe};
 use fingerprint::synthetic::{Condition, person_masters};
 use fingerprint::{Error, FingerPosition, Template};
 
@@ -39,6 +39,50 @@ fn finds_the_enrolled_and_nobody_else() {
     assert_eq!(gallery.search(&probe, None), gallery.search(&probe, None));
     assert_eq!(gallery.search(&probe[..5], None)[0].id, 7, "one hand is enough");
     assert_eq!(gallery.search(&[], None), []);
+}
+
+#[test]
+fn finds_in_the_smallest_galleries() {
+    for people in [1u64, 2, 5] {
+        let mut gallery = Gallery::new(GalleryParams::default());
+        for person in 0..people {
+            gallery.insert(person.into(), &capture(person, 1)).expect("every person is new");
+        }
+        for person in 0..people {
+            let found = |probe: &[Template]| -> Vec<u128> {
+                gallery.search(probe, None).iter().map(|hit| hit.id).collect()
+            };
+            for occasion in 2..12 {
+                assert_eq!(found(&capture(person, occasion)), [u128::from(person)], "{person} of {people}");
+            }
+            assert_eq!(
+                found(&capture(person, 2)[..5]),
+                [u128::from(person)],
+                "one hand of {person} of {people}"
+            );
+            assert_eq!(found(&capture(person + 100, 2)), []);
+        }
+    }
+}
+
+#[test]
+fn a_probe_made_once_serves_search_and_insertion() {
+    let mut by_templates = Gallery::new(GalleryParams::default());
+    let mut by_probes = Gallery::new(GalleryParams::default());
+    for person in 0..50 {
+        by_templates.insert(person.into(), &capture(person, 1)).unwrap();
+        by_probes.insert_probe(person.into(), &Probe::new(&capture(person, 1))).unwrap();
+    }
+    assert_eq!(by_templates.indexed_quadruples(), by_probes.indexed_quadruples());
+    for person in 0..50 {
+        let probe = Probe::new(&capture(person, 2));
+        let hits = by_probes.search_probe(&probe, None);
+        assert_eq!(hits[0].id, u128::from(person));
+        assert_eq!(hits, by_templates.search(&capture(person, 2), None));
+    }
+    let probe = Probe::new(&capture(7, 1));
+    assert_eq!(by_probes.insert_probe(7, &probe), Err(Error::AlreadyEnrolled));
+    assert_eq!(format!("{probe:?}"), "Probe(10 fingers, redacted)");
 }
 
 #[test]

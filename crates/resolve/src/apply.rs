@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, CaseId, PersonId};
-use fingerprint::{Hit, Template};
+use fingerprint::{Hit, Probe, Template};
 use linkage::{Candidate, Explanation, NumberLevel};
 use rayon::prelude::*;
 use store::application::{self, Transition};
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
-use crate::identities::{Inner, enrol};
+use crate::identities::{Inner, enrol_probe};
 use crate::{CaseKind, Error, Identities, evidence, record};
 
 /// An application with its fingers, handed in by the caller, who can decrypt them.
@@ -103,24 +103,26 @@ async fn search_all(
         let templates: HashMap<ApplicationId, Vec<Template>> =
             opened.into_iter().map(|o| (o.application_id, o.templates)).collect();
         let none = Vec::new();
+        let fingers = |question: &Question| templates.get(&question.application_id).unwrap_or(&none);
+        // Most of the work of enrolling and all of a search's own keys need no gallery: made once, on all cores.
+        let probes: Vec<Probe> = questions.par_iter().map(|q| Probe::new(fingers(q))).collect();
         {
             let mut inner = inner.write().unwrap_or_else(PoisonError::into_inner);
-            for question in questions.iter() {
-                let fingers = templates.get(&question.application_id).unwrap_or(&none);
-                enrol(&mut inner, question.application_id, fingers)?;
+            for (question, probe) in questions.iter().zip(&probes) {
+                enrol_probe(&mut inner, question.application_id, probe)?;
             }
         }
         let inner = inner.read().unwrap_or_else(PoisonError::into_inner);
-        let search = |question: &Question| {
-            let fingers = templates.get(&question.application_id).unwrap_or(&none);
-            search(&inner, question, fingers)
+        let search = |(question, probe): (&Question, &Probe)| {
+            let fingers = fingers(question).len();
+            search(&inner, question, probe, fingers)
         };
-        Ok(questions.par_iter().map(search).collect())
+        Ok(questions.par_iter().zip(&probes).map(search).collect())
     });
     searching.await.map_err(|e| Error::Search(e.to_string()))?
 }
 
-fn search(inner: &Inner, question: &Question, fingers: &[Template]) -> Found {
+fn search(inner: &Inner, question: &Question, probe: &Probe, fingers: usize) -> Found {
     let id = question.application_id.uuid().as_u128();
     let record = record::of_declared(id, &question.record);
     let mut candidates = inner.index.search(&record);
@@ -128,8 +130,8 @@ fn search(inner: &Inner, question: &Question, fingers: &[Template]) -> Found {
     let explanation = candidates.first().and_then(|best| inner.index.explain(&record, best.id));
     // Far below any threshold there is nothing to know of a candidate but a contradicting number.
     candidates.retain(|c| c.weight >= review || c.levels.pin == NumberLevel::Equal);
-    let hits = inner.gallery.search(fingers, Some(id));
-    Found { candidates, explanation, hits, fingers: fingers.len() }
+    let hits = inner.gallery.search_probe(probe, Some(id));
+    Found { candidates, explanation, hits, fingers }
 }
 
 /// What the database says about everybody and everything the searches found.

@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::id::{ApplicationId, PersonId};
 use fingerprint::identify::GalleryParams;
-use fingerprint::params::PERSON_THRESHOLD;
-use fingerprint::{Gallery, Template};
+use fingerprint::params::{MAX_PEOPLE, PERSON_THRESHOLD};
+use fingerprint::{Gallery, Probe, Template};
 use linkage::{Index, Params};
 use store::resolve as rows;
 use store::{Database, UnitScope};
@@ -48,7 +48,8 @@ impl Identities {
         let index = load_index(db, scope, Params::default()).await?;
         let mut tx = db.begin().await?;
         let known = rows::looked_at(&mut tx).await?.len();
-        let room = LEAST_ROOM.max(known + known / 4);
+        // Nearly everybody in the register is going to apply, and a gallery that grows files everyone again.
+        let room = LEAST_ROOM.max(known + known / 4).max(index.len()).min(MAX_PEOPLE);
         let gallery = Gallery::new(GalleryParams {
             expected_people: room,
             threshold: PERSON_THRESHOLD,
@@ -62,7 +63,13 @@ impl Identities {
     /// # Errors
     /// [`fingerprint::Error::GalleryFull`].
     pub fn enrol(&mut self, application: ApplicationId, templates: &[Template]) -> Result<bool, Error> {
-        enrol(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner), application, templates)
+        let id = application.uuid().as_u128();
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if inner.gallery.contains(id) {
+            return Ok(false);
+        }
+        inner.gallery.insert(id, templates)?;
+        Ok(true)
     }
 
     /// Applications whose fingers must be in the gallery, in the order of capture: all that were looked at. Those in a
@@ -113,16 +120,16 @@ impl std::fmt::Debug for Identities {
     }
 }
 
-pub(crate) fn enrol(
+pub(crate) fn enrol_probe(
     inner: &mut Inner,
     application: ApplicationId,
-    templates: &[Template],
+    probe: &Probe,
 ) -> Result<bool, Error> {
     let id = application.uuid().as_u128();
     if inner.gallery.contains(id) {
         return Ok(false);
     }
-    inner.gallery.insert(id, templates)?;
+    inner.gallery.insert_probe(id, probe)?;
     Ok(true)
 }
 

@@ -10,7 +10,7 @@ const USUAL_MINUTIAE: usize = 480;
 const COORDINATE_MASK: u64 = 0x3ff;
 
 /// Up to ten fingers, best minutiae first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct CompactPerson {
     counts: [u8; 10],
     bytes: Vec<u8>,
@@ -37,6 +37,11 @@ impl CompactPerson {
 
     pub(super) fn count(&self, position: FingerPosition) -> u8 {
         self.counts[slot(position)]
+    }
+
+    /// How many fingers have minutiae.
+    pub(super) fn fingers(&self) -> usize {
+        self.counts.iter().filter(|&&count| count > 0).count()
     }
 
     pub(super) fn points(&self, position: FingerPosition) -> Vec<Point> {

@@ -1,44 +1,64 @@
-//! A hash table from triangle keys to people, packed so that a lookup streams through one run of memory.
+//! A hash table from keys of quadruples to people, packed so that a lookup streams through one run of memory.
 //!
-//! A posting is 32 bits: the person's row (19 bits, plus one, so that zero means empty) and the triangle's tag (13 bits): a
-//! triangle votes only for triangles of equal hash bits, at about the same height and turned about the same way.
+//! A posting is 32 bits: the person's row (22 bits) above the tag (ten bits): a quadruple votes only for those of equal tag.
 //!
 //! Buckets lie side by side in shards, each with a little room to spare. When a bucket is full its shard is copied with new room
 //! for all: a few microseconds once in hundreds of insertions, and no other memory is touched.
 
-use super::triangles::Feature;
+use super::quadruples::{Feature, Features};
 use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE, PLANNED_BUCKET};
 
-const ROW_BITS: u32 = 19;
-const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
-/// Where the hash begins in a tag.
-const HASH_SHIFT: u32 = 7;
+const TAG_BITS: u32 = 10;
+const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
 const SHARD_BUCKETS: usize = 128;
-/// Postings are compared four at a time; an empty one matches nobody.
-const QUAD: usize = 4;
+/// Room is given in steps of so many postings.
+const STEP: usize = 4;
+/// Postings are compared so many at a time.
+const LANES: usize = 16;
 /// A bucket takes no more than this: a key that so many share tells nothing about anyone.
 const MAX_BUCKET: u16 = 60_000;
 /// Lookups between asking for a bucket's postings and reading them.
-const AHEAD: usize = 8;
+const AHEAD: usize = 12;
+/// Bytes that the processor fetches together.
+const LINE: usize = 64;
 
-const _: () = assert!(MAX_PEOPLE < ROW_MASK as usize);
-
-type Quad = [u32; QUAD];
+const _: () = assert!(MAX_PEOPLE <= 1 << (32 - TAG_BITS));
 
 #[derive(Clone, Copy, Default)]
 struct Bucket {
-    /// First quad in the shard.
+    /// First posting in the shard.
     start: u32,
     /// Postings.
     used: u16,
-    /// Quads.
+    /// Postings that there is room for.
     room: u16,
 }
 
 pub(super) struct Index {
     buckets: Vec<Bucket>,
-    shards: Vec<Box<[Quad]>>,
+    shards: Vec<Box<[u32]>>,
     postings: usize,
+}
+
+/// Votes of one search.
+#[derive(Default)]
+pub(super) struct Votes {
+    /// One counter per row.
+    pub(super) counts: Vec<u8>,
+    /// Rows that reached the least number asked for, in no particular order, each once.
+    pub(super) reached: Vec<u32>,
+    /// Votes given.
+    pub(super) given: usize,
+}
+
+impl Votes {
+    /// Forgets everything and makes room for so many people.
+    pub(super) fn begin(&mut self, people: usize) {
+        self.counts.clear();
+        self.counts.resize(people, 0);
+        self.reached.clear();
+        self.given = 0;
+    }
 }
 
 impl Index {
@@ -52,37 +72,58 @@ impl Index {
         }
     }
 
-    pub(super) fn insert(&mut self, feature: Feature, row: u32) {
+    /// Files a person under the keys `own`.
+    pub(super) fn insert(&mut self, features: &Features, row: u32) {
+        let keys = &features.own;
+        for (at, &feature) in keys.iter().enumerate() {
+            if let Some(&far) = keys.get(at + 2 * AHEAD) {
+                let place = self.place(far);
+                prefetch(&self.buckets[place]);
+                prefetch(&self.shards[place / SHARD_BUCKETS]);
+            }
+            if let Some(&ahead) = keys.get(at + AHEAD) {
+                let place = self.place(ahead);
+                let Bucket { start, used, .. } = self.buckets[place];
+                if let Some(next) = self.shards[place / SHARD_BUCKETS].get(start as usize + usize::from(used))
+                {
+                    prefetch(next);
+                }
+            }
+            self.insert_one(feature, row);
+        }
+    }
+
+    fn insert_one(&mut self, feature: Feature, row: u32) {
         let place = self.place(feature);
         let Bucket { used, room, .. } = self.buckets[place];
         if used == MAX_BUCKET {
             return;
         }
-        if usize::from(used) == usize::from(room) * QUAD {
+        if used == room {
             self.repack(place / SHARD_BUCKETS);
         }
-        let Bucket { start, .. } = self.buckets[place];
-        let quad = start as usize + usize::from(used) / QUAD;
-        let posting = feature.tag() << ROW_BITS | (row + 1);
-        self.shards[place / SHARD_BUCKETS][quad][usize::from(used) % QUAD] = posting;
-        self.buckets[place].used = used + 1;
+        let bucket = &mut self.buckets[place];
+        self.shards[place / SHARD_BUCKETS][bucket.start as usize + usize::from(used)] =
+            row << TAG_BITS | feature.tag();
+        bucket.used = used + 1;
         self.postings += 1;
     }
 
     /// Copies a shard so that every bucket has room for an eighth more, and for one at least.
     fn repack(&mut self, shard: usize) {
         let buckets = &mut self.buckets[shard * SHARD_BUCKETS..][..SHARD_BUCKETS];
-        let room = |bucket: &Bucket| (usize::from(bucket.used) * 9 / 8 + 1).div_ceil(QUAD);
+        let room = |bucket: &Bucket| (usize::from(bucket.used) * 9 / 8 + 1).next_multiple_of(STEP);
         let total: usize = buckets.iter().map(room).sum();
         let old = std::mem::take(&mut self.shards[shard]);
-        let mut new = vec![[0; QUAD]; total].into_boxed_slice();
+        let mut new = vec![0; total].into_boxed_slice();
         let mut start = 0;
         for bucket in buckets {
-            let quads = usize::from(bucket.used).div_ceil(QUAD);
-            new[start..start + quads].copy_from_slice(&old[bucket.start as usize..][..quads]);
+            let used = usize::from(bucket.used);
+            new[start..start + used].copy_from_slice(&old[bucket.start as usize..][..used]);
             let room = room(bucket);
-            // At most 128 buckets of 2^16 quads each, so neither number is near its limit.
-            *bucket = Bucket { start: start as u32, used: bucket.used, room: room as u16 };
+            // At most 128 buckets of 67,504 postings each, so neither number is near its limit; room beyond 16 bits
+            // is not needed, because a bucket takes 60,000.
+            *bucket = Bucket { start: start as u32, used: bucket.used, room: room.min(0xffff) as u16 };
             start += room;
         }
         self.shards[shard] = new;
@@ -97,68 +138,76 @@ impl Index {
         self.postings > self.buckets.len() * PLANNED_BUCKET * 2
     }
 
-    /// Gives one vote per matching posting. Returns the number of votes.
-    pub(super) fn vote(&self, keys: &[Feature], votes: &mut [u8]) -> usize {
-        let mut given = 0;
+    /// Gives one vote per equal key. Rows that come to `least` votes are noted.
+    pub(super) fn vote(&self, keys: &[Feature], least: u8, votes: &mut Votes) {
         for (at, &feature) in keys.iter().enumerate() {
             if let Some(&far) = keys.get(at + 2 * AHEAD) {
-                prefetch(&self.buckets[self.place(far)]);
+                let place = self.place(far);
+                prefetch(&self.buckets[place]);
+                prefetch(&self.shards[place / SHARD_BUCKETS]);
             }
             if let Some(&ahead) = keys.get(at + AHEAD) {
-                // Four quads are a cache line.
-                self.quads(ahead).iter().step_by(4).take(6).for_each(prefetch);
+                let postings = self.postings(ahead);
+                // Whoever reads on is followed by the processor itself.
+                postings.iter().step_by(LINE / 4).take(4).for_each(prefetch);
             }
-            for quad in self.quads(feature) {
-                given += vote_in(quad, feature.tag(), votes);
-            }
+            vote_for(self.postings(feature), feature.tag(), least, votes);
         }
-        given
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let quads: usize = self.shards.iter().map(|shard| shard.len()).sum();
+        let postings: usize = self.shards.iter().map(|shard| shard.len()).sum();
         self.buckets.capacity() * size_of::<Bucket>()
-            + self.shards.capacity() * size_of::<Box<[Quad]>>()
-            + quads * size_of::<Quad>()
+            + self.shards.capacity() * size_of::<Box<[u32]>>()
+            + postings * size_of::<u32>()
     }
 
     #[inline]
-    fn quads(&self, feature: Feature) -> &[Quad] {
+    fn postings(&self, feature: Feature) -> &[u32] {
         let place = self.place(feature);
         let Bucket { start, used, .. } = self.buckets[place];
-        &self.shards[place / SHARD_BUCKETS][start as usize..][..usize::from(used).div_ceil(QUAD)]
+        &self.shards[place / SHARD_BUCKETS][start as usize..][..usize::from(used)]
     }
 
     #[inline]
     fn place(&self, feature: Feature) -> usize {
-        // The highest bits choose, for any number of buckets (Lemire's multiply-shift).
-        ((u128::from(feature.bucket_hash()) * self.buckets.len() as u128) >> 64) as usize
+        // The highest bits choose, for any number of buckets below 2^32 (Lemire's multiply-shift).
+        ((feature.bucket_hash() * self.buckets.len() as u64) >> 32) as usize
     }
 }
 
 #[inline]
-fn vote_in(quad: &Quad, tag: u32, votes: &mut [u8]) -> usize {
-    // Hashes first, all four at once: most quads end here.
-    if !quad.map(|posting| posting >> (ROW_BITS + HASH_SHIFT) == tag >> HASH_SHIFT).contains(&true) {
-        return 0;
-    }
+fn vote_for(postings: &[u32], tag: u32, least: u8, votes: &mut Votes) {
+    let mut give = |row: u32| {
+        // Every posting's row is enrolled, but a check is cheaper than a proof.
+        if let Some(count) = votes.counts.get_mut(row as usize) {
+            *count = count.saturating_add(1);
+            if *count == least {
+                votes.reached.push(row);
+            }
+        }
+    };
     let mut given = 0;
-    for posting in quad {
-        if posting >> (ROW_BITS + HASH_SHIFT) != tag >> HASH_SHIFT {
-            continue;
+    let (blocks, rest) = postings.as_chunks::<LANES>();
+    for block in blocks {
+        // All tags at once into one bit each; then only the equal ones are visited.
+        let mut equal = 0u32;
+        for (lane, posting) in block.iter().enumerate() {
+            equal |= u32::from(posting & TAG_MASK == tag) << lane;
         }
-        let (height, turn) = (tag & 7, tag >> 3 & 15);
-        let other = posting >> ROW_BITS;
-        let near_height = (other & 7).wrapping_sub(height).wrapping_add(1) <= 2;
-        let near_turn = ((other >> 3 & 15).wrapping_sub(turn).wrapping_add(3) & 15) <= 6;
-        // Added without a branch, which would be guessed wrong every other time. An empty posting has no row.
-        if let Some(count) = votes.get_mut((posting & ROW_MASK).wrapping_sub(1) as usize) {
-            let vote = u8::from(near_height & near_turn);
-            *count = count.saturating_add(vote);
-            given += usize::from(vote);
+        given += equal.count_ones() as usize;
+        while equal != 0 {
+            give(block[equal.trailing_zeros() as usize] >> TAG_BITS);
+            equal &= equal - 1;
         }
     }
-    given
+    for posting in rest {
+        if posting & TAG_MASK == tag {
+            give(posting >> TAG_BITS);
+            given += 1;
+        }
+    }
+    votes.given += given;
 }
 
 #[inline]

@@ -1,43 +1,43 @@
 //! 1:N search over everyone enrolled.
 //!
-//! Stage 0 looks up triangles of minutiae in a hash index and counts votes per person; stage 1 looks at three fingers of the few
+//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at three fingers of the few
 //! people with most votes, quickly; stage 2 compares all fingers of those that remain and fuses the scores.
 
 mod compact;
 mod index;
+mod probe;
+mod quadruples;
 mod quick;
-mod triangles;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 
 use compact::{CompactPerson, Store};
-use index::Index;
-use quick::Canvas;
-use triangles::Features;
+use index::{Index, Votes};
+pub use probe::Probe;
+use probe::{ProbeFingers, best_per_position};
+use quadruples::Features;
 
-use crate::descriptor::{Point, Prepared};
+use crate::descriptor::Prepared;
 use crate::params::quick as first_look;
-use crate::params::{FEWEST_VOTES, MAX_CANDIDATES, MAX_PEOPLE, PERSON_THRESHOLD, STAGE1};
+use crate::params::{MAX_CANDIDATES, MAX_PEOPLE, MIN_VOTES, PERSON_THRESHOLD, STAGE1};
 use crate::person::fuse;
 use crate::verify::compare;
-use crate::{Error, FingerPosition, Template, quality};
+use crate::{Error, FingerPosition, Template};
 
 /// How a gallery is laid out and how eagerly it looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GalleryParams {
     /// Room reserved in the index; it grows by itself, but growing files everyone again.
     pub expected_people: usize,
-    /// Votes a person needs to be compared at all.
-    pub min_votes: u8,
     /// Fused score from which a person is a hit.
     pub threshold: f32,
 }
 
 impl Default for GalleryParams {
     fn default() -> Self {
-        Self { expected_people: 1_000, min_votes: crate::params::MIN_VOTES, threshold: PERSON_THRESHOLD }
+        Self { expected_people: 1_000, threshold: PERSON_THRESHOLD }
     }
 }
 
@@ -54,11 +54,11 @@ pub struct Hit {
 /// What one search did, for measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SearchWork {
-    /// Triangles of the probe that were looked up.
+    /// Keys of the probe that were looked up.
     pub lookups: usize,
     /// Votes given to people.
     pub votes: usize,
-    /// People compared on at least one finger.
+    /// People with enough votes to be looked at, before only the best of them were.
     pub candidates: usize,
     /// Single-finger comparisons.
     pub comparisons: usize,
@@ -71,13 +71,7 @@ pub struct Gallery {
     store: Store,
     rows: HashMap<u128, u32>,
     /// Vote counters, lent to one search at a time so that each need not allocate its own.
-    scratch: Mutex<Vec<Scratch>>,
-}
-
-#[derive(Default)]
-struct Scratch {
-    features: Features,
-    votes: Vec<u8>,
+    scratch: Mutex<Vec<Votes>>,
 }
 
 impl Gallery {
@@ -104,8 +98,8 @@ impl Gallery {
         self.rows.contains_key(&id)
     }
 
-    /// Triangles in the index, all people together.
-    pub fn indexed_triangles(&self) -> usize {
+    /// Quadruples in the index, all people together.
+    pub fn indexed_quadruples(&self) -> usize {
         self.index.len()
     }
 
@@ -117,17 +111,26 @@ impl Gallery {
 
     /// Enrols a person. Templates of unknown position are left out; of two of one position the better one is kept.
     pub fn insert(&mut self, id: u128, templates: &[Template]) -> Result<(), Error> {
+        let person = CompactPerson::new(best_per_position(templates));
+        let features = Features::of_enrolled(&person);
+        self.enrol(id, &person, &features)
+    }
+
+    /// Enrols a person whose probe was made before. Few tens of microseconds, most of it waiting for memory.
+    pub fn insert_probe(&mut self, id: u128, probe: &Probe) -> Result<(), Error> {
+        self.enrol(id, &probe.person, &probe.features)
+    }
+
+    fn enrol(&mut self, id: u128, person: &CompactPerson, features: &Features) -> Result<(), Error> {
         if self.rows.contains_key(&id) {
             return Err(Error::AlreadyEnrolled);
         }
         if self.len() >= MAX_PEOPLE {
             return Err(Error::GalleryFull { limit: MAX_PEOPLE });
         }
-        let person = CompactPerson::new(best_per_position(templates));
-        let row = self.store.push(id, &person);
+        let row = self.store.push(id, person);
         self.rows.insert(id, row);
-        let mut features = Features::default();
-        file(&mut self.index, &mut features, &person, row);
+        self.index.insert(features, row);
         if self.index.is_crowded() {
             self.refile();
         }
@@ -138,22 +141,20 @@ impl Gallery {
     ///
     /// `exclude` leaves out the probe's own record when the probe is enrolled itself.
     pub fn search(&self, probe: &[Template], exclude: Option<u128>) -> Vec<Hit> {
+        self.search_probe(&Probe::new(probe), exclude)
+    }
+
+    /// As [`Gallery::search`], for a probe that was made before. Threads may search at the same time.
+    pub fn search_probe(&self, probe: &Probe, exclude: Option<u128>) -> Vec<Hit> {
         self.search_counting(probe, exclude).0
     }
 
-    /// As [`Gallery::search`], with an account of the work.
-    pub fn search_counting(&self, probe: &[Template], exclude: Option<u128>) -> (Vec<Hit>, SearchWork) {
+    /// As [`Gallery::search_probe`], with an account of the work.
+    pub fn search_counting(&self, probe: &Probe, exclude: Option<u128>) -> (Vec<Hit>, SearchWork) {
         let mut work = SearchWork::default();
-        let chosen = best_per_position(probe);
-        let person = CompactPerson::new(chosen);
         let excluded = exclude.and_then(|id| self.rows.get(&id).copied());
-        let candidates = self.candidates(&person, excluded, &mut work);
-        let mut fingers = ProbeFingers {
-            person: &person,
-            enrolled: Vec::new(),
-            canvases: [const { None }; 10],
-            prepared: [const { None }; 10],
-        };
+        let candidates = self.candidates(probe, excluded, &mut work);
+        let mut fingers = ProbeFingers::new(&probe.person);
         let mut hits: Vec<Hit> = candidates
             .iter()
             .filter_map(|&(row, votes)| self.examine(row, votes, &mut fingers, &mut work))
@@ -163,35 +164,25 @@ impl Gallery {
     }
 
     /// Rows with enough votes, most votes first.
-    fn candidates(
-        &self,
-        person: &CompactPerson,
-        excluded: Option<u32>,
-        work: &mut SearchWork,
-    ) -> Vec<(u32, u8)> {
-        let mut scratch = self.lend();
-        let Scratch { features, votes } = &mut scratch;
-        votes.clear();
-        votes.resize(self.len(), 0);
-        features.of_probe(person);
-        work.lookups = features.keys.len();
-        work.votes = self.index.vote(&features.keys, votes);
-        // Half the fingers give half the votes, to the person and to chance.
-        let fingers = FingerPosition::ALL.into_iter().filter(|&p| person.count(p) > 0).count();
-        let least = (usize::from(self.params.min_votes) * fingers).div_ceil(10).max(FEWEST_VOTES);
-        let least = least.min(255) as u8;
-        // Lowered until there are enough to look at: chance deals unevenly, and a guess that is too high would lose people.
-        let mut enough = votes_above_chance(work.votes, self.len()).max(least);
-        let mut ranked = at_least(votes, enough);
-        while ranked.len() < MAX_CANDIDATES && enough > least {
-            enough = least.max(enough - 1 - enough / 16);
-            ranked = at_least(votes, enough);
+    fn candidates(&self, probe: &Probe, excluded: Option<u32>, work: &mut SearchWork) -> Vec<(u32, u8)> {
+        let mut votes = self.lend();
+        votes.begin(self.len());
+        let least = if probe.person.fingers() > 5 { MIN_VOTES.0 } else { MIN_VOTES.1 };
+        for keys in [&probe.features.own, &probe.features.near] {
+            work.lookups += keys.len();
+            self.index.vote(keys, least, &mut votes);
         }
-        ranked.retain(|&(row, _)| Some(row) != excluded);
-        work.candidates = ranked.len();
-        ranked.sort_unstable_by_key(|&(row, votes)| (std::cmp::Reverse(votes), row));
-        ranked.truncate(MAX_CANDIDATES);
-        self.give_back(scratch);
+        work.votes = votes.given;
+        work.candidates = votes.reached.len();
+        let counted = votes.reached.iter().filter(|&&row| Some(row) != excluded);
+        let mut ranked: Vec<(u32, u8)> = counted.map(|&row| (row, votes.counts[row as usize])).collect();
+        self.give_back(votes);
+        let order = |&(row, votes): &(u32, u8)| (std::cmp::Reverse(votes), row);
+        if ranked.len() > MAX_CANDIDATES {
+            ranked.select_nth_unstable_by_key(MAX_CANDIDATES, order);
+            ranked.truncate(MAX_CANDIDATES);
+        }
+        ranked.sort_unstable_by_key(order);
         ranked
     }
 
@@ -233,32 +224,31 @@ impl Gallery {
     }
 
     /// Votes the probe gives one enrolled person, whether or not they suffice; for those who tune the index.
-    pub fn votes_for(&self, probe: &[Template], id: u128) -> Option<u8> {
+    pub fn votes_for(&self, probe: &Probe, id: u128) -> Option<u8> {
         let row = *self.rows.get(&id)?;
-        let mut features = Features::default();
-        features.of_probe(&CompactPerson::new(best_per_position(probe)));
-        let mut votes = vec![0; self.len()];
-        self.index.vote(&features.keys, &mut votes);
-        Some(votes[row as usize])
+        let mut votes = Votes::default();
+        votes.begin(self.len());
+        for keys in [&probe.features.own, &probe.features.near] {
+            self.index.vote(keys, u8::MAX, &mut votes);
+        }
+        Some(votes.counts[row as usize])
     }
 
     /// Doubles the index and files everyone again from their compact minutiae.
     fn refile(&mut self) {
         self.index = Index::with_people(self.len() * 2);
-        let mut features = Features::default();
         for row in 0..self.len() as u32 {
-            let person = self.store.person(row);
-            file(&mut self.index, &mut features, &person, row);
+            self.index.insert(&Features::of_enrolled(&self.store.person(row)), row);
         }
     }
 
-    fn lend(&self) -> Scratch {
+    fn lend(&self) -> Votes {
         self.scratch.lock().ok().and_then(|mut pool| pool.pop()).unwrap_or_default()
     }
 
-    fn give_back(&self, scratch: Scratch) {
+    fn give_back(&self, votes: Votes) {
         if let Ok(mut pool) = self.scratch.lock() {
-            pool.push(scratch);
+            pool.push(votes);
         }
     }
 }
@@ -267,72 +257,4 @@ impl fmt::Debug for Gallery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gallery({} people, redacted)", self.len())
     }
-}
-
-/// The probe's fingers, prepared when first needed: most searches need none.
-struct ProbeFingers<'a> {
-    person: &'a CompactPerson,
-    /// A buffer for the finger that is looked at.
-    enrolled: Vec<Point>,
-    canvases: [Option<Canvas>; 10],
-    prepared: [Option<Prepared>; 10],
-}
-
-impl ProbeFingers<'_> {
-    /// How well the enrolled finger in the buffer fits on the probe's.
-    fn look(&mut self, position: FingerPosition) -> u32 {
-        let person = self.person;
-        let canvas = self.canvases[usize::from(position.code()) - 1]
-            .get_or_insert_with(|| Canvas::new(person.points(position)));
-        canvas.look(&self.enrolled)
-    }
-
-    fn prepared(&mut self, position: FingerPosition) -> &Prepared {
-        let person = self.person;
-        self.prepared[usize::from(position.code()) - 1]
-            .get_or_insert_with(|| Prepared::from_points(position, person.points(position)))
-    }
-}
-
-/// The votes that only [`MAX_CANDIDATES`] of so many people reach by chance, if chance deals votes to all alike (Poisson).
-fn votes_above_chance(votes: usize, people: usize) -> u8 {
-    let mean = votes as f64 / people.max(1) as f64;
-    let mut exactly = (-mean).exp();
-    let mut more = 1.0 - exactly;
-    let mut enough = 1u8;
-    while more * people as f64 > MAX_CANDIDATES as f64 && enough < 200 {
-        exactly *= mean / f64::from(enough);
-        more -= exactly;
-        enough += 1;
-    }
-    enough
-}
-
-/// Rows with at least so many votes. Most blocks of rows hold none and are passed over at a glance.
-fn at_least(votes: &[u8], enough: u8) -> Vec<(u32, u8)> {
-    const BLOCK: usize = 64;
-    let mut found = Vec::new();
-    for (block, votes) in votes.chunks(BLOCK).enumerate() {
-        if votes.iter().fold(0, |most, &count| most.max(count)) >= enough {
-            let rows = votes.iter().enumerate().filter(|&(_, &count)| count >= enough);
-            found.extend(rows.map(|(row, &count)| ((block * BLOCK + row) as u32, count)));
-        }
-    }
-    found
-}
-
-fn file(index: &mut Index, features: &mut Features, person: &CompactPerson, row: u32) {
-    features.of_enrolled(person);
-    features.keys.iter().for_each(|&feature| index.insert(feature, row));
-}
-
-fn best_per_position(templates: &[Template]) -> [Option<&Template>; 10] {
-    let mut best: [Option<&Template>; 10] = [None; 10];
-    for template in templates.iter().filter(|t| t.position() != FingerPosition::Unknown) {
-        let slot = &mut best[usize::from(template.position().code()) - 1];
-        if slot.is_none_or(|held| quality(template) > quality(held)) {
-            *slot = Some(template);
-        }
-    }
-    best
 }
