@@ -8,6 +8,8 @@ use crate::row::Facts;
 
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
+/// Rules for whole files, where a rule costs one sort and not memory: the same, and some for two slips in one pair.
+pub(crate) const FILE_RULES: usize = 22;
 
 /// The rules of the two numbers.
 pub(crate) const PIN_RULE: usize = 0;
@@ -115,6 +117,12 @@ impl Parts {
             13 => join(self.name, self.residence),
             14 => join(self.date(), self.residence),
             15 => join(self.date(), self.native),
+            16 => join(self.ends, self.father),
+            17 => join(self.ends, self.mother),
+            18 => join(self.day_month(), self.father),
+            19 => join(self.day_month(), self.mother),
+            20 => join(join(self.given, self.year()), self.native),
+            21 => join(join(self.given, self.year()), self.residence),
             _ => None,
         };
         key.map(number_key)

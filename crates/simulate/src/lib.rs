@@ -7,6 +7,7 @@ pub mod names;
 pub mod photo;
 pub mod places;
 pub mod population;
+pub mod register;
 pub mod stream;
 
 pub use error::SimulateError;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::batch::register::Register;
 use crate::index::BLOCK_LIMIT_DEDUPE;
-use crate::keys::{RULES, is_promising};
+use crate::keys::{FILE_RULES, is_promising};
 
 /// The first rules are of numbers, which a file does not have.
 const FIRST_RULE: usize = 2;
@@ -22,7 +22,7 @@ pub(crate) fn rows(pair: u64) -> (u32, u32) {
 
 /// All pairs to be weighed, ascending, each once. A block over the limit is left out under its rule.
 pub(crate) fn candidates(register: &Register) -> Vec<u64> {
-    let by_rule: Vec<Vec<u64>> = (FIRST_RULE..RULES)
+    let by_rule: Vec<Vec<u64>> = (FIRST_RULE..FILE_RULES)
         .into_par_iter()
         .map(|rule| {
             let entries = sorted_entries(register.len(), |row| register.parts(row).key(rule));

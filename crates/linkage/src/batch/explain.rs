@@ -65,12 +65,14 @@ fn parents_then_native(trained: &Trained, family: usize) -> (ClassRates, ClassRa
         clean: sum(|rates| rates.clean),
         damaged: sum(|rates| rates.damaged),
         kin: sum(|rates| rates.kin),
+        twin: sum(|rates| rates.twin),
         unrelated: 1.0,
     };
     let native = ClassRates {
         clean: whole.clean / parents.clean,
         damaged: whole.damaged / parents.damaged,
         kin: whole.kin / parents.kin,
+        twin: whole.twin / parents.twin,
         unrelated: whole.unrelated,
     };
     (parents, native)

@@ -14,7 +14,7 @@ use crate::batch::trained::{
     group, is_silent, vector, weight,
 };
 use crate::compare::compare;
-use crate::level::{BirthLevel, NameLevel, ParentLevel};
+use crate::level::{BirthLevel, ParentLevel};
 
 /// Pairs looked at in each round; of more, every n-th.
 const SAMPLE: usize = 250_000;
@@ -54,7 +54,8 @@ pub(crate) fn learn(register: &Register, candidates: &[u64], families: &[u64], s
         trained.damaged_share = ((damaged + 1.0) / (clean + damaged + 4.0)).clamp(0.02, 0.6);
         let siblings = [1, 2, 3].map(|native| trained.tables[FAMILY][family_level(1, 1, native)].kin);
         let share = siblings.iter().sum::<f64>().max(0.05);
-        trained.kin_per_record = ((among_kin.totals[2] + 1.0) * kin_step / share / records).max(1e-6);
+        let per_record = |class: usize| ((among_kin.totals[class] + 1.0) * kin_step / share / records).max(1e-6);
+        (trained.kin_per_record, trained.twins_per_record) = (per_record(2), per_record(3));
     }
     trained
 }
@@ -76,15 +77,15 @@ fn sample(register: &Register, trained: &Trained, pairs: &[u64], most: usize) ->
 /// Posterior counts: of each level of each field, and of the classes.
 #[derive(Clone)]
 struct Seen {
-    levels: [Vec<[f64; 3]>; FIELDS],
-    totals: [f64; 3],
+    levels: [Vec<[f64; 4]>; FIELDS],
+    totals: [f64; 4],
 }
 
 /// Chunks are of fixed size and added in order, so that the sums do not depend on threads.
 fn expect(trained: &Trained, prior: ClassRates, pairs: &[Pair]) -> Seen {
     let empty = Seen {
-        levels: std::array::from_fn(|field| vec![[0.0; 3]; trained.tables[field].len()]),
-        totals: [0.0; 3],
+        levels: std::array::from_fn(|field| vec![[0.0; 4]; trained.tables[field].len()]),
+        totals: [0.0; 4],
     };
     let parts: Vec<Seen> = pairs
         .par_chunks(8192)
@@ -92,11 +93,11 @@ fn expect(trained: &Trained, prior: ClassRates, pairs: &[Pair]) -> Seen {
             let mut seen = empty.clone();
             for pair in chunk {
                 let joint = joint(trained, prior, pair);
-                let sum = joint.clean + joint.damaged + joint.kin + joint.unrelated;
+                let sum = joint.clean + joint.damaged + joint.kin + joint.twin + joint.unrelated;
                 if sum <= 0.0 {
                     continue;
                 }
-                let posterior = [joint.clean / sum, joint.damaged / sum, joint.kin / sum];
+                let posterior = [joint.clean, joint.damaged, joint.kin, joint.twin].map(|class| class / sum);
                 if posterior.iter().all(|p| *p < 1e-6) {
                     continue;
                 }
@@ -128,7 +129,7 @@ fn take_matches(trained: &mut Trained, start: &Trained, seen: &Seen) {
         let table = &mut trained.tables[field];
         let mut sums = [(0.0, 0.0); GROUPS];
         for (level, rates) in table.iter_mut().enumerate().filter(|(level, _)| !is_silent(field, *level)) {
-            let [clean, damaged, _] = seen.levels[field][level];
+            let [clean, damaged, ..] = seen.levels[field][level];
             let before = start.tables[field][level];
             rates.clean = clean + PSEUDO_PAIRS * before.clean;
             rates.damaged = damaged + PSEUDO_PAIRS * before.damaged;
@@ -142,23 +143,26 @@ fn take_matches(trained: &mut Trained, start: &Trained, seen: &Seen) {
     }
 }
 
-/// Kin are also parents and children, of whom these blocks know nothing: the levels that those show keep their rate, and
-/// brothers and sisters share what is left.
+/// Kin are brothers and sisters, and their parents' names are written twice as one person's would be: the family's rates
+/// stay as they began, but for what the native places of siblings do.
 fn take_kin(trained: &mut Trained, start: &Trained, seen: &Seen) {
-    let kept: [(usize, &[usize]); 5] = [
-        (BIRTH_PROVINCE, &[]),
-        (ETHNICITY, &[]),
-        (BIRTH, &[BirthLevel::Generation as usize, BirthLevel::Different as usize]),
-        (NAME, &[NameLevel::GivenOnly as usize, NameLevel::SurnameOnly as usize, NameLevel::Different as usize]),
-        (SEX, &[]),
-    ];
-    for (field, kept) in kept {
-        let free: Vec<usize> = (0..trained.tables[field].len())
-            .filter(|level| !is_silent(field, *level) && !kept.contains(level))
-            .collect();
-        share_out(trained, start, seen, field, &free);
+    for field in [BIRTH_PROVINCE, ETHNICITY, BIRTH, NAME, SEX] {
+        let levels: Vec<usize> =
+            (0..trained.tables[field].len()).filter(|level| !is_silent(field, *level)).collect();
+        share_out(trained, start, seen, field, &levels);
+        if field == SEX {
+            continue;
+        }
+        let twin = |level: usize| seen.levels[field][level][3] + PSEUDO_PAIRS * start.tables[field][level].twin;
+        let sum: f64 = levels.iter().map(|&level| twin(level)).sum();
+        for &level in &levels {
+            trained.tables[field][level].twin = twin(level) / sum;
+        }
     }
-    // What siblings' native places do, given that both parents agree.
+    // The day on which twins were born is written twice as one person's is.
+    for rates in &mut trained.tables[BIRTH] {
+        rates.twin = rates.clean;
+    }
     let same = ParentLevel::Same as usize;
     let siblings: Vec<usize> = (1..NATIVES).map(|native| family_level(same, same, native)).collect();
     share_out(trained, start, seen, FAMILY, &siblings);
@@ -173,6 +177,9 @@ fn share_out(trained: &mut Trained, start: &Trained, seen: &Seen, field: usize, 
     let sum: f64 = levels.iter().map(|&level| count(level)).sum();
     for &level in levels {
         trained.tables[field][level].kin = whole * count(level) / sum;
+        if field == FAMILY {
+            trained.tables[field][level].twin = trained.tables[field][level].kin;
+        }
     }
 }
 
@@ -231,7 +238,7 @@ pub(crate) fn pair_weight(register: &Register, trained: &Trained, prior: ClassRa
     let comparison = compare(&a, &b);
     let rates = prior.times(trained.rates(&vector(&comparison.levels)));
     // Kin alone may rule a pair out before any frequency is looked up.
-    if (rates.clean + rates.damaged) < rates.kin * HOPELESS {
+    if (rates.clean + rates.damaged) < (rates.kin + rates.twin) * HOPELESS {
         return weight(rates);
     }
     let shares = shares(&register.frequencies, trained, &a, &b, &comparison).product();

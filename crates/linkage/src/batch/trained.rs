@@ -3,8 +3,8 @@
 use crate::level::{BirthLevel, EqualityLevel, Levels, NameLevel, ParentLevel, PlaceLevel, SexLevel};
 use crate::params::{Params, Rates};
 
-/// Probabilities of a level among pairs of one person on good papers, of one person on bad papers, of kin, and of
-/// strangers. Where term frequencies apply, `unrelated` is a factor on the frequency of what agrees.
+/// Probabilities of a level among pairs of one person on good papers, of one person on bad papers, of brothers and
+/// sisters, of twins, and of strangers. Where term frequencies apply, `unrelated` is a factor on the frequency of what agrees.
 ///
 /// Slips come together: who lost the diacritics also guessed the date. With one class of matches the second slip of a
 /// pair would count as if it were the first one's accident over again.
@@ -13,10 +13,12 @@ pub struct ClassRates {
     pub clean: f64,
     pub damaged: f64,
     pub kin: f64,
+    pub twin: f64,
     pub unrelated: f64,
 }
 
-pub(crate) const SILENT: ClassRates = ClassRates { clean: 1.0, damaged: 1.0, kin: 1.0, unrelated: 1.0 };
+pub(crate) const SILENT: ClassRates =
+    ClassRates { clean: 1.0, damaged: 1.0, kin: 1.0, twin: 1.0, unrelated: 1.0 };
 
 impl ClassRates {
     pub(crate) fn times(self, other: ClassRates) -> ClassRates {
@@ -24,6 +26,7 @@ impl ClassRates {
             clean: self.clean * other.clean,
             damaged: self.damaged * other.damaged,
             kin: self.kin * other.kin,
+            twin: self.twin * other.twin,
             unrelated: self.unrelated * other.unrelated,
         }
     }
@@ -49,8 +52,10 @@ pub struct Trained {
     pub matches_per_record: f64,
     /// Share of them on bad papers.
     pub damaged_share: f64,
-    /// Expected pairs of kin, over the number of records.
+    /// Expected pairs of brothers and sisters other than twins, over the number of records.
     pub kin_per_record: f64,
+    /// Expected pairs of twins, over the number of records.
+    pub twins_per_record: f64,
     /// In the order of `Trained::FIELDS`; each level's place is given by `Trained::levels`.
     pub tables: [Vec<ClassRates>; FIELDS],
 }
@@ -98,6 +103,7 @@ impl Trained {
             matches_per_record: params.prior.matches_per_record,
             damaged_share: 0.25,
             kin_per_record: params.prior.kin_per_record / 2.0,
+            twins_per_record: TWINS,
             tables: [
                 family(params),
                 table(&params.birth_province),
@@ -112,18 +118,38 @@ impl Trained {
         for level in [BirthLevel::Exact, BirthLevel::ExactDefault] {
             trained.tables[BIRTH][level as usize].unrelated = 1.0;
         }
+        trained.start_twins();
         for field in 0..FIELDS {
             trained.start_matches(field);
         }
         trained
     }
 
-    /// Bad papers to start from: the same slips, each about as likely as the root of its probability says.
+    /// Twins share a day of birth, written twice like one person's, and never a name. Half of them are of one sex, which
+    /// is what tells their number apart from that of people who changed their given name.
+    fn start_twins(&mut self) {
+        let name = &mut self.tables[NAME];
+        let named: f64 = TWIN_NAMES.iter().map(|&(_, share)| share).sum();
+        for rates in name.iter_mut().skip(1) {
+            rates.twin = (1.0 - named) / (NameLevel::COUNT - 1 - TWIN_NAMES.len()) as f64;
+        }
+        for (level, share) in TWIN_NAMES {
+            name[level as usize].twin = share;
+        }
+        for rates in &mut self.tables[BIRTH] {
+            rates.twin = rates.clean;
+        }
+        self.tables[SEX][SexLevel::Same as usize].twin = TWINS_OF_ONE_SEX;
+        self.tables[SEX][SexLevel::Different as usize].twin = 1.0 - TWINS_OF_ONE_SEX;
+    }
+
+    /// Bad papers to start from: the same slips, each about as likely as the root of its probability says. What no slip
+    /// makes of a name or a date is as rare as on good papers, or brothers and sisters would be taken for it.
     fn start_matches(&mut self, field: usize) {
         let table = &mut self.tables[field];
         let mut sums = [(0.0, 0.0); GROUPS];
         for (level, rates) in table.iter_mut().enumerate().filter(|(level, _)| !is_silent(field, *level)) {
-            rates.damaged = rates.clean.sqrt();
+            rates.damaged = if is_contradiction(field, level) { rates.clean } else { rates.clean.sqrt() };
             let sum = &mut sums[group(field, level)];
             *sum = (sum.0 + rates.clean, sum.1 + rates.damaged);
         }
@@ -149,23 +175,39 @@ impl Trained {
     pub(crate) fn prior(&self, records: f64, pairs: f64) -> ClassRates {
         let matched = (self.matches_per_record * records / pairs.max(1.0)).min(0.5);
         let kin = (self.kin_per_record * records / pairs.max(1.0)).min(0.25);
+        let twin = (self.twins_per_record * records / pairs.max(1.0)).min(0.1);
         ClassRates {
             clean: matched * (1.0 - self.damaged_share),
             damaged: matched * self.damaged_share,
             kin,
-            unrelated: 1.0 - matched - kin,
+            twin,
+            unrelated: 1.0 - matched - kin - twin,
         }
     }
 }
 
+/// Somewhat more than half, as identical twins are of one sex; not learnt, because it anchors what is.
+const TWINS_OF_ONE_SEX: f64 = 0.58;
+/// Pairs of twins to start from, over the records: 1.1 % of births, where both are on record.
+const TWINS: f64 = 0.008;
+/// The names of twins to start from; the other levels share the rest. They often have the middle name in common, and given
+/// names that sound alike.
+const TWIN_NAMES: [(NameLevel, f64); 5] = [
+    (NameLevel::GivenDifferent, 0.45),
+    (NameLevel::SurnameOnly, 0.45),
+    (NameLevel::TypoGiven, 0.05),
+    (NameLevel::MiddleDifferent, 0.01),
+    (NameLevel::DiacriticsGiven, 0.01),
+];
+
 /// log₂ of the odds that a pair with these joint probabilities is one person.
 pub(crate) fn weight(joint: ClassRates) -> f64 {
     let least = f64::MIN_POSITIVE;
-    ((joint.clean + joint.damaged).max(least) / (joint.kin + joint.unrelated).max(least)).log2()
+    ((joint.clean + joint.damaged).max(least) / (joint.kin + joint.twin + joint.unrelated).max(least)).log2()
 }
 
 fn start(rates: &Rates) -> ClassRates {
-    ClassRates { clean: rates.matched, damaged: rates.matched, kin: rates.kin, unrelated: rates.unrelated }
+    ClassRates { clean: rates.matched, damaged: rates.matched, kin: rates.kin, twin: rates.kin, unrelated: rates.unrelated }
 }
 
 /// Rates of a level sum to one within its group: for the family, one group for each pattern of what is known.
@@ -186,6 +228,14 @@ pub(crate) fn is_silent(field: usize, level: usize) -> bool {
         // Shares of names are taken among people of the same sex, so that an agreeing name does not imply it.
         SEX => level == 0 || level == SexLevel::Implied as usize,
         _ => level == 0,
+    }
+}
+
+fn is_contradiction(field: usize, level: usize) -> bool {
+    match field {
+        BIRTH => BirthLevel::ALL[level].contradicts(),
+        NAME => NameLevel::ALL[level].contradicts() || level == NameLevel::MiddleDifferent as usize,
+        _ => false,
     }
 }
 
@@ -222,9 +272,10 @@ fn family(params: &Params) -> Vec<ClassRates> {
             let (father, mother, part) = family_parts(level);
             let parents = params.parents[father][mother];
             let matched = parents.matched * native(part, |rates| rates.matched);
-            let kin = parents.kin * native(part, |rates| rates.kin);
+            // Brothers and sisters: their parents' names vary as one person's do.
+            let kin = parents.matched * native(part, |rates| rates.kin);
             let unrelated = if part == 3 { native(3, |rates| rates.unrelated) } else { 1.0 };
-            ClassRates { clean: matched, damaged: matched, kin, unrelated }
+            ClassRates { clean: matched, damaged: matched, kin, twin: kin, unrelated }
         })
         .collect()
 }
