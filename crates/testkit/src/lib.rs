@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{Cluster, Database, Durability, PoolSizes};
@@ -147,9 +148,9 @@ async fn template(server: &Server) -> Result<String, Box<dyn std::error::Error>>
 }
 
 async fn make_template(server: &Server) -> Result<String, Box<dyn std::error::Error>> {
-    let namespace = uuid::Uuid::nil();
-    let key = uuid::Uuid::new_v5(&namespace, &store::migrations_checksum());
-    let name = format!("dancu_template_{}", key.simple());
+    let digest = Sha256::digest(store::migrations_checksum());
+    let key: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("dancu_template_{key}");
     let mut admin = admin(server).await?;
     // Held until this connection closes: one process makes the template, the others wait for it.
     sqlx::query("SELECT pg_advisory_lock(hashtext('dancu test template'))").execute(&mut admin).await?;
