@@ -8,6 +8,7 @@ mod angle;
 mod descriptor;
 mod error;
 mod iso;
+mod lanes;
 mod person;
 mod quality;
 mod template;

@@ -6,6 +6,7 @@
 //! for all: a few microseconds once in hundreds of insertions, and no other memory is touched.
 
 use super::quadruples::{Feature, Features};
+use crate::lanes::{self, LANES};
 use crate::params::{FEATURES_PER_PERSON, MAX_PEOPLE, PLANNED_BUCKET};
 
 const TAG_BITS: u32 = 10;
@@ -13,8 +14,6 @@ const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
 const SHARD_BUCKETS: usize = 128;
 /// Room is given in steps of so many postings.
 const STEP: usize = 4;
-/// Postings are compared so many at a time.
-const LANES: usize = 16;
 /// A bucket takes no more than this: a key that so many share tells nothing about anyone.
 const MAX_BUCKET: u16 = 60_000;
 /// Lookups between asking for a bucket's postings and reading them.
@@ -191,10 +190,7 @@ fn vote_for(postings: &[u32], tag: u32, least: u8, votes: &mut Votes) {
     let (blocks, rest) = postings.as_chunks::<LANES>();
     for block in blocks {
         // All tags at once into one bit each; then only the equal ones are visited.
-        let mut equal = 0u32;
-        for (lane, posting) in block.iter().enumerate() {
-            equal |= u32::from(posting & TAG_MASK == tag) << lane;
-        }
+        let mut equal = lanes::equal(block, TAG_MASK, tag);
         given += equal.count_ones() as usize;
         while equal != 0 {
             give(block[equal.trailing_zeros() as usize] >> TAG_BITS);

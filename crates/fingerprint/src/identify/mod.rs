@@ -1,6 +1,6 @@
 //! 1:N search over everyone enrolled.
 //!
-//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at three fingers of the few
+//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at five fingers of the few
 //! people with most votes, quickly; stage 2 compares all fingers of those that remain and fuses the scores.
 
 mod compact;

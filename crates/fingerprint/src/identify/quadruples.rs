@@ -8,6 +8,7 @@
 
 use super::compact::CompactPerson;
 use crate::descriptor::Point;
+use crate::lanes::{self, LANES};
 use crate::params::quadruples::*;
 use crate::{FingerPosition, angle};
 
@@ -121,14 +122,12 @@ struct Head {
 struct Thirds {
     len: usize,
     /// The part of the hash by which pairs are chosen, with room to read a block beyond the last.
-    choice: [u16; MOST_THIRDS + BLOCK],
+    choice: [u16; MOST_THIRDS + LANES],
     of: [Third; MOST_THIRDS],
 }
 
 /// Each of three numbers may be moved, but all minutiae so only in contrived fingers, whose further choices are left out.
 const MOST_THIRDS: usize = MAX_POINTS * 4;
-/// Pairs are chosen so many at a time.
-const BLOCK: usize = 16;
 
 #[derive(Clone, Copy, Default)]
 struct Third {
@@ -140,7 +139,7 @@ struct Third {
 
 impl Default for Thirds {
     fn default() -> Self {
-        Self { len: 0, choice: [0; MOST_THIRDS + BLOCK], of: [Third::default(); MOST_THIRDS] }
+        Self { len: 0, choice: [0; MOST_THIRDS + LANES], of: [Third::default(); MOST_THIRDS] }
     }
 }
 
@@ -158,12 +157,11 @@ impl Thirds {
     fn pairs(&self, doubt: f32, mut take: impl FnMut(&Third, &Third)) {
         for first in 0..self.len {
             let own = self.choice[first];
-            for block in (first + 1..self.len).step_by(BLOCK) {
-                let mut chosen = 0u32;
+            for block in (first + 1..self.len).step_by(LANES) {
                 // The choice looks at both hashes as they are, many pairs at once: most end here, before theirs is made.
-                for lane in 0..BLOCK {
-                    chosen |= u32::from(self.choice[block + lane] ^ own < KEEP_OF_4096) << lane;
-                }
+                let lanes =
+                    self.choice[block..].first_chunk().expect("there is room for a block beyond the last");
+                let mut chosen = lanes::near(lanes, own, KEEP_OF_4096);
                 while chosen != 0 {
                     let second = block + chosen.trailing_zeros() as usize;
                     chosen &= chosen - 1;
@@ -336,8 +334,9 @@ struct Binned {
 impl Binned {
     #[inline]
     fn new(value: f32, bins: u32) -> Self {
-        // Values are at least zero and below 64, so the conversion is exact and saves the check of a plain cast.
-        let bin = value as u32 & 63;
+        // Values are at least zero and below 64. Moved beyond 2^23 they lose their fraction (64 more, so that none stays below); a
+        // plain cast would check for values that cannot occur, one by one.
+        let bin = (value - 0.5 + 8_388_672.0).to_bits() & 63;
         let inside = value - bin as f32;
         let below = inside < 0.5;
         let gap = if below { inside } else { 1.0 - inside };
