@@ -1,7 +1,7 @@
 //! The commands of a running installation: `serve`, `work`, `migrate`.
 
 use crate::centre::{Centre, Place};
-use crate::{serve, work};
+use crate::{lost, serve, work};
 use anyhow::{Context, Result};
 use domain::clock::{SystemClock, VirtualClock};
 use domain::id::PersonId;
@@ -56,7 +56,7 @@ pub async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
             Ok(true) => {}
             Ok(false) if options.once => return Ok(()),
             Ok(false) => tokio::time::sleep(REST).await,
-            Err(error) if !options.once && is_disconnected(&error) => {
+            Err(error) if !options.once && lost::is_lost(&error) => {
                 tracing::warn!("the database is gone; trying again in {} s", RECONNECT.as_secs());
                 tokio::time::sleep(RECONNECT).await;
             }
@@ -88,10 +88,6 @@ async fn work_round(
 
 async fn count_intended(centre: &Centre) -> Result<usize> {
     Ok(issue::unfinished_batches(&centre.db).await?.len())
-}
-
-fn is_disconnected(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<store::Error>().is_some_and(store::Error::is_disconnected))
 }
 
 pub async fn migrate(place: &Place) -> Result<()> {

@@ -11,6 +11,7 @@ mod demo;
 mod desks;
 mod import;
 mod live;
+mod lost;
 mod serve;
 mod work;
 
@@ -71,28 +72,32 @@ enum Command {
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("DANCU_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Cli::parse()).await {
+    let cli = Cli::parse();
+    let place = Place { data: cli.place.data, database_url: cli.place.database_url };
+    match run(&place, cli.command).await {
         Ok(code) => code,
         Err(error) => {
             // The whole chain on one line: what was being done, then why it failed and what to do.
             eprintln!("dancu: {error:#}");
+            if let Some(hint) = lost::hint(&place, &error) {
+                eprintln!("dancu: {hint}");
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(cli: Cli) -> Result<ExitCode> {
-    let place = Place { data: cli.place.data, database_url: cli.place.database_url };
-    match cli.command {
-        Command::Demo(options) => demo::run(&place, &options).await?,
-        Command::Serve(options) => live::serve(&place, &options).await?,
-        Command::Work(options) => live::work(&place, &options).await?,
-        Command::Import(options) => return import::run(&place, &options).await,
-        Command::Migrate => live::migrate(&place).await?,
-        Command::Account(command) => accounts::run(&place, &command).await?,
-        Command::Audit(command) => return audit::run(&place, &command).await,
-        Command::Card(command) => return cards::run(&place, &command).await,
-        Command::Bench(command) => bench::run(&place, &command).await?,
+async fn run(place: &Place, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(options) => demo::run(place, &options).await?,
+        Command::Serve(options) => live::serve(place, &options).await?,
+        Command::Work(options) => live::work(place, &options).await?,
+        Command::Import(options) => return import::run(place, &options).await,
+        Command::Migrate => live::migrate(place).await?,
+        Command::Account(command) => accounts::run(place, &command).await?,
+        Command::Audit(command) => return audit::run(place, &command).await,
+        Command::Card(command) => return cards::run(place, &command).await,
+        Command::Bench(command) => bench::run(place, &command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

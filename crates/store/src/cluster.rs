@@ -401,6 +401,19 @@ fn check(program: &str, output: std::io::Result<Output>) -> Result<(), Error> {
     Err(Error::Program { program: program.to_owned(), output: said })
 }
 
+/// Why the embedded server of this data directory fell, in its own words, when its log ends with a reason: for the reader of
+/// an [`Error::Disconnected`]. Lines about an earlier life of the server are no reason.
+pub fn last_words(data: &Path) -> Option<String> {
+    const ENOUGH: usize = 16 * 1024;
+    let layout = Layout::load(data).ok()?;
+    let home = layout.cluster.unwrap_or_else(|| data.join("postgres"));
+    let bytes = std::fs::read(home.join("server.log")).ok()?;
+    let end = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(ENOUGH)..]).into_owned();
+    let life = end.rfind("listening on Unix socket").map_or(end.as_str(), |at| &end[at..]);
+    let reason = |line: &&str| line.contains("No space left on device") || line.contains("PANIC:");
+    life.lines().rfind(reason).map(str::to_owned)
+}
+
 /// What the server wrote to its log since `from`.
 fn log_after(log: &Path, from: u64) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();

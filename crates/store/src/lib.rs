@@ -27,7 +27,7 @@ pub mod sessions;
 pub mod web_read;
 
 pub use binaries::MINIMUM_MAJOR;
-pub use cluster::{Cluster, Durability};
+pub use cluster::{Cluster, Durability, last_words};
 pub use copy::{CopyIn, CopyRow};
 pub use db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum};
 pub use error::{Error, SqlError, retry};
