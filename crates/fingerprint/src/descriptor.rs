@@ -30,6 +30,12 @@ pub(crate) struct Point {
     pub(crate) source: u8,
 }
 
+impl Point {
+    pub(crate) fn new(source: u8, m: &Minutia) -> Self {
+        Self { x: f32::from(m.x), y: -f32::from(m.y), angle: m.angle, kind: m.kind, source }
+    }
+}
+
 /// One neighbour as seen from one minutia; free of the finger's place and rotation.
 #[derive(Clone, Copy)]
 pub(crate) struct Edge {
@@ -46,16 +52,7 @@ impl Prepared {
     /// Keeps the best minutiae and describes each by its nearest neighbours. The order of the minutiae does not matter.
     pub fn new(template: &Template) -> Self {
         let best = best_minutiae(template.minutiae());
-        let points = best
-            .iter()
-            .map(|&(source, m)| Point {
-                x: f32::from(m.x),
-                y: -f32::from(m.y),
-                angle: m.angle,
-                kind: m.kind,
-                source,
-            })
-            .collect();
+        let points = best.iter().map(|&(source, m)| Point::new(source, &m)).collect();
         Self::from_points(template.position(), points)
     }
 

@@ -2,9 +2,11 @@
 
 pub mod identify;
 pub mod params;
+pub mod scan;
 pub mod synthetic;
 
 mod angle;
+mod compact;
 mod descriptor;
 mod error;
 mod iso;
@@ -18,7 +20,8 @@ pub use descriptor::Prepared;
 pub use error::Error;
 pub use identify::{Gallery, Hit, Probe};
 pub use iso::{encode, parse};
-pub use person::{PersonComparison, compare_person};
+pub use person::{PersonComparison, compare_person, false_match_rate, threshold_for};
 pub use quality::quality;
+pub use scan::{Positions, Scan, ScanQuery};
 pub use template::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 pub use verify::{Comparison, Pair, compare};

@@ -1,7 +1,12 @@
 //! Several fingers of one person against several of another.
 
 use crate::Prepared;
-use crate::params::{FUSION_FINGERS, IMPOSTOR_MEAN, MAX_FINGER_EVIDENCE};
+#[cfg(doc)]
+use crate::params::PERSON_THRESHOLD;
+use crate::params::{
+    FALSE_MATCH_DECADE, FALSE_MATCH_POINT, FUSION_FINGERS, IMPOSTOR_CHOICE, IMPOSTOR_MEAN,
+    MAX_FINGER_EVIDENCE,
+};
 use crate::verify::compare;
 
 /// The outcome of comparing two sets of fingers.
@@ -30,10 +35,32 @@ pub fn compare_person(first: &[Prepared], second: &[Prepared]) -> PersonComparis
     fuse(best[1..].iter().flatten().copied())
 }
 
+/// How often two different people reach a fused score, by the line that [`PERSON_THRESHOLD`] explains.
+///
+/// For ten fingers; fewer than four spread less, so that for them it is an upper estimate. Below the measured range the answer is 1e-3.
+pub fn false_match_rate(score: f32) -> f64 {
+    let (at, rate) = FALSE_MATCH_POINT;
+    let decades = f64::from((score - at) / FALSE_MATCH_DECADE);
+    (rate / 10f64.powf(decades)).min(1e-3)
+}
+
+/// The fused score at which a search of so many people gives so many false hits on average.
+pub fn threshold_for(people: usize, false_hits_per_search: f64) -> f32 {
+    let (at, rate) = FALSE_MATCH_POINT;
+    let wanted = (false_hits_per_search / people.max(1) as f64).clamp(1e-30, 1e-3);
+    at + FALSE_MATCH_DECADE * (rate / wanted).log10() as f32
+}
+
 pub(crate) fn fuse(scores: impl Iterator<Item = f32>) -> PersonComparison {
+    fuse_found_among(scores.map(|score| (score, 1)))
+}
+
+/// As [`fuse`], of scores that are each the greatest of so many: strangers reach more where there is a choice.
+pub(crate) fn fuse_found_among(scores: impl Iterator<Item = (f32, u8)>) -> PersonComparison {
     let (mut sum, mut fingers) = (0.0, 0u8);
-    for score in scores {
-        sum += (score - IMPOSTOR_MEAN).min(MAX_FINGER_EVIDENCE);
+    for (score, among) in scores {
+        let strangers = IMPOSTOR_MEAN + IMPOSTOR_CHOICE * f32::from(among.max(1)).ln();
+        sum += (score - strangers).min(MAX_FINGER_EVIDENCE);
         fingers += 1;
     }
     PersonComparison { score: sum / f32::from(fingers.max(FUSION_FINGERS)).sqrt(), fingers }

@@ -3,7 +3,6 @@
 //! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at five fingers of the few
 //! people with most votes, quickly; stage 2 compares all fingers of those that remain and fuses the scores.
 
-mod compact;
 mod index;
 mod probe;
 mod quadruples;
@@ -13,7 +12,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 
-use compact::{CompactPerson, Store};
+use crate::compact::{CompactPerson, Store};
 use index::{Index, Votes};
 pub use probe::Probe;
 use probe::{ProbeFingers, best_per_position};

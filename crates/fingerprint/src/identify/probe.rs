@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::compact::CompactPerson;
 use super::quadruples::Features;
 use super::quick::Canvas;
+use crate::compact::CompactPerson;
 use crate::descriptor::{Point, Prepared};
 use crate::{FingerPosition, Template, quality};
 

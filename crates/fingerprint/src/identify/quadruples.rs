@@ -6,7 +6,7 @@
 //! quadruples only those are filed whose key hashes low: both captures choose the same ones without knowing of each
 //! other. The choice is made twice, first for the base, so that most bases end before any other minutia is looked at.
 
-use super::compact::CompactPerson;
+use crate::compact::CompactPerson;
 use crate::descriptor::Point;
 use crate::lanes::{self, LANES};
 use crate::params::quadruples::*;

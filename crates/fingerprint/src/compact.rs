@@ -1,9 +1,9 @@
-//! Minutiae in four bytes each: what the gallery keeps of a finger.
+//! Minutiae in four bytes each: what galleries keep of a finger.
 
 use crate::descriptor::{Point, best_minutiae};
 use crate::{FingerPosition, Minutia, MinutiaKind, Template};
 
-const MINUTIA_BYTES: usize = 4;
+pub(crate) const MINUTIA_BYTES: usize = 4;
 /// Minutiae of ten fingers, for reserving room.
 const USUAL_MINUTIAE: usize = 480;
 /// Coordinates have ten bits: 1,023 px at 500 dpi is 52 mm, more than any finger.
@@ -11,52 +11,43 @@ const COORDINATE_MASK: u64 = 0x3ff;
 
 /// Up to ten fingers, best minutiae first.
 #[derive(Clone, Default)]
-pub(super) struct CompactPerson {
+pub(crate) struct CompactPerson {
     counts: [u8; 10],
     bytes: Vec<u8>,
 }
 
 impl CompactPerson {
-    pub(super) fn new(templates: [Option<&Template>; 10]) -> Self {
+    pub(crate) fn new(templates: [Option<&Template>; 10]) -> Self {
         let mut person = Self { counts: [0; 10], bytes: Vec::with_capacity(10 * 50 * MINUTIA_BYTES) };
         for (count, template) in person.counts.iter_mut().zip(templates) {
             let Some(template) = template else { continue };
-            let best = best_minutiae(template.minutiae());
-            let left = best.iter().map(|(_, m)| m.x).min().unwrap_or(0);
-            let top = best.iter().map(|(_, m)| m.y).min().unwrap_or(0);
-            for (_, m) in &best {
-                let (x, y) = (m.x - left, m.y - top);
-                if u64::from(x.max(y)) <= COORDINATE_MASK {
-                    person.bytes.extend_from_slice(&pack(x, y, m));
-                    *count += 1;
-                }
-            }
+            *count = pack_finger(template, &mut person.bytes);
         }
         person
     }
 
-    pub(super) fn count(&self, position: FingerPosition) -> u8 {
+    pub(crate) fn count(&self, position: FingerPosition) -> u8 {
         self.counts[slot(position)]
     }
 
     /// How many fingers have minutiae.
-    pub(super) fn fingers(&self) -> usize {
+    pub(crate) fn fingers(&self) -> usize {
         self.counts.iter().filter(|&&count| count > 0).count()
     }
 
-    pub(super) fn points(&self, position: FingerPosition) -> Vec<Point> {
+    pub(crate) fn points(&self, position: FingerPosition) -> Vec<Point> {
         finger(&self.counts, &self.bytes, position).collect()
     }
 
     /// As [`CompactPerson::points`], into a buffer that is used again.
-    pub(super) fn points_into(&self, position: FingerPosition, points: &mut Vec<Point>) {
+    pub(crate) fn points_into(&self, position: FingerPosition, points: &mut Vec<Point>) {
         points.clear();
         points.extend(finger(&self.counts, &self.bytes, position));
     }
 }
 
 /// The fingers of everyone, end to end.
-pub(super) struct Store {
+pub(crate) struct Store {
     people: Vec<Person>,
     bytes: Vec<u8>,
 }
@@ -68,12 +59,12 @@ struct Person {
 }
 
 impl Store {
-    pub(super) fn with_people(people: usize) -> Self {
+    pub(crate) fn with_people(people: usize) -> Self {
         let bytes = people * USUAL_MINUTIAE * MINUTIA_BYTES;
         Self { people: Vec::with_capacity(people), bytes: Vec::with_capacity(bytes) }
     }
 
-    pub(super) fn push(&mut self, id: u128, person: &CompactPerson) -> u32 {
+    pub(crate) fn push(&mut self, id: u128, person: &CompactPerson) -> u32 {
         let row = u32::try_from(self.people.len()).expect("the gallery's limit is far below 2^32");
         self.people.push(Person { id, start: self.bytes.len() as u64, counts: person.counts });
         // Grown by a sixteenth: doubling would leave half of the gallery's largest part but one empty.
@@ -84,32 +75,32 @@ impl Store {
         row
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.people.len()
     }
 
-    pub(super) fn id(&self, row: u32) -> u128 {
+    pub(crate) fn id(&self, row: u32) -> u128 {
         self.people[row as usize].id
     }
 
-    pub(super) fn count(&self, row: u32, position: FingerPosition) -> u8 {
+    pub(crate) fn count(&self, row: u32, position: FingerPosition) -> u8 {
         self.people[row as usize].counts[slot(position)]
     }
 
-    pub(super) fn points(&self, row: u32, position: FingerPosition) -> Vec<Point> {
+    pub(crate) fn points(&self, row: u32, position: FingerPosition) -> Vec<Point> {
         let mut points = Vec::new();
         self.points_into(row, position, &mut points);
         points
     }
 
     /// As [`Store::points`], into a buffer that is used again.
-    pub(super) fn points_into(&self, row: u32, position: FingerPosition, points: &mut Vec<Point>) {
+    pub(crate) fn points_into(&self, row: u32, position: FingerPosition, points: &mut Vec<Point>) {
         let person = &self.people[row as usize];
         points.clear();
         points.extend(finger(&person.counts, &self.bytes[person.start as usize..], position));
     }
 
-    pub(super) fn person(&self, row: u32) -> CompactPerson {
+    pub(crate) fn person(&self, row: u32) -> CompactPerson {
         let person = &self.people[row as usize];
         let minutiae: usize = person.counts.iter().map(|&count| usize::from(count)).sum();
         let start = person.start as usize;
@@ -117,9 +108,30 @@ impl Store {
         CompactPerson { counts: person.counts, bytes }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.people.capacity() * size_of::<Person>() + self.bytes.capacity()
     }
+}
+
+/// Appends the best minutiae of one finger, best first; returns how many.
+pub(crate) fn pack_finger(template: &Template, bytes: &mut Vec<u8>) -> u8 {
+    let best = best_minutiae(template.minutiae());
+    let left = best.iter().map(|(_, m)| m.x).min().unwrap_or(0);
+    let top = best.iter().map(|(_, m)| m.y).min().unwrap_or(0);
+    let mut count = 0;
+    for (_, m) in &best {
+        let (x, y) = (m.x - left, m.y - top);
+        if u64::from(x.max(y)) <= COORDINATE_MASK {
+            bytes.extend_from_slice(&pack(x, y, m));
+            count += 1;
+        }
+    }
+    count
+}
+
+/// The minutiae of one finger from the bytes that [`pack_finger`] appended.
+pub(crate) fn unpack_finger(bytes: &[u8]) -> Vec<Point> {
+    bytes.chunks_exact(MINUTIA_BYTES).enumerate().map(|(index, b)| unpack(index, b)).collect()
 }
 
 fn slot(position: FingerPosition) -> usize {
