@@ -17,10 +17,22 @@ have cc || { need gcc; need libc6-dev; }
 have_postgres || need postgresql
 if [ "${1:-run}" = test ]; then
     have openssl || need openssl
+    have softhsm2-util || need softhsm2
+    # BouncyCastle judges cards and certificates; Eclipse's compiler is a hundredth of a JDK's size.
+    have java || need default-jre-headless
+    have javac || have ecj || need ecj
+    for jar in bcprov bcpkix bcutil; do
+        [ -e /usr/share/java/$jar.jar ] || need lib$jar-java
+    done
     have git || need git
     have chromium || need chromium
     have chromedriver || need chromium-driver
     have npm || need npm
+    # A virtual card reader, to let a reader that we did not write read our virtual chip.
+    [ -e /usr/include/PCSC/winscard.h ] || need libpcsclite-dev
+    have pkg-config || need pkg-config
+    have pcscd || [ -x /usr/sbin/pcscd ] || need pcscd
+    [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || need vsmartcard-vpcd
 fi
 if ! have cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
     say "cargo is in $HOME/.cargo/bin and not on the PATH; run: . \"\$HOME/.cargo/env\""

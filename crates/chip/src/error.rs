@@ -66,6 +66,10 @@ pub enum Error {
         "give the three lines of the machine-readable zone, or document number, birth and expiry as NUMBER,YYMMDD,YYMMDD"
     )]
     MachineReadableZone,
+    #[error(
+        "this program was built without readers: install libpcsclite-dev and build it with --features pcsc"
+    )]
+    BuiltWithoutReaders,
     #[error("the chip keys cannot be read: {0}")]
     ChipKeys(&'static str),
 }

@@ -10,6 +10,9 @@ mod reading;
 mod session;
 mod virtual_chip;
 
+#[cfg(not(feature = "pcsc"))]
+#[path = "no_pcsc.rs"]
+pub mod pcsc;
 #[cfg(feature = "pcsc")]
 pub mod pcsc;
 pub mod vpcd;

@@ -1,8 +1,12 @@
-//! Real readers, and the virtual one, through the system's PC/SC service.
+//! Real readers, and virtual ones, through the system's PC/SC service.
 
 use crate::{Error, Lengths, Transport};
-use pcsc::{Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, Scope, ShareMode};
+use pcsc::{Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, ReaderState, Scope, ShareMode, State};
 use std::ffi::{CStr, CString};
+use std::time::Duration;
+
+/// How often the service is asked for a card.
+const TURN: Duration = Duration::from_millis(250);
 
 /// A card on a reader.
 pub struct PcscCard {
@@ -20,21 +24,29 @@ impl std::fmt::Debug for PcscCard {
 
 /// The names of all readers that the system knows.
 pub fn readers() -> Result<Vec<String>, Error> {
-    let context = context()?;
-    let names = context.list_readers_owned().map_err(fault)?;
+    let names = context()?.list_readers_owned().map_err(fault)?;
     Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
 }
 
+/// Whether a card lies on the reader of exactly this name.
+pub fn has_card(name: &str) -> Result<bool, Error> {
+    let name = CString::new(name).map_err(|_| Error::Transport("a name with a zero byte".to_owned()))?;
+    present(&context()?, &name)
+}
+
 impl PcscCard {
-    /// The card on the reader whose name is `name`, or begins with it.
-    pub fn connect(name: &str) -> Result<PcscCard, Error> {
+    /// The card on the reader whose name is `name` or begins with it, once one lies there; waits for it about `patience`.
+    pub fn connect(name: &str, patience: Duration) -> Result<PcscCard, Error> {
         let context = context()?;
         let known = context.list_readers_owned().map_err(fault)?;
         let reader = find(&known, name).ok_or_else(|| Error::NoReader {
             name: name.to_owned(),
-            known: known.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", "),
+            known: match &known[..] {
+                [] => "none".to_owned(),
+                known => known.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", "),
+            },
         })?;
-        let card = context.connect(reader, ShareMode::Exclusive, Protocols::ANY).map_err(fault)?;
+        let card = wait_for_card(&context, reader, patience)?;
         let atr = card.status2_owned().map_err(fault)?.atr().to_vec();
         Ok(PcscCard { card: Some(card), atr, buffer: vec![0; MAX_BUFFER_SIZE_EXTENDED] })
     }
@@ -47,8 +59,7 @@ impl PcscCard {
 
 impl Transport for PcscCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
-        let card =
-            self.card.as_ref().ok_or_else(|| Error::Transport("the card was given back".to_owned()))?;
+        let card = self.card.as_ref().ok_or_else(|| Error::Transport("the card was given back".to_owned()))?;
         card.transmit(command, &mut self.buffer).map(<[u8]>::to_vec).map_err(fault)
     }
 }
@@ -69,11 +80,32 @@ fn context() -> Result<Context, Error> {
     })
 }
 
+fn wait_for_card(context: &Context, reader: &CStr, patience: Duration) -> Result<Card, Error> {
+    let mut last = Error::Transport("no card lies on it".to_owned());
+    for _turn in 0..=patience.as_millis() / TURN.as_millis() {
+        if present(context, reader)? {
+            match context.connect(reader, ShareMode::Exclusive, Protocols::ANY) {
+                Ok(card) => return Ok(card),
+                // A card that is just being laid down or taken away, or still in another program's hands.
+                Err(error) => last = fault(error),
+            }
+        }
+        std::thread::sleep(TURN);
+    }
+    Err(last)
+}
+
+fn present(context: &Context, reader: &CStr) -> Result<bool, Error> {
+    // An unknown state before makes the service answer at once with the state of now.
+    let mut states = [ReaderState::new(reader, State::UNAWARE)];
+    context.get_status_change(Duration::ZERO, &mut states).map_err(fault)?;
+    Ok(states[0].event_state().contains(State::PRESENT))
+}
+
 fn find<'a>(known: &'a [CString], name: &str) -> Option<&'a CStr> {
     let exact = known.iter().find(|reader| reader.to_bytes() == name.as_bytes());
-    exact
-        .or_else(|| known.iter().find(|reader| reader.to_bytes().starts_with(name.as_bytes())))
-        .map(CString::as_c_str)
+    let found = exact.or_else(|| known.iter().find(|reader| reader.to_bytes().starts_with(name.as_bytes())));
+    found.map(CString::as_c_str)
 }
 
 fn fault(error: pcsc::Error) -> Error {

@@ -51,10 +51,11 @@ impl<R: CryptoRng> VirtualChip<R> {
             return Err(StatusWord::WRONG_DATA);
         }
         let offset = object.value.iter().fold(0usize, |value, &byte| value << 8 | usize::from(byte));
-        // The object's header takes part of what the reader asked for.
+        // The object's header takes part of what the reader asked for. A request that leaves no room beside it gets one byte
+        // all the same, because some readers count the data alone and would take nothing for the end of the file.
         let room = le.ok_or(StatusWord::WRONG_LENGTH)? as usize;
-        let header = |length| tlv::encoded_len(Tag(0x53), length) - length;
-        let wanted = room.saturating_sub(header(room));
+        let header = tlv::encoded_len(Tag(0x53), room) - room;
+        let wanted = room.saturating_sub(header).max(1);
         let (data, status) = self.part(offset, wanted, command.le)?;
         Ok(Response::new(tlv::encode(Tag(0x53), &[data]), status))
     }

@@ -1,0 +1,38 @@
+//! What stands for real readers in a program that was built without them.
+
+use crate::{Error, Lengths, Transport};
+use std::time::Duration;
+
+/// There is none: see [`Error::BuiltWithoutReaders`].
+#[derive(Debug)]
+pub enum PcscCard {}
+
+/// # Errors
+/// Always [`Error::BuiltWithoutReaders`].
+pub fn readers() -> Result<Vec<String>, Error> {
+    Err(Error::BuiltWithoutReaders)
+}
+
+/// # Errors
+/// Always [`Error::BuiltWithoutReaders`].
+pub fn has_card(_name: &str) -> Result<bool, Error> {
+    Err(Error::BuiltWithoutReaders)
+}
+
+impl PcscCard {
+    /// # Errors
+    /// Always [`Error::BuiltWithoutReaders`].
+    pub fn connect(_name: &str, _patience: Duration) -> Result<PcscCard, Error> {
+        Err(Error::BuiltWithoutReaders)
+    }
+
+    pub fn lengths(&self) -> Lengths {
+        match *self {}
+    }
+}
+
+impl Transport for PcscCard {
+    fn transmit(&mut self, _command: &[u8]) -> Result<Vec<u8>, Error> {
+        match *self {}
+    }
+}
