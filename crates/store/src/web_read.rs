@@ -13,8 +13,10 @@ use uuid::Uuid;
 
 use crate::{Error, UnitScope};
 
+mod boxes;
 mod rows;
 
+pub use boxes::{BoxItem, BoxRow, BoxStage, box_contents, box_counts, box_items, boxes, one_box};
 use rows::inconsistent;
 pub use rows::{
     ApplicationHit, ApplicationsQuery, CardHit, CardPage, CaseActionRow, CasePage, CaseStage, DeclaredRecord,
@@ -95,7 +97,7 @@ pub async fn names(scoped: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<U
 const APPLICATION_HIT: &str = "SELECT a.application_id, a.kind, a.state, a.state_since, a.unit_code, a.captured_at, \
      r.record->>'name' AS name, r.differs FROM application a LEFT JOIN application_record r USING (application_id)";
 
-/// A page of applications. The ids are UUIDv7 made at capture, so that their order is the order of capture.
+/// A page of applications, the newest capture first.
 pub async fn applications(
     scoped: &mut PgConnection,
     query: &ApplicationsQuery,
@@ -103,8 +105,9 @@ pub async fn applications(
     let ids = query.ids.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{APPLICATION_HIT} WHERE ($1::text IS NULL OR a.state = $1) AND ($2::text IS NULL OR a.unit_path LIKE $2) \
-           AND ($3::uuid[] IS NULL OR a.application_id = ANY($3)) AND ($4::uuid IS NULL OR a.application_id < $4) \
-         ORDER BY a.application_id DESC LIMIT $5"
+           AND ($3::uuid[] IS NULL OR a.application_id = ANY($3)) AND ($4::uuid IS NULL OR (a.captured_at, a.application_id) < \
+                (SELECT l.captured_at, l.application_id FROM application l WHERE l.application_id = $4)) \
+         ORDER BY a.captured_at DESC, a.application_id DESC LIMIT $5"
     )))
     .bind(query.state.map(State::code))
     .bind(query.under.as_ref().map(|scope| format!("{}%", scope.as_str())))
@@ -119,7 +122,7 @@ pub async fn applications(
 /// The applications of one person, newest first.
 pub async fn applications_of(scoped: &mut PgConnection, id: PersonId) -> Result<Vec<ApplicationHit>, Error> {
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{APPLICATION_HIT} WHERE a.person_id = $1 ORDER BY a.application_id DESC LIMIT 100"
+        "{APPLICATION_HIT} WHERE a.person_id = $1 ORDER BY a.captured_at DESC, a.application_id DESC LIMIT 100"
     )))
     .bind(id.uuid())
     .fetch_all(scoped)
@@ -313,7 +316,7 @@ pub async fn import_files(conn: &mut PgConnection, limit: i64) -> Result<Vec<Imp
                 rows_rejected, started_at, finished_at, \
                 (SELECT count(*) FROM import_reject r WHERE r.import_id = f.import_id AND r.resolved_by IS NULL) \
                     AS rows_to_correct \
-         FROM import_file f ORDER BY started_at DESC, import_id LIMIT $1",
+         FROM import_file f ORDER BY started_at DESC, name, import_id LIMIT $1",
     )
     .bind(limit)
     .fetch_all(conn)

@@ -43,6 +43,7 @@ pub struct Route {
 const ALL: Access = Access::Roles(&Role::ALL);
 const CASES: Access = Access::Roles(&[Adjudicator]);
 const FIELD: Access = Access::Roles(&[Officer, Commander]);
+const BOXES: Access = Access::Roles(&[Clerk, Officer, Commander]);
 
 /// The routes.
 pub const ROUTES: &[Route] = &[
@@ -75,6 +76,13 @@ pub const ROUTES: &[Route] = &[
         handler: || post(pages::cases::decide),
     },
     Route { method: "GET", path: "/lich-moi", access: FIELD, handler: || get(pages::worklist::show) },
+    Route { method: "GET", path: "/giao-nhan", access: BOXES, handler: || get(pages::boxes::list) },
+    Route {
+        method: "GET",
+        path: "/giao-nhan/{consignment_id}",
+        access: BOXES,
+        handler: || get(pages::boxes::show),
+    },
     Route {
         method: "GET",
         path: "/phieu-loi",

@@ -93,6 +93,7 @@ impl Ui {
             ("/ho-so-xet", lang.text("nav.cases"), &[Role::Adjudicator]),
             ("/cu-dan", lang.text("nav.people"), &Role::ALL),
             ("/ho-so", lang.text("nav.applications"), &Role::ALL),
+            ("/giao-nhan", lang.text("nav.boxes"), &[Role::Clerk, Role::Officer, Role::Commander]),
             ("/phieu-loi", lang.text("nav.imports"), &[Role::Clerk]),
         ];
         let allowed = links.iter().filter(|(_, _, roles)| roles.contains(&who.role));

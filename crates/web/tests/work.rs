@@ -9,7 +9,7 @@ use domain::id::AccountId;
 use jpeg_encoder::{ColorType, Encoder};
 use sqlx::AssertSqlSafe;
 use support::browser::{Browser, World};
-use support::{seed, site};
+use support::seed;
 use uuid::Uuid;
 use web::{Decision, Role};
 
@@ -254,4 +254,59 @@ async fn the_citizen_reads_what_to_do() {
     let rejected = look("rejected").await;
     assert!(rejected.contains("làm lại hồ sơ") && rejected.contains("Nơi liên hệ"), "{rejected}");
     assert!(!rejected.contains("Chờ nhận"), "no way to a card is drawn for what has ended: {rejected}");
+}
+
+#[tokio::test]
+async fn a_box_is_listed_where_it_goes_and_shows_what_is_missing_first() {
+    let world = World::new().await;
+    let path = world.path("/giao-nhan/{consignment_id}");
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    execute(
+        &world,
+        format!(
+            "UPDATE consignment SET received_at = '2021-04-06 01:00Z', size = 9, received = 8 WHERE consignment_id = '{id}'; \
+             UPDATE consignment_item SET received = true WHERE consignment_id = '{id}'; \
+             UPDATE consignment_item SET received = false WHERE consignment_id = '{id}' AND application_id = \
+               (SELECT max(application_id::text)::uuid FROM consignment_item WHERE consignment_id = '{id}')"
+        ),
+    )
+    .await;
+    let mut clerk = world.as_role(Role::Clerk).await;
+    assert!(!clerk.get("/giao-nhan").await.body.contains(&path), "a counted box is on no way");
+    let list = clerk.get("/giao-nhan?xem=thieu").await.body;
+    assert!(list.contains(&path) && list.contains("thiếu 1"), "{list}");
+    let page = heard(clerk.get(&path).await.body.split("<tbody>").nth(1).unwrap());
+    assert!(page.find("thiếu").unwrap() < page.find(" có ").unwrap(), "{page}");
+    assert_eq!(page.matches("thiếu").count(), 1, "{page}");
+    assert_eq!(world.audit("consignment.read").await.len(), 1);
+    // A district's box is not a commune's.
+    let mut officer = world.signed_in("officer-xa").await;
+    assert!(!officer.get("/giao-nhan?xem=tat-ca").await.body.contains(&path));
+    assert_eq!(officer.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn applications_are_listed_by_capture_and_page_by_page() {
+    let db = testkit::fresh_database().await;
+    let seeded = seed(&db, 8, false).await;
+    let world = World::with(db, seeded, None).await;
+    let expected: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT application_id FROM application ORDER BY captured_at DESC, application_id DESC",
+    )
+    .fetch_all(world.db.work())
+    .await
+    .unwrap();
+    let mut clerk = world.as_role(Role::Clerk).await;
+    let (mut path, mut listed) = ("/ho-so".to_owned(), Vec::new());
+    loop {
+        let page = clerk.get(&path).await.body;
+        let links = page.split("<th scope=\"row\"><a href=\"/ho-so/").skip(1);
+        listed.extend(links.map(|link| link[..36].parse::<Uuid>().unwrap()));
+        match page.split("class=\"button\" href=\"/ho-so?sau=").nth(1) {
+            Some(next) => path = format!("/ho-so?sau={}", &next[..36]),
+            None => break,
+        }
+    }
+    assert!(expected.len() > 100);
+    assert_eq!(listed, expected);
 }

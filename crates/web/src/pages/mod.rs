@@ -2,6 +2,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod applications;
+pub(crate) mod boxes;
 pub(crate) mod cards;
 pub(crate) mod cases;
 pub(crate) mod choices;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use domain::id::AccountId;
+use domain::id::{AccountId, ConsignmentId};
 use domain::unit::UnitTable;
 use store::UnitScope;
 use store::accounts::Account;
@@ -83,6 +83,7 @@ impl World {
             ("{card_id}", self.seeded.cards[0].uuid()),
             ("{case_id}", self.seeded.cases[0].uuid()),
             ("{import_id}", self.seeded.import.uuid()),
+            ("{consignment_id}", ConsignmentId::derive(super::NOW, &[b"district"]).uuid()),
         ];
         ids.into_iter().fold(route.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()))
     }
