@@ -183,7 +183,7 @@ fn take_fields(row: &mut RawRow, record: &[u8], fields: &[Field], header: &Heade
     let expected = header.slots.len();
     if fields.len() != expected {
         let message = format!(
-            "the row (at byte {offset}) has {} fields and the header has {expected}: put values that hold the separator in \
+            "it has {} fields (from byte {offset} on), and the header has {expected}: put values that hold the separator in \
              quotes, and give every column its place",
             fields.len()
         );

@@ -149,6 +149,55 @@ async fn contradictions_with_the_register_are_rejected_and_name_both_forms() {
     assert_eq!(bench.count("import_repeat").await, 1);
 }
 
+/// The tones of the invented names as marks of their own.
+fn windows_1258(text: &str) -> Vec<u8> {
+    let bytes = |c: char| match c {
+        'Ễ' => b"\xca\xde".to_vec(),
+        'Ị' => b"I\xf2".to_vec(),
+        'Ẫ' => b"\xc2\xde".to_vec(),
+        c if c.is_ascii() => vec![c as u8],
+        _ => Vec::new(),
+    };
+    text.chars().flat_map(bytes).collect()
+}
+
+fn laughs(xml: &str) -> Vec<u8> {
+    xml.replacen("<Cong", "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;\">]><Cong", 1).into_bytes()
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_decomposed_letters_change_nothing() {
+    let bench = Bench::new().await;
+    let forms: Vec<Form> = (1..=20).map(Form::number).collect();
+    assert_eq!(bench.import("a.csv", &csv(&forms)).await.unwrap().counts.rows_accepted, 20);
+    let marked = ["\u{feff}".as_bytes(), &xml(&forms)].concat();
+    let again = bench.import("marked.xml", &marked).await.unwrap();
+    assert_eq!((again.counts.rows_repeated, again.counts.rows_rejected), (20, 0));
+    let apart =
+        String::from_utf8(csv(&forms)).unwrap().replace('Ễ', "E\u{302}\u{303}").replace('Ị', "I\u{323}");
+    let again = bench.import("apart.csv", apart.as_bytes()).await.unwrap();
+    assert_eq!((again.counts.rows_repeated, again.counts.rows_composed), (20, 20));
+}
+
+#[tokio::test]
+async fn a_file_that_is_checked_first_says_what_its_import_will_reject() {
+    let bench = Bench::new().await;
+    let forms = [
+        Form::number(1),
+        Form::number(2).with("birth_date", "1990-02-31"),
+        Form::number(3).with("native_unit", "99999").with("sex", "9"),
+    ];
+    let path = std::env::temp_dir().join(format!("dancu-check-{}.csv", std::process::id()));
+    std::fs::write(&path, csv(&forms)).unwrap();
+    let check = collect::check_file(&path, time::macros::date!(2021 - 04 - 06)).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((check.rows, check.sound), (3, 1));
+    let told: Vec<(u64, &str)> = check.first.iter().map(|(row, fault)| (*row, fault.field)).collect();
+    assert_eq!(told, [(2, "birth_date"), (3, "sex"), (3, "native_unit")]);
+    let summary = bench.import("a.csv", &csv(&forms)).await.unwrap();
+    assert_eq!(summary.counts.rows_rejected, check.rows - check.sound);
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_used_writes_nothing() {
     let bench = Bench::new().await;
@@ -161,6 +210,11 @@ async fn a_file_that_cannot_be_used_writes_nothing() {
         ("empty.csv", Vec::new(), "the file is empty"),
         ("photo.csv", b"GIF89a....".to_vec(), "neither a CSV file"),
         ("list.csv", b"form_no,full_name\n1,2\n".to_vec(), "mandatory columns sex, birth_date"),
+        ("picture.csv", b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(), "byte 4 is zero"),
+        ("wide.csv", good.encode_utf16().flat_map(u16::to_le_bytes).collect(), "the file is UTF-16"),
+        ("old.csv", windows_1258(&good), "looks like Windows-1258 text"),
+        ("laughs.xml", laughs(&xml), ": a document type (DOCTYPE) is refused"),
+        ("broken.xml", xml.replacen("</GioiTinh>", "</Gioi>", 1).into_bytes(), "the XML is broken at byte "),
     ] {
         let error = bench.import(name, &bytes).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");

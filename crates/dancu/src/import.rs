@@ -2,13 +2,13 @@
 
 use crate::centre::Place;
 use crate::live;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use collect::ImportOptions;
 use domain::Clock;
 use domain::clock::SystemClock;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use time::Date;
@@ -53,7 +53,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         };
         let summary = collect::import(&centre.db, file, &import, centre.clock.as_ref(), &mut show)
             .await
-            .with_context(|| format!("{}", file.display()))?;
+            .map_err(|error| about(file, error))?;
         if shows {
             eprintln!();
         }
@@ -79,12 +79,20 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
+/// Says which file it was, unless the error does.
+fn about(file: &Path, error: collect::Error) -> anyhow::Error {
+    match error {
+        collect::Error::File { .. } | collect::Error::Changed { .. } => error.into(),
+        other => anyhow::Error::from(other).context(file.display().to_string()),
+    }
+}
+
 /// What each file is worth by itself. Exit codes as those of an import.
 fn check(options: &Options) -> Result<ExitCode> {
     let day = options.collected_on.unwrap_or_else(|| SystemClock.today());
     let mut all_sound = true;
     for file in &options.files {
-        let check = collect::check_file(file, day).with_context(|| format!("{}", file.display()))?;
+        let check = collect::check_file(file, day).map_err(|error| about(file, error))?;
         println!(
             "{}: {} read, {} sound, {} faulty",
             file.display(),

@@ -2,76 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use serde_json::Value;
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-/// A data directory of one test, with its server stopped and its files removed at the end.
-struct Data(PathBuf);
-
-impl Data {
-    fn new(name: &str) -> Data {
-        let folder = std::env::temp_dir().join(format!("dancu-test-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        Data(folder)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dancu"));
-        command.args(args).arg("--data").arg(&self.0).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    fn summary(&self) -> PathBuf {
-        self.0.join("summary.json")
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        if let Ok(pid) = fs::read_to_string(self.0.join("postgres/postmaster.pid")) {
-            let pid = pid.lines().next().unwrap_or_default().to_owned();
-            let _ = Command::new("kill").args(["-INT", &pid]).status();
-            std::thread::sleep(Duration::from_millis(500));
-        }
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn demo(data: &Data, people: u32, seed: u64) -> Command {
-    let (people, seed) = (people.to_string(), seed.to_string());
-    let summary = data.summary();
-    data.command(&[
-        "demo",
-        "--exit",
-        "--people",
-        &people,
-        "--seed",
-        &seed,
-        "--summary",
-        summary.to_str().unwrap(),
-    ])
-}
-
-fn succeeded(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    text
-}
-
-/// The summary without what tells of one run only.
-fn outcome(path: &Path) -> Value {
-    let mut summary: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    summary.as_object_mut().unwrap().remove("stages").unwrap();
-    summary
-}
+use support::{Data, demo, outcome, succeeded};
 
 #[test]
 fn a_campaign_killed_ten_times_ends_like_one_that_was_left_alone() {

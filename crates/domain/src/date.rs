@@ -63,6 +63,10 @@ impl PartialDate {
             parts[count] = part.parse().map_err(|_| DateError::Shape)?;
             count += 1;
         }
+        // A year stands last; four digits before it are a date written the other way round.
+        if text.split(['/', '-', '.']).take(count - 1).any(|part| part.len() > 2) {
+            return Err(DateError::Shape);
+        }
         let (day, month, year) = match count {
             1 => (0, 0, parts[0]),
             2 => (0, parts[0], parts[1]),
@@ -187,6 +191,8 @@ mod tests {
         assert_eq!(PartialDate::parse("01/01/90"), Err(DateError::Year(90)));
         assert_eq!(PartialDate::parse("hôm qua"), Err(DateError::Shape));
         assert_eq!(PartialDate::parse("05/00/1990"), Err(DateError::Shape));
+        assert_eq!(PartialDate::parse("1990-02-01"), Err(DateError::Shape));
+        assert_eq!(PartialDate::parse("1990/2"), Err(DateError::Shape));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cards;
+mod chips;
 mod forms;
 mod keys;
 mod material;
@@ -34,6 +35,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dg1", run: cards::dg1, seeds: || cards::file_seeds("DG1") },
     Target { name: "dg2", run: cards::dg2, seeds: || cards::file_seeds("DG2") },
     Target { name: "dg13", run: cards::dg13, seeds: || cards::file_seeds("DG13") },
+    Target { name: "dg3", run: chips::dg3, seeds: chips::dg3_seeds },
+    Target { name: "dg14", run: chips::dg14, seeds: chips::dg14_seeds },
+    Target { name: "dg15", run: chips::dg15, seeds: chips::dg15_seeds },
+    Target { name: "card_access", run: chips::card_access, seeds: chips::card_access_seeds },
+    Target { name: "apdu", run: chips::apdu, seeds: chips::apdu_seeds },
+    Target { name: "chip_answers", run: chips::answers, seeds: chips::answers_seeds },
+    Target { name: "vpcd", run: chips::vpcd, seeds: chips::vpcd_seeds },
     Target { name: "certificate", run: keys::certificate, seeds: keys::certificate_seeds },
     Target { name: "revocation_list", run: keys::revocation_list, seeds: keys::revocation_list_seeds },
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },

@@ -50,7 +50,8 @@ pub fn serial(number: u8) -> SerialNumber {
 
 fn country() -> Country {
     let mut rng = rng(1);
-    let (csca_key, signer_key) = (SoftwareSigner::generate(&mut rng), SoftwareSigner::generate(&mut rng));
+    let mut key = || SoftwareSigner::generate(&mut rng).reproducible();
+    let (csca_key, signer_key) = (key(), key());
     let name = |common| Name::new("VN", "dancu", common).expect("a short name");
     let token = |number| SigningToken::after_recording(serial(number));
     let csca = prepare_csca(&CSCA_P256, &name("CSCA"), serial(1), START, csca_key.public_key())
@@ -119,7 +120,7 @@ pub fn secret() -> p256::SecretKey {
 }
 
 fn party() -> Party {
-    let signer = SoftwareSigner::generate(&mut rng(3));
+    let signer = SoftwareSigner::generate(&mut rng(3)).reproducible();
     let public = PublicKey::from_spki(signer.public_key()).expect("a key of our own");
     Party { id: KitId::derive(START, &[b"kit"]), signer, public }
 }

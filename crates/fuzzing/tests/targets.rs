@@ -4,10 +4,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::path::Path;
 
+/// Damaged inputs for each target; `DANCU_DAMAGED` in the environment asks for more.
 const DAMAGED: u64 = 300;
 
 #[test]
 fn every_seed_is_accepted_and_no_damage_breaks_a_parser() {
+    let damaged =
+        std::env::var("DANCU_DAMAGED").ok().and_then(|number| number.parse().ok()).unwrap_or(DAMAGED);
     for target in fuzzing::TARGETS {
         let seeds = (target.seeds)();
         assert!(!seeds.is_empty(), "{} has no seed", target.name);
@@ -15,11 +18,27 @@ fn every_seed_is_accepted_and_no_damage_breaks_a_parser() {
             assert!((target.run)(seed), "{}: seed {number} is refused", target.name);
         }
         (target.run)(&[]);
-        for number in 0..DAMAGED {
+        for number in 0..damaged {
             let mut rng = ChaCha20Rng::seed_from_u64(number);
             let mut data = seeds[rng.random_range(0..seeds.len())].clone();
             (0..rng.random_range(1..4)).for_each(|_| damage(&mut data, &mut rng));
+            let told = Told { target: target.name, number };
             (target.run)(&data);
+            drop(told);
+        }
+    }
+}
+
+/// Says which damage it was when a target panics.
+struct Told {
+    target: &'static str,
+    number: u64,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("broken by damage {} of a seed of {}", self.number, self.target);
         }
     }
 }
