@@ -1,11 +1,13 @@
 //! The centre: its database, its keys and the stages' working state. `serve`, `work` and `demo` all run on this.
 
+use crate::pki::{Keys, serials};
 use anyhow::{Context, Result};
 use domain::Clock;
 use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
 use issue::Authority;
 use kit::CentrePublicKeys;
+use pki::SignatureAlgorithm;
 use rand::Rng;
 use rand::rngs::StdRng;
 use std::fs;
@@ -72,22 +74,12 @@ impl Centre {
     /// newest has less than a day left, another is made.
     pub async fn authority(&self) -> Result<Arc<Authority>> {
         let now = self.clock.now();
-        let folder = self.place.data.join("keys");
+        let keys = Keys::of(self).await?;
+        let csca = keys.current_csca().await?;
         for number in 1.. {
-            let folder = folder.clone();
-            let (csca, signer) = tokio::task::spawn_blocking(move || -> Result<_> {
-                let passphrase = passphrase(&folder)?;
-                let csca = signing_key(&folder.join("csca.key"), &passphrase)?;
-                Ok((csca, signing_key(&folder.join(format!("document-signer-{number}.key")), &passphrase)?))
-            })
-            .await??;
-            let mut rng: StdRng = rand::make_rng();
-            let draw = || {
-                let mut serial = [0; 16];
-                rng.fill_bytes(&mut serial);
-                serial
-            };
-            let authority = Authority::establish(&self.db, &csca, Arc::new(signer), draw, now).await?;
+            let signer = keys.document_signer(number).await?;
+            let authority =
+                Authority::establish(&self.db, keys.suite, csca.as_ref(), signer, serials(), now).await?;
             if authority.signs_until().is_none_or(|until| until > now + Duration::days(1)) {
                 return Ok(Arc::new(authority));
             }
@@ -128,7 +120,8 @@ impl KeyFiles {
             key
         };
         let public = PublicKey::from_spki(agreement.public_key())?;
-        let receipts = signing_key(&folder.join("receipt.key"), &passphrase)?;
+        let receipts =
+            signing_key(&folder.join("receipt.key"), SignatureAlgorithm::EcdsaP256Sha256, &passphrase)?;
         Ok(KeyFiles { receipts, intake: Intake { key: agreement, public }, wrapping })
     }
 }
@@ -137,18 +130,22 @@ fn system_rng() -> StdRng {
     rand::make_rng()
 }
 
-fn signing_key(path: &Path, passphrase: &Passphrase) -> Result<SoftwareSigner> {
+pub fn signing_key(
+    path: &Path,
+    algorithm: SignatureAlgorithm,
+    passphrase: &Passphrase,
+) -> Result<SoftwareSigner> {
     if path.exists() {
         return Ok(SoftwareSigner::load(path, passphrase)?);
     }
-    let key = SoftwareSigner::generate(&mut system_rng());
+    let key = SoftwareSigner::generate_for(algorithm, &mut system_rng());
     key.save(path, passphrase, &mut system_rng())?;
     Ok(key)
 }
 
 /// The passphrase of the key files, made on the first start. An operator moves it to another disk or into the service
 /// manager's credentials; see docs/operations.md.
-fn passphrase(folder: &Path) -> Result<Passphrase> {
+pub fn passphrase(folder: &Path) -> Result<Passphrase> {
     let path =
         std::env::var_os("DANCU_PASSPHRASE_FILE").map_or_else(|| folder.join("passphrase"), PathBuf::from);
     if !path.exists() {

@@ -12,6 +12,7 @@ mod desks;
 mod import;
 mod live;
 mod lost;
+mod pki;
 mod serve;
 mod work;
 
@@ -64,6 +65,9 @@ enum Command {
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
+    /// Keys, certificates and lists of the country.
+    #[command(subcommand)]
+    Pki(pki::Command),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -99,6 +103,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,
         Command::Card(command) => return cards::run(place, &command).await,
+        Command::Pki(command) => pki::run(place, &command).await?,
         Command::Bench(command) => bench::run(place, &command).await?,
     }
     Ok(ExitCode::SUCCESS)

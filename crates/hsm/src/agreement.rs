@@ -4,7 +4,7 @@ use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
 use p256::{
     PublicKey, SecretKey,
     elliptic_curve::{Generate, sec1::ToSec1Point},
-    pkcs8::DecodePublicKey,
+    pkcs8::{DecodePublicKey, EncodePublicKey},
 };
 use rand::CryptoRng;
 use zeroize::Zeroizing;
@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 use crate::{
     HsmError, Passphrase,
     file::{self, Kind},
-    signer::{load_secret, public_key_der},
 };
 
 /// A P-256 key for ECDH: what is encrypted to its public key, its holder can open.
@@ -54,7 +53,10 @@ impl SoftwareAgreementKey {
     }
 
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<SoftwareAgreementKey, HsmError> {
-        Ok(Self::from_secret(load_secret(path, Kind::Agreement, passphrase)?))
+        let bytes = file::load_32(path, Kind::Agreement, passphrase)?;
+        let secret = SecretKey::from_slice(bytes.as_slice())
+            .map_err(|_| HsmError::Format { path: path.to_owned(), problem: "not a P-256 private key" })?;
+        Ok(Self::from_secret(secret))
     }
 
     /// Writes a new key file; an existing one is left alone and is an error.
@@ -64,8 +66,8 @@ impl SoftwareAgreementKey {
         passphrase: &Passphrase,
         rng: &mut impl CryptoRng,
     ) -> Result<(), HsmError> {
-        let secret = Zeroizing::new(self.secret.to_bytes().into());
-        file::save(path, Kind::Agreement, &secret, passphrase, rng)
+        let secret: Zeroizing<[u8; 32]> = Zeroizing::new(self.secret.to_bytes().into());
+        file::save(path, Kind::Agreement, secret.as_slice(), passphrase, rng)
     }
 
     /// SubjectPublicKeyInfo in DER.
@@ -98,7 +100,8 @@ impl SoftwareAgreementKey {
     }
 
     fn from_secret(secret: SecretKey) -> SoftwareAgreementKey {
-        let public_key = public_key_der(&secret);
+        let document = secret.public_key().to_public_key_der();
+        let public_key = document.expect("a P-256 public key always has a SubjectPublicKeyInfo").into_vec();
         let agreeing = PrivateKey::from_private_key(&ECDH_P256, &Zeroizing::new(secret.to_bytes()))
             .expect("a secret key of P-256 is one for either library");
         SoftwareAgreementKey { secret, agreeing, public_key }

@@ -17,9 +17,9 @@ use crate::HsmError;
 const MAGIC: &[u8; 8] = b"dancuKEY";
 const FORMAT: u8 = 1;
 const HEADER_LEN: usize = 50;
-const SECRET_LEN: usize = 32;
 const TAG_LEN: usize = 16;
-const FILE_LEN: usize = HEADER_LEN + SECRET_LEN + TAG_LEN;
+/// A file with the longest secret.
+const LONGEST_FILE: usize = HEADER_LEN + 48 + TAG_LEN;
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
 const COST: Cost = Cost { memory_kib: 19_456, passes: 2, lanes: 1 };
@@ -31,6 +31,17 @@ pub(crate) enum Kind {
     Signing = 1,
     Agreement = 2,
     KeyEncryption = 3,
+    SigningBrainpoolP256r1 = 4,
+    SigningP384 = 5,
+}
+
+impl Kind {
+    fn secret_len(self) -> usize {
+        match self {
+            Kind::SigningP384 => 48,
+            Kind::Signing | Kind::Agreement | Kind::KeyEncryption | Kind::SigningBrainpoolP256r1 => 32,
+        }
+    }
 }
 
 struct Cost {
@@ -64,14 +75,14 @@ impl Passphrase {
     }
 }
 
-pub(crate) type Secret = Zeroizing<[u8; SECRET_LEN]>;
+pub(crate) type Secret = Zeroizing<Vec<u8>>;
 
 /// Encrypts `secret` into a new file: written beside it, synced, then linked to its name, so that a crash
 /// leaves either a whole file or none.
 pub(crate) fn save(
     path: &Path,
     kind: Kind,
-    secret: &[u8; SECRET_LEN],
+    secret: &[u8],
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
 ) -> Result<(), HsmError> {
@@ -99,27 +110,55 @@ pub(crate) fn save(
 }
 
 pub(crate) fn load(path: &Path, kind: Kind, passphrase: &Passphrase) -> Result<Secret, HsmError> {
-    let bytes = read_private(path, FILE_LEN as u64)?;
-    open(path, kind, &bytes, passphrase)
+    load_any(path, &[kind], passphrase).map(|(_, secret)| secret)
+}
+
+/// Opens a file of one of these kinds, and says which.
+pub(crate) fn load_any(
+    path: &Path,
+    kinds: &[Kind],
+    passphrase: &Passphrase,
+) -> Result<(Kind, Secret), HsmError> {
+    let bytes = read_private(path, LONGEST_FILE as u64)?;
+    open(path, kinds, &bytes, passphrase)
+}
+
+/// The secret of a kind whose secrets have 32 bytes.
+pub(crate) fn load_32(
+    path: &Path,
+    kind: Kind,
+    passphrase: &Passphrase,
+) -> Result<Zeroizing<[u8; 32]>, HsmError> {
+    let secret = load(path, kind, passphrase)?;
+    let mut out = Zeroizing::new([0; 32]);
+    let wrong = || HsmError::Format { path: path.to_owned(), problem: "the secret has not 32 bytes" };
+    out.copy_from_slice(secret.get(..32).filter(|_| secret.len() == 32).ok_or_else(wrong)?);
+    Ok(out)
 }
 
 fn seal(
     path: &Path,
     kind: Kind,
-    secret: &[u8; SECRET_LEN],
+    secret: &[u8],
     passphrase: &Passphrase,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, HsmError> {
     let mut salt_and_nonce = [0; 28];
     rng.fill_bytes(&mut salt_and_nonce);
-    let mut out = Vec::with_capacity(FILE_LEN);
+    if secret.len() != kind.secret_len() {
+        return Err(HsmError::Format {
+            path: path.to_owned(),
+            problem: "the secret is not as long as its kind asks",
+        });
+    }
+    let mut out = Vec::with_capacity(LONGEST_FILE);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[FORMAT, kind as u8]);
     for number in [COST.memory_kib, COST.passes, COST.lanes] {
         out.extend_from_slice(&number.to_be_bytes());
     }
     out.extend_from_slice(&salt_and_nonce);
-    let mut body = *secret;
+    let mut body = Zeroizing::new(secret.to_vec());
     let tag = cipher(path, &out, passphrase)?
         .encrypt_inout_detached(&nonce(&out), &out, body.as_mut_slice().into())
         .map_err(|_| HsmError::Format { path: path.to_owned(), problem: "the cipher refused the key" })?;
@@ -128,29 +167,36 @@ fn seal(
     Ok(out)
 }
 
-fn open(path: &Path, kind: Kind, bytes: &[u8], passphrase: &Passphrase) -> Result<Secret, HsmError> {
+fn open(
+    path: &Path,
+    kinds: &[Kind],
+    bytes: &[u8],
+    passphrase: &Passphrase,
+) -> Result<(Kind, Secret), HsmError> {
     let wrong = |problem| HsmError::Format { path: path.to_owned(), problem };
     if !bytes.starts_with(MAGIC) {
         return Err(wrong("not a key file"));
     }
-    if bytes.len() != FILE_LEN {
-        return Err(wrong("the file is cut short or has something appended; restore it from a backup"));
-    }
-    let (header, body) = bytes.split_at(HEADER_LEN);
+    let Some((header, body)) = bytes.split_at_checked(HEADER_LEN) else {
+        return Err(wrong("the file is cut short; restore it from a backup"));
+    };
     if header[8] != FORMAT {
         return Err(wrong("written by another version; open it with that version"));
     }
-    if header[9] != kind as u8 {
+    let Some(&kind) = kinds.iter().find(|&&kind| kind as u8 == header[9]) else {
         return Err(wrong("the file holds a key of another kind"));
+    };
+    if body.len() != kind.secret_len() + TAG_LEN {
+        return Err(wrong("the file is cut short or has something appended; restore it from a backup"));
     }
-    let mut secret = Zeroizing::new([0; SECRET_LEN]);
-    secret.copy_from_slice(&body[..SECRET_LEN]);
+    let (encrypted, stored_tag) = body.split_at(kind.secret_len());
+    let mut secret = Zeroizing::new(encrypted.to_vec());
     let mut tag = [0; TAG_LEN];
-    tag.copy_from_slice(&body[SECRET_LEN..]);
+    tag.copy_from_slice(stored_tag);
     cipher(path, header, passphrase)?
         .decrypt_inout_detached(&nonce(header), header, secret.as_mut_slice().into(), &tag.into())
         .map_err(|_| HsmError::NotOpened { path: path.to_owned() })?;
-    Ok(secret)
+    Ok((kind, secret))
 }
 
 fn cipher(path: &Path, header: &[u8], passphrase: &Passphrase) -> Result<Aes256Gcm, HsmError> {
@@ -175,7 +221,7 @@ fn nonce(header: &[u8]) -> Nonce<aes_gcm::aead::consts::U12> {
 }
 
 /// Reads a file of at most `limit` bytes (one more is read, so that a longer file is noticed).
-fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+pub(crate) fn read_private(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, HsmError> {
     let failed = |source| HsmError::File { path: path.to_owned(), action: "read it", source };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
@@ -207,7 +253,8 @@ mod tests {
     }
 
     fn try_open(bytes: &[u8], passphrase: &[u8]) -> Result<Secret, HsmError> {
-        open(Path::new("k"), Kind::Signing, bytes, &Passphrase::from_bytes(passphrase))
+        open(Path::new("k"), &[Kind::Signing], bytes, &Passphrase::from_bytes(passphrase))
+            .map(|(_, secret)| secret)
     }
 
     #[test]
@@ -219,8 +266,12 @@ mod tests {
         assert!(matches!(try_open(&file, b"another one!"), Err(HsmError::NotOpened { .. })));
         let mut other_kind = file.clone();
         other_kind[9] = Kind::KeyEncryption as u8;
-        let opened =
-            open(Path::new("k"), Kind::KeyEncryption, &other_kind, &Passphrase::from_bytes(b"a passphrase"));
+        let opened = open(
+            Path::new("k"),
+            &[Kind::KeyEncryption],
+            &other_kind,
+            &Passphrase::from_bytes(b"a passphrase"),
+        );
         assert!(matches!(opened, Err(HsmError::NotOpened { .. })));
     }
 

@@ -1,12 +1,13 @@
 use std::path::Path;
 
-use p256::{
-    SecretKey,
-    ecdsa::{Signature, SigningKey, signature::Signer as _},
-    elliptic_curve::Generate,
-    pkcs8::EncodePublicKey,
+use aws_lc_rs::{
+    agreement::{self, PrivateKey},
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair},
 };
-use pki::{SignError, SignatureAlgorithm, Signer};
+use bp256::BrainpoolP256r1;
+use ecdsa::signature::Signer as _;
+use pki::{Curve, ParameterForm, PublicKey, SignError, SignatureAlgorithm, Signer};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -15,10 +16,21 @@ use crate::{
     file::{self, Kind},
 };
 
-/// A P-256 signing key in memory.
+/// A signing key in memory.
 pub struct SoftwareSigner {
-    key: SigningKey,
+    algorithm: SignatureAlgorithm,
+    secret: Zeroizing<Vec<u8>>,
+    key: Key,
     public_key: Vec<u8>,
+}
+
+enum Key {
+    /// P-256 or P-384. The nonce is the library's own, from the system's generator.
+    Nist(EcdsaKeyPair),
+    /// The nonce follows from key and message (RFC 6979).
+    P256Reproducible(p256::ecdsa::SigningKey),
+    /// The nonce follows from key and message (RFC 6979).
+    Brainpool(ecdsa::SigningKey<BrainpoolP256r1>),
 }
 
 impl std::fmt::Debug for SoftwareSigner {
@@ -28,12 +40,39 @@ impl std::fmt::Debug for SoftwareSigner {
 }
 
 impl SoftwareSigner {
+    /// A P-256 key.
     pub fn generate(rng: &mut impl CryptoRng) -> SoftwareSigner {
-        Self::from_secret(&SecretKey::generate_from_rng(rng))
+        Self::generate_for(SignatureAlgorithm::EcdsaP256Sha256, rng)
+    }
+
+    /// A key for this algorithm.
+    pub fn generate_for(algorithm: SignatureAlgorithm, rng: &mut impl CryptoRng) -> SoftwareSigner {
+        let mut secret = Zeroizing::new(vec![0; algorithm.curve().field_len()]);
+        loop {
+            // FIPS 186-5 appendix A.2.2: draw until the number lies between 1 and the order.
+            rng.fill_bytes(&mut secret);
+            if let Some(signer) = Self::from_secret(algorithm, secret.clone()) {
+                return signer;
+            }
+        }
+    }
+
+    /// The same P-256 key with nonces after RFC 6979, so that key and message determine the signature's bytes: for
+    /// seeds and tests that compare them. It signs at about a fifth of the speed. Other keys stay as they are.
+    pub fn reproducible(mut self) -> SoftwareSigner {
+        if self.algorithm == SignatureAlgorithm::EcdsaP256Sha256 {
+            let key = p256::ecdsa::SigningKey::from_slice(&self.secret);
+            self.key = Key::P256Reproducible(key.expect("the secret was checked when the signer was made"));
+        }
+        self
     }
 
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<SoftwareSigner, HsmError> {
-        Ok(Self::from_secret(&load_secret(path, Kind::Signing, passphrase)?))
+        let kinds = SignatureAlgorithm::ALL.map(kind);
+        let (found, secret) = file::load_any(path, &kinds, passphrase)?;
+        let wrong = || HsmError::Format { path: path.to_owned(), problem: "not a private key of its curve" };
+        let algorithm = SignatureAlgorithm::ALL.into_iter().find(|&algorithm| kind(algorithm) == found);
+        algorithm.and_then(|algorithm| Self::from_secret(algorithm, secret)).ok_or_else(wrong)
     }
 
     /// Writes a new key file; an existing one is left alone and is an error.
@@ -43,18 +82,35 @@ impl SoftwareSigner {
         passphrase: &Passphrase,
         rng: &mut impl CryptoRng,
     ) -> Result<(), HsmError> {
-        let secret = Zeroizing::new(self.key.to_bytes().into());
-        file::save(path, Kind::Signing, &secret, passphrase, rng)
+        file::save(path, kind(self.algorithm), &self.secret, passphrase, rng)
     }
 
-    fn from_secret(secret: &SecretKey) -> SoftwareSigner {
-        SoftwareSigner { key: SigningKey::from(secret), public_key: public_key_der(secret) }
+    /// `None` if the number is no private key of the curve.
+    fn from_secret(algorithm: SignatureAlgorithm, secret: Zeroizing<Vec<u8>>) -> Option<SoftwareSigner> {
+        let nist = |exchange, signing| {
+            let private = PrivateKey::from_private_key(exchange, &secret).ok()?;
+            let point = private.compute_public_key().ok()?.as_ref().to_vec();
+            let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, &secret, &point).ok()?;
+            Some((Key::Nist(pair), point))
+        };
+        let (key, point) = match algorithm.curve() {
+            Curve::P256 => nist(&agreement::ECDH_P256, &ECDSA_P256_SHA256_ASN1_SIGNING)?,
+            Curve::P384 => nist(&agreement::ECDH_P384, &ECDSA_P384_SHA384_ASN1_SIGNING)?,
+            Curve::BrainpoolP256r1 => {
+                let key = ecdsa::SigningKey::<BrainpoolP256r1>::from_slice(&secret).ok()?;
+                let point = key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+                (Key::Brainpool(key), point)
+            }
+            _ => return None,
+        };
+        let public_key = PublicKey::Ec { curve: algorithm.curve(), point }.to_spki(ParameterForm::Named);
+        Some(SoftwareSigner { algorithm, secret, key, public_key })
     }
 }
 
 impl Signer for SoftwareSigner {
     fn algorithm(&self) -> SignatureAlgorithm {
-        SignatureAlgorithm::EcdsaP256Sha256
+        self.algorithm
     }
 
     fn public_key(&self) -> &[u8] {
@@ -62,20 +118,78 @@ impl Signer for SoftwareSigner {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let signature: Signature =
-            self.key.try_sign(message).map_err(|error| SignError::Refused(error.to_string()))?;
-        Ok(signature.to_der().as_bytes().to_vec())
+        match &self.key {
+            Key::Nist(pair) => pair
+                .sign(&SystemRandom::new(), message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(|_| SignError::Refused("the software key did not sign".to_owned())),
+            Key::P256Reproducible(key) => {
+                let signature: p256::ecdsa::Signature =
+                    key.try_sign(message).map_err(|error| SignError::Refused(error.to_string()))?;
+                Ok(signature.to_der().as_bytes().to_vec())
+            }
+            Key::Brainpool(key) => {
+                let signature: ecdsa::Signature<BrainpoolP256r1> =
+                    key.try_sign(message).map_err(|error| SignError::Refused(error.to_string()))?;
+                Ok(signature.to_der().as_bytes().to_vec())
+            }
+        }
     }
 }
 
-pub(crate) fn load_secret(path: &Path, kind: Kind, passphrase: &Passphrase) -> Result<SecretKey, HsmError> {
-    let bytes = file::load(path, kind, passphrase)?;
-    SecretKey::from_slice(bytes.as_slice())
-        .map_err(|_| HsmError::Format { path: path.to_owned(), problem: "not a P-256 private key" })
+fn kind(algorithm: SignatureAlgorithm) -> Kind {
+    match algorithm.curve() {
+        Curve::P384 => Kind::SigningP384,
+        Curve::BrainpoolP256r1 => Kind::SigningBrainpoolP256r1,
+        _ => Kind::Signing,
+    }
 }
 
-/// SubjectPublicKeyInfo with the curve by name and the point uncompressed.
-pub(crate) fn public_key_der(secret: &SecretKey) -> Vec<u8> {
-    let document = secret.public_key().to_public_key_der();
-    document.expect("a P-256 public key always has a SubjectPublicKeyInfo").into_vec()
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    #[test]
+    fn a_saved_key_of_every_algorithm_is_the_same_key_and_signs() {
+        let folder = tempfile::tempdir().unwrap();
+        let passphrase = Passphrase::from_bytes(b"a passphrase");
+        let mut rng = ChaCha20Rng::seed_from_u64(11);
+        for algorithm in SignatureAlgorithm::ALL {
+            let path = folder.path().join(format!("{}.key", algorithm.curve().name()));
+            let signer = SoftwareSigner::generate_for(algorithm, &mut rng);
+            signer.save(&path, &passphrase, &mut rng).unwrap();
+            let loaded = SoftwareSigner::load(&path, &passphrase).unwrap();
+            assert_eq!(loaded.public_key(), signer.public_key());
+            assert_eq!(loaded.algorithm(), algorithm);
+            let signature = loaded.sign(b"message").unwrap();
+            pki::verify_signature(algorithm.scheme(), signer.public_key(), b"message", &signature).unwrap();
+            let other =
+                pki::verify_signature(algorithm.scheme(), signer.public_key(), b"massage", &signature);
+            assert!(other.is_err());
+        }
+    }
+
+    #[test]
+    fn a_reproducible_key_is_the_same_key_and_signs_the_same_twice() {
+        let mut rng = ChaCha20Rng::seed_from_u64(12);
+        let signer = SoftwareSigner::generate(&mut rng);
+        let public = signer.public_key().to_vec();
+        let signer = signer.reproducible();
+        let signature = signer.sign(b"message").unwrap();
+        assert_eq!(signature, signer.sign(b"message").unwrap());
+        pki::verify_signature(signer.algorithm().scheme(), &public, b"message", &signature).unwrap();
+    }
+
+    #[test]
+    fn zero_and_the_order_are_no_keys() {
+        for algorithm in SignatureAlgorithm::ALL {
+            for byte in [0, 0xFF] {
+                let secret = Zeroizing::new(vec![byte; algorithm.curve().field_len()]);
+                assert!(SoftwareSigner::from_secret(algorithm, secret).is_none(), "{algorithm:?} {byte}");
+            }
+        }
+    }
 }

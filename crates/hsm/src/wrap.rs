@@ -62,7 +62,7 @@ impl KeyEncryptionKey {
     }
 
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<KeyEncryptionKey, HsmError> {
-        Ok(Self::from_secret(file::load(path, Kind::KeyEncryption, passphrase)?))
+        Ok(Self::from_secret(file::load_32(path, Kind::KeyEncryption, passphrase)?))
     }
 
     /// Writes a new key file; an existing one is left alone and is an error.
@@ -72,7 +72,7 @@ impl KeyEncryptionKey {
         passphrase: &Passphrase,
         rng: &mut impl CryptoRng,
     ) -> Result<(), HsmError> {
-        file::save(path, Kind::KeyEncryption, &self.secret, passphrase, rng)
+        file::save(path, Kind::KeyEncryption, self.secret.as_slice(), passphrase, rng)
     }
 
     pub fn wrap(&self, key: &DataKey) -> [u8; WRAPPED_KEY_LEN] {

@@ -26,6 +26,10 @@ pub enum Error {
         "the document signer's key may sign until {until} only: establish the authority again with a new key"
     )]
     SigningPeriodOver { until: OffsetDateTime },
+    #[error("the CSCA's key may sign until {until} only: change it with `dancu pki roll`")]
+    CscaPeriodOver { until: OffsetDateTime },
+    #[error("certificate {0} was not revoked: there is no signed certificate of this serial number, or it was revoked before")]
+    NotRevoked(String),
     #[error("the worker that signs cards stopped: {0}")]
     Worker(String),
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod certificates;
+
 mod apply;
 mod authority;
 mod chip;

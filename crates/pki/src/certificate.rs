@@ -5,10 +5,16 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use x509_cert::ext::{
     Extension,
-    pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, PrivateKeyUsagePeriod, SubjectKeyIdentifier},
+    pkix::{
+        AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, PrivateKeyUsagePeriod,
+        SubjectKeyIdentifier,
+    },
 };
 
-use crate::{PkiError, SignatureAlgorithm, verify_signature};
+use crate::{
+    PkiError, PublicKey, SignatureScheme, profile::MASTER_LIST_SIGNING, read::without_leading_zeros,
+    verify_signature,
+};
 
 const WHAT: &str = "the certificate";
 
@@ -63,6 +69,11 @@ impl Certificate {
     /// SubjectPublicKeyInfo in DER.
     pub fn public_key(&self) -> &[u8] {
         &self.public_key
+    }
+
+    /// The public key, whether its curve is named or spelt out.
+    pub fn key(&self) -> Result<PublicKey, PkiError> {
+        PublicKey::from_spki(&self.public_key)
     }
 
     /// Subject Name in DER.
@@ -127,6 +138,17 @@ impl Certificate {
             && !self.decode::<BasicConstraints>().is_some_and(|b| b.ca)
     }
 
+    /// May sign master lists: that is its one purpose, and it is no authority.
+    pub fn is_master_list_signer(&self) -> bool {
+        self.is_document_signer()
+            && self.decode::<ExtendedKeyUsage>().is_some_and(|usage| usage.0 == [MASTER_LIST_SIGNING])
+    }
+
+    /// A CSCA's key under another key of the same CSCA: issued by its own name, signed by another key.
+    pub fn is_link(&self) -> bool {
+        self.is_authority() && self.is_self_issued() && self.verify_signed_by(self).is_err()
+    }
+
     /// Verifies that `issuer`'s key signed this certificate. Names are not compared.
     pub fn verify_signed_by(&self, issuer: &Certificate) -> Result<(), PkiError> {
         let malformed = PkiError::malformed(WHAT);
@@ -135,9 +157,9 @@ impl Certificate {
         if outer != self.inner.tbs_certificate().signature() {
             return Err(PkiError::BadSignature);
         }
-        let algorithm = SignatureAlgorithm::from_identifier(&outer.to_der().map_err(&malformed)?)?;
+        let scheme = SignatureScheme::from_identifier(&outer.to_der().map_err(&malformed)?)?;
         let signature = self.inner.signature().as_bytes().ok_or(PkiError::BadSignature)?;
-        verify_signature(algorithm, &issuer.public_key, &self.tbs_raw, signature)
+        verify_signature(scheme, &issuer.public_key, &self.tbs_raw, signature)
     }
 
     fn decode<T: for<'a> Decode<'a> + der::oid::AssociatedOid>(&self) -> Option<T> {
@@ -148,10 +170,6 @@ impl Certificate {
 
 pub(crate) fn find(extensions: &[Extension], id: ObjectIdentifier) -> Option<&Extension> {
     extensions.iter().find(|extension| extension.extn_id == id)
-}
-
-pub(crate) fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
-    &bytes[bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len())..]
 }
 
 pub(crate) fn to_time(unix: std::time::Duration) -> OffsetDateTime {

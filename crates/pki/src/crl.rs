@@ -4,9 +4,10 @@ use der::{Decode, Encode};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Certificate, PkiError, SerialNumber, SignatureAlgorithm, Signer,
-    certificate::{first_element, to_time, without_leading_zeros},
+    Certificate, PkiError, PublicKey, SerialNumber, SignatureAlgorithm, SignatureScheme, Signer,
+    certificate::{find, first_element, to_time},
     issue::{authority_key_id, ids, sign_and_wrap},
+    read::without_leading_zeros,
     verify_signature, write,
 };
 
@@ -26,7 +27,7 @@ pub struct Revocation {
 pub struct PreparedCrl {
     tbs: Vec<u8>,
     algorithm: SignatureAlgorithm,
-    issuer_key: Vec<u8>,
+    issuer_key: PublicKey,
 }
 
 /// Fills a list. `number` must grow with every list; the next one must be due within 90 days.
@@ -41,6 +42,19 @@ pub fn prepare_crl(
     if next_update <= this_update || next_update - this_update > Duration::days(90) {
         let problem = "must be after this update and at most 90 days later (Doc 9303-12)";
         return Err(PkiError::Invalid { field: "next update", problem });
+    }
+    for (index, revocation) in revoked.iter().enumerate() {
+        let invalid = |problem| Err(PkiError::Invalid { field: "revocation", problem });
+        if revocation.reason.is_some_and(|reason| !matches!(reason, 1..=6 | 9 | 10)) {
+            // RFC 5280 §5.3.1: 7 is unused, 8 belongs to delta lists, 0 should be left out.
+            return invalid("the reason must be a CRLReason other than unspecified and removeFromCRL");
+        }
+        if revocation.at > this_update {
+            return invalid("a certificate cannot be listed before it is revoked");
+        }
+        if revoked[..index].iter().any(|earlier| earlier.serial == revocation.serial) {
+            return invalid("a serial number can be listed once");
+        }
     }
     let Some(key_id) = csca.subject_key_identifier() else {
         let problem = "lacks a subject key identifier";
@@ -61,7 +75,7 @@ pub fn prepare_crl(
         &entries,
         &write::tlv(0xA0, &[&write::sequence(&[&extensions])]),
     ]);
-    Ok(PreparedCrl { tbs, algorithm, issuer_key: csca.public_key().to_vec() })
+    Ok(PreparedCrl { tbs, algorithm, issuer_key: csca.key()? })
 }
 
 impl PreparedCrl {
@@ -97,10 +111,10 @@ impl Crl {
             return Err(PkiError::BadSignature);
         }
         let algorithm = inner.signature_algorithm.to_der().map_err(&malformed)?;
-        let algorithm = SignatureAlgorithm::from_identifier(&algorithm)?;
+        let scheme = SignatureScheme::from_identifier(&algorithm)?;
         let signature = inner.signature.as_bytes().ok_or(PkiError::BadSignature)?;
         let tbs = first_element(der).map_err(&malformed)?;
-        verify_signature(algorithm, csca.public_key(), tbs, signature)?;
+        verify_signature(scheme, csca.public_key(), tbs, signature)?;
         Ok(Crl { inner })
     }
 
@@ -109,12 +123,43 @@ impl Crl {
         self.inner.tbs_cert_list.next_update.map(|time| to_time(time.to_unix_duration()))
     }
 
+    pub fn this_update(&self) -> OffsetDateTime {
+        to_time(self.inner.tbs_cert_list.this_update.to_unix_duration())
+    }
+
+    /// cRLNumber (RFC 5280 §5.2.3), big-endian without leading zeros; it grows with every list.
+    pub fn number(&self) -> Option<Vec<u8>> {
+        let extensions = self.inner.tbs_cert_list.crl_extensions.as_ref()?;
+        let number =
+            der::asn1::Uint::from_der(find(extensions, ids::CRL_NUMBER)?.extn_value.as_bytes()).ok()?;
+        Some(number.as_bytes().to_vec())
+    }
+
+    /// Whether the list speaks for this moment: issued before it, and the next one not yet due. A list without a date
+    /// for the next one counts for 90 days (Doc 9303-12).
+    pub fn covers(&self, at: OffsetDateTime) -> bool {
+        let due = self.next_update().unwrap_or(self.this_update() + Duration::days(90));
+        self.this_update() <= at && at <= due
+    }
+
+    /// Why this certificate was revoked, where the list says so (CRLReason, RFC 5280 §5.3.1).
+    pub fn reason(&self, certificate: &Certificate) -> Option<u8> {
+        let entry = self.entry(certificate)?;
+        let value = find(entry.crl_entry_extensions.as_ref()?, ids::REASON_CODE)?.extn_value.as_bytes();
+        // ENUMERATED of one byte.
+        matches!(value, [0x0A, 0x01, _]).then(|| value[2])
+    }
+
     /// When this certificate was revoked, if it was.
     pub fn revoked_at(&self, certificate: &Certificate) -> Option<OffsetDateTime> {
+        self.entry(certificate).map(|entry| to_time(entry.revocation_date.to_unix_duration()))
+    }
+
+    /// The list is the certificate's issuer's own, so the serial number alone names it.
+    fn entry(&self, certificate: &Certificate) -> Option<&x509_cert::crl::RevokedCert> {
         let entries = self.inner.tbs_cert_list.revoked_certificates.as_ref()?;
-        let entry = entries
+        entries
             .iter()
-            .find(|entry| without_leading_zeros(entry.serial_number.as_bytes()) == certificate.serial())?;
-        Some(to_time(entry.revocation_date.to_unix_duration()))
+            .find(|entry| without_leading_zeros(entry.serial_number.as_bytes()) == certificate.serial())
     }
 }

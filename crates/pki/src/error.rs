@@ -20,6 +20,8 @@ pub enum PkiError {
     Sign(#[from] SignError),
     #[error("signature algorithm {oid} is not supported here")]
     UnsupportedAlgorithm { oid: String },
+    #[error("the signature's algorithm does not go with the kind of this key")]
+    WrongKind,
     #[error("the signature is not from this key over these bytes")]
     BadSignature,
     #[error("no trusted CSCA certificate issued this document signer; add the CSCA to the trust list")]
@@ -28,6 +30,8 @@ pub enum PkiError {
     NotYetValid { whose: &'static str },
     #[error("{whose} certificate has expired at the time of the check")]
     Expired { whose: &'static str },
+    #[error("{whose} key was not to sign any more, or not yet, at that time (privateKeyUsagePeriod)")]
+    OutsideKeyUse { whose: &'static str },
     #[error("{whose} certificate may not be used for this: {problem}")]
     WrongRole { whose: &'static str, problem: &'static str },
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::{
-    Certificate, Name, PkiError, Profile, Role, SignatureAlgorithm, Signer,
+    Certificate, Name, PkiError, Profile, PublicKey, Role, SignatureAlgorithm, Signer,
     lint::{self, Issuer},
     name, write,
 };
@@ -22,6 +22,7 @@ pub(crate) mod ids {
     pub(crate) const CRL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.20");
     pub(crate) const REASON_CODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.21");
     pub(crate) const CRL_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+    pub(crate) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
     pub(crate) const AUTHORITY_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
     pub(crate) const DOCUMENT_TYPES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.136.1.1.6.2");
 }
@@ -83,11 +84,32 @@ pub fn prepare_csca(
     public_key: &[u8],
 ) -> Result<PreparedCertificate, PkiError> {
     expect_role(profile, Role::Csca)?;
-    let name = subject.to_der();
-    let key_id = key_identifier(public_key)?;
-    let issuer = Issuer { name: name.clone(), public_key: public_key.to_vec(), not_after: None };
-    let not_before = whole_second(not_before);
-    Ok(prepare(profile, &name, serial, not_before, public_key, &key_id, &key_id, issuer))
+    let key = PublicKey::from_spki(public_key)?;
+    let key_id = key_identifier(&key);
+    let issuer = Issuer {
+        name: subject.to_der(),
+        public_key: key,
+        key_id,
+        algorithm: profile.algorithm,
+        not_after: None,
+    };
+    prepare(profile, &subject.to_der(), serial, not_before, public_key, issuer)
+}
+
+/// A link certificate: the key of `new` under the name and the key of `old` (Doc 9303-12, CSCA link certificates).
+/// Both carry one name, so that what `new` issues is found under either.
+pub fn prepare_csca_link(
+    profile: &Profile,
+    old: &Certificate,
+    new: &Certificate,
+    serial: SerialNumber,
+    not_before: OffsetDateTime,
+) -> Result<PreparedCertificate, PkiError> {
+    expect_role(profile, Role::CscaLink)?;
+    // A link may outlive the certificate of the key that signed it: it proves the new key to whoever still trusts
+    // the old one, and the path ends there anyway.
+    let issuer = Issuer { not_after: None, ..issuer(old)? };
+    prepare(profile, new.subject(), serial, not_before, new.public_key(), issuer)
 }
 
 /// A document signer's certificate for `public_key`, to be signed by the key of `csca`.
@@ -100,45 +122,61 @@ pub fn prepare_document_signer(
     public_key: &[u8],
 ) -> Result<PreparedCertificate, PkiError> {
     expect_role(profile, Role::DocumentSigner)?;
-    let key_id = key_identifier(public_key)?;
-    let authority_id = match csca.subject_key_identifier() {
-        Some(id) => id,
-        None => key_identifier(csca.public_key())?,
-    };
-    let issuer = Issuer {
-        name: csca.subject().to_vec(),
-        public_key: csca.public_key().to_vec(),
-        not_after: Some(csca.not_after()),
-    };
-    let not_before = whole_second(not_before);
-    Ok(prepare(profile, &subject.to_der(), serial, not_before, public_key, &key_id, &authority_id, issuer))
+    prepare(profile, &subject.to_der(), serial, not_before, public_key, issuer(csca)?)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one private place where all parts of a certificate meet")]
+/// A master list signer's certificate for `public_key`, to be signed by the key of `csca`.
+pub fn prepare_master_list_signer(
+    profile: &Profile,
+    csca: &Certificate,
+    subject: &Name,
+    serial: SerialNumber,
+    not_before: OffsetDateTime,
+    public_key: &[u8],
+) -> Result<PreparedCertificate, PkiError> {
+    expect_role(profile, Role::MasterListSigner)?;
+    prepare(profile, &subject.to_der(), serial, not_before, public_key, issuer(csca)?)
+}
+
+fn issuer(csca: &Certificate) -> Result<Issuer, PkiError> {
+    let public_key = csca.key()?;
+    let Some(algorithm) = SignatureAlgorithm::of_key(&public_key) else {
+        let problem = "has a key of a kind that signs nothing here";
+        return Err(PkiError::Invalid { field: "CSCA certificate", problem });
+    };
+    Ok(Issuer {
+        name: csca.subject().to_vec(),
+        key_id: csca.subject_key_identifier().unwrap_or_else(|| key_identifier(&public_key)),
+        public_key,
+        algorithm,
+        not_after: Some(csca.not_after()),
+    })
+}
+
 fn prepare(
     profile: &Profile,
     subject: &[u8],
     serial: SerialNumber,
     not_before: OffsetDateTime,
     public_key: &[u8],
-    key_id: &[u8],
-    authority_id: &[u8],
     issuer: Issuer,
-) -> PreparedCertificate {
+) -> Result<PreparedCertificate, PkiError> {
+    let not_before = whole_second(not_before);
+    let key = PublicKey::from_spki(public_key)?;
     let validity =
         write::sequence(&[&write::time(not_before), &write::time(profile.validity.end_from(not_before))]);
-    let extensions = extensions(profile, not_before, key_id, authority_id);
+    let extensions = extensions(profile, not_before, &key_identifier(&key), &issuer.key_id);
     let tbs = write::sequence(&[
         &write::tlv(0xA0, &[&[0x02, 0x01, 0x02]]),
         &write::unsigned(serial.as_bytes()),
-        profile.algorithm.identifier(),
+        issuer.algorithm.identifier(),
         &issuer.name,
         &validity,
         subject,
-        public_key,
+        &key.to_spki(profile.parameters),
         &write::tlv(0xA3, &[&extensions]),
     ]);
-    PreparedCertificate { profile: *profile, serial, tbs, issuer }
+    Ok(PreparedCertificate { profile: *profile, serial, tbs, issuer })
 }
 
 impl PreparedCertificate {
@@ -160,11 +198,11 @@ impl LintedCertificate {
 
     /// Signs with the issuer's key and verifies the result before it gives it out.
     pub fn sign(self, token: SigningToken, signer: &dyn Signer) -> Result<Certificate, PkiError> {
-        let PreparedCertificate { profile, serial, tbs, issuer } = self.0;
+        let PreparedCertificate { serial, tbs, issuer, .. } = self.0;
         if token.serial != serial {
             return Err(PkiError::WrongToken);
         }
-        let der = sign_and_wrap(profile.algorithm, &issuer.public_key, &tbs, signer)?;
+        let der = sign_and_wrap(issuer.algorithm, &issuer.public_key, &tbs, signer)?;
         Certificate::from_der(&der)
     }
 }
@@ -172,16 +210,27 @@ impl LintedCertificate {
 /// `SEQUENCE { tbs, algorithm, signature }`: certificates and revocation lists share the form.
 pub(crate) fn sign_and_wrap(
     algorithm: SignatureAlgorithm,
-    issuer_key: &[u8],
+    issuer_key: &PublicKey,
     tbs: &[u8],
     signer: &dyn Signer,
 ) -> Result<Vec<u8>, PkiError> {
-    if signer.public_key() != issuer_key || signer.algorithm() != algorithm {
+    let signature = sign_checked(algorithm, issuer_key, tbs, signer)?;
+    Ok(write::sequence(&[tbs, algorithm.identifier(), &write::bit_string(&signature)]))
+}
+
+/// Signs with the key that is meant and no other, and verifies before the signature leaves.
+pub(crate) fn sign_checked(
+    algorithm: SignatureAlgorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signer: &dyn Signer,
+) -> Result<Vec<u8>, PkiError> {
+    if PublicKey::from_spki(signer.public_key())? != *key || signer.algorithm() != algorithm {
         return Err(PkiError::WrongKey);
     }
-    let signature = signer.sign(tbs)?;
-    crate::verify_signature(algorithm, issuer_key, tbs, &signature)?;
-    Ok(write::sequence(&[tbs, algorithm.identifier(), &write::bit_string(&signature)]))
+    let signature = signer.sign(message)?;
+    key.verify(algorithm.scheme(), message, &signature)?;
+    Ok(signature)
 }
 
 fn extensions(profile: &Profile, not_before: OffsetDateTime, key_id: &[u8], authority_id: &[u8]) -> Vec<u8> {
@@ -198,6 +247,13 @@ fn extensions(profile: &Profile, not_before: OffsetDateTime, key_id: &[u8], auth
     let mut list = authority_key_id(authority_id);
     list.extend(write::extension(ids::SUBJECT_KEY_ID, false, &write::tlv(0x04, &[key_id])));
     list.extend(write::extension(ids::KEY_USAGE, true, &named_bits(profile.key_usage)));
+    if let Some(purpose) = profile.extended_key_usage {
+        list.extend(write::extension(
+            ids::EXTENDED_KEY_USAGE,
+            true,
+            &write::sequence(&[&write::oid(purpose)]),
+        ));
+    }
     list.extend(write::extension(ids::PRIVATE_KEY_USAGE, false, &usage_period));
     list.extend(write::extension(ids::SUBJECT_ALT_NAME, false, &alternative_name));
     list.extend(write::extension(ids::ISSUER_ALT_NAME, false, &alternative_name));
@@ -218,10 +274,8 @@ pub(crate) fn authority_key_id(key_id: &[u8]) -> Vec<u8> {
 
 /// DocumentTypeListSyntax ::= SEQUENCE { version 0, SET OF PrintableString } (Doc 9303-12).
 fn document_types(types: &[&str]) -> Vec<u8> {
-    let mut types: Vec<Vec<u8>> = types.iter().map(|t| write::tlv(0x13, &[t.as_bytes()])).collect();
-    // DER sorts a SET OF (X.690 §11.6).
-    types.sort();
-    write::sequence(&[&[0x02, 0x01, 0x00], &write::tlv(0x31, &[&types.concat()])])
+    let types = types.iter().map(|t| write::tlv(0x13, &[t.as_bytes()])).collect();
+    write::sequence(&[&[0x02, 0x01, 0x00], &write::set_of(types)])
 }
 
 /// A BIT STRING of named bits, trailing zeros removed (X.690 §11.2.2).
@@ -235,16 +289,8 @@ fn named_bits(bits: &[u8]) -> Vec<u8> {
 }
 
 /// The leftmost 160 bits of SHA-256 over the public key bits (RFC 7093 §2, method 1): free of SHA-1.
-fn key_identifier(public_key: &[u8]) -> Result<Vec<u8>, PkiError> {
-    use der::Decode;
-    let what = "the public key";
-    let info = x509_cert::spki::SubjectPublicKeyInfoOwned::from_der(public_key)
-        .map_err(PkiError::malformed(what))?;
-    let bits = info.subject_public_key.as_bytes().ok_or_else(|| PkiError::Malformed {
-        what,
-        problem: "it does not consist of whole bytes".to_owned(),
-    })?;
-    Ok(Sha256::digest(bits)[..20].to_vec())
+pub(crate) fn key_identifier(key: &PublicKey) -> Vec<u8> {
+    Sha256::digest(key.bits())[..20].to_vec()
 }
 
 fn expect_role(profile: &Profile, role: Role) -> Result<(), PkiError> {

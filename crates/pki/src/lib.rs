@@ -4,21 +4,31 @@ mod algorithm;
 mod certificate;
 mod chain;
 mod crl;
+mod curve;
 mod error;
 mod issue;
+mod key;
 mod lint;
+mod master_list;
 mod name;
 mod profile;
+mod read;
 mod write;
 
-pub use algorithm::{SignError, SignatureAlgorithm, Signer, verify_signature};
+pub use algorithm::{
+    HashAlgorithm, SignError, SignatureAlgorithm, SignatureScheme, Signer, verify_signature,
+};
 pub use certificate::{Certificate, KeyUsagePeriod};
-pub use chain::{check_period, check_roles, find_issuer};
+pub use chain::{build_path, check_key_use, check_period, check_roles, find_issuer};
 pub use crl::{Crl, PreparedCrl, Revocation, prepare_crl};
+pub use curve::{Curve, ParameterForm};
 pub use error::PkiError;
 pub use issue::{
-    LintedCertificate, PreparedCertificate, SerialNumber, SigningToken, prepare_csca, prepare_document_signer,
+    LintedCertificate, PreparedCertificate, SerialNumber, SigningToken, prepare_csca, prepare_csca_link,
+    prepare_document_signer, prepare_master_list_signer,
 };
+pub use key::PublicKey;
 pub use lint::Finding;
+pub use master_list::{MasterList, PreparedMasterList, prepare_master_list};
 pub use name::Name;
-pub use profile::{CSCA_P256, DOCUMENT_SIGNER_P256, Profile, Role, Term};
+pub use profile::{CSCA_P256, DOCUMENT_SIGNER_P256, LONGEST_CARD, Profile, Role, Suite, Term};

@@ -9,12 +9,12 @@ use x509_cert::{
     TbsCertificate, Version,
     ext::{
         Extension,
-        pkix::{BasicConstraints, PrivateKeyUsagePeriod},
+        pkix::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, PrivateKeyUsagePeriod},
     },
 };
 
 use crate::{
-    Profile, Role,
+    Profile, PublicKey, Role, SignatureAlgorithm,
     certificate::{find, to_time},
     issue::ids,
 };
@@ -33,11 +33,15 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What a lint needs to know of the issuer. `not_after` is absent for a self-signed certificate.
+/// What a lint needs to know of the issuer. `not_after` is absent where the certificate may outlive it.
 #[derive(Debug)]
 pub(crate) struct Issuer {
     pub(crate) name: Vec<u8>,
-    pub(crate) public_key: Vec<u8>,
+    pub(crate) public_key: PublicKey,
+    /// subjectKeyIdentifier.
+    pub(crate) key_id: Vec<u8>,
+    /// In which its key signs.
+    pub(crate) algorithm: SignatureAlgorithm,
     pub(crate) not_after: Option<OffsetDateTime>,
 }
 
@@ -50,7 +54,8 @@ pub(crate) fn check(profile: &Profile, issuer: &Issuer, tbs: &[u8]) -> Vec<Findi
     basics(&mut lints, profile, issuer, &parsed, tbs);
     periods(&mut lints, profile, issuer, &parsed);
     let empty = Vec::new();
-    extensions(&mut lints, profile, parsed.extensions().unwrap_or(&empty));
+    key(&mut lints, profile, issuer, &parsed);
+    extensions(&mut lints, profile, issuer, parsed.extensions().unwrap_or(&empty));
     lints.findings
 }
 
@@ -80,9 +85,9 @@ fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertif
         "the serial number must be positive and at most 20 octets long",
     );
     lints.require(
-        tbs.signature().to_der().is_ok_and(|der| der == profile.algorithm.identifier()),
+        tbs.signature().to_der().is_ok_and(|der| der == issuer.algorithm.identifier()),
         "Doc 9303-12, algorithms",
-        "the signature algorithm must be the profile's",
+        "the signature algorithm must be that of the issuer's key",
     );
     lints.require(
         tbs.issuer().to_der().is_ok_and(|name| name == issuer.name),
@@ -91,9 +96,9 @@ fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertif
     );
     let self_issued = tbs.issuer() == tbs.subject();
     lints.require(
-        self_issued == (profile.role == Role::Csca),
+        self_issued == is_authority(profile.role),
         "Doc 9303-12, certificate fields",
-        "a CSCA names itself as issuer, a document signer does not",
+        "a CSCA and a link certificate name themselves as issuer, a signer does not",
     );
     let (subject_country, issuer_country) = (country(tbs.subject()), country(tbs.issuer()));
     lints.require(
@@ -101,14 +106,38 @@ fn basics(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertif
         "Doc 9303-12, issuer and subject",
         "subject and issuer must have the same two-letter upper-case countryName",
     );
-    let key = tbs.subject_public_key_info().to_der().unwrap_or_default();
+}
+
+fn key(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertificate) {
+    let spki = tbs.subject_public_key_info().to_der().unwrap_or_default();
+    let Ok((key, form)) = PublicKey::with_form(&spki) else {
+        return lints.require(
+            false,
+            "Doc 9303-12, ECDSA",
+            "the public key must be an uncompressed point on a known curve",
+        );
+    };
+    let curve = profile.algorithm.curve();
     lints.require(
-        p256_point_is_uncompressed(&key),
+        matches!(&key, PublicKey::Ec { curve: found, .. } if *found == curve) && key.check().is_ok(),
         "Doc 9303-12, ECDSA",
-        "the public key must be an uncompressed point on P-256",
+        "the public key must be a point on the profile's curve",
     );
-    let own_key = profile.role == Role::DocumentSigner && key == issuer.public_key;
-    lints.require(!own_key, "Doc 9303-12, key pairs", "a document signer must not use the CSCA's key");
+    lints.require(
+        form == profile.parameters,
+        "Doc 9303-12, ECDSA",
+        "the curve must be written as the profile says, by name or by its parameters",
+    );
+    lints.require(
+        (key == issuer.public_key) == (profile.role == Role::Csca),
+        "Doc 9303-12, key pairs",
+        "every certificate but the self-signed one must be for a key other than the CSCA's that signs it",
+    );
+}
+
+/// A CSCA's own certificate or a link to it.
+fn is_authority(role: Role) -> bool {
+    matches!(role, Role::Csca | Role::CscaLink)
 }
 
 fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCertificate) {
@@ -123,7 +152,7 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
         lints.require(
             not_after <= issuer_end,
             "Doc 9303-12, key periods",
-            "a document signer must not outlive its CSCA; roll the CSCA or shorten the validity",
+            "a signer must not outlive its CSCA; roll the CSCA or shorten the validity",
         );
     }
     let extension = tbs.extensions().and_then(|all| find(all, ids::PRIVATE_KEY_USAGE));
@@ -137,12 +166,13 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
     );
     if let Some(end) = end {
         let problem = match profile.role {
-            Role::Csca => {
+            Role::Csca | Role::CscaLink => {
                 "the CSCA must be valid until the last document signer's certificate that its key may sign has expired"
             }
             Role::DocumentSigner => {
                 "a document signer must be valid until the last card that its key may sign has expired"
             }
+            Role::MasterListSigner => "a master list signer must be valid until its last list is replaced",
         };
         let last_product_ends = profile.longest_product.end_from(end);
         lints.require(last_product_ends <= not_after, "Doc 9303-12, key periods", problem);
@@ -156,14 +186,14 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
     }
 }
 
-fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
-    let is_csca = profile.role == Role::Csca;
+fn extensions(lints: &mut Lints, profile: &Profile, issuer: &Issuer, all: &[Extension]) {
+    let is_csca = is_authority(profile.role);
     let usage: &[u8] = if is_csca { &[3, 2, 1, 0x06] } else { &[3, 2, 7, 0x80] };
     let key_usage = find(all, ids::KEY_USAGE);
     lints.require(
         key_usage.is_some_and(|e| e.critical && e.extn_value.as_bytes() == usage),
         "Doc 9303-12, certificate extensions, keyUsage",
-        "critical, and keyCertSign+cRLSign for a CSCA or digitalSignature alone for a document signer",
+        "critical, and keyCertSign+cRLSign for a CSCA or digitalSignature alone for a signer",
     );
     let basic = find(all, ids::BASIC_CONSTRAINTS);
     let constraints = basic.and_then(|e| BasicConstraints::from_der(e.extn_value.as_bytes()).ok());
@@ -174,7 +204,7 @@ fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
     lints.require(
         basic_holds,
         "Doc 9303-12, certificate extensions, basicConstraints",
-        "critical, cA and pathLenConstraint 0 for a CSCA; absent for a document signer",
+        "critical, cA and pathLenConstraint 0 for a CSCA; absent for a signer",
     );
     for (id, problem) in [
         (ids::AUTHORITY_KEY_ID, "authorityKeyIdentifier must be there and not critical"),
@@ -190,8 +220,27 @@ fn extensions(lints: &mut Lints, profile: &Profile, all: &[Extension]) {
             problem,
         );
     }
+    let authority_id = find(all, ids::AUTHORITY_KEY_ID)
+        .and_then(|e| AuthorityKeyIdentifier::from_der(e.extn_value.as_bytes()).ok())
+        .and_then(|id| id.key_identifier);
     lints.require(
-        find(all, ids::DOCUMENT_TYPES).is_some_and(|e| !e.critical) != is_csca,
+        authority_id.is_some_and(|id| id.as_bytes() == issuer.key_id),
+        "RFC 5280 §4.2.1.1",
+        "authorityKeyIdentifier must be the issuer's subjectKeyIdentifier",
+    );
+    let purpose = find(all, ids::EXTENDED_KEY_USAGE);
+    let expected = profile.extended_key_usage.map(|oid| vec![oid]);
+    let stated =
+        purpose.and_then(|e| ExtendedKeyUsage::from_der(e.extn_value.as_bytes()).ok()).map(|usage| usage.0);
+    lints.require(
+        stated == expected
+            && purpose.is_none_or(|e| e.critical)
+            && purpose.is_some() == (profile.role == Role::MasterListSigner),
+        "Doc 9303-12, certificate extensions, extKeyUsage",
+        "critical and cscaMasterListSigningKey alone for a master list signer; absent for all others",
+    );
+    lints.require(
+        find(all, ids::DOCUMENT_TYPES).is_some_and(|e| !e.critical) == (profile.role == Role::DocumentSigner),
         "Doc 9303-12, documentTypeList",
         "documentTypeList must be in a document signer's certificate and only there",
     );
@@ -203,12 +252,4 @@ fn country(name: &x509_cert::name::Name) -> Option<String> {
     let text = name.to_string();
     let value = text.split(',').find_map(|part| part.trim().strip_prefix("C="))?;
     (value.len() == 2 && value.bytes().all(|b| b.is_ascii_uppercase())).then(|| value.to_owned())
-}
-
-fn p256_point_is_uncompressed(spki: &[u8]) -> bool {
-    use x509_cert::spki::DecodePublicKey;
-    // SubjectPublicKeyInfo of a P-256 key ends in the BIT STRING 03 42 00 04 X Y.
-    spki.len() >= 68
-        && spki[spki.len() - 68..][..4] == [0x03, 0x42, 0x00, 0x04]
-        && p256::PublicKey::from_public_key_der(spki).is_ok()
 }

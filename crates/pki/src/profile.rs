@@ -1,14 +1,19 @@
+use der::asn1::ObjectIdentifier;
 use time::{Month, OffsetDateTime};
 
-use crate::SignatureAlgorithm;
+use crate::{ParameterForm, SignatureAlgorithm};
 
 /// What kind of certificate a profile makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The country signing certification authority, self-signed.
     Csca,
+    /// The new CSCA key under the old one's signature, for those who trust the old one.
+    CscaLink,
     /// Signs the security objects of cards.
     DocumentSigner,
+    /// Signs lists of CSCA certificates.
+    MasterListSigner,
 }
 
 /// Calendar time from a certificate's first moment.
@@ -44,16 +49,21 @@ impl Term {
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
     pub role: Role,
+    /// What the certified key signs with.
     pub algorithm: SignatureAlgorithm,
+    /// How the certified key's curve is written.
+    pub parameters: ParameterForm,
     /// From not-before to not-after.
     pub validity: Term,
     /// How long the private key signs (Doc 9303-12, key periods).
     pub private_key_usage: Term,
-    /// The longest validity of what the key signs: cards, or certificates. A certificate must be valid for the
+    /// The longest validity of what the key signs: cards, certificates, lists. A certificate must be valid for the
     /// key's use and this after it (Doc 9303-12, key periods), or what was signed last outlives its proof.
     pub longest_product: Term,
     /// Bits of keyUsage, first bit first (RFC 5280 §4.2.1.3).
     pub key_usage: &'static [u8],
+    /// The one purpose in a critical extKeyUsage; absent means no such extension.
+    pub extended_key_usage: Option<ObjectIdentifier>,
     /// pathLenConstraint; absent means no basicConstraints at all.
     pub path_length: Option<u8>,
     /// ISO 3166-1 alpha-3 code for subject and issuer alternative names (Doc 9303-12).
@@ -68,6 +78,9 @@ const DIGITAL_SIGNATURE: u8 = 0;
 const KEY_CERT_SIGN: u8 = 5;
 const CRL_SIGN: u8 = 6;
 
+/// id-icao-mrtd-security-cscaMasterListSigningKey (Doc 9303-12, master list signer).
+pub(crate) const MASTER_LIST_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.136.1.1.3");
+
 /// How long a citizen card may run. A card issued on the 38th birthday runs to the 60th, 22 years, the longest
 /// that bears a date; one issued from 58 on bears none (Law on Citizen Identification 2014, art. 20 and 21).
 /// Such a card counts here to its holder's hundredth birthday, which is 42 years from the 58th.
@@ -80,33 +93,98 @@ const DOCUMENT_SIGNER_VALIDITY: Term = DOCUMENT_SIGNER_USAGE.then(LONGEST_CARD);
 /// A CSCA key signs for five years, as that of the country's own passports does.
 const CSCA_USAGE: Term = Term { years: 5, months: 0 };
 
-/// The certificate of the CSCA is valid until the last document signer's that it may sign has expired.
-pub const CSCA_P256: Profile = Profile {
-    role: Role::Csca,
-    algorithm: SignatureAlgorithm::EcdsaP256Sha256,
-    validity: CSCA_USAGE.then(DOCUMENT_SIGNER_VALIDITY),
-    private_key_usage: CSCA_USAGE,
-    longest_product: DOCUMENT_SIGNER_VALIDITY,
-    key_usage: &[KEY_CERT_SIGN, CRL_SIGN],
-    path_length: Some(0),
-    locality: "VNM",
-    document_types: &[],
-    crl_uri: "http://crl.example/vnm.crl",
-};
+/// A master list is replaced by the next; a year is ample for one that is carried on paper roads.
+const MASTER_LIST_SIGNER_USAGE: Term = Term { years: 1, months: 0 };
+const LONGEST_MASTER_LIST: Term = Term { years: 1, months: 0 };
 
-/// The key signs for three months; its certificate is valid until the last card it may sign has expired.
-pub const DOCUMENT_SIGNER_P256: Profile = Profile {
-    role: Role::DocumentSigner,
-    algorithm: SignatureAlgorithm::EcdsaP256Sha256,
-    validity: DOCUMENT_SIGNER_VALIDITY,
-    private_key_usage: DOCUMENT_SIGNER_USAGE,
-    longest_product: LONGEST_CARD,
-    key_usage: &[DIGITAL_SIGNATURE],
-    path_length: None,
-    locality: "VNM",
-    document_types: &["ID"],
-    crl_uri: "http://crl.example/vnm.crl",
-};
+/// What the profiles of one CSCA and everything under it have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suite {
+    /// As a command line names it.
+    pub name: &'static str,
+    pub algorithm: SignatureAlgorithm,
+    pub parameters: ParameterForm,
+}
+
+impl Suite {
+    pub const ALL: [Suite; 6] = [
+        suite("p256", SignatureAlgorithm::EcdsaP256Sha256, ParameterForm::Named),
+        suite("p256-explicit", SignatureAlgorithm::EcdsaP256Sha256, ParameterForm::Explicit),
+        suite("brainpool-p256r1", SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256, ParameterForm::Named),
+        suite(
+            "brainpool-p256r1-explicit",
+            SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256,
+            ParameterForm::Explicit,
+        ),
+        suite("p384", SignatureAlgorithm::EcdsaP384Sha384, ParameterForm::Named),
+        suite("p384-explicit", SignatureAlgorithm::EcdsaP384Sha384, ParameterForm::Explicit),
+    ];
+
+    /// The suite of this name.
+    pub fn named(name: &str) -> Option<Suite> {
+        Suite::ALL.into_iter().find(|suite| suite.name == name)
+    }
+
+    /// Self-signed. The certificate is valid until the last document signer's that it may sign has expired.
+    pub const fn csca(self) -> Profile {
+        Profile {
+            role: Role::Csca,
+            algorithm: self.algorithm,
+            parameters: self.parameters,
+            validity: CSCA_USAGE.then(DOCUMENT_SIGNER_VALIDITY),
+            private_key_usage: CSCA_USAGE,
+            longest_product: DOCUMENT_SIGNER_VALIDITY,
+            key_usage: &[KEY_CERT_SIGN, CRL_SIGN],
+            extended_key_usage: None,
+            path_length: Some(0),
+            locality: "VNM",
+            document_types: &[],
+            crl_uri: "http://crl.example/vnm.crl",
+        }
+    }
+
+    /// The same key, use and validity as the self-signed certificate of the new key.
+    pub const fn csca_link(self) -> Profile {
+        Profile { role: Role::CscaLink, ..self.csca() }
+    }
+
+    /// The key signs for three months; its certificate is valid until the last card it may sign has expired.
+    pub const fn document_signer(self) -> Profile {
+        Profile {
+            role: Role::DocumentSigner,
+            validity: DOCUMENT_SIGNER_VALIDITY,
+            private_key_usage: DOCUMENT_SIGNER_USAGE,
+            longest_product: LONGEST_CARD,
+            key_usage: &[DIGITAL_SIGNATURE],
+            path_length: None,
+            document_types: &["ID"],
+            ..self.csca()
+        }
+    }
+
+    pub const fn master_list_signer(self) -> Profile {
+        Profile {
+            role: Role::MasterListSigner,
+            validity: MASTER_LIST_SIGNER_USAGE.then(LONGEST_MASTER_LIST),
+            private_key_usage: MASTER_LIST_SIGNER_USAGE,
+            longest_product: LONGEST_MASTER_LIST,
+            key_usage: &[DIGITAL_SIGNATURE],
+            extended_key_usage: Some(MASTER_LIST_SIGNING),
+            path_length: None,
+            ..self.csca()
+        }
+    }
+}
+
+const fn suite(name: &'static str, algorithm: SignatureAlgorithm, parameters: ParameterForm) -> Suite {
+    Suite { name, algorithm, parameters }
+}
+
+/// [`Suite::csca`] on P-256 with the curve by name.
+pub const CSCA_P256: Profile = Suite::ALL[0].csca();
+
+/// [`Suite::document_signer`] on P-256 with the curve by name.
+pub const DOCUMENT_SIGNER_P256: Profile = Suite::ALL[0].document_signer();
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,12 @@ pub(crate) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     tlv(0x30, parts)
 }
 
+/// A SET OF, which DER sorts (X.690 §11.6).
+pub(crate) fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
+    elements.sort();
+    tlv(0x31, &[&elements.concat()])
+}
+
 pub(crate) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
     tlv(0x06, &[oid.as_bytes()])
 }

@@ -133,7 +133,7 @@ fn lints_name_what_a_changed_profile_breaks() {
     assert!(found.iter().any(|f| f.problem.contains("outlive")), "{found:?}");
 
     let found = findings(ds_prepared(&DOCUMENT_SIGNER_P256, &csca, START, &root).lint());
-    assert!(found.iter().any(|f| f.problem.contains("CSCA's key")), "{found:?}");
+    assert!(found.iter().any(|f| f.problem.contains("other than the CSCA's")), "{found:?}");
 
     let name = Name::new("LA", "Dân cư", "DS 1").unwrap();
     let foreign =

@@ -13,6 +13,7 @@ mod scope;
 pub mod accounts;
 pub mod application;
 pub mod audit;
+pub mod certificates;
 pub mod collect;
 pub mod deliver;
 pub mod issue;

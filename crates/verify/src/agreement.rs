@@ -5,28 +5,110 @@ use std::collections::{BTreeMap, BTreeSet};
 use card::{
     data::{BirthDate, Expiry, Sex, parse_printed},
     lds::{
-        DataGroup, EF_COM, com, dg1, dg2,
+        DataGroup, EF_COM, card_access, com, dg1, dg2,
         dg13::{Dg13, FieldNumber},
+        dg14, dg15,
     },
     mrz::{Mrz, name_line},
+    qr::QrText,
     sod::Sod,
 };
 
 use crate::{
     Check,
-    CheckCode::{Dg13Structure, FaceStructure, FileList, MrzCheckDigits, MrzDg13Agreement},
+    CheckCode::{
+        ChipKey, Dg13Structure, FaceStructure, FileList, MrzCheckDigits, MrzDg13Agreement,
+        PrintedMrzAgreement, QrAgreement, SecurityInfos,
+    },
+    Evidence, status,
     verdict::Record,
 };
 
-pub(crate) fn check(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+pub(crate) fn check(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    let files = evidence.files;
     file_list(files, sod, checks);
     let mrz = parsed(files, checks, DataGroup::DG1, MrzCheckDigits, "all check digits hold", dg1::parse);
     let dg13 = parsed(files, checks, DataGroup::DG13, Dg13Structure, "DG13 is well formed", Dg13::parse);
     let face = |file: &[u8]| dg2::parse(file).map(|_| ());
     parsed(files, checks, DataGroup::DG2, FaceStructure, "DG2 holds a face image", face);
-    match (mrz, dg13) {
-        (Some(mrz), Some(dg13)) => same_person(&mrz, &dg13, checks),
+    match (&mrz, &dg13) {
+        (Some(mrz), Some(dg13)) => same_person(mrz, dg13, checks),
         _ => checks.skip(MrzDg13Agreement, "needs both a readable DG1 and a readable DG13"),
+    }
+    security_infos(files, checks);
+    status::expiry(mrz.as_ref(), dg13.as_ref(), evidence.at, checks);
+    if let Some(text) = evidence.printed_mrz {
+        printed_mrz(text, mrz.as_ref(), checks);
+    }
+    if let Some(text) = evidence.qr {
+        qr(text, dg13.as_ref(), checks);
+    }
+}
+
+/// A reader takes the protocols from EF.CardAccess before anything is proven; what it took must be in DG14, whose hash
+/// is signed (Doc 9303-11, EF.CardAccess and DG14), or somebody talked it into a weaker one.
+fn security_infos(files: &BTreeMap<String, Vec<u8>>, checks: &mut Vec<Check>) {
+    if let Some(file) = files.get(&DataGroup::DG15.file_name()) {
+        match dg15::parse(file) {
+            Ok(_) => checks.pass(ChipKey, "DG15 holds a key for Active Authentication"),
+            Err(error) => checks.fail(ChipKey, format!("DG15: {error}")),
+        }
+    }
+    let Some(access) = files.get("EF.CardAccess") else { return };
+    let Some(dg14) = files.get(&DataGroup::DG14.file_name()) else {
+        return checks.skip(SecurityInfos, "EF.CardAccess was read and DG14 was not");
+    };
+    match (card_access::parse(access), dg14::parse(dg14)) {
+        (Ok(access), Ok(signed)) if signed.contains_all(&access) => {
+            checks.pass(SecurityInfos, "everything in EF.CardAccess is in DG14");
+        }
+        (Ok(_), Ok(_)) => checks.fail(SecurityInfos, "EF.CardAccess says something that DG14 does not"),
+        (Err(error), _) => checks.fail(SecurityInfos, format!("EF.CardAccess: {error}")),
+        (_, Err(error)) => checks.fail(SecurityInfos, format!("DG14: {error}")),
+    }
+}
+
+fn printed_mrz(text: &str, chip: Option<&Mrz>, checks: &mut Vec<Check>) {
+    match (Mrz::parse(text), chip) {
+        (Err(error), _) => checks.fail(PrintedMrzAgreement, format!("the printed zone: {error}")),
+        (Ok(_), None) => checks.skip(PrintedMrzAgreement, "needs a readable DG1"),
+        (Ok(printed), Some(chip)) if printed == *chip => {
+            checks.pass(PrintedMrzAgreement, "the zone printed on the card is the one in the chip");
+        }
+        _ => checks.fail(PrintedMrzAgreement, "the zone printed on the card is not the one in the chip"),
+    }
+}
+
+fn qr(text: &str, dg13: Option<&Dg13>, checks: &mut Vec<Check>) {
+    let qr = match QrText::parse(text) {
+        Ok(qr) => qr,
+        Err(error) => return checks.fail(QrAgreement, error.to_string()),
+    };
+    let Some(dg13) = dg13 else { return checks.skip(QrAgreement, "needs a readable DG13") };
+    let field = |number| dg13.text(number);
+    let differing: Vec<&str> = [
+        ("personal number", field(FieldNumber::PIN) != Some(&qr.pin)),
+        ("name", field(FieldNumber::NAME).map(str::to_lowercase) != Some(qr.name.to_lowercase())),
+        (
+            "date of birth",
+            field(FieldNumber::BIRTH)
+                .and_then(BirthDate::parse_printed)
+                .is_some_and(|birth| birth != qr.birth),
+        ),
+        ("sex", field(FieldNumber::SEX).and_then(Sex::from_vietnamese).is_some_and(|sex| sex != qr.sex)),
+        ("residence", field(FieldNumber::RESIDENCE).is_some_and(|residence| residence != qr.address)),
+        (
+            "day of issue",
+            field(FieldNumber::ISSUED).and_then(parse_printed).is_some_and(|issued| issued != qr.issued),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect();
+    if differing.is_empty() {
+        checks.pass(QrAgreement, "the QR code and DG13 are about the same person");
+    } else {
+        checks.fail(QrAgreement, format!("the QR code and DG13 differ in: {}", differing.join(", ")));
     }
 }
 

@@ -2,19 +2,129 @@
 
 mod agreement;
 mod authenticity;
+mod paper;
+mod status;
 mod verdict;
+mod words;
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
+use card::{
+    data::parse_printed,
+    lds::{
+        DataGroup,
+        dg13::{Dg13, FieldNumber},
+    },
+};
+use time::{Date, OffsetDateTime};
 
+pub use paper::{check_mrz, check_qr};
 pub use verdict::{Check, CheckCode, Outcome, Overall, Verdict};
+pub use words::Language;
 
-/// Checks the files of one chip, by their export names (`EF.COM`, `DG1`, …, `EF.SOD`), against trusted CSCA
-/// certificates in DER, at a moment.
+use verdict::Record;
+
+/// What is known of a card, and what it is held against.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The chip's files by their export names: `EF.COM`, `DG1`, …, `EF.SOD`, `EF.CardAccess`.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// Trusted CSCA certificates in DER.
+    pub trust: &'a [Vec<u8>],
+    /// Link certificates in DER, which need no trust.
+    pub links: &'a [Vec<u8>],
+    /// Revocation lists in DER.
+    pub crls: &'a [Vec<u8>],
+    /// The moment for which the card is judged.
+    pub at: OffsetDateTime,
+    /// What the issuer's register says, if it was asked.
+    pub status: Option<CardStatus>,
+    /// The text of the QR code on the card, if it was read.
+    pub qr: Option<&'a str>,
+    /// The machine-readable zone printed on the card, if it was read.
+    pub printed_mrz: Option<&'a str>,
+    /// What came of Active Authentication, if the reader did it.
+    pub active_authentication: Option<ChipProof>,
+    /// What came of Chip Authentication, if the reader did it.
+    pub chip_authentication: Option<ChipProof>,
+}
+
+/// Personal data stays out of logs.
+impl std::fmt::Debug for Evidence<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evidence").field("at", &self.at).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// Files and trust, and nothing else known.
+    pub fn new(
+        files: &'a BTreeMap<String, Vec<u8>>,
+        trust: &'a [Vec<u8>],
+        at: OffsetDateTime,
+    ) -> Evidence<'a> {
+        Evidence {
+            files,
+            trust,
+            links: &[],
+            crls: &[],
+            at,
+            status: None,
+            qr: None,
+            printed_mrz: None,
+            active_authentication: None,
+            chip_authentication: None,
+        }
+    }
+}
+
+/// What the issuer's register says of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CardStatus {
+    Active,
+    Replaced,
+    Revoked,
+    /// Made and not handed over, or spoiled.
+    NotHandedOver,
+    Unknown,
+}
+
+/// What came of asking the chip itself to prove that it is no copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChipProof {
+    Proven,
+    Refuted,
+}
+
+/// Checks the files of one chip against trusted CSCA certificates, at a moment, with nothing else known.
 pub fn check_files(files: &BTreeMap<String, Vec<u8>>, trust: &[Vec<u8>], at: OffsetDateTime) -> Verdict {
+    check_card(&Evidence::new(files, trust, at))
+}
+
+/// Checks a card by everything that is known of it.
+pub fn check_card(evidence: &Evidence<'_>) -> Verdict {
     let mut checks = Vec::new();
-    let sod = authenticity::check(files, trust, at, &mut checks);
-    agreement::check(files, sod.as_ref(), &mut checks);
+    let sod = authenticity::check(evidence, day_of_issue(evidence.files), &mut checks);
+    agreement::check(evidence, sod.as_ref(), &mut checks);
+    status::register(evidence.status, &mut checks);
+    let proofs = [
+        (CheckCode::ActiveAuthentication, evidence.active_authentication),
+        (CheckCode::ChipAuthentication, evidence.chip_authentication),
+    ];
+    for (code, proof) in proofs {
+        match proof {
+            Some(ChipProof::Proven) => checks.pass(code, "the chip has the private key, so it is no copy"),
+            Some(ChipProof::Refuted) => {
+                checks.fail(code, "the chip does not have the private key: it is a copy")
+            }
+            None => {}
+        }
+    }
     Verdict::from_checks(checks)
+}
+
+fn day_of_issue(files: &BTreeMap<String, Vec<u8>>) -> Option<Date> {
+    let dg13 = Dg13::parse(files.get(&DataGroup::DG13.file_name())?).ok()?;
+    dg13.text(FieldNumber::ISSUED).and_then(parse_printed)
 }

@@ -24,6 +24,30 @@ pub enum CheckCode {
     MrzDg13Agreement,
     /// DG2 holds a face image.
     FaceStructure,
+    /// The document signer's key was still to sign on the card's day of issue, and the CSCA's when it certified it.
+    KeyUsePeriod,
+    /// The document signer's certificate is not on its CSCA's revocation list.
+    Revocation,
+    /// The card has not expired.
+    CardValidity,
+    /// What the issuer's register says of the card.
+    RegisterStatus,
+    /// EF.CardAccess says nothing that DG14, which is signed, does not say.
+    SecurityInfos,
+    /// DG15 holds a key for Active Authentication.
+    ChipKey,
+    /// The chip answered with the private key that belongs to DG15.
+    ActiveAuthentication,
+    /// The chip agreed on a secret with the private key that belongs to DG14.
+    ChipAuthentication,
+    /// The QR code on the card and DG13 are about the same person.
+    QrAgreement,
+    /// The machine-readable zone printed on the card is the one in the chip.
+    PrintedMrzAgreement,
+    /// The text of a QR code is well formed.
+    QrStructure,
+    /// Whether a text that was read from paper proves anything.
+    PaperOnly,
 }
 
 impl CheckCode {
@@ -39,6 +63,18 @@ impl CheckCode {
             CheckCode::Dg13Structure => "dg13-structure",
             CheckCode::MrzDg13Agreement => "mrz-dg13-agreement",
             CheckCode::FaceStructure => "face-structure",
+            CheckCode::KeyUsePeriod => "key-use-period",
+            CheckCode::Revocation => "revocation",
+            CheckCode::CardValidity => "card-validity",
+            CheckCode::RegisterStatus => "register-status",
+            CheckCode::SecurityInfos => "security-infos",
+            CheckCode::ChipKey => "chip-key",
+            CheckCode::ActiveAuthentication => "active-authentication",
+            CheckCode::ChipAuthentication => "chip-authentication",
+            CheckCode::QrAgreement => "qr-agreement",
+            CheckCode::PrintedMrzAgreement => "printed-mrz-agreement",
+            CheckCode::QrStructure => "qr-structure",
+            CheckCode::PaperOnly => "paper-only",
         }
     }
 
@@ -51,6 +87,7 @@ impl CheckCode {
                 | CheckCode::Chain
                 | CheckCode::Validity
                 | CheckCode::DataGroupHashes
+                | CheckCode::PaperOnly
         )
     }
 }
@@ -69,7 +106,8 @@ pub enum Outcome {
     NotChecked,
 }
 
-/// One check and its reason. `detail` is an English sentence without personal values.
+/// One check and its reason. `detail` is an English sentence for whoever looks into it, without personal values;
+/// [`Check::plain`] is for whoever holds the card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub code: CheckCode,

@@ -9,7 +9,8 @@ use card::{
     data::{BirthDate, CardData, CardFields, Expiry, Sex},
     lds::{DataGroup, com, dg1, dg2, dg13::Dg13},
     mrz::Mrz,
-    sod::{SodTemplate, hash},
+    qr::QrText,
+    sod::{DigestAlgorithm, SodTemplate, hash},
 };
 use hsm::SoftwareSigner;
 use pki::*;
@@ -18,7 +19,10 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use time::macros::{date, datetime};
 use time::{Duration, OffsetDateTime};
-use verify::{CheckCode, Outcome, Overall, Verdict, check_files};
+use verify::{
+    CardStatus, CheckCode, ChipProof, Evidence, Language, Outcome, Overall, Verdict, check_card, check_files,
+    check_mrz, check_qr,
+};
 
 const START: OffsetDateTime = datetime!(2021-04-01 00:00 UTC);
 const NOW: OffsetDateTime = datetime!(2024-01-01 00:00 UTC);
@@ -27,29 +31,46 @@ const NOW: OffsetDateTime = datetime!(2024-01-01 00:00 UTC);
 const PHOTO: &[u8] = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x01\x40\x00\xF0\x01\x01\x11\x00\xFF\xD9";
 
 struct Country {
+    suite: Suite,
     csca: Certificate,
+    csca_key: SoftwareSigner,
     ds: Certificate,
     ds_key: SoftwareSigner,
 }
 
-static HOME: LazyLock<Country> = LazyLock::new(|| country(1));
+static HOME: LazyLock<Country> = LazyLock::new(|| country(Suite::ALL[0], 1));
 static FILES: LazyLock<Files> = LazyLock::new(|| files(person(), person()));
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-fn country(seed: u64) -> Country {
+fn serial(number: u8) -> SerialNumber {
+    SerialNumber::new(&[number]).unwrap()
+}
+
+fn token(number: u8) -> SigningToken {
+    SigningToken::after_recording(serial(number))
+}
+
+fn name(common: &str) -> Name {
+    Name::new("VN", "dancu", common).unwrap()
+}
+
+fn country(suite: Suite, seed: u64) -> Country {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let (csca_key, ds_key) = (SoftwareSigner::generate(&mut rng), SoftwareSigner::generate(&mut rng));
-    let serial = |n| SerialNumber::new(&[n]).unwrap();
-    let token = |n| SigningToken::after_recording(serial(n));
-    let name = |cn| Name::new("VN", "dancu", cn).unwrap();
-    let csca = prepare_csca(&CSCA_P256, &name("CSCA"), serial(1), START, csca_key.public_key()).unwrap();
-    let csca = csca.lint().unwrap().sign(token(1), &csca_key).unwrap();
-    let key = ds_key.public_key();
-    let ds =
-        prepare_document_signer(&DOCUMENT_SIGNER_P256, &csca, &name("DS"), serial(2), START, key).unwrap();
-    let ds = ds.lint().unwrap().sign(token(2), &csca_key).unwrap();
-    Country { csca, ds, ds_key }
+    let mut key = || SoftwareSigner::generate_for(suite.algorithm, &mut rng);
+    let (csca_key, ds_key) = (key(), key());
+    let csca = root(suite, &csca_key, 1, START);
+    let profile = suite.document_signer();
+    let ds = prepare_document_signer(&profile, &csca, &name("DS"), serial(2), START, ds_key.public_key())
+        .and_then(|prepared| prepared.lint()?.sign(token(2), &csca_key))
+        .unwrap();
+    Country { suite, csca, csca_key, ds, ds_key }
+}
+
+fn root(suite: Suite, key: &SoftwareSigner, number: u8, at: OffsetDateTime) -> Certificate {
+    prepare_csca(&suite.csca(), &name("CSCA"), serial(number), at, key.public_key())
+        .and_then(|prepared| prepared.lint()?.sign(token(number), key))
+        .unwrap()
 }
 
 fn person() -> CardFields<'static> {
@@ -75,6 +96,10 @@ fn person() -> CardFields<'static> {
 
 /// A signed card whose MRZ and whose DG13 may be about different people.
 fn files(in_mrz: CardFields<'_>, in_dg13: CardFields<'_>) -> Files {
+    signed_files(&HOME, in_mrz, in_dg13)
+}
+
+fn signed_files(country: &Country, in_mrz: CardFields<'_>, in_dg13: CardFields<'_>) -> Files {
     let mrz = Mrz::from_card(&CardData::new(in_mrz).unwrap());
     let dg13 = Dg13::from_card(&CardData::new(in_dg13).unwrap());
     let groups = [
@@ -83,9 +108,15 @@ fn files(in_mrz: CardFields<'_>, in_dg13: CardFields<'_>) -> Files {
         (DataGroup::DG13, dg13.encode()),
     ];
     let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();
-    let template = SodTemplate::new(HOME.ds.der()).unwrap();
+    let algorithm = country.suite.algorithm;
+    let digest = if algorithm.hash() == HashAlgorithm::Sha384 {
+        DigestAlgorithm::Sha384
+    } else {
+        DigestAlgorithm::Sha256
+    };
+    let template = SodTemplate::new(country.ds.der()).unwrap().signed_with(digest, algorithm.identifier());
     let prepared = template.prepare(&hashes).unwrap();
-    let signature = HOME.ds_key.sign(prepared.to_be_signed()).unwrap();
+    let signature = country.ds_key.sign(prepared.to_be_signed()).unwrap();
     let mut files: Files = groups.iter().map(|(g, file)| (g.file_name(), file.clone())).collect();
     files.insert("EF.COM".into(), com::encode(&groups.map(|(group, _)| group)));
     files.insert("EF.SOD".into(), prepared.assemble(&signature));
@@ -107,9 +138,11 @@ fn check_fails(verdict: &Verdict, codes: &[CheckCode], detail: &str) {
 #[test]
 fn a_genuine_card_passes_every_check() {
     let verdict = judge(&FILES);
-    assert!(verdict.checks.iter().all(|c| c.outcome == Outcome::Pass), "{verdict:#?}");
+    let not_made: Vec<_> =
+        verdict.checks.iter().filter(|c| c.outcome != Outcome::Pass).map(|c| c.code).collect();
+    assert_eq!(not_made, [CheckCode::Revocation, CheckCode::RegisterStatus], "{verdict:#?}");
     assert_eq!(verdict.overall, Overall::Genuine);
-    assert_eq!(verdict.checks.len(), 10);
+    assert_eq!(verdict.checks.len(), 14);
 }
 
 #[test]
@@ -145,7 +178,7 @@ fn a_changed_signature_fails_alone() {
 
 #[test]
 fn another_countrys_trust_is_no_trust() {
-    let other = country(2);
+    let other = country(Suite::ALL[0], 2);
     // Same name, other key.
     let verdict = check_files(&FILES, &[other.csca.der().to_vec()], NOW);
     check_fails(&verdict, &[CheckCode::Chain], "no trusted CSCA");
@@ -158,7 +191,7 @@ fn another_countrys_trust_is_no_trust() {
 fn certificates_have_their_time() {
     let trust = [HOME.csca.der().to_vec()];
     let late = check_files(&FILES, &trust, START + Duration::days(43 * 366));
-    check_fails(&late, &[CheckCode::Validity], "expired");
+    check_fails(&late, &[CheckCode::Validity, CheckCode::CardValidity], "expired");
     let early = check_files(&FILES, &trust, START - Duration::DAY);
     check_fails(&early, &[CheckCode::Validity], "not yet valid");
 }
@@ -197,6 +230,155 @@ fn what_was_not_read_is_not_passed() {
     only_sod.retain(|name, _| name == "EF.SOD");
     let verdict = judge(&only_sod);
     assert_eq!(verdict.overall, Overall::Unproven, "{verdict:#?}");
+}
+
+#[test]
+fn every_suite_is_accepted_explicit_parameters_too_and_a_flipped_byte_is_not() {
+    for suite in Suite::ALL {
+        let country = country(suite, 7);
+        let mut files = signed_files(&country, person(), person());
+        let trust = [country.csca.der().to_vec()];
+        let verdict = check_files(&files, &trust, NOW);
+        assert_eq!(verdict.overall, Overall::Genuine, "{}: {verdict:#?}", suite.name);
+        *files.get_mut("EF.SOD").unwrap().last_mut().unwrap() ^= 1;
+        check_fails(&check_files(&files, &trust, NOW), &[CheckCode::SodSignature], "signature");
+    }
+}
+
+#[test]
+fn trust_in_the_old_key_reaches_the_new_one_over_a_link() {
+    let old = country(HOME.suite, 8);
+    let new = &*HOME;
+    let link = prepare_csca_link(&new.suite.csca_link(), &old.csca, &new.csca, serial(9), START)
+        .and_then(|prepared| prepared.lint()?.sign(token(9), &old.csca_key))
+        .unwrap();
+    let (trust, links) = ([old.csca.der().to_vec()], [link.der().to_vec()]);
+    check_fails(&check_files(&FILES, &trust, NOW), &[CheckCode::Chain], "no trusted CSCA");
+    let linked = Evidence { links: &links, ..Evidence::new(&FILES, &trust, NOW) };
+    let verdict = check_card(&linked);
+    assert_eq!(verdict.overall, Overall::Genuine, "{verdict:#?}");
+    assert!(verdict.checks.iter().any(|c| c.code == CheckCode::Chain && c.detail.contains("link")));
+}
+
+#[test]
+fn a_revoked_signer_is_found_and_an_old_list_proves_nothing() {
+    let list = |revoked: &[Revocation], at: OffsetDateTime| {
+        prepare_crl(&HOME.csca, HOME.suite.algorithm, 1, at, at + Duration::days(90), revoked)
+            .and_then(|prepared| prepared.sign(&HOME.csca_key))
+            .unwrap()
+    };
+    let revocation = [Revocation { serial: serial(2), at: START, reason: Some(1) }];
+    let trust = [HOME.csca.der().to_vec()];
+    let judge = |crls: &[Vec<u8>]| check_card(&Evidence { crls, ..Evidence::new(&FILES, &trust, NOW) });
+    let outcome = |verdict: &Verdict| {
+        verdict.checks.iter().find(|c| c.code == CheckCode::Revocation).map(|c| c.outcome).unwrap()
+    };
+    assert_eq!(outcome(&judge(&[list(&[], NOW)])), Outcome::Pass);
+    assert_eq!(outcome(&judge(&[list(&[], START)])), Outcome::NotChecked, "years old");
+    assert_eq!(outcome(&judge(&[b"garbage".to_vec()])), Outcome::NotChecked);
+    check_fails(&judge(&[list(&revocation, NOW)]), &[CheckCode::Revocation], "revoked on 2021-04-01");
+    // A revocation stays one however old the list.
+    let both = [list(&[], NOW), list(&revocation, START)];
+    check_fails(&judge(&both), &[CheckCode::Revocation], "revoked");
+    // Somebody else's list says nothing about our signer.
+    let other = country(HOME.suite, 2);
+    let foreign = prepare_crl(&other.csca, HOME.suite.algorithm, 1, NOW, NOW + Duration::DAY, &revocation)
+        .and_then(|prepared| prepared.sign(&other.csca_key))
+        .unwrap();
+    assert_eq!(outcome(&judge(&[foreign])), Outcome::NotChecked);
+}
+
+#[test]
+fn a_key_that_was_to_sign_no_more_is_found_by_the_day_of_issue() {
+    let late = CardFields { issued: date!(2021 - 07 - 02), ..person() };
+    check_fails(&judge(&files(person(), late)), &[CheckCode::KeyUsePeriod], "was not to sign any more");
+    let last = CardFields { issued: date!(2021 - 07 - 01), ..person() };
+    assert_eq!(judge(&files(person(), last)).overall, Overall::Genuine);
+}
+
+#[test]
+fn expired_and_replaced_cards_are_not_in_force() {
+    let trust = [HOME.csca.der().to_vec()];
+    let last_moment = datetime!(2039-01-01 23:59:59 +7);
+    assert_eq!(check_files(&FILES, &trust, last_moment).overall, Overall::Genuine);
+    let after = check_files(&FILES, &trust, last_moment + Duration::SECOND);
+    check_fails(&after, &[CheckCode::CardValidity], "expired on 2039-01-01");
+    let never = || CardFields { expires: Expiry::Never, ..person() };
+    let verdict = check_files(&files(never(), never()), &trust, datetime!(2062-01-01 00:00 UTC));
+    assert_eq!(verdict.overall, Overall::Genuine, "{verdict:#?}");
+
+    let evidence = Evidence::new(&FILES, &trust, NOW);
+    let with = |status| check_card(&Evidence { status: Some(status), ..evidence });
+    assert_eq!(with(CardStatus::Active).overall, Overall::Genuine);
+    for status in [CardStatus::Replaced, CardStatus::Revoked, CardStatus::NotHandedOver, CardStatus::Unknown]
+    {
+        check_fails(&with(status), &[CheckCode::RegisterStatus], "card");
+    }
+    let copied = Evidence { active_authentication: Some(ChipProof::Refuted), ..evidence };
+    check_fails(&check_card(&copied), &[CheckCode::ActiveAuthentication], "copy");
+}
+
+#[test]
+fn print_must_agree_with_the_chip() {
+    let trust = [HOME.csca.der().to_vec()];
+    let qr = |fields| QrText::from_card(&CardData::new(fields).unwrap()).encode();
+    let mrz = |fields| Mrz::from_card(&CardData::new(fields).unwrap()).lines().join("\n");
+    let evidence = Evidence::new(&FILES, &trust, NOW);
+    let (own_qr, own_mrz) = (qr(person()), mrz(person()));
+    let same = check_card(&Evidence { qr: Some(&own_qr), printed_mrz: Some(&own_mrz), ..evidence });
+    assert_eq!(same.overall, Overall::Genuine, "{same:#?}");
+    let other = || CardFields { name: "Nguyễn Thị Khác", residence: "Xã Khác", ..person() };
+    let (other_qr, other_mrz) = (qr(other()), mrz(other()));
+    let verdict = check_card(&Evidence { qr: Some(&other_qr), ..evidence });
+    check_fails(&verdict, &[CheckCode::QrAgreement], "differ in: name, residence");
+    let verdict = check_card(&Evidence { printed_mrz: Some(&other_mrz), ..evidence });
+    check_fails(&verdict, &[CheckCode::PrintedMrzAgreement], "not the one in the chip");
+}
+
+#[test]
+fn paper_alone_is_never_proof() {
+    let card = CardData::new(person()).unwrap();
+    let (qr, mrz) = (QrText::from_card(&card).encode(), Mrz::from_card(&card).lines().join("\n"));
+    for verdict in
+        [check_qr(&qr, NOW, Some(CardStatus::Active)), check_mrz(&mrz, NOW, Some(CardStatus::Active))]
+    {
+        assert_eq!(verdict.overall, Overall::Unproven, "{verdict:#?}");
+        let little = verdict.checks.iter().find(|c| c.code == CheckCode::PaperOnly).unwrap();
+        assert!(little.plain(Language::English).contains("very little"));
+        assert!(little.plain(Language::Vietnamese).contains("rất ít"));
+    }
+    assert_eq!(check_qr("a|b", NOW, None).overall, Overall::Rejected);
+    assert_eq!(check_qr(&qr, START - Duration::days(30), None).overall, Overall::Rejected, "issued tomorrow");
+    assert_eq!(check_qr(&qr, NOW, Some(CardStatus::Replaced)).overall, Overall::Rejected);
+    assert_eq!(check_mrz(&mrz.replace('9', "8"), NOW, None).overall, Overall::Rejected);
+    let expired = check_mrz(&mrz, datetime!(2040-01-01 00:00 UTC), None);
+    assert_eq!(expired.overall, Overall::Rejected);
+}
+
+#[test]
+fn indefinite_lengths_are_refused_with_their_place() {
+    let mut files = FILES.clone();
+    // The outer SEQUENCE of the CMS with an indefinite length and its end mark, as one collected SOD has it.
+    let sod = &files["EF.SOD"];
+    let inner = card::tlv::single(sod, card::tlv::Tag(0x77), "EF.SOD").unwrap().value;
+    let content = card::tlv::single(inner, card::tlv::Tag::SEQUENCE, "CMS").unwrap().value;
+    let indefinite = [&[0x30, 0x80], content, &[0, 0]].concat();
+    files.insert("EF.SOD".into(), card::tlv::encode(card::tlv::Tag(0x77), &[&indefinite]));
+    check_fails(&judge(&files), &[CheckCode::SodStructure], "indefinite length");
+}
+
+#[test]
+fn every_check_has_plain_words_in_both_languages() {
+    let trust = [HOME.csca.der().to_vec()];
+    for verdict in
+        [judge(&FILES), judge(&BTreeMap::new()), check_files(&FILES, &trust, START - Duration::DAY)]
+    {
+        for check in &verdict.checks {
+            let (vietnamese, english) = (check.plain(Language::Vietnamese), check.plain(Language::English));
+            assert!(vietnamese.ends_with('.') && english.ends_with('.') && vietnamese != english);
+        }
+        assert_ne!(verdict.overall.plain(Language::Vietnamese), verdict.overall.plain(Language::English));
+    }
 }
 
 #[test]

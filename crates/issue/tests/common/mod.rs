@@ -168,7 +168,7 @@ pub async fn authority(db: &Database) -> Arc<Authority> {
         serial += 1;
         [serial; 16]
     };
-    Arc::new(Authority::establish(db, &csca, signer, draw, NOW).await.unwrap())
+    Arc::new(Authority::establish(db, pki::Suite::ALL[0], &csca, signer, draw, NOW).await.unwrap())
 }
 
 /// The headers of a JPEG of 240 × 320, which is all that a face record looks at, made this long.

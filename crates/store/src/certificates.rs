@@ -1,0 +1,119 @@
+//! Revocation of certificates, and revocation lists. What signs cards is in [`crate::issue`].
+
+use crate::{Error, PgConnection};
+use sqlx::Row;
+use time::OffsetDateTime;
+
+/// A certificate as the register of certificates has it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Lower-case hexadecimal.
+    pub serial: String,
+    pub role: String,
+    pub issuer_serial: Option<String>,
+    pub revoked_at: Option<OffsetDateTime>,
+    pub der: Vec<u8>,
+}
+
+/// Every certificate that was signed, oldest first.
+pub async fn all(conn: &mut PgConnection) -> Result<Vec<Listed>, Error> {
+    let rows = sqlx::query(
+        "SELECT serial, role, issuer_serial, revoked_at, der FROM certificate WHERE der IS NOT NULL ORDER BY intended_at, serial",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Listed {
+                serial: row.try_get("serial")?,
+                role: row.try_get("role")?,
+                issuer_serial: row.try_get("issuer_serial")?,
+                revoked_at: row.try_get("revoked_at")?,
+                der: row.try_get("der")?,
+            })
+        })
+        .collect()
+}
+
+/// Marks a certificate as revoked. False when there is no such certificate or it was revoked before, whose moment and
+/// reason then stay.
+pub async fn revoke(
+    conn: &mut PgConnection,
+    serial: &str,
+    reason: i16,
+    at: OffsetDateTime,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "UPDATE certificate SET revoked_at = $2, revocation_reason = $3 WHERE serial = $1 AND revoked_at IS NULL AND der IS NOT NULL",
+    )
+    .bind(serial)
+    .bind(at)
+    .bind(reason)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a list names of one certificate.
+#[derive(Debug, Clone)]
+pub struct Revoked {
+    pub serial: String,
+    pub at: OffsetDateTime,
+    pub reason: Option<i16>,
+}
+
+/// The revoked certificates under one CSCA certificate, by serial number.
+pub async fn revoked_under(conn: &mut PgConnection, issuer_serial: &str) -> Result<Vec<Revoked>, Error> {
+    let rows = sqlx::query(
+        "SELECT serial, revoked_at, revocation_reason FROM certificate WHERE issuer_serial = $1 AND revoked_at IS NOT NULL ORDER BY serial",
+    )
+    .bind(issuer_serial)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Revoked {
+                serial: row.try_get("serial")?,
+                at: row.try_get("revoked_at")?,
+                reason: row.try_get("revocation_reason")?,
+            })
+        })
+        .collect()
+}
+
+/// Stores the next number before its list is signed. A number whose list never came is not used again.
+pub async fn intend_crl(
+    conn: &mut PgConnection,
+    issuer_serial: &str,
+    this_update: OffsetDateTime,
+    next_update: OffsetDateTime,
+) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar(
+        "INSERT INTO crl (number, issuer_serial, this_update, next_update) SELECT coalesce(max(number), 0) + 1, $1, $2, $3 FROM crl RETURNING number",
+    )
+    .bind(issuer_serial)
+    .bind(this_update)
+    .bind(next_update)
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Stores the signed list under its number, once.
+pub async fn complete_crl(conn: &mut PgConnection, number: i64, der: &[u8]) -> Result<bool, Error> {
+    let done = sqlx::query("UPDATE crl SET der = $2 WHERE number = $1 AND der IS NULL")
+        .bind(number)
+        .bind(der)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The newest list under one CSCA certificate, in DER.
+pub async fn newest_crl(conn: &mut PgConnection, issuer_serial: &str) -> Result<Option<Vec<u8>>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT der FROM crl WHERE issuer_serial = $1 AND der IS NOT NULL ORDER BY number DESC LIMIT 1",
+    )
+    .bind(issuer_serial)
+    .fetch_optional(conn)
+    .await?)
+}
