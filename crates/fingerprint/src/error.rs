@@ -11,7 +11,7 @@ pub enum Error {
         "the record ends at byte {length} inside {what}, which starts at byte {offset}; fetch the whole record again"
     )]
     Truncated { what: &'static str, offset: usize, length: usize },
-    #[error("byte {offset}: {what}; send an ISO/IEC 19794-2:2005 finger minutiae record")]
+    #[error("byte {offset}: {what}; send an ISO/IEC 19794-2 or ANSI INCITS 378-2004 finger minutiae record")]
     NotAMinutiaeRecord { what: &'static str, offset: usize },
     #[error(
         "byte {offset}: the header says {declared} bytes but the record has {actual}; fetch the whole record again"

@@ -9,7 +9,7 @@ mod angle;
 mod compact;
 mod descriptor;
 mod error;
-mod iso;
+mod format;
 mod lanes;
 mod person;
 mod quality;
@@ -18,8 +18,8 @@ mod verify;
 
 pub use descriptor::Prepared;
 pub use error::Error;
+pub use format::{Format, detect, encode, encode_as, parse};
 pub use identify::{Gallery, Hit, Probe};
-pub use iso::{encode, parse};
 pub use person::{PersonComparison, compare_person, false_match_rate, threshold_for};
 pub use quality::quality;
 pub use scan::{Positions, Scan, ScanQuery};

@@ -1,7 +1,8 @@
-//! The ISO/IEC 19794-2:2005 codec against hand-made records and arbitrary bytes.
+//! The codecs against hand-made records and arbitrary bytes.
 
 use fingerprint::{
-    Capture, Error, FingerPosition, Impression, Minutia, MinutiaKind, Template, encode, parse, quality,
+    Capture, Error, FingerPosition, Format, Impression, Minutia, MinutiaKind, Template, detect, encode,
+    encode_as, parse, quality,
 };
 use proptest::prelude::*;
 
@@ -43,7 +44,7 @@ fn converts_other_resolutions_to_500_dpi() {
 
 #[test]
 fn says_where_a_record_is_wrong() {
-    let truncated = Error::Truncated { what: "the record header", offset: 0, length: 3 };
+    let truncated = Error::Truncated { what: "the format identifier", offset: 0, length: 3 };
     assert_eq!(parse(&RECORD[..3]).unwrap_err(), truncated);
     assert!(matches!(parse(&changed(0, b'X')), Err(Error::NotAMinutiaeRecord { offset: 0, .. })));
     assert!(matches!(parse(&changed(5, b'3')), Err(Error::NotAMinutiaeRecord { offset: 4, .. })));
@@ -76,6 +77,81 @@ fn refuses_views_of_different_images() {
     assert_eq!(encode(&[view, other]).unwrap_err(), Error::MixedImages);
 }
 
+/// The same finger in the 2011 edition, from its clause 8: a quality that failed and one of 80, a certification, no minutia quality.
+const RECORD_2011: [u8; 68] = [
+    b'F', b'M', b'R', 0, b'0', b'3', b'0', 0, 0, 0, 0, 68, 0, 1, 1, // header, with certifications
+    0, 0, 0, 53, 7, 230, 11, 22, 10, 0, 0, 0, 0, // length and date
+    2, 0, 9, 0, 1, // technology, vendor, type
+    2, 255, 0, 0, 0, 0, 80, 0, 0, 0, 1, // two quality blocks
+    1, 0, 1, 2, // one certification
+    2, 0, 0, 197, 0, 197, 29, 1, 0x90, 1,
+    0xe0, // right index, view, resolution, unknown impression, size
+    0x50, 1, 0x80, 100, 0, 200, 64, // one minutia of five bytes: type 2, x 100, y 200, straight up
+    0, 0, // no extended data
+];
+
+/// And in ANSI INCITS 378-2004: straight up is 45 steps of two degrees.
+const RECORD_ANSI: [u8; 38] = [
+    b'F', b'M', b'R', 0, b' ', b'2', b'0', 0, 0, 38, 0, 51, 0, 1, 0x80, 7, 1, 0x90, 1, 0xe0, 0, 197, 0, 197,
+    1, 0, // header
+    2, 0, 80, 1, 0x80, 100, 0, 200, 45, 90, 0, 0,
+];
+
+#[test]
+fn reads_the_other_standards_byte_by_byte() {
+    let ours = parse(&RECORD).unwrap();
+    assert_eq!(parse(&RECORD_ANSI).unwrap(), ours);
+    let newer = &parse(&RECORD_2011).unwrap()[0];
+    assert_eq!((newer.capture(), newer.minutiae()[0].quality), (ours[0].capture(), 0));
+    assert_eq!(Minutia { quality: 90, ..newer.minutiae()[0] }, ours[0].minutiae()[0]);
+    for (record, format) in
+        [(&RECORD[..], Format::Iso2005), (&RECORD_2011, Format::Iso2011), (&RECORD_ANSI, Format::Ansi2004)]
+    {
+        assert_eq!(detect(record), Ok(format));
+    }
+    let mut long = RECORD_ANSI.to_vec();
+    long.splice(8..10, [0, 0, 0, 0, 0, 42]);
+    assert_eq!((detect(&long), parse(&long).unwrap()), (Ok(Format::Ansi2004), ours));
+}
+
+#[test]
+fn says_where_records_of_the_other_standards_are_wrong() {
+    let newer = |offset: usize, value: u8| {
+        let mut record = RECORD_2011;
+        record[offset] = value;
+        parse(&record).unwrap_err()
+    };
+    assert!(matches!(newer(11, 69), Error::LengthMismatch { offset: 8, declared: 69, actual: 68 }));
+    assert!(matches!(newer(13, 0), Error::OutOfRange { offset: 12, .. }));
+    assert!(matches!(newer(14, 2), Error::OutOfRange { offset: 14, value: 2, .. }));
+    assert!(matches!(newer(18, 51), Error::LengthMismatch { offset: 15, declared: 51, actual: 53 }));
+    assert!(matches!(newer(39, 101), Error::OutOfRange { offset: 39, value: 101, .. }));
+    assert!(matches!(newer(48, 11), Error::OutOfRange { offset: 48, value: 11, .. }));
+    assert!(matches!(newer(54, 30), Error::OutOfRange { offset: 54, value: 30, .. }));
+    assert!(matches!(newer(59, 0x70), Error::OutOfRange { offset: 59, value: 7, .. }));
+    assert!(matches!(
+        newer(60, 2),
+        Error::OutOfRange { .. } | Error::OutsideImage { .. } | Error::Truncated { .. }
+    ));
+    let ansi = |offset: usize, value: u8| {
+        let mut record = RECORD_ANSI;
+        record[offset] = value;
+        parse(&record).unwrap_err()
+    };
+    assert!(matches!(ansi(9, 39), Error::LengthMismatch { offset: 8, declared: 39, actual: 38 }));
+    assert!(matches!(ansi(34, 180), Error::OutOfRange { offset: 34, value: 180, .. }));
+    assert!(matches!(ansi(26, 11), Error::OutOfRange { offset: 26, value: 11, .. }));
+}
+
+#[test]
+fn only_the_newest_standard_takes_views_of_different_images() {
+    let view = parse(&RECORD).unwrap().remove(0);
+    let other = Template::new(Capture { width: 401, ..view.capture() }, view.minutiae().to_vec()).unwrap();
+    let views = [view, other];
+    assert_eq!(encode_as(Format::Ansi2004, &views), Err(Error::MixedImages));
+    assert_eq!(parse(&encode_as(Format::Iso2011, &views).unwrap()).unwrap(), views);
+}
+
 fn templates() -> impl Strategy<Value = Vec<Template>> {
     let minutia =
         (0u16..500, 0u16..600, any::<u8>(), 0u8..3, 0u8..=100).prop_map(|(x, y, angle, kind, quality)| {
@@ -102,13 +178,33 @@ proptest! {
     }
 
     #[test]
+    fn the_other_standards_read_back_too(views in templates()) {
+        let newer = encode_as(Format::Iso2011, &views).unwrap();
+        prop_assert_eq!(detect(&newer), Ok(Format::Iso2011));
+        prop_assert_eq!(&parse(&newer).unwrap(), &views);
+        let ansi = encode_as(Format::Ansi2004, &views).unwrap();
+        prop_assert_eq!(detect(&ansi), Ok(Format::Ansi2004));
+        let read = parse(&ansi).unwrap();
+        for (view, expected) in read.iter().zip(&views) {
+            prop_assert_eq!(view.capture(), expected.capture());
+            for (minutia, expected) in view.minutiae().iter().zip(expected.minutiae()) {
+                let off = minutia.angle.wrapping_sub(expected.angle) as i8;
+                prop_assert!(off.abs() <= 1, "off by {}", off);
+                prop_assert_eq!(Minutia { angle: 0, ..*minutia }, Minutia { angle: 0, ..*expected });
+            }
+        }
+        // What was rounded once stays.
+        prop_assert_eq!(encode_as(Format::Ansi2004, &read).unwrap(), ansi);
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(parse(&bytes).is_err());
     }
 
     #[test]
-    fn damaged_records_never_panic(views in templates(), hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
-        let mut record = encode(&views).unwrap();
+    fn damaged_records_never_panic(views in templates(), format in prop::sample::select(&[Format::Iso2005, Format::Iso2011, Format::Ansi2004][..]), hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut record = encode_as(format, &views).unwrap();
         for (place, value) in hits {
             let place = place.index(record.len());
             record[place] = value;
