@@ -153,7 +153,10 @@ pub(crate) fn unit_rows(
         .collect();
     let (by, ascending) = sorting(view);
     match COLUMNS.iter().find(|(code, _)| *code == by) {
-        Some((_, value)) => shown.sort_by_key(|(_, code, total)| (value(total), *code)),
+        // Of equals, the one that most people are missing from.
+        Some((_, value)) => {
+            shown.sort_by_key(|(_, code, total)| (value(total), total.captured - total.eligible, *code))
+        }
         None => shown.sort_by_cached_key(|(name, ..)| domain::text::fold_ascii(name)),
     }
     if !ascending {
