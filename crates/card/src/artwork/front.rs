@@ -60,8 +60,11 @@ fn fields(card: &CardData<'_>) -> String {
         escape(card.pin)
     ));
     out.push_str(&label(COLUMN_X, 24.5, "Họ và tên", "Full name"));
-    let name = Block { weight: "700", sizes: &[3.3, 2.9, 2.5, 2.2], ..block(28.6, 1) };
-    out.push_str(&name.draw(&card.name.to_uppercase()));
+    let name = card.name.to_uppercase();
+    // A name that is too long for one line of a size that is read at a glance takes two smaller ones.
+    let one_line = Block { weight: "700", sizes: &[3.3, 2.9, 2.5], ..block(28.6, 1) };
+    let two_lines = Block { weight: "700", sizes: &[2.2, 2.0, 1.8], ..block(26.9, 2) };
+    out.push_str(&if one_line.fits(&name) { one_line } else { two_lines }.draw(&name));
     out.push_str(&inline(COLUMN_X, 32.0, "Ngày sinh", "Date of birth", 19.6, &card.birth.printed()));
     out.push_str(&inline(COLUMN_X, 35.3, "Giới tính", "Sex", 12.2, card.sex.vietnamese()));
     out.push_str(&label(COLUMN_X + 21.0, 35.3, "Quốc tịch", "Nationality"));
@@ -70,7 +73,10 @@ fn fields(card: &CardData<'_>) -> String {
     out.push_str(&label(COLUMN_X, 38.0, "Quê quán", "Place of origin"));
     out.push_str(&place(40.5, 2).draw(card.native_place));
     out.push_str(&label(COLUMN_X, 45.2, "Nơi thường trú", "Place of residence"));
-    out.push_str(&place(47.6, 3).draw(card.residence));
+    // Three lines must end a millimetre above the edge, where the printer's cut may stray.
+    let three_lines = Block { sizes: &[2.0, 1.8, 1.6], ..block(47.4, 3) };
+    let residence = if place(47.6, 2).fits(card.residence) { place(47.6, 2) } else { three_lines };
+    out.push_str(&residence.draw(card.residence));
     out.push_str(&format!(
         r#"<text x="4.2" y="49.5" font-size="1.5" fill="{LABEL}">Có giá trị đến / Date of expiry</text><text x="4.2" y="51.9" font-size="2.1" font-weight="600" fill="{INK}">{}</text>"#,
         escape(&card.expires.printed())

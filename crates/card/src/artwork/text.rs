@@ -35,9 +35,21 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// Whether the text fits without being squeezed.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        let Some(&smallest) = self.sizes.last() else { return false };
+        let em = smallest * self.boldness();
+        let lines = wrap(text, self.width / em);
+        lines.len() <= self.max_lines && lines.iter().all(|line| width_em(line) * em <= self.width)
+    }
+
+    fn boldness(&self) -> f64 {
+        if self.weight == "400" { 1.0 } else { 1.07 }
+    }
+
     /// The largest size at which the text fits; below the smallest size the lines are squeezed.
     pub(super) fn draw(&self, text: &str) -> String {
-        let bold = if self.weight == "400" { 1.0 } else { 1.07 };
+        let bold = self.boldness();
         let mut chosen = (self.sizes[0], Vec::new());
         for &size in self.sizes {
             chosen = (size, wrap(text, self.width / (size * bold)));
@@ -124,6 +136,7 @@ mod tests {
         assert!(long.contains(r#"font-size="2""#) && !long.contains("textLength"), "{long}");
         let very_long = block(1).draw(&"Nguyễn Thị Hồng Ngân ".repeat(4));
         assert!(very_long.contains("textLength") && very_long.matches("Ngân").count() == 4);
+        assert!(block(1).fits("Nguyễn An") && !block(1).fits(&"Nguyễn Thị Hồng Ngân ".repeat(2)));
         assert_eq!(block(3).draw(&"Nguyễn Thị Hồng Ngân ".repeat(3)).matches("<text").count(), 3);
     }
 
