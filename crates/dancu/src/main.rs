@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod desks;
 mod import;
+mod link;
 mod live;
 mod lost;
 mod pki;
@@ -68,6 +69,9 @@ enum Command {
     /// Keys, certificates and lists of the country.
     #[command(subcommand)]
     Pki(pki::Command),
+    /// Find which records of a file, or of two, are of one person.
+    #[command(subcommand)]
+    Link(link::Command),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -104,6 +108,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Audit(command) => return audit::run(place, &command).await,
         Command::Card(command) => return cards::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
+        Command::Link(command) => link::run(&command)?,
         Command::Bench(command) => bench::run(place, &command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -37,7 +37,11 @@ pub(crate) fn compare(a: &Side<'_>, b: &Side<'_>) -> Comparison {
         father,
         mother,
         native_place,
-        birth_province: compare_values(a.facts.birth_province(), b.facts.birth_province(), agrees(native_place)),
+        birth_province: compare_values(
+            a.facts.birth_province(),
+            b.facts.birth_province(),
+            agrees(native_place),
+        ),
         ethnicity: compare_values(known(a.facts.ethnicity), known(b.facts.ethnicity), false),
         residence: compare_residences(a.facts, b.facts),
         residence_explained: parent_agrees || native_place == PlaceLevel::Commune,

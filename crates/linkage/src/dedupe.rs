@@ -82,7 +82,8 @@ impl Index {
             let rows = block.iter().map(|&entry| &self.rows()[postings::row(entry) as usize]);
             sides.extend(rows.map(|row| (row.id, Side::of_row(row, self.names()))));
             for (at, (x_id, x)) in sides.iter().enumerate() {
-                for (y_id, y) in sides[at + 1..].iter().filter(|(_, y)| is_promising(rule, x.facts, y.facts)) {
+                for (y_id, y) in sides[at + 1..].iter().filter(|(_, y)| is_promising(rule, x.facts, y.facts))
+                {
                     found.compared += 1;
                     let (weight, _) = model.weigh(x, y);
                     let probability = probability(weight);

@@ -66,7 +66,8 @@ impl Query {
 
 impl<'a> Side<'a> {
     pub(crate) fn of_row(row: &'a Row, names: &'a Names) -> Side<'a> {
-        let [name, father, mother] = [row.facts.name, row.facts.father, row.facts.mother].map(|id| names.view(id));
+        let [name, father, mother] =
+            [row.facts.name, row.facts.father, row.facts.mother].map(|id| names.view(id));
         Side { facts: &row.facts, pin: row.pin(), cmnd: row.cmnd(), name, father, mother }
     }
 }

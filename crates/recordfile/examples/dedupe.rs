@@ -30,7 +30,11 @@ fn make(records: usize, seed: u64, path: &Path) -> Result<(), Box<dyn std::error
         for entry in part {
             number += 1;
             let id = format!("R{number:08}");
-            truth.push_str(&format!("{id},{},{}\n", entry.person, entry.kind.map_or("", |kind| kind.as_str())));
+            truth.push_str(&format!(
+                "{id},{},{}\n",
+                entry.person,
+                entry.kind.map_or("", |kind| kind.as_str())
+            ));
             block.rec_id.push(&id);
             block.full_name.push(&entry.full_name);
             block.sex.push(entry.sex.map(|sex| match sex {
@@ -58,7 +62,9 @@ fn make(records: usize, seed: u64, path: &Path) -> Result<(), Box<dyn std::error
 
 fn link(path: &Path, truth: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
-    let lap = |what: &str| eprintln!("{:>8.2} s  {what}", begun.elapsed().as_secs_f64());
+    let lap = |what: &str| {
+        eprintln!("{:>8.2} s, {:>7.2} s of processor  {what}", begun.elapsed().as_secs_f64(), cpu())
+    };
     let mut collector = Collector::new();
     let faults = recordfile::read(path, |block| collector.add(block))?;
     lap(&format!("read {} records, {} faults", collector.len(), faults.count));
@@ -76,7 +82,10 @@ fn link(path: &Path, truth: Option<&Path>) -> Result<(), Box<dyn std::error::Err
         for (field, table) in Trained::FIELDS.iter().zip(&trained.tables) {
             let at = Trained::FIELDS.iter().position(|f| f == field).unwrap_or(0);
             for (level, rates) in Trained::levels(at).iter().zip(table) {
-                println!("{field:>15} {level:<30} {:.5} {:.5} {:.5} {:.5} {:.2e}", rates.clean, rates.damaged, rates.kin, rates.twin, rates.unrelated);
+                println!(
+                    "{field:>15} {level:<30} {:.5} {:.5} {:.5} {:.5} {:.2e}",
+                    rates.clean, rates.damaged, rates.kin, rates.twin, rates.unrelated
+                );
             }
         }
         println!("{} {} {}", trained.matches_per_record, trained.damaged_share, trained.kin_per_record);
@@ -140,9 +149,17 @@ fn score(
         let bin = &mut bins[(pair.probability * 10.0) as usize];
         *bin = (bin.0 + 1.0, bin.1 + f64::from(u8::from(is_right)), bin.2 + pair.probability);
     }
-    println!("at 0.95: F1 {:.4} P {:.4} R {:.4}; best F1 {:.4} P {:.4} R {:.4} at {:.3}", at95.0, at95.1, at95.2, best.0, best.1, best.2, best.3);
+    println!(
+        "at 0.95: F1 {:.4} P {:.4} R {:.4}; best F1 {:.4} P {:.4} R {:.4} at {:.3}",
+        at95.0, at95.1, at95.2, best.0, best.1, best.2, best.3
+    );
     for (from, (n, right, sum)) in bins.into_iter().enumerate() {
-        println!("  p {:.1}: {n} pairs, stated {:.3}, true {:.3}", from as f64 / 10.0, sum / n.max(1.0), right / n.max(1.0));
+        println!(
+            "  p {:.1}: {n} pairs, stated {:.3}, true {:.3}",
+            from as f64 / 10.0,
+            sum / n.max(1.0),
+            right / n.max(1.0)
+        );
     }
     let mut kinds: Vec<_> = all.iter().collect();
     kinds.sort_unstable_by_key(|(kind, _)| **kind);
@@ -170,7 +187,11 @@ fn score(
         pairs.iter().filter(|pair| pair.probability > 0.5).map(|pair| (pair.left, pair.right)).collect();
     let mut keys: Vec<_> = groups.values().filter(|rows| rows.len() == 2).collect();
     keys.sort_unstable();
-    for rows in keys.iter().filter(|rows| !seen.contains(&(rows[0], rows[1])) && kind(rows[0], rows[1]) != "alias").take(missed) {
+    for rows in keys
+        .iter()
+        .filter(|rows| !seen.contains(&(rows[0], rows[1])) && kind(rows[0], rows[1]) != "alias")
+        .take(missed)
+    {
         show(register, trained, rows[0], rows[1]);
     }
     let _ = linker;
@@ -184,4 +205,17 @@ fn show(register: &Register, trained: &Trained, left: u32, right: u32) {
         print!(" {}={} {:+.1};", field.field.code(), field.level, field.weight);
     }
     println!();
+}
+
+/// Seconds of processor used so far, in a hundredth.
+fn cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<f64> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|f| f.parse().ok())
+        .collect();
+    fields.get(10..12).map_or(0.0, |times| times.iter().sum::<f64>() / 100.0)
 }

@@ -105,7 +105,8 @@ impl Rows {
             let value = value(column)?;
             match column {
                 2 => {
-                    let sex = value.and_then(|value| sex(value).ok_or(()).map_err(|()| self.faults.add(row, name)).ok());
+                    let sex = value
+                        .and_then(|value| sex(value).ok_or(()).map_err(|()| self.faults.add(row, name)).ok());
                     self.block.sex.push(sex);
                 }
                 3..=5 => self.birth[column - 3] = value.map_or(0, |value| self.number(row, name, value)),
@@ -174,7 +175,9 @@ fn sex(value: Value<'_>) -> Option<Sex> {
     match value {
         Value::Number(n) => number(n),
         Value::Text("1" | "M" | "m" | "Nam" | "nam" | "NAM") => Some(Sex::Male),
-        Value::Text("2" | "0" | "F" | "f" | "Nữ" | "nữ" | "NỮ" | "Nu" | "nu" | "NU") => Some(Sex::Female),
+        Value::Text("2" | "0" | "F" | "f" | "Nữ" | "nữ" | "NỮ" | "Nu" | "nu" | "NU") => {
+            Some(Sex::Female)
+        }
         Value::Text(text) => match text.to_lowercase().as_str() {
             "male" | "trai" => Some(Sex::Male),
             "female" | "gái" | "nữ" | "nu\u{31b}\u{303}" => Some(Sex::Female),

@@ -14,8 +14,11 @@ const BUFFER: usize = 1 << 18;
 pub fn read_csv(file: impl Read, send: &mut dyn FnMut(Block) -> bool) -> Result<Faults, Error> {
     let mut file = std::io::BufReader::with_capacity(BUFFER, file);
     let separator = separator(&mut file)?;
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).flexible(true).buffer_capacity(BUFFER).from_reader(file);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .buffer_capacity(BUFFER)
+        .from_reader(file);
     let names = reader.headers().map_err(|source| Error::Header { source })?.clone();
     let header = Header::new(names.iter())?;
     let expected = names.len() as u64;
@@ -37,7 +40,7 @@ pub fn read_csv(file: impl Read, send: &mut dyn FnMut(Block) -> bool) -> Result<
             let Some(bytes) = header.positions[column].and_then(|at| record.get(at)) else { return Ok(None) };
             let text = std::str::from_utf8(bytes)
                 .map_err(|_| Error::NotUtf8 { row, field: COLUMNS[column] })?
-                .trim();
+                .trim_ascii();
             Ok((!text.is_empty()).then_some(Value::Text(text)))
         })?;
         if rows.block.len() == ROWS && !send(rows.take()) {

@@ -12,7 +12,9 @@ pub enum Error {
     TwiceInHeader { column: String },
     #[error("the header cannot be read; a register is CSV in UTF-8 with a header, or Parquet")]
     Header { source: csv::Error },
-    #[error("row {row}: {found} fields where the header has {expected}; look for a stray or missing separator or quote")]
+    #[error(
+        "row {row}: {found} fields where the header has {expected}; look for a stray or missing separator or quote"
+    )]
     RowLength { row: u64, found: u64, expected: u64 },
     #[error("row {row}, field `{field}`: not UTF-8; convert the file to UTF-8 first")]
     NotUtf8 { row: u64, field: &'static str },
@@ -20,7 +22,9 @@ pub enum Error {
     Read { row: u64, source: csv::Error },
     #[error("row {row}: a line longer than {limit} bytes; look for an open quote")]
     LongRow { row: u64, limit: usize },
-    #[error("column `{column}` is {found}; a register's columns are strings, integers or floating-point numbers")]
+    #[error(
+        "column `{column}` is {found}; a register's columns are strings, integers or floating-point numbers"
+    )]
     ColumnType { column: &'static str, found: String },
     #[error("the Parquet file cannot be read{}; check that it is whole and compressed with Snappy, Zstandard or gzip", at(*.row))]
     Parquet { row: Option<u64>, source: parquet::errors::ParquetError },

@@ -56,7 +56,9 @@ fn read_group(
         }
         for at in 0..count {
             let row = rows.row();
-            rows.push(|column| columns[column].as_ref().map_or(Ok(None), |values| values.value(at, row, column)))?;
+            rows.push(|column| {
+                columns[column].as_ref().map_or(Ok(None), |values| values.value(at, row, column))
+            })?;
         }
         left -= count;
         if rows.block.len() == ROWS && !send(rows.take()) {
@@ -97,7 +99,10 @@ impl Column {
             ColumnReader::FloatColumnReader(reader) => Values::Float(reader, Vec::new()),
             ColumnReader::DoubleColumnReader(reader) => Values::Double(reader, Vec::new()),
             ColumnReader::BoolColumnReader(_) | ColumnReader::Int96ColumnReader(_) => {
-                return Err(Error::ColumnType { column: name, found: Physical::to_string(&descriptor.physical_type()) });
+                return Err(Error::ColumnType {
+                    column: name,
+                    found: Physical::to_string(&descriptor.physical_type()),
+                });
             }
         };
         if descriptor.max_rep_level() > 0 {
@@ -134,8 +139,12 @@ impl Column {
     fn value(&self, at: usize, row: u64, column: usize) -> Result<Option<Value<'_>>, Error> {
         let Some(place) = self.places.get(at).copied().flatten() else { return Ok(None) };
         match &self.values {
-            Values::Text(_, values) => values.get(place).map_or(Ok(None), |value| text_of(value.data(), row, column)),
-            Values::Fixed(_, values) => values.get(place).map_or(Ok(None), |value| text_of(value.data(), row, column)),
+            Values::Text(_, values) => {
+                values.get(place).map_or(Ok(None), |value| text_of(value.data(), row, column))
+            }
+            Values::Fixed(_, values) => {
+                values.get(place).map_or(Ok(None), |value| text_of(value.data(), row, column))
+            }
             Values::Int32(_, values) => Ok(values.get(place).map(|&value| Value::Number(value.into()))),
             Values::Int64(_, values) => Ok(values.get(place).map(|&value| Value::Number(value as f64))),
             Values::Float(_, values) => Ok(values.get(place).map(|&value| Value::Number(value.into()))),
@@ -145,7 +154,8 @@ impl Column {
 }
 
 fn text_of(bytes: &[u8], row: u64, column: usize) -> Result<Option<Value<'_>>, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 { row, field: COLUMNS[column] })?.trim();
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 { row, field: COLUMNS[column] })?;
+    let text = text.trim_ascii();
     Ok((!text.is_empty()).then_some(Value::Text(text)))
 }
 

@@ -43,7 +43,9 @@ impl Writer {
         let out = if path.extension().is_some_and(|extension| extension == "parquet") {
             let schema = Arc::new(parse_message_type(SCHEMA).map_err(broken)?);
             let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-            Out::Parquet(Box::new(SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(broken)?))
+            Out::Parquet(Box::new(
+                SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(broken)?,
+            ))
         } else {
             Out::Csv(Box::new(csv::Writer::from_writer(BufWriter::new(file))))
         };

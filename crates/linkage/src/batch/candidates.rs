@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::batch::register::Register;
 use crate::index::BLOCK_LIMIT_DEDUPE;
-use crate::keys::{FILE_RULES, is_promising};
+use crate::keys::FILE_RULES;
 
 /// The first rules are of numbers, which a file does not have.
 const FIRST_RULE: usize = 2;
@@ -28,8 +28,7 @@ pub(crate) fn candidates(register: &Register) -> Vec<u64> {
             let entries = sorted_entries(register.len(), |row| register.parts(row).key(rule));
             let mut pairs = Vec::new();
             let mut together = |a: u32, b: u32| {
-                let (x, y) = (&register.facts[a as usize], &register.facts[b as usize]);
-                if is_promising(rule, x, y) {
+                if register.is_plausible(a as usize, b as usize) {
                     pairs.push(pair(a, b));
                 }
             };
@@ -46,9 +45,9 @@ pub(crate) fn candidates(register: &Register) -> Vec<u64> {
     pairs
 }
 
-/// All pairs of one father and mother, ascending.
-pub(crate) fn families(register: &Register) -> Vec<u64> {
-    let entries = sorted_entries(register.len(), |row| register.family_key(row));
+/// All pairs of one father and mother in one of `step` families, ascending.
+pub(crate) fn families(register: &Register, step: u64) -> Vec<u64> {
+    let entries = sorted_entries(register.len(), |row| register.family_key(row, step));
     let mut pairs = Vec::new();
     walk(&entries, FAMILY_LIMIT, register.second, &mut |a, b| pairs.push(pair(a, b)));
     pairs.par_sort_unstable();
@@ -57,7 +56,9 @@ pub(crate) fn families(register: &Register) -> Vec<u64> {
 
 /// Calls `visit` with the pairs inside each block that is not over the limit.
 fn walk(entries: &[u64], limit: usize, second: Option<usize>, visit: &mut impl FnMut(u32, u32)) {
-    for block in entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(|block| (2..=limit).contains(&block.len())) {
+    for block in
+        entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(|block| (2..=limit).contains(&block.len()))
+    {
         for (at, &a) in block.iter().enumerate() {
             for &b in &block[at + 1..] {
                 let (a, b) = (a as u32, b as u32);

@@ -24,9 +24,8 @@ pub fn clusters(register: &Register, pairs: &[RowPair], min_probability: f64) ->
         let of = |row: u32| members.get(&row).cloned().unwrap_or_else(|| vec![row]);
         let (mut kept, joined) = (of(keep), of(join));
         let direct = |a: u32, b: u32| (a, b) == (pair.left, pair.right) || (b, a) == (pair.left, pair.right);
-        let conflict = kept
-            .iter()
-            .any(|&a| joined.iter().any(|&b| !direct(a, b) && contradict(register, a, b)));
+        let conflict =
+            kept.iter().any(|&a| joined.iter().any(|&b| !direct(a, b) && contradict(register, a, b)));
         if conflict || kept.len() + joined.len() > MOST_MEMBERS {
             continue;
         }
@@ -41,7 +40,7 @@ pub fn clusters(register: &Register, pairs: &[RowPair], min_probability: f64) ->
 }
 
 fn contradict(register: &Register, a: u32, b: u32) -> bool {
-    let (a, b) = (&register.facts[a as usize], &register.facts[b as usize]);
+    let (a, b) = (register.facts(a), register.facts(b));
     let sexes = a.sex().zip(b.sex()).is_some_and(|(x, y)| x != y);
     sexes || birth::compare(a.birth, b.birth).contradicts()
 }

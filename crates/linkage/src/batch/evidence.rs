@@ -91,7 +91,10 @@ fn parents(
 /// Whether the fathers' surnames agree because the children's do.
 fn surname_follows(name: NameLevel, a: &Side<'_>, b: &Side<'_>) -> bool {
     let inherited = |side: &Side<'_>| {
-        side.name.surname().zip(side.father.surname()).is_some_and(|(child, father)| child.dialect == father.dialect)
+        side.name
+            .surname()
+            .zip(side.father.surname())
+            .is_some_and(|(child, father)| child.dialect == father.dialect)
     };
     let agrees = !matches!(name, NameLevel::Missing | NameLevel::GivenOnly | NameLevel::Different);
     agrees && inherited(a) && inherited(b)

@@ -31,7 +31,11 @@ impl Register {
         let steps = [
             (Field::Parents, levels.parents_code(), with(parents, shares.parents)),
             (Field::NativePlace, native_code, with(native, shares.native)),
-            (Field::BirthProvince, levels.birth_province.code(), rates(BIRTH_PROVINCE, shares.birth_province)),
+            (
+                Field::BirthProvince,
+                levels.birth_province.code(),
+                rates(BIRTH_PROVINCE, shares.birth_province),
+            ),
             (Field::Ethnicity, levels.ethnicity.code(), rates(ETHNICITY, shares.ethnicity)),
             (Field::Residence, residence_code, rates(RESIDENCE, shares.residence)),
             (Field::Birth, levels.birth.code(), rates(BIRTH, shares.birth)),

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -19,8 +20,10 @@ use crate::token::Token;
 
 type Counts = HashMap<u64, u32, BuildHasherDefault<NumberHasher>>;
 
+static SERIAL: AtomicUsize = AtomicUsize::new(0);
+
 /// Records whose words are counted; of a larger file every n-th, as shares need no more.
-const COUNTED: usize = 400_000;
+const COUNTED: usize = 300_000;
 /// People that the wider stratum is worth inside a narrower one.
 const LEAN: f64 = 40.0;
 /// No word or value is taken for rarer than this.
@@ -41,6 +44,8 @@ pub(crate) struct Frequencies {
     ethnicity: Table,
     dates: Table,
     same_sex: f64,
+    /// Tells apart registers whose shares a thread remembers.
+    serial: usize,
     /// How much of a record is in the counts by words: one over the step of counting.
     counted: f64,
 }
@@ -98,6 +103,19 @@ impl Common {
             sex: if a.sex() == b.sex() { a.flags & 3 } else { 0 },
             decade: same(decade(a).into(), decade(b).into()) as u16,
         }
+    }
+
+    /// A hash that stands for the word in this column and these strata.
+    fn key(&self, column: usize, position: u64, class: u32) -> u64 {
+        let Common { ethnicity, commune, province, sex, decade } = *self;
+        let word = u64::from(class) << 32 | (column as u64) << 2 | position;
+        if position == SURNAME {
+            let place = u64::from(commune) << 32 | u64::from(province);
+            return mix(mix(word, place), u64::from(ethnicity)) | 1;
+        }
+        let person = u64::from(ethnicity) << 32 | u64::from(sex) << 16 | u64::from(decade);
+        // Only a minority's given names depend on the province.
+        mix(mix(word, person), if ethnicity > 1 { province.into() } else { 0 }) | 1
     }
 
     pub(crate) fn same_sex(&self) -> bool {
@@ -176,6 +194,30 @@ fn parts<'a>(name: &'a NameView<'_>) -> impl Iterator<Item = (u64, &'a Token)> {
     })
 }
 
+/// The last shares that a thread has worked out: a share takes a dozen look-ups, and the same words come again and again.
+struct Memo {
+    slots: Vec<(u64, f64)>,
+}
+
+const MEMO_SLOTS: usize = 1 << 16;
+
+thread_local! {
+    static MEMO: std::cell::RefCell<Memo> = const { std::cell::RefCell::new(Memo { slots: Vec::new() }) };
+}
+
+impl Memo {
+    fn get(&mut self, key: u64, compute: impl FnOnce() -> f64) -> f64 {
+        if self.slots.is_empty() {
+            self.slots = vec![(0, 0.0); MEMO_SLOTS];
+        }
+        let slot = &mut self.slots[key as usize % MEMO_SLOTS];
+        if slot.0 != key {
+            *slot = (key, compute());
+        }
+        slot.1
+    }
+}
+
 impl Column {
     fn new(facts: &[Facts], names: &Names, step: usize, pick: impl Fn(&Facts) -> u32) -> Column {
         let mut column = Column { whole: vec![0; names.len()], ..Column::default() };
@@ -201,7 +243,13 @@ impl Column {
         column
     }
 
-    fn word(&self, position: u64, token: &Token, common: &Common, own: f64) -> f64 {
+    /// The share of a word in the narrowest stratum of `common`.
+    fn word(&self, column: usize, position: u64, token: &Token, common: &Common, own: f64) -> f64 {
+        let key = common.key(column, position, token.class);
+        MEMO.with_borrow_mut(|memo| memo.get(key, || self.count_word(position, token, common, own)))
+    }
+
+    fn count_word(&self, position: u64, token: &Token, common: &Common, own: f64) -> f64 {
         let lean = |wider, stratum| self.words.share(stratum, u64::from(token.class), own, wider);
         if position == SURNAME {
             surname_strata(common).fold(0.001, lean)
@@ -222,7 +270,8 @@ impl Frequencies {
                 _ => Column::new(facts, &names[MOTHER], step, |facts| facts.mother),
             })
             .collect();
-        let mut frequencies = Frequencies { counted: 1.0 / step as f64, ..Frequencies::default() };
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let mut frequencies = Frequencies { serial, counted: 1.0 / step as f64, ..Frequencies::default() };
         for (slot, column) in frequencies.names.iter_mut().zip(columns) {
             *slot = column;
         }
@@ -262,10 +311,11 @@ impl Frequencies {
 
     /// Shares of a name in `column`; the surname counts as one where it follows from what was compared before.
     pub(crate) fn name(&self, column: usize, name: &NameView<'_>, common: &Common) -> NameShares {
+        let number = column;
         let column = &self.names[column];
         let mut shares = NameShares { surname: 1.0, middle: 1.0, given: 1.0, full: 1.0 };
         for (position, token) in parts(name) {
-            let share = column.word(position, token, common, self.counted);
+            let share = column.word(self.serial << 2 | number, position, token, common, self.counted);
             match position {
                 SURNAME => shares.surname = share,
                 MIDDLE => shares.middle *= share,
@@ -274,7 +324,8 @@ impl Frequencies {
         }
         // Words of a name are not independent: a name seen more often than its words suggest counts as seen. Two
         // bearers may be the pair itself.
-        let bearers = name.id.and_then(|id| column.whole.get(id as usize)).map_or(0.0, |&n| f64::from(n) - 2.0);
+        let bearers =
+            name.id.and_then(|id| column.whole.get(id as usize)).map_or(0.0, |&n| f64::from(n) - 2.0);
         let same_sex = if common.same_sex() { 1.0 / self.same_sex } else { 1.0 };
         let seen = bearers.max(0.0) * same_sex / column.people.max(1.0);
         shares.full = (shares.surname * shares.middle * shares.given).max(seen).clamp(RAREST_NAME, 1.0);

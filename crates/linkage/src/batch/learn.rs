@@ -6,41 +6,45 @@
 
 use rayon::prelude::*;
 
-use crate::batch::candidates::rows;
+use crate::batch::candidates::{families, rows};
 use crate::batch::evidence::shares;
 use crate::batch::register::Register;
 use crate::batch::trained::{
-    BIRTH, BIRTH_PROVINCE, ClassRates, ETHNICITY, FAMILY, FIELDS, GROUPS, NAME, NATIVES, SEX, Trained, family_level,
-    group, is_silent, vector, weight,
+    BIRTH, BIRTH_PROVINCE, ClassRates, ETHNICITY, FAMILY, FIELDS, GROUPS, NAME, NATIVES, SEX, Trained,
+    family_level, group, is_silent, vector, weight,
 };
 use crate::compare::compare;
 use crate::level::{BirthLevel, ParentLevel};
 
 /// Pairs looked at in each round; of more, every n-th.
-const SAMPLE: usize = 250_000;
-const FAMILY_SAMPLE: usize = 100_000;
+const SAMPLE: usize = 200_000;
+/// Records of whose families kin are learnt.
+const FAMILY_RECORDS: u64 = 80_000;
 const ROUNDS: usize = 30;
 /// Pairs the starting rates are worth, so that a level nobody has seen yet keeps a sane rate.
 const PSEUDO_PAIRS: f64 = 20.0;
 /// Fewer candidates than this teach nothing: the starting rates stay.
 const LEAST_PAIRS: usize = 500;
 /// Pairs of strangers drawn for the rates that no frequency gives.
-const STRANGERS: u64 = 400_000;
+const STRANGERS: u64 = 120_000;
 
 struct Pair {
     vector: [u8; 8],
     shares: f64,
 }
 
-/// Learns from the candidates of blocking and the pairs of one family, both ascending.
-pub(crate) fn learn(register: &Register, candidates: &[u64], families: &[u64], start: &Trained) -> Trained {
+/// Learns from the candidates of blocking, ascending, and from the pairs of some families.
+pub(crate) fn learn(register: &Register, candidates: &[u64], start: &Trained) -> Trained {
     let mut trained = start.clone();
     learn_strangers(register, &mut trained);
     if candidates.len() < LEAST_PAIRS {
         return trained;
     }
-    let (some, step) = sample(register, &trained, candidates, SAMPLE);
-    let (kin, kin_step) = sample(register, &trained, families, FAMILY_SAMPLE);
+    let family_step = (register.len() as u64 / FAMILY_RECORDS).max(1);
+    let families = families(register, family_step);
+    let (some, step) = sample(register, &trained, candidates);
+    let (kin, kin_step) = sample(register, &trained, &families);
+    let kin_step = kin_step * family_step as f64;
     let start = trained.clone();
     let records = register.len() as f64;
     for _ in 0..ROUNDS {
@@ -54,15 +58,16 @@ pub(crate) fn learn(register: &Register, candidates: &[u64], families: &[u64], s
         trained.damaged_share = ((damaged + 1.0) / (clean + damaged + 4.0)).clamp(0.02, 0.6);
         let siblings = [1, 2, 3].map(|native| trained.tables[FAMILY][family_level(1, 1, native)].kin);
         let share = siblings.iter().sum::<f64>().max(0.05);
-        let per_record = |class: usize| ((among_kin.totals[class] + 1.0) * kin_step / share / records).max(1e-6);
+        let per_record =
+            |class: usize| ((among_kin.totals[class] + 1.0) * kin_step / share / records).max(1e-6);
         (trained.kin_per_record, trained.twins_per_record) = (per_record(2), per_record(3));
     }
     trained
 }
 
 /// Every n-th pair with its vector, and n.
-fn sample(register: &Register, trained: &Trained, pairs: &[u64], most: usize) -> (Vec<Pair>, f64) {
-    let step = pairs.len() / most + 1;
+fn sample(register: &Register, trained: &Trained, pairs: &[u64]) -> (Vec<Pair>, f64) {
+    let step = pairs.len() / SAMPLE + 1;
     let picked: Vec<u64> = pairs.iter().copied().step_by(step).collect();
     let look = |&pair: &u64| {
         let (a, b) = rows(pair);
@@ -71,7 +76,14 @@ fn sample(register: &Register, trained: &Trained, pairs: &[u64], most: usize) ->
         let shares = shares(&register.frequencies, trained, &a, &b, &comparison).product();
         Pair { vector: vector(&comparison.levels), shares }
     };
-    (picked.par_iter().map(look).collect(), step as f64)
+    let mut looked: Vec<Pair> = picked.par_iter().map(look).collect();
+    // Strangers beyond doubt would be looked at in every round and teach nothing.
+    let prior = trained.prior(register.len() as f64, register.pairs_in_question());
+    looked.retain(|pair| {
+        let joint = joint(trained, prior, pair);
+        joint.clean + joint.damaged + joint.kin + joint.twin > joint.unrelated * 1e-4
+    });
+    (looked, step as f64)
 }
 
 /// Posterior counts: of each level of each field, and of the classes.
@@ -153,7 +165,8 @@ fn take_kin(trained: &mut Trained, start: &Trained, seen: &Seen) {
         if field == SEX {
             continue;
         }
-        let twin = |level: usize| seen.levels[field][level][3] + PSEUDO_PAIRS * start.tables[field][level].twin;
+        let twin =
+            |level: usize| seen.levels[field][level][3] + PSEUDO_PAIRS * start.tables[field][level].twin;
         let sum: f64 = levels.iter().map(|&level| twin(level)).sum();
         for &level in &levels {
             trained.tables[field][level].twin = twin(level) / sum;
@@ -190,8 +203,7 @@ fn learn_strangers(register: &Register, trained: &mut Trained) {
     if rows < 1000 {
         return;
     }
-    let step = (STRANGERS / rows + 1).max(1);
-    let pairs: Vec<[u8; 8]> = (0..STRANGERS.min(rows * step))
+    let pairs: Vec<[u8; 8]> = (0..STRANGERS)
         .into_par_iter()
         .filter_map(|at| {
             let a = crate::hash::mix(at, 11) % rows;

@@ -53,7 +53,7 @@ impl<'a> Linker<'a> {
 
     /// Rates learnt from the register without labels, beginning at `start`.
     pub fn learn(&self, start: &Trained) -> Trained {
-        learn::learn(self.register, &self.candidates, &candidates::families(self.register), start)
+        learn::learn(self.register, &self.candidates, start)
     }
 
     /// The pairs of at least `min_probability`, by rows.

@@ -116,9 +116,8 @@ fn provinces_of(places: usize, witnesses: &HashMap<(u32, u32), u32>) -> Vec<u32>
         }
         all[place as usize] += count;
     }
-    let clear = |at: usize| {
-        all[at] >= LEAST_WITNESSES && f64::from(best[at].0) >= LEAST_SHARE * f64::from(all[at])
-    };
+    let clear =
+        |at: usize| all[at] >= LEAST_WITNESSES && f64::from(best[at].0) >= LEAST_SHARE * f64::from(all[at]);
     (1..=places).map(|at| if clear(at) { best[at].1 } else { 0 }).collect()
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::batch::block::{Block, Texts};
 use crate::batch::frequencies::Frequencies;
 use crate::batch::places::{Codes, folded_key, place_bits};
-use crate::birth::Birth;
+use crate::birth::{self, Birth};
 use crate::compare::Side;
 use crate::hash::{self, NumberHasher};
 use crate::keys::{Parts, ends, given, words};
@@ -38,17 +38,24 @@ pub struct Collector {
 #[derive(Clone, Debug)]
 pub struct Register {
     ids: Texts,
-    pub(crate) facts: Vec<Facts>,
+    lines: Vec<Line>,
     pub(crate) names: [Names; 3],
     /// Where the second file begins, when two are linked.
     pub(crate) second: Option<usize>,
-    pub(crate) sounds: Vec<Sounds>,
     pub(crate) frequencies: Frequencies,
+}
+
+/// All that blocking looks at, in one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line {
+    facts: Facts,
+    sounds: Sounds,
 }
 
 /// Hashes of a record's names by sound; 0 for a missing one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sounds {
+struct Sounds {
     name: u32,
     given: u32,
     ends: u32,
@@ -85,7 +92,8 @@ impl Collector {
             || {
                 let name = own.numbers(&block.full_name, rows);
                 let hometown: Vec<u32> = (0..rows).map(|row| places.code(block.hometown.get(row))).collect();
-                let residence: Vec<u32> = (0..rows).map(|row| places.code(block.residence.get(row))).collect();
+                let residence: Vec<u32> =
+                    (0..rows).map(|row| places.code(block.residence.get(row))).collect();
                 (name, hometown, residence)
             },
             || {
@@ -125,21 +133,19 @@ impl Collector {
         self.name_places();
         self.number_ethnicities();
         let names = self.names.map(|column| column.names);
-        let facts = self.facts;
+        let frequencies = Frequencies::new(&self.facts, &names);
         let columns: Vec<Vec<[u32; 3]>> = names.par_iter().map(sounds).collect();
         let of = |column: usize, id: u32| match id {
             NO_NAME => [0; 3],
             id => columns[column][id as usize],
         };
-        let sounds = facts
-            .par_iter()
-            .map(|facts| {
-                let [name, given, ends] = of(NAME, facts.name);
-                Sounds { name, given, ends, father: of(FATHER, facts.father)[0], mother: of(MOTHER, facts.mother)[0] }
-            })
-            .collect();
-        let frequencies = Frequencies::new(&facts, &names);
-        Register { ids: self.ids, facts, names, second: self.second, sounds, frequencies }
+        let line = |&facts: &Facts| {
+            let [name, given, ends] = of(NAME, facts.name);
+            let (father, mother) = (of(FATHER, facts.father)[0], of(MOTHER, facts.mother)[0]);
+            Line { facts, sounds: Sounds { name, given, ends, father, mother } }
+        };
+        let lines = self.facts.par_iter().map(line).collect();
+        Register { ids: self.ids, lines, names, second: self.second, frequencies }
     }
 
     /// Replaces the numbers of places by bits that tell district and province.
@@ -165,7 +171,8 @@ impl Collector {
         for facts in &self.facts {
             counts[usize::from(facts.ethnicity)] += 1;
         }
-        let majority = (1..=255u8).max_by_key(|&code| (counts[usize::from(code)], 255 - code)).unwrap_or(KINH);
+        let majority =
+            (1..=255u8).max_by_key(|&code| (counts[usize::from(code)], 255 - code)).unwrap_or(KINH);
         for facts in &mut self.facts {
             facts.ethnicity = match facts.ethnicity {
                 code if code == majority => KINH,
@@ -191,11 +198,11 @@ fn sounds(names: &Names) -> Vec<[u32; 3]> {
 impl Register {
     /// Number of records.
     pub fn len(&self) -> usize {
-        self.facts.len()
+        self.lines.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty()
+        self.lines.is_empty()
     }
 
     /// The identifier of a record, as it stood in the file.
@@ -217,8 +224,12 @@ impl Register {
         }
     }
 
+    pub(crate) fn facts(&self, row: u32) -> &Facts {
+        &self.lines[row as usize].facts
+    }
+
     pub(crate) fn side(&self, row: u32) -> Side<'_> {
-        let facts = &self.facts[row as usize];
+        let facts = self.facts(row);
         Side {
             facts,
             pin: None,
@@ -230,7 +241,7 @@ impl Register {
     }
 
     pub(crate) fn parts(&self, row: usize) -> Parts {
-        let (sounds, facts) = (self.sounds[row], &self.facts[row]);
+        let Line { facts, sounds } = &self.lines[row];
         let known = |key: u32| (key != 0).then_some(u64::from(key));
         Parts {
             pin: None,
@@ -246,10 +257,30 @@ impl Register {
         }
     }
 
-    /// The key of one father and mother.
-    pub(crate) fn family_key(&self, row: usize) -> Option<u32> {
-        let Sounds { father, mother, .. } = self.sounds[row];
-        (father != 0 && mother != 0).then(|| (hash::mix(u64::from(father), u64::from(mother)) >> 32) as u32)
+    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or number to
+    /// outweigh chance, and more where the dates of birth contradict each other, with the name among it.
+    pub(crate) fn is_plausible(&self, a: usize, b: usize) -> bool {
+        let same = |x: u32, y: u32| x != 0 && x == y;
+        let points = |x: u32, y: u32, points: u32| if same(x, y) { points } else { 0 };
+        let (Line { facts: f, sounds: x }, Line { facts: g, sounds: y }) = (&self.lines[a], &self.lines[b]);
+        let name = points(x.name, y.name, 1) + points(x.ends, y.ends, 1) + points(x.given, y.given, 1);
+        let parents = points(x.father, y.father, 2) + points(x.mother, y.mother, 2);
+        let places = points(f.native_place, g.native_place, 1) + points(f.residence, g.residence, 1);
+        // Where neither parent can be compared less can agree.
+        let orphans = (x.father == 0 || y.father == 0) && (x.mother == 0 || y.mother == 0);
+        let all = name + parents + places + u32::from(orphans);
+        if birth::compare(f.birth, g.birth).contradicts() {
+            return (same(x.name, y.name) || same(x.ends, y.ends)) && all >= 6;
+        }
+        let is_dated = f.birth.is_full() && !f.birth.is_default();
+        all + if f.birth == g.birth && is_dated { 2 } else { 0 } >= 4
+    }
+
+    /// The key of one father and mother, for one in `step` families.
+    pub(crate) fn family_key(&self, row: usize, step: u64) -> Option<u32> {
+        let Sounds { father, mother, .. } = self.lines[row].sounds;
+        let key = hash::mix(u64::from(father), u64::from(mother));
+        (father != 0 && mother != 0 && key % step == 0).then_some((key >> 32) as u32)
     }
 }
 

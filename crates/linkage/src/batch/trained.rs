@@ -207,7 +207,13 @@ pub(crate) fn weight(joint: ClassRates) -> f64 {
 }
 
 fn start(rates: &Rates) -> ClassRates {
-    ClassRates { clean: rates.matched, damaged: rates.matched, kin: rates.kin, twin: rates.kin, unrelated: rates.unrelated }
+    ClassRates {
+        clean: rates.matched,
+        damaged: rates.matched,
+        kin: rates.kin,
+        twin: rates.kin,
+        unrelated: rates.unrelated,
+    }
 }
 
 /// Rates of a level sum to one within its group: for the family, one group for each pattern of what is known.

@@ -47,7 +47,8 @@ pub(super) fn first_paper(entry: &mut Entry, stream: &mut Stream) {
     if stream.chance(if age > 50 { 0.08 } else { 0.02 }) {
         entry.mother_name.clear();
     }
-    for (text, share) in [(&mut entry.hometown, 0.03), (&mut entry.birth_province, 0.03), (&mut entry.address_line, 0.1)]
+    for (text, share) in
+        [(&mut entry.hometown, 0.03), (&mut entry.birth_province, 0.03), (&mut entry.address_line, 0.1)]
     {
         if stream.chance(share) {
             text.clear();
@@ -150,7 +151,9 @@ fn slip(entry: &mut Entry, stream: &mut Stream) {
             let digit = if entry.birth_day > 9 { entry.birth_day % 10 } else { entry.birth_day };
             entry.birth_day = digit + 10 * stream.below(3) as u8;
         }
-        10 => entry.birth_year = (i32::from(entry.birth_year) + if stream.chance(0.5) { 1 } else { -1 }) as u16,
+        10 => {
+            entry.birth_year = (i32::from(entry.birth_year) + if stream.chance(0.5) { 1 } else { -1 }) as u16
+        }
         11 => entry.birth_year = (i32::from(entry.birth_year) + 10 * stream.between(-2, 2)) as u16,
         12 => entry.sex = None,
         13 => match stream.below(3) {
@@ -209,7 +212,8 @@ const DIALECT: [(&str, &str); 16] = [
     ("y", "i"),
 ];
 
-const SURNAMES: [(&str, &str); 4] = [("Hoàng ", "Huỳnh "), ("Huỳnh ", "Hoàng "), ("Vũ ", "Võ "), ("Võ ", "Vũ ")];
+const SURNAMES: [(&str, &str); 4] =
+    [("Hoàng ", "Huỳnh "), ("Huỳnh ", "Hoàng "), ("Vũ ", "Võ "), ("Võ ", "Vũ ")];
 
 /// Replaces one of the spellings that occur, drawn; nothing if none does.
 fn respell(name: &mut String, pairs: &[(&str, &str)], stream: &mut Stream) {

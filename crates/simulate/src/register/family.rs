@@ -28,7 +28,8 @@ pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stre
     let units = UnitTable::official_2021();
     let commune = world.commune(stream);
     let weights = places::ethnic_weights(units, commune);
-    let ethnicity = weights[stream.weighted(&weights.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())].0;
+    let ethnicity =
+        weights[stream.weighted(&weights.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())].0;
     let mother_age = 19 + stream.below(12) as i32;
     let first = 1938 + stream.below(83) as i32;
     let (father_born, mother_born) = (first - mother_age - stream.between(-1, 6), first - mother_age);
@@ -51,7 +52,8 @@ pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stre
     let mut people = Vec::new();
     children(&home, first, stream, &mut people);
     // Parents are of record themselves where they may still live; their own parents are nobody else's here.
-    for (name, sex, born) in [(home.father, Sex::Male, father_born), (home.mother, Sex::Female, mother_born)] {
+    for (name, sex, born) in [(home.father, Sex::Male, father_born), (home.mother, Sex::Female, mother_born)]
+    {
         if born >= 1930 && stream.chance(0.45) {
             people.push(parent(&home, name, sex, born, stream));
         }
@@ -71,7 +73,8 @@ pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stre
             copies = if stream.chance(0.03) { 2 } else { 1 };
         }
         for _ in 0..copies {
-            let kind = [Kind::Light, Kind::Moved, Kind::Hard, Kind::Alias][stream.weighted(&[440, 250, 251, 59])];
+            let kind =
+                [Kind::Light, Kind::Moved, Kind::Hard, Kind::Alias][stream.weighted(&[440, 250, 251, 59])];
             let mut copy = Entry { kind: Some(kind), ..person.clone() };
             if kind == Kind::Moved || stream.chance(0.1) {
                 move_away(&mut copy, world, stream);

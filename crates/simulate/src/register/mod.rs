@@ -74,7 +74,8 @@ impl World {
         let mut world = World { communes: Vec::new(), upto: Vec::new() };
         let mut sum = 0;
         for at in 0..wanted {
-            let province = provinces[(at * provinces.len() + stream.below(3) as usize) / wanted % provinces.len()];
+            let province =
+                provinces[(at * provinces.len() + stream.below(3) as usize) / wanted % provinces.len()];
             for commune in units.leaves_of(province) {
                 sum += 20 + stream.below(100);
                 world.communes.push(commune);
@@ -169,7 +170,9 @@ mod tests {
         assert!(with_sibling * 3 > all.len(), "{with_sibling} of {}", all.len());
         let date = |entry: &Entry| (entry.birth_day, entry.birth_month, entry.birth_year);
         let twins = sibships.values().filter(|ship| {
-            ship.iter().enumerate().any(|(at, x)| ship[at + 1..].iter().any(|y| date(x) == date(y) && x.birth_day > 1))
+            ship.iter()
+                .enumerate()
+                .any(|(at, x)| ship[at + 1..].iter().any(|y| date(x) == date(y) && x.birth_day > 1))
         });
         assert!(twins.count() > 40);
     }

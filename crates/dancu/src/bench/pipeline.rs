@@ -1,4 +1,4 @@
-//! `dancu bench`: what the pipeline takes, and how that grows.
+//! `dancu bench pipeline`: what the stages take, and how that grows.
 
 use crate::centre::Place;
 use crate::demo;
@@ -10,19 +10,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
-    Pipeline {
-        /// Numbers of people, one run each.
-        #[arg(long, value_delimiter = ',', default_value = "2000,20000,200000")]
-        people: Vec<u32>,
-        #[arg(long, default_value_t = 2021)]
-        seed: u64,
-        /// Write the figures to this file.
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Numbers of people, one run each.
+    #[arg(long, value_delimiter = ',', default_value = "2000,20000,200000")]
+    people: Vec<u32>,
+    #[arg(long, default_value_t = 2021)]
+    seed: u64,
+    /// Write the figures to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 /// The options of a demo, as its command line takes them.
@@ -32,8 +29,8 @@ struct DemoOptions {
     options: demo::Options,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
-    let Command::Pipeline { people, seed, json: out } = command;
+pub async fn run(place: &Place, options: &Options) -> Result<()> {
+    let Options { people, seed, json: out } = options;
     std::fs::create_dir_all(&place.data)?;
     let mut runs = Vec::new();
     for &count in people {

@@ -1,0 +1,22 @@
+//! `dancu bench`: what the parts take, and how that grows.
+
+mod linkage;
+mod pipeline;
+
+use crate::centre::Place;
+use anyhow::Result;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
+    Pipeline(pipeline::Options),
+    /// Our linkage engine and Splink on the same registers with known truth, and search in a resident register.
+    Linkage(linkage::Options),
+}
+
+pub async fn run(place: &Place, command: &Command) -> Result<()> {
+    match command {
+        Command::Pipeline(options) => pipeline::run(place, options).await,
+        Command::Linkage(options) => linkage::run(&place.data, options),
+    }
+}
