@@ -1,7 +1,9 @@
 //! Real readers, and virtual ones, through the system's PC/SC service.
 
 use crate::{Error, Lengths, Transport};
-use pcsc::{Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, ReaderState, Scope, ShareMode, State};
+use pcsc::{
+    Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, ReaderState, Scope, ShareMode, State,
+};
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
@@ -59,7 +61,8 @@ impl PcscCard {
 
 impl Transport for PcscCard {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
-        let card = self.card.as_ref().ok_or_else(|| Error::Transport("the card was given back".to_owned()))?;
+        let card =
+            self.card.as_ref().ok_or_else(|| Error::Transport("the card was given back".to_owned()))?;
         card.transmit(command, &mut self.buffer).map(<[u8]>::to_vec).map_err(fault)
     }
 }

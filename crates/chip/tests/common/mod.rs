@@ -128,9 +128,8 @@ fn person() -> CardFields<'static> {
 pub fn photo() -> Vec<u8> {
     let (width, height) = (120u16, 160u16);
     let pixel = |x: u32, y: u32| [(x * y % 251) as u8, (x * 3 % 256) as u8, (y * x / 7 % 256) as u8];
-    let pixels: Vec<u8> = (0..u32::from(height))
-        .flat_map(|y| (0..u32::from(width)).flat_map(move |x| pixel(x, y)))
-        .collect();
+    let pixels: Vec<u8> =
+        (0..u32::from(height)).flat_map(|y| (0..u32::from(width)).flat_map(move |x| pixel(x, y))).collect();
     let mut jpeg = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut jpeg, 40);
     encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb).unwrap();
@@ -141,7 +140,9 @@ pub fn photo() -> Vec<u8> {
 fn fingers() -> [FingerImage; 2] {
     let (width, height) = (240u16, 308u16);
     let rows = |shift: usize| {
-        (0..usize::from(height)).flat_map(move |y| [0x0F_u8.rotate_left(((y + shift) / 5 % 8) as u32); 30]).collect()
+        (0..usize::from(height))
+            .flat_map(move |y| [0x0F_u8.rotate_left(((y + shift) / 5 % 8) as u32); 30])
+            .collect()
     };
     [(Finger::RightIndex, 0), (Finger::LeftIndex, 3)]
         .map(|(finger, shift)| FingerImage::packed(finger, width, height, rows(shift)).unwrap())
