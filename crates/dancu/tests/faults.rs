@@ -103,9 +103,8 @@ async fn data_of_another_version_is_refused_by_every_command_and_left_alone() {
         &["audit", "verify"],
     ];
 
-    let database =
-        store::Database::open(&store::OpenOptions { data_dir: data.0.clone(), database_url: None });
-    let database = database.await.unwrap();
+    let options = store::OpenOptions { data_dir: data.0.clone(), database_url: None };
+    let database = store::Database::open(&options).await.unwrap();
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'of a later release', true, '', 0)";
     sqlx::query(newer).execute(database.work()).await.unwrap();
