@@ -2,8 +2,8 @@
 
 use crate::Error;
 use pki::{
-    Certificate, MasterList, Name, PkiError, PreparedCertificate, PublicKey, Revocation, SerialNumber, Signer,
-    SigningToken, Suite, prepare_crl, prepare_csca, prepare_csca_link, prepare_document_signer,
+    Certificate, MasterList, Name, PkiError, PreparedCertificate, PublicKey, Revocation, SerialNumber,
+    Signer, SigningToken, Suite, prepare_crl, prepare_csca, prepare_csca_link, prepare_document_signer,
     prepare_master_list, prepare_master_list_signer,
 };
 use store::{Database, certificates as lists, issue as rows};
@@ -81,8 +81,14 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         let subject = "dancu Master List Signer";
         let serial = self.intend("master_list_signer", subject).await?;
         let (profile, public_key) = (self.suite.master_list_signer(), key.public_key());
-        let prepared =
-            prepare_master_list_signer(&profile, csca, &name(subject)?, serial.clone(), self.now, public_key)?;
+        let prepared = prepare_master_list_signer(
+            &profile,
+            csca,
+            &name(subject)?,
+            serial.clone(),
+            self.now,
+            public_key,
+        )?;
         self.finish(prepared, serial, csca_key, Some(csca)).await
     }
 
@@ -173,7 +179,8 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         let issuer = issuer.map(|issuer| hex(issuer.serial()));
         let mut tx = self.db.begin().await?;
         let (start, end) = (certificate.not_before(), certificate.not_after());
-        rows::complete_certificate(&mut tx, &serial, issuer.as_deref(), start, end, certificate.der()).await?;
+        rows::complete_certificate(&mut tx, &serial, issuer.as_deref(), start, end, certificate.der())
+            .await?;
         let detail = serde_json::json!({ "issuer": issuer });
         self.audit(&mut tx, "certificate.issue", format!("certificate:{serial}"), detail).await?;
         store::commit(tx).await?;

@@ -66,9 +66,15 @@ async fn a_serial_number_whose_certificate_never_came_stays_and_is_not_used_agai
     let db = testkit::fresh_database().await;
     let (csca, signer) = keys();
     let away = Away(csca);
-    let lost =
-        Authority::establish(&db, Suite::ALL[0], &away, Arc::clone(&signer) as Arc<dyn Signer>, || [1; 16], NOW)
-            .await;
+    let lost = Authority::establish(
+        &db,
+        Suite::ALL[0],
+        &away,
+        Arc::clone(&signer) as Arc<dyn Signer>,
+        || [1; 16],
+        NOW,
+    )
+    .await;
     assert!(lost.is_err());
     assert_eq!(count(&db, "SELECT count(*) FROM certificate WHERE der IS NULL").await, 1);
 
@@ -96,7 +102,8 @@ async fn a_document_signer_signs_for_its_period_and_cards_name_the_one_that_sign
 
     let (csca, _) = keys();
     let next = SoftwareSigner::generate(&mut rand_chacha::ChaCha20Rng::seed_from_u64(8));
-    let new = Authority::establish(&db, Suite::ALL[0], &csca, Arc::new(next), || [9; 16], late).await.unwrap();
+    let new =
+        Authority::establish(&db, Suite::ALL[0], &csca, Arc::new(next), || [9; 16], late).await.unwrap();
     assert_eq!(new.csca.der(), old.csca.der());
     assert_eq!(sign_batch(&db, &Arc::new(new), batch, photos(&applicants), late).await.unwrap(), 1);
     let signer: String = sqlx::query_scalar("SELECT ds_serial FROM card").fetch_one(db.work()).await.unwrap();

@@ -193,7 +193,7 @@ fn a_master_list_goes_out_and_comes_in() {
         let untrusted = MasterList::from_der(&der, std::slice::from_ref(&other.csca)).unwrap_err();
         assert!(matches!(untrusted, PkiError::UnknownIssuer), "{untrusted}");
         // Only a CSCA's certificate may stand on a list, and only a master list signer may sign one.
-        assert!(prepare_master_list(&[home.ds.clone()], &signer, &home.csca, at).is_err());
+        assert!(prepare_master_list(std::slice::from_ref(&home.ds), &signer, &home.csca, at).is_err());
         assert!(prepare_master_list(&certificates, &home.ds, &home.csca, at).is_err());
         let late = signer.key_usage_period().unwrap().not_after.unwrap() + Duration::SECOND;
         assert!(prepare_master_list(&certificates, &signer, &home.csca, late).is_err());

@@ -199,9 +199,9 @@ fn certificates_have_their_time() {
 #[test]
 fn files_must_be_listed_and_signed() {
     let mut more = FILES.clone();
-    more.insert("DG15".into(), vec![0x6F, 0]);
+    more.insert("DG16".into(), vec![0x6F, 0]);
     let verdict = judge(&more);
-    check_fails(&verdict, &[CheckCode::DataGroupHashes, CheckCode::FileList], "DG15 is not in EF.SOD");
+    check_fails(&verdict, &[CheckCode::DataGroupHashes, CheckCode::FileList], "DG16 is not in EF.SOD");
 
     let mut other_list = FILES.clone();
     other_list.insert("EF.COM".into(), com::encode(&[DataGroup::DG1, DataGroup::DG2]));
