@@ -1,6 +1,7 @@
 //! Minutiae in four bytes each: what galleries keep of a finger.
 
 use crate::descriptor::{Point, best_minutiae};
+use crate::params::MAX_PREPARED;
 use crate::{FingerPosition, Minutia, MinutiaKind, Template};
 
 pub(crate) const MINUTIA_BYTES: usize = 4;
@@ -24,6 +25,13 @@ impl CompactPerson {
             *count = pack_finger(template, &mut person.bytes);
         }
         person
+    }
+
+    /// From the counts and bytes that [`Store::parts`] gave; `None` when they do not belong together.
+    pub(crate) fn from_parts(counts: [u8; 10], bytes: Vec<u8>) -> Option<Self> {
+        let minutiae: usize = counts.iter().map(|&count| usize::from(count)).sum();
+        let fits = counts.iter().all(|&count| usize::from(count) <= MAX_PREPARED);
+        (fits && bytes.len() == minutiae * MINUTIA_BYTES).then_some(Self { counts, bytes })
     }
 
     pub(crate) fn count(&self, position: FingerPosition) -> u8 {
@@ -106,6 +114,13 @@ impl Store {
         let start = person.start as usize;
         let bytes = self.bytes[start..start + minutiae * MINUTIA_BYTES].to_vec();
         CompactPerson { counts: person.counts, bytes }
+    }
+
+    /// Identifier, counts and minutiae of a row, as they are stored.
+    pub(crate) fn parts(&self, row: u32) -> (u128, [u8; 10], &[u8]) {
+        let person = &self.people[row as usize];
+        let minutiae: usize = person.counts.iter().map(|&count| usize::from(count)).sum();
+        (person.id, person.counts, &self.bytes[person.start as usize..][..minutiae * MINUTIA_BYTES])
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

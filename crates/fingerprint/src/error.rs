@@ -36,3 +36,16 @@ pub enum Error {
     #[error("the gallery is full at {limit} people; start another gallery and search both")]
     GalleryFull { limit: usize },
 }
+
+/// Why a snapshot of a gallery could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("the file is no snapshot of a gallery of this version; load the gallery from the store")]
+    NotASnapshot,
+    #[error("the snapshot is damaged; load the gallery from the store")]
+    Damaged,
+    #[error("the snapshot cannot be read to its end; load the gallery from the store")]
+    Read(#[from] std::io::Error),
+    #[error("the snapshot holds people who cannot be enrolled; load the gallery from the store")]
+    Gallery(#[from] Error),
+}

@@ -17,7 +17,7 @@ mod template;
 mod verify;
 
 pub use descriptor::Prepared;
-pub use error::Error;
+pub use error::{Error, SnapshotError};
 pub use format::{Format, detect, encode, encode_as, parse};
 pub use identify::{Gallery, Hit, Probe};
 pub use person::{PersonComparison, compare_person, false_match_rate, threshold_for};

@@ -7,6 +7,8 @@ mod index;
 mod probe;
 mod quadruples;
 mod quick;
+mod shard;
+mod snapshot;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,6 +19,7 @@ use index::{Index, Votes};
 pub use probe::Probe;
 use probe::{ProbeFingers, best_per_position};
 use quadruples::Features;
+pub use shard::{Shard, merge_hits};
 
 use crate::descriptor::Prepared;
 use crate::params::quick as first_look;

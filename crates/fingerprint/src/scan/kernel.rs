@@ -51,18 +51,18 @@ impl Kernel {
     }
 }
 
-/// Edges in common, at most 14, one per minutia of the probe.
+/// Edges in common, at most 17, one per minutia of the probe.
 type Most = [u8; MOST];
 
 /// The sum of the greatest [`TOP`], by counting how many there are of each.
 #[inline]
 fn sum_of_top(most: &Most) -> u32 {
-    let mut counts = [0u32; 16];
+    let mut counts = [0u32; 32];
     for &value in most {
-        counts[usize::from(value & 15)] += 1;
+        counts[usize::from(value & 31)] += 1;
     }
     let (mut sum, mut left) = (0, TOP);
-    for value in (1..16).rev() {
+    for value in (1..32).rev() {
         let taken = counts[value].min(left);
         sum += taken * value as u32;
         left -= taken;
@@ -157,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sketch() -> impl Strategy<Value = Sketch> {
-        // Few bits, as in life, and at most 14, as by construction.
+        // Few bits, as in life.
         let word = prop::collection::vec(0u32..64, 0..7)
             .prop_map(|bits| bits.into_iter().fold(0u64, |word, bit| word | 1 << bit));
         prop::collection::vec((word.clone(), word), 0..=MOST).prop_map(|pairs| {
@@ -180,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn the_sum_is_that_of_the_sorted(most in prop::array::uniform32(0u8..15)) {
+        fn the_sum_is_that_of_the_sorted(most in prop::array::uniform32(0u8..18)) {
             let mut sorted = most;
             sorted.sort_unstable_by(|a, b| b.cmp(a));
             let expected: u32 = sorted[..TOP as usize].iter().map(|&value| u32::from(value)).sum();

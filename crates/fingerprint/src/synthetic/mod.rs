@@ -86,10 +86,22 @@ impl fmt::Debug for Master {
 
 /// The ten fingers of one person, in code order. Their skin is alike: who has one worn finger usually has ten.
 pub fn person_masters(seed: u64) -> [Master; 10] {
+    let skins = skins(seed);
+    std::array::from_fn(|index| Master::with_skin(seed, FingerPosition::ALL[index], skins[index]))
+}
+
+/// Some of the fingers of [`person_masters`], without making the others.
+///
+/// # Panics
+/// On an unknown position.
+pub fn some_masters(seed: u64, positions: &[FingerPosition]) -> Vec<Master> {
+    let skins = skins(seed);
+    let skin = |position: FingerPosition| skins[usize::from(position.code()) - 1];
+    positions.iter().map(|&position| Master::with_skin(seed, position, skin(position))).collect()
+}
+
+fn skins(seed: u64) -> [f32; 10] {
     let mut noise = Noise::new(seed, 0);
     let skin = SKIN.0 + SKIN.1 * noise.normal();
-    std::array::from_fn(|index| {
-        let own = (skin + SKIN.2 * noise.normal()).clamp(0.05, 1.0);
-        Master::with_skin(seed, FingerPosition::ALL[index], own)
-    })
+    std::array::from_fn(|_| (skin + SKIN.2 * noise.normal()).clamp(0.05, 1.0))
 }
