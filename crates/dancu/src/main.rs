@@ -9,6 +9,7 @@ mod centre;
 mod cli;
 mod demo;
 mod desks;
+mod fingerprints;
 mod import;
 mod link;
 mod live;
@@ -72,6 +73,9 @@ enum Command {
     /// Find which records of a file, or of two, are of one person.
     #[command(subcommand)]
     Link(link::Command),
+    /// Compare and search fingerprint templates in files.
+    #[command(subcommand)]
+    Fingerprint(fingerprints::Command),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -109,6 +113,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Card(command) => return cards::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
         Command::Link(command) => link::run(&command)?,
+        Command::Fingerprint(command) => fingerprints::run(&command)?,
         Command::Bench(command) => bench::run(place, &command).await?,
     }
     Ok(ExitCode::SUCCESS)

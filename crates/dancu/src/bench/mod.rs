@@ -1,5 +1,6 @@
 //! `dancu bench`: what the parts take, and how that grows.
 
+mod fingerprint;
 mod linkage;
 mod pipeline;
 
@@ -8,6 +9,8 @@ use anyhow::Result;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million people.
+    Fingerprint(fingerprint::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
     Pipeline(pipeline::Options),
     /// Our linkage engine and Splink on the same registers with known truth, and search in a resident register.
@@ -16,6 +19,7 @@ pub enum Command {
 
 pub async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
+        Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
         Command::Pipeline(options) => pipeline::run(place, options).await,
         Command::Linkage(options) => linkage::run(&place.data, options),
     }
