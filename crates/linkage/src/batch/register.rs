@@ -280,7 +280,7 @@ impl Register {
     pub(crate) fn family_key(&self, row: usize, step: u64) -> Option<u32> {
         let Sounds { father, mother, .. } = self.lines[row].sounds;
         let key = hash::mix(u64::from(father), u64::from(mother));
-        (father != 0 && mother != 0 && key % step == 0).then_some((key >> 32) as u32)
+        (father != 0 && mother != 0 && key.is_multiple_of(step)).then_some((key >> 32) as u32)
     }
 }
 
