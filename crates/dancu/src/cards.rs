@@ -1,7 +1,7 @@
 //! `dancu card`: list, export, verify.
 
 use crate::centre::{Centre, Place};
-use crate::{live, work};
+use crate::{card_chip, live, work};
 use anyhow::{Context, Result, bail};
 use domain::id::CardId;
 use std::collections::BTreeMap;
@@ -38,6 +38,10 @@ pub enum Command {
         #[arg(long, value_parser = crate::cli::date)]
         at: Option<Date>,
     },
+    /// Be a card's chip for vpcd, the virtual reader of pcscd: to try readers and their programs on.
+    Emulate(card_chip::EmulateOptions),
+    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
+    Read(card_chip::ReadOptions),
 }
 
 /// Exit code of `verify`: 0 genuine, 1 rejected, 2 unproven.
@@ -46,6 +50,8 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::List { limit } => list(&live::open(place).await?, *limit).await?,
         Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
         Command::Verify { dir, trust, at } => return check(dir, trust.as_deref(), *at),
+        Command::Emulate(options) => return card_chip::emulate(place, options).await,
+        Command::Read(options) => return card_chip::read(options.clone()).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +64,14 @@ async fn list(centre: &Centre, limit: u32) -> Result<()> {
     Ok(())
 }
 
-async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
+/// A card's files, and the certificates of its document signer and of the CSCA above.
+struct Chip {
+    files: issue::ChipFiles,
+    signer: Vec<u8>,
+    csca: Vec<u8>,
+}
+
+async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     let mut conn = centre.db.begin().await?;
     let stored = store::issue::signed_card(&mut conn, card).await?.with_context(|| {
         format!("there is no signed card {card}; `dancu card list` names those there are")
@@ -76,8 +89,19 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let mut photos = work::photos(centre, &[stored.application_id]).await?;
     let photo = photos.remove(&stored.application_id).context("the application's photo")?;
     let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo)?;
+    Ok(Chip { files, signer: signer.der, csca: csca.der })
+}
+
+/// The files of a card of this installation, as its chip holds them.
+pub async fn chip_files(centre: &Centre, card: CardId) -> Result<chip::ChipFiles> {
+    let chip = load(centre, card).await?;
+    Ok(chip::ChipFiles::from_named(chip.files.named().map(|(name, bytes)| (name, bytes.to_vec()))))
+}
+
+async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
+    let Chip { files, signer, csca } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let certificates = [("csca.der", csca.der.as_slice()), ("ds.der", signer.der.as_slice())];
+    let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     for (name, bytes) in files.named().into_iter().chain(certificates) {
         let path = out.join(name);
         fs::write(&path, bytes).with_context(|| format!("{}", path.display()))?;
@@ -86,7 +110,7 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitCode> {
+pub fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitCode> {
     let mut files = BTreeMap::new();
     let entries =
         fs::read_dir(dir).with_context(|| format!("the card's files are looked for in {}", dir.display()))?;

@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod bench;
+mod card_chip;
 mod cards;
 mod cases;
 mod centre;
