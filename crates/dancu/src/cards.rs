@@ -1,7 +1,7 @@
 //! `dancu card`: list, export, verify.
 
 use crate::centre::{Centre, Place};
-use crate::{card_chip, live, work};
+use crate::{live, work};
 use anyhow::{Context, Result, bail};
 use domain::id::CardId;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use time::{Date, Time};
-use verify::{Outcome, Overall};
+use verify::{Evidence, Language, Outcome, Overall};
 
 /// Files that a directory of a card may hold; others are left alone.
 const MOST_FILE_BYTES: u64 = 1024 * 1024;
@@ -37,11 +37,10 @@ pub enum Command {
         /// The day for which to check (yyyy-mm-dd); today when it is not given.
         #[arg(long, value_parser = crate::cli::date)]
         at: Option<Date>,
+        /// Say what each check found in plain words, for whoever holds the card: vi or en.
+        #[arg(long, value_parser = language)]
+        words: Option<Language>,
     },
-    /// Be a card's chip for vpcd, the virtual reader of pcscd: to try readers and their programs on.
-    Emulate(card_chip::EmulateOptions),
-    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
-    Read(card_chip::ReadOptions),
 }
 
 /// Exit code of `verify`: 0 genuine, 1 rejected, 2 unproven.
@@ -49,9 +48,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
         Command::List { limit } => list(&live::open(place).await?, *limit).await?,
         Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
-        Command::Verify { dir, trust, at } => return check(dir, trust.as_deref(), *at),
-        Command::Emulate(options) => return card_chip::emulate(place, options).await,
-        Command::Read(options) => return card_chip::read(options.clone()).await,
+        Command::Verify { dir, trust, at, words } => return check_in(dir, trust.as_deref(), *at, *words),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,14 +61,7 @@ async fn list(centre: &Centre, limit: u32) -> Result<()> {
     Ok(())
 }
 
-/// A card's files, and the certificates of its document signer and of the CSCA above.
-struct Chip {
-    files: issue::ChipFiles,
-    signer: Vec<u8>,
-    csca: Vec<u8>,
-}
-
-async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
+async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let stored = store::issue::signed_card(&mut conn, card).await?.with_context(|| {
         format!("there is no signed card {card}; `dancu card list` names those there are")
@@ -89,19 +79,11 @@ async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     let mut photos = work::photos(centre, &[stored.application_id]).await?;
     let photo = photos.remove(&stored.application_id).context("the application's photo")?;
     let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo)?;
-    Ok(Chip { files, signer: signer.der, csca: csca.der })
-}
-
-/// The files of a card of this installation, as its chip holds them.
-pub async fn chip_files(centre: &Centre, card: CardId) -> Result<chip::ChipFiles> {
-    let chip = load(centre, card).await?;
-    Ok(chip::ChipFiles::from_named(chip.files.named().map(|(name, bytes)| (name, bytes.to_vec()))))
-}
-
-async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
-    let Chip { files, signer, csca } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
+    let serial = issue::certificates::hex(pki::Certificate::from_der(&csca.der)?.serial());
+    let crl = crate::pki::current_crl(centre, &serial).await?;
+    let certificates = [("csca.der", csca.der.as_slice()), ("ds.der", signer.der.as_slice())];
+    let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     for (name, bytes) in files.named().into_iter().chain(certificates) {
         let path = out.join(name);
         fs::write(&path, bytes).with_context(|| format!("{}", path.display()))?;
@@ -110,7 +92,15 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     Ok(())
 }
 
-pub fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitCode> {
+fn language(code: &str) -> Result<Language> {
+    match code {
+        "vi" => Ok(Language::Vietnamese),
+        "en" => Ok(Language::English),
+        _ => bail!("`{code}` is neither vi nor en"),
+    }
+}
+
+fn check_in(dir: &Path, trust: Option<&Path>, at: Option<Date>, words: Option<Language>) -> Result<ExitCode> {
     let mut files = BTreeMap::new();
     let entries =
         fs::read_dir(dir).with_context(|| format!("the card's files are looked for in {}", dir.display()))?;
@@ -127,25 +117,24 @@ pub fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitC
     }
     let own = dir.join("csca.der");
     let anchor = trust.unwrap_or(&own);
-    let bytes = fs::read(anchor)
+    let trusted = crate::pki::certificate(anchor)
         .with_context(|| format!("the trusted certificate {}; name one with --trust", anchor.display()))?;
-    let trusted = if bytes.starts_with(b"-----BEGIN") {
-        pki::Certificate::from_pem(std::str::from_utf8(&bytes).context("a PEM file is text")?)?.der().to_vec()
-    } else {
-        bytes
-    };
+    let list = dir.join("crl.der");
+    let lists = if list.exists() { vec![crate::pki::read(&list)?] } else { Vec::new() };
     let at = match at {
         Some(day) => day.with_time(Time::MIDNIGHT).assume_offset(domain::clock::VIETNAM),
         None => domain::Clock::now(&domain::clock::SystemClock),
     };
-    let verdict = verify::check_files(&files, &[trusted], at);
+    let trusted = [trusted.der().to_vec()];
+    let verdict = verify::check_card(&Evidence { crls: &lists, ..Evidence::new(&files, &trusted, at) });
     for check in &verdict.checks {
         let mark = match check.outcome {
             Outcome::Pass => "ok     ",
             Outcome::Fail => "FAILED ",
             Outcome::NotChecked => "-      ",
         };
-        println!("{mark} {:<22} {}", check.code.as_str(), check.detail);
+        let said = words.map_or(check.detail.as_str(), |language| check.plain(language));
+        println!("{mark} {:<22} {said}", check.code.as_str());
     }
     let (word, code) = match verdict.overall {
         Overall::Genuine => ("genuine", 0),
@@ -156,5 +145,8 @@ pub fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitC
         "{word}{}",
         if trust.is_none() { " (trusting the csca.der that lies beside the files)" } else { "" }
     );
+    if let Some(language) = words {
+        println!("{}", verdict.overall.plain(language));
+    }
     Ok(ExitCode::from(code))
 }

@@ -215,21 +215,22 @@ async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// The list that covers now of the CSCA certificate with this serial number; issued when there is none.
-pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Vec<u8>> {
-    let keys = Keys::of(centre).await?;
-    let cscas = cscas(centre, &keys).await?;
-    let found = cscas.into_iter().find(|(csca, _)| hex(csca.serial()) == csca_serial);
-    let (csca, key) = found.with_context(|| format!("the key of the CSCA {csca_serial} is not at hand"))?;
+/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if that is
+/// over. Without the CSCA's key only what was issued before; `None` when there is nothing.
+pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>> {
     let mut conn = centre.db.begin().await?;
     let newest = lists::newest_crl(&mut conn, csca_serial).await?;
     drop(conn);
+    let keys = Keys::of(centre).await?;
+    let cscas = cscas(centre, &keys).await?;
+    let found = cscas.into_iter().find(|(csca, _)| hex(csca.serial()) == csca_serial);
+    let Some((csca, key)) = found else { return Ok(newest) };
     if let Some(der) = newest
         && Crl::from_der(&der, &csca)?.covers(centre.clock.now())
     {
-        return Ok(der);
+        return Ok(Some(der));
     }
-    Ok(keys.certifier(centre).crl(&csca, key.as_ref(), 90).await?)
+    Ok(Some(keys.certifier(centre).crl(&csca, key.as_ref(), 90).await?))
 }
 
 async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()> {
@@ -317,7 +318,8 @@ fn write(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// A file of at most 16 MiB.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     let length = fs::metadata(path).with_context(|| format!("{}", path.display()))?.len();
     ensure!(length <= MOST_FILE_BYTES, "{} is longer than {MOST_FILE_BYTES} bytes", path.display());
     fs::read(path).with_context(|| format!("{}", path.display()))

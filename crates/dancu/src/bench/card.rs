@@ -5,7 +5,8 @@ use domain::PartialDate;
 use hsm::{Pin, SoftwareSigner, Token, TokenConfig};
 use issue::{Authority, Face};
 use pki::{
-    Name, SerialNumber, SignatureAlgorithm, Signer, SigningToken, Suite, prepare_csca, prepare_document_signer,
+    Name, SerialNumber, SignatureAlgorithm, Signer, SigningToken, Suite, prepare_csca,
+    prepare_document_signer,
 };
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ pub fn run(options: &Options) -> Result<()> {
     });
     print(&report);
     if let Some(path) = &options.json {
-        fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("{}", path.display()))?;
+        fs::write(path, serde_json::to_vec_pretty(&report)?)
+            .with_context(|| format!("{}", path.display()))?;
     }
     Ok(())
 }
@@ -199,9 +201,15 @@ fn authority(algorithm: SignatureAlgorithm, signer: Arc<dyn Signer>) -> Result<A
     let mut rng: StdRng = rand::make_rng();
     let root = SoftwareSigner::generate_for(algorithm, &mut rng);
     let serial = |number| SerialNumber::new(&[number]);
-    let csca = prepare_csca(&suite.csca(), &Name::new("VN", "bench", "CSCA")?, serial(1)?, start, root.public_key())?
-        .lint()?
-        .sign(SigningToken::after_recording(serial(1)?), &root)?;
+    let csca = prepare_csca(
+        &suite.csca(),
+        &Name::new("VN", "bench", "CSCA")?,
+        serial(1)?,
+        start,
+        root.public_key(),
+    )?
+    .lint()?
+    .sign(SigningToken::after_recording(serial(1)?), &root)?;
     let (name, key) = (Name::new("VN", "bench", "DS")?, signer.public_key());
     let ds = prepare_document_signer(&suite.document_signer(), &csca, &name, serial(2)?, start, key)?
         .lint()?
@@ -250,7 +258,10 @@ fn rounded(number: f64) -> f64 {
 }
 
 fn print(report: &Value) {
-    println!("{:<18} {:>10} {:>14} {:>7} {:>6} {:>10}", "software", "images/s", "openssl signs", "ratio", "aim", "h for 2.9M");
+    println!(
+        "{:<18} {:>10} {:>14} {:>7} {:>6} {:>10}",
+        "software", "images/s", "openssl signs", "ratio", "aim", "h for 2.9M"
+    );
     for line in report["software"].as_array().into_iter().flatten() {
         println!(
             "{:<18} {:>10} {:>14} {:>7} {:>6} {:>10}",
@@ -262,7 +273,10 @@ fn print(report: &Value) {
             line["hours_for_2_9_million"]
         );
     }
-    println!("\n{:<18} {:>10} {:>14} {:>7} {:>17}", "SoftHSM2", "images/s", "raw signs", "ratio", "h for 2.9M");
+    println!(
+        "\n{:<18} {:>10} {:>14} {:>7} {:>17}",
+        "SoftHSM2", "images/s", "raw signs", "ratio", "h for 2.9M"
+    );
     for line in report["softhsm2"].as_array().into_iter().flatten() {
         println!(
             "{:<18} {:>10} {:>14} {:>7} {:>17}",

@@ -1,5 +1,6 @@
 //! `dancu bench`: what the parts take, and how that grows.
 
+mod card;
 mod fingerprint;
 mod linkage;
 mod pipeline;
@@ -9,6 +10,8 @@ use anyhow::Result;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Complete chip images a second with each kind of key, against `openssl speed` and through SoftHSM2.
+    Card(card::Options),
     /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million people.
     Fingerprint(fingerprint::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
@@ -19,6 +22,7 @@ pub enum Command {
 
 pub async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
+        Command::Card(options) => tokio::task::block_in_place(|| card::run(options)),
         Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
         Command::Pipeline(options) => pipeline::run(place, options).await,
         Command::Linkage(options) => linkage::run(&place.data, options),
