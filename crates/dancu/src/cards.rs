@@ -1,7 +1,7 @@
 //! `dancu card`: list, export, verify.
 
 use crate::centre::{Centre, Place};
-use crate::{live, work};
+use crate::{card_chip, live, work};
 use anyhow::{Context, Result, bail};
 use domain::id::CardId;
 use std::collections::BTreeMap;
@@ -41,6 +41,10 @@ pub enum Command {
         #[arg(long, value_parser = language)]
         words: Option<Language>,
     },
+    /// Be a card's chip for vpcd, the virtual reader of pcscd: to try readers and their programs on.
+    Emulate(card_chip::EmulateOptions),
+    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
+    Read(card_chip::ReadOptions),
 }
 
 /// Exit code of `verify`: 0 genuine, 1 rejected, 2 unproven.
@@ -49,6 +53,8 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::List { limit } => list(&live::open(place).await?, *limit).await?,
         Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
         Command::Verify { dir, trust, at, words } => return check_in(dir, trust.as_deref(), *at, *words),
+        Command::Emulate(options) => return card_chip::emulate(place, options).await,
+        Command::Read(options) => return card_chip::read(options.clone()).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,7 +67,14 @@ async fn list(centre: &Centre, limit: u32) -> Result<()> {
     Ok(())
 }
 
-async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
+/// A card's files, and the certificates of its document signer and of the CSCA above.
+struct Chip {
+    files: issue::ChipFiles,
+    signer: Vec<u8>,
+    csca: Vec<u8>,
+}
+
+async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     let mut conn = centre.db.begin().await?;
     let stored = store::issue::signed_card(&mut conn, card).await?.with_context(|| {
         format!("there is no signed card {card}; `dancu card list` names those there are")
@@ -79,10 +92,21 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let mut photos = work::photos(centre, &[stored.application_id]).await?;
     let photo = photos.remove(&stored.application_id).context("the application's photo")?;
     let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo)?;
+    Ok(Chip { files, signer: signer.der, csca: csca.der })
+}
+
+/// The files of a card of this installation, as its chip holds them.
+pub async fn chip_files(centre: &Centre, card: CardId) -> Result<chip::ChipFiles> {
+    let chip = load(centre, card).await?;
+    Ok(chip::ChipFiles::from_named(chip.files.named().map(|(name, bytes)| (name, bytes.to_vec()))))
+}
+
+async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
+    let Chip { files, signer, csca } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let serial = issue::certificates::hex(pki::Certificate::from_der(&csca.der)?.serial());
+    let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
     let crl = crate::pki::current_crl(centre, &serial).await?;
-    let certificates = [("csca.der", csca.der.as_slice()), ("ds.der", signer.der.as_slice())];
+    let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     for (name, bytes) in files.named().into_iter().chain(certificates) {
         let path = out.join(name);
@@ -90,6 +114,10 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
         println!("{} {}", bytes.len(), path.display());
     }
     Ok(())
+}
+
+pub fn check(dir: &Path, trust: Option<&Path>, at: Option<Date>) -> Result<ExitCode> {
+    check_in(dir, trust, at, None)
 }
 
 fn language(code: &str) -> Result<Language> {
