@@ -5,7 +5,10 @@ use crate::with_file;
 use fingerprint::synthetic::{Condition, person_masters};
 use fingerprint::{Format, Prepared, compare, encode, encode_as, parse, quality};
 use hsm::{Passphrase, SoftwareSigner};
-use pki::{Certificate, Crl, check_period, check_roles, prepare_crl};
+use pki::{
+    Certificate, Crl, MasterList, Name, Signer, SigningToken, Suite, check_period, check_roles, prepare_crl,
+    prepare_master_list, prepare_master_list_signer,
+};
 use std::str;
 use time::Duration;
 
@@ -68,13 +71,32 @@ pub fn revocation_list(data: &[u8]) -> bool {
 }
 
 pub fn revocation_list_seeds() -> Vec<Vec<u8>> {
-    let algorithm = pki::Signer::algorithm(&HOME.csca_key);
+    let algorithm = HOME.csca_key.algorithm();
     let revoked = [pki::Revocation { serial: crate::material::serial(2), at: START, reason: Some(1) }];
     let lists = [&revoked[..], &[]].map(|revoked| {
         let prepared = prepare_crl(&HOME.csca, algorithm, 1, START, START + Duration::days(30), revoked);
         prepared.and_then(|list| list.sign(&HOME.csca_key)).expect("our own list")
     });
     lists.to_vec()
+}
+
+pub fn master_list(data: &[u8]) -> bool {
+    let Ok(list) = MasterList::from_der(data, std::slice::from_ref(&HOME.csca)) else { return false };
+    let ours = |certificate: &Certificate| certificate.der() == HOME.csca.der();
+    assert!(list.left_out() == 0 && list.certificates().iter().all(ours), "nobody else signs for our CSCA");
+    true
+}
+
+pub fn master_list_seeds() -> Vec<Vec<u8>> {
+    let key = SoftwareSigner::generate(&mut rng(9)).reproducible();
+    let serial = || crate::material::serial(9);
+    let name = Name::new("VN", "dancu", "Master list signer").expect("a short name");
+    let profile = Suite::ALL[0].master_list_signer();
+    let signer = prepare_master_list_signer(&profile, &HOME.csca, &name, serial(), START, key.public_key())
+        .and_then(|prepared| prepared.lint()?.sign(SigningToken::after_recording(serial()), &HOME.csca_key))
+        .expect("the profile of our own master list signer");
+    let list = prepare_master_list(std::slice::from_ref(&HOME.csca), &signer, &HOME.csca, START);
+    vec![list.and_then(|list| list.sign(&key)).expect("our own list")]
 }
 
 /// A key file opens with its passphrase and whole, or not at all.

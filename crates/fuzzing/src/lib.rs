@@ -44,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "vpcd", run: chips::vpcd, seeds: chips::vpcd_seeds },
     Target { name: "certificate", run: keys::certificate, seeds: keys::certificate_seeds },
     Target { name: "revocation_list", run: keys::revocation_list, seeds: keys::revocation_list_seeds },
+    Target { name: "master_list", run: keys::master_list, seeds: keys::master_list_seeds },
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },
     Target { name: "short_texts", run: texts::short, seeds: texts::short_seeds },
