@@ -50,11 +50,7 @@ impl Identities {
         let known = rows::looked_at(&mut tx).await?.len();
         // Nearly everybody in the register is going to apply, and a gallery that grows files everyone again.
         let room = LEAST_ROOM.max(known + known / 4).max(index.len()).min(MAX_PEOPLE);
-        let gallery = Gallery::new(GalleryParams {
-            expected_people: room,
-            threshold: PERSON_THRESHOLD,
-            ..GalleryParams::default()
-        });
+        let gallery = Gallery::new(GalleryParams { expected_people: room, threshold: PERSON_THRESHOLD });
         Ok(Identities { inner: Arc::new(RwLock::new(Inner { index, gallery })) })
     }
 
