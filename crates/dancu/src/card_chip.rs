@@ -65,10 +65,12 @@ pub async fn emulate(place: &Place, options: &EmulateOptions) -> Result<ExitCode
         from_directory(Path::new(&options.card))?
     } else {
         let card: CardId = options.card.parse().map_err(|_| {
-            anyhow::anyhow!("`{}` is neither a directory nor the id of a card (dancu card list)", options.card)
+            anyhow::anyhow!(
+                "`{}` is neither a directory nor the id of a card (dancu card list)",
+                options.card
+            )
         })?;
-        // The centre keeps no chip's private keys: such a chip can be read, but cannot prove itself.
-        (cards::chip_files(&live::open(place).await?, card).await?, None)
+        cards::chip_of(&live::open(place).await?, card).await?
     };
     let rng: StdRng = rand::make_rng();
     let mut chip = VirtualChip::new(files, keys, rng).context("DG1, from which the access keys follow")?;
@@ -190,7 +192,9 @@ fn summary(reading: &Reading) -> bool {
         println!("FAILED  {:<22} is listed, but the chip has no such file", id.name());
     }
     let failed = |proof| proof == Proof::Failed;
-    failed(reading.chip_authentication) || failed(reading.active_authentication) || !reading.missing.is_empty()
+    failed(reading.chip_authentication)
+        || failed(reading.active_authentication)
+        || !reading.missing.is_empty()
 }
 
 fn write(reading: &Reading, dir: &Path, with_photo: bool) -> Result<()> {

@@ -70,6 +70,7 @@ async fn list(centre: &Centre, limit: u32) -> Result<()> {
 /// A card's files, and the certificates of its document signer and of the CSCA above.
 struct Chip {
     files: issue::ChipFiles,
+    keys: chip::ChipKeys,
     signer: Vec<u8>,
     csca: Vec<u8>,
 }
@@ -91,18 +92,20 @@ async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     drop(conn);
     let mut photos = work::photos(centre, &[stored.application_id]).await?;
     let photo = photos.remove(&stored.application_id).context("the application's photo")?;
-    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo)?;
-    Ok(Chip { files, signer: signer.der, csca: csca.der })
+    let keys = centre.chip_keys()?.keys(card);
+    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo, Some(&keys))?;
+    Ok(Chip { files, keys, signer: signer.der, csca: csca.der })
 }
 
-/// The files of a card of this installation, as its chip holds them.
-pub async fn chip_files(centre: &Centre, card: CardId) -> Result<chip::ChipFiles> {
-    let chip = load(centre, card).await?;
-    Ok(chip::ChipFiles::from_named(chip.files.named().map(|(name, bytes)| (name, bytes.to_vec()))))
+/// What the chip of a card of this installation holds: its files, and its keys if it was made with any.
+pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, Option<chip::ChipKeys>)> {
+    let Chip { files, keys, .. } = load(centre, card).await?;
+    let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
+    Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
 }
 
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
-    let Chip { files, signer, csca } = load(centre, card).await?;
+    let Chip { files, signer, csca, .. } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
     let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
     let crl = crate::pki::current_crl(centre, &serial).await?;

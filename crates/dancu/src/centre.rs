@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use domain::Clock;
 use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
-use issue::Authority;
+use issue::{Authority, ChipKeySource};
 use kit::CentrePublicKeys;
 use pki::SignatureAlgorithm;
 use rand::Rng;
@@ -81,10 +81,17 @@ impl Centre {
             let authority =
                 Authority::establish(&self.db, keys.suite, csca.as_ref(), signer, serials(), now).await?;
             if authority.signs_until().is_none_or(|until| until > now + Duration::days(1)) {
-                return Ok(Arc::new(authority));
+                return Ok(Arc::new(authority.with_chip_keys(self.chip_keys()?)));
             }
         }
         unreachable!("the numbers of document signers do not run out")
+    }
+
+    /// The keys of all chips follow from this (docs/decisions/0012): what the key-encryption key makes of a constant, which
+    /// whoever lacks that key can neither compute nor tell from chance, and which a hardware module computes too.
+    pub fn chip_keys(&self) -> Result<ChipKeySource> {
+        let secret = self.keys.wrapping.wrap(b"dancu: secret of all chip keys 1")?;
+        Ok(ChipKeySource::new(Zeroizing::new(secret.to_vec())))
     }
 }
 

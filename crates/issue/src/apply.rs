@@ -210,7 +210,9 @@ fn sign_card(
         row: card.card_id.to_string(),
         reason: format!("face: {}", e.classify() as u8),
     })?;
-    let (files, qr) = chip::build(&face, photo, &authority.template, authority.signer.as_ref())?;
+    let keys = authority.chip_keys.as_ref().map(|source| source.keys(card.card_id));
+    let signer = authority.signer.as_ref();
+    let (files, qr) = chip::build(&face, photo, &authority.template, signer, keys.as_ref())?;
     let ChipFiles { dg1, dg13, sod, .. } = files;
     Ok(rows::SignedCard {
         card_id: card.card_id,

@@ -1,7 +1,7 @@
 //! The country signing authority and the document signer under it.
 
 use crate::certificates::{Certifier, hex, signs_until};
-use crate::chip::{self, ChipFiles};
+use crate::chip::{self, ChipFiles, ChipKeySource};
 use crate::{Error, Face};
 use card::sod::{DigestAlgorithm, SodTemplate};
 use pki::{Certificate, HashAlgorithm, SignatureAlgorithm, Signer, Suite};
@@ -16,6 +16,7 @@ pub struct Authority {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) template: SodTemplate,
     pub(crate) serial: String,
+    pub(crate) chip_keys: Option<ChipKeySource>,
 }
 
 impl std::fmt::Debug for Authority {
@@ -53,12 +54,17 @@ impl Authority {
     ) -> Result<Authority, Error> {
         let template = template(&document_signer, signer.algorithm())?;
         let serial = hex(document_signer.serial());
-        Ok(Authority { csca, document_signer, signer, template, serial })
+        Ok(Authority { csca, document_signer, signer, template, serial, chip_keys: None })
+    }
+
+    /// The same, whose cards have chips with keys of their own.
+    pub fn with_chip_keys(self, source: ChipKeySource) -> Authority {
+        Authority { chip_keys: Some(source), ..self }
     }
 
     /// The files and the QR text of a card with this face, signed. Nothing is stored.
     pub fn sign_files(&self, face: &Face, photo_jpeg: &[u8]) -> Result<(ChipFiles, String), Error> {
-        chip::build(face, photo_jpeg, &self.template, self.signer.as_ref())
+        chip::build(face, photo_jpeg, &self.template, self.signer.as_ref(), None)
     }
 
     /// Until when the document signer's key may sign; after it a new key and certificate are needed.

@@ -1,11 +1,14 @@
 //! The chip's files of one card.
 
 use crate::{Error, Face};
-use card::lds::{DataGroup, com, dg1, dg2, dg13};
+use ::chip::ChipKeys;
+use card::lds::{DataGroup, card_access, com, dg1, dg2, dg13, dg14, dg15};
 use card::mrz::Mrz;
 use card::qr::QrText;
-use card::sod::{self, SodTemplate};
+use card::sod::{self, Sod, SodTemplate};
+use domain::id::CardId;
 use pki::Signer;
+use zeroize::Zeroizing;
 
 /// Elementary files, each with its raw bytes.
 #[derive(Clone)]
@@ -15,6 +18,26 @@ pub struct ChipFiles {
     pub dg2: Vec<u8>,
     pub dg13: Vec<u8>,
     pub sod: Vec<u8>,
+    /// What a chip with keys of its own has besides.
+    pub proofs: Option<Proofs>,
+}
+
+/// With what a chip proves itself, and what it announces before it is opened.
+#[derive(Clone)]
+pub struct Proofs {
+    pub dg14: Vec<u8>,
+    pub dg15: Vec<u8>,
+    pub card_access: Vec<u8>,
+}
+
+impl Proofs {
+    fn of(keys: &ChipKeys) -> Proofs {
+        Proofs {
+            dg14: dg14::encode(&dg14::of_citizen_card(keys.agreement_key().clone())),
+            dg15: dg15::encode(keys.signature_key()),
+            card_access: card_access::encode(&card_access::of_citizen_card()),
+        }
+    }
 }
 
 impl std::fmt::Debug for ChipFiles {
@@ -23,48 +46,101 @@ impl std::fmt::Debug for ChipFiles {
     }
 }
 
-/// The data groups of a chip, in ascending order.
-fn groups() -> [DataGroup; 3] {
-    [1, 2, 13].map(|number| DataGroup::from_number(number).expect("1, 2 and 13 are data groups"))
+/// Gives each card the keys of its chip. They follow from one secret and the card's id, so that no private key of a chip is
+/// stored anywhere.
+#[derive(Clone)]
+pub struct ChipKeySource(Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for ChipKeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChipKeySource(…)")
+    }
 }
 
-/// Builds and signs the files. The message that is signed covers the raw bytes of every data group.
+impl ChipKeySource {
+    /// `secret` is 32 bytes or more that only the issuer's key store can make.
+    pub fn new(secret: Zeroizing<Vec<u8>>) -> ChipKeySource {
+        ChipKeySource(secret)
+    }
+
+    pub fn keys(&self, card: CardId) -> ChipKeys {
+        ChipKeys::derive(&self.0, card.uuid().as_bytes())
+    }
+}
+
+/// Builds and signs the files. The message that is signed covers the raw bytes of every data group. Without `keys` the chip has
+/// nothing to prove itself with.
 pub(crate) fn build(
     face: &Face,
     photo_jpeg: &[u8],
     template: &SodTemplate,
     signer: &dyn Signer,
+    keys: Option<&ChipKeys>,
 ) -> Result<(ChipFiles, String), Error> {
     let data = face.card_data()?;
     let dg1 = dg1::encode(&Mrz::from_card(&data));
     let dg2 = dg2::encode(photo_jpeg)?;
     let dg13 = dg13::Dg13::from_card(&data).encode();
-    let [one, two, thirteen] = groups();
-    let prepared =
-        template.prepare(&[(one, sod::hash(&dg1)), (two, sod::hash(&dg2)), (thirteen, sod::hash(&dg13))])?;
+    let mut files =
+        ChipFiles { com: Vec::new(), dg1, dg2, dg13, sod: Vec::new(), proofs: keys.map(Proofs::of) };
+    let hashes: Vec<_> = files.groups().into_iter().map(|(group, file)| (group, sod::hash(file))).collect();
+    let prepared = template.prepare(&hashes)?;
     let signature = signer.sign(prepared.to_be_signed())?;
-    let sod = prepared.assemble(&signature);
-    let qr = QrText::from_card(&data).encode();
-    Ok((ChipFiles { com: com::encode(&groups()), dg1, dg2, dg13, sod }, qr))
+    files.sod = prepared.assemble(&signature);
+    files.com = files.encode_com();
+    Ok((files, QrText::from_card(&data).encode()))
 }
 
-/// Puts a stored card's files together again: EF.COM and DG2 are not stored, because they follow from the photo.
+/// Puts a stored card's files together again: EF.COM, DG2 and what the chip proves itself with are not stored, because they
+/// follow from the photo and from the keys.
 ///
 /// # Errors
-/// When the photo is not a JPEG that a face record can hold.
-pub fn rebuild(dg1: Vec<u8>, dg13: Vec<u8>, sod: Vec<u8>, photo_jpeg: &[u8]) -> Result<ChipFiles, Error> {
-    Ok(ChipFiles { com: com::encode(&groups()), dg2: dg2::encode(photo_jpeg)?, dg1, dg13, sod })
+/// When the photo is not a JPEG that a face record can hold, or the card was signed with keys and none are given.
+pub fn rebuild(
+    dg1: Vec<u8>,
+    dg13: Vec<u8>,
+    sod: Vec<u8>,
+    photo_jpeg: &[u8],
+    keys: Option<&ChipKeys>,
+) -> Result<ChipFiles, Error> {
+    let signed = Sod::parse(&sod)?;
+    let proofs = match (signed.hashes().contains_key(&DataGroup::DG14), keys) {
+        (false, _) => None,
+        (true, Some(keys)) => Some(Proofs::of(keys)),
+        (true, None) => return Err(Error::ChipKeysMissing),
+    };
+    let mut files = ChipFiles { com: Vec::new(), dg2: dg2::encode(photo_jpeg)?, dg1, dg13, sod, proofs };
+    files.com = files.encode_com();
+    Ok(files)
 }
 
 impl ChipFiles {
     /// Files by the names under which they are exported.
-    pub fn named(&self) -> [(&'static str, &[u8]); 5] {
-        [
+    pub fn named(&self) -> Vec<(&'static str, &[u8])> {
+        let mut all: Vec<(&'static str, &[u8])> = vec![
             ("EF.COM", &self.com),
             ("DG1", &self.dg1),
             ("DG2", &self.dg2),
             ("DG13", &self.dg13),
             ("EF.SOD", &self.sod),
-        ]
+        ];
+        if let Some(Proofs { dg14, dg15, card_access }) = &self.proofs {
+            all.extend([("DG14", &dg14[..]), ("DG15", dg15), ("EF.CardAccess", card_access)]);
+        }
+        all
+    }
+
+    /// The data groups of the chip, in ascending order.
+    fn groups(&self) -> Vec<(DataGroup, &[u8])> {
+        let mut all: Vec<(DataGroup, &[u8])> =
+            vec![(DataGroup::DG1, &self.dg1), (DataGroup::DG2, &self.dg2), (DataGroup::DG13, &self.dg13)];
+        if let Some(Proofs { dg14, dg15, .. }) = &self.proofs {
+            all.extend([(DataGroup::DG14, &dg14[..]), (DataGroup::DG15, dg15)]);
+        }
+        all
+    }
+
+    fn encode_com(&self) -> Vec<u8> {
+        com::encode(&self.groups().into_iter().map(|(group, _)| group).collect::<Vec<_>>())
     }
 }

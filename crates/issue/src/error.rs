@@ -14,6 +14,8 @@ pub enum Error {
     Sign(#[from] pki::SignError),
     #[error("the photo of application {0} was not handed over; open its packet and sign the batch again")]
     PhotoMissing(ApplicationId),
+    #[error("the card's chip has keys, and none were given to put its files together with")]
+    ChipKeysMissing,
     #[error("there is no batch {0}")]
     NoBatch(BatchId),
     #[error("batch {batch} has no item at position {position}, or the item is not signed yet")]
@@ -28,7 +30,9 @@ pub enum Error {
     SigningPeriodOver { until: OffsetDateTime },
     #[error("the CSCA's key may sign until {until} only: change it with `dancu pki roll`")]
     CscaPeriodOver { until: OffsetDateTime },
-    #[error("certificate {0} was not revoked: there is no signed certificate of this serial number, or it was revoked before")]
+    #[error(
+        "certificate {0} was not revoked: there is no signed certificate of this serial number, or it was revoked before"
+    )]
     NotRevoked(String),
     #[error("the worker that signs cards stopped: {0}")]
     Worker(String),

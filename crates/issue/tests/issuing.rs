@@ -191,7 +191,8 @@ fn check_chip(authority: &issue::Authority, row: &SignedRow) {
     let key = authority.document_signer.public_key();
     pki::verify_signature(scheme, key, sod.signed_message(), sod.signature()).unwrap();
     authority.document_signer.verify_signed_by(&authority.csca).unwrap();
-    let files = issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100)).unwrap();
+    let files =
+        issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100), None).unwrap();
     let groups = [(1, &files.dg1), (2, &files.dg2), (13, &files.dg13)];
     for (number, file) in groups {
         let group = DataGroup::from_number(number).unwrap();
@@ -199,6 +200,35 @@ fn check_chip(authority: &issue::Authority, row: &SignedRow) {
     }
     assert_eq!(sod.matches(DataGroup::from_number(2).unwrap(), &photo(101)), Some(false));
     assert_eq!(card::lds::com::encode(&groups.map(|(n, _)| DataGroup::from_number(n).unwrap())), files.com);
+}
+
+#[tokio::test]
+async fn a_chip_with_keys_is_put_together_again_as_it_was_signed() {
+    let db = testkit::fresh_database().await;
+    let source = issue::ChipKeySource::new(vec![7; 40].into());
+    let authority = Arc::into_inner(authority(&db).await).unwrap().with_chip_keys(source.clone());
+    let authority = Arc::new(authority);
+    let applicants = register(&db, 0, &[(record(Sex::Female, "30/04/1975"), None)]).await;
+    let batch = batch_of(&db, 1).await.batch.unwrap();
+    sign_batch(&db, &authority, batch, photos(&applicants), NOW).await.unwrap();
+    let row = signed_cards(&db).await.remove(0);
+    let card = sqlx::query_scalar("SELECT card_id FROM card").fetch_one(db.work()).await.unwrap();
+    let keys = source.keys(domain::id::CardId::from_uuid(card));
+    let rebuild =
+        |keys| issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100), keys);
+    assert!(matches!(rebuild(None), Err(issue::Error::ChipKeysMissing)));
+    let files = rebuild(Some(&keys)).unwrap();
+    let sod = Sod::parse(&row.sod).unwrap();
+    let named = files.named();
+    assert_eq!(named.len(), 8);
+    for (name, file) in named {
+        if let Some(group) = DataGroup::from_file_name(name) {
+            assert_eq!(sod.matches(group, file), Some(true), "{name}");
+        }
+    }
+    let other = source.keys(domain::id::CardId::from_uuid(uuid::Uuid::nil()));
+    let files = rebuild(Some(&other)).unwrap();
+    assert_eq!(sod.matches(DataGroup::DG15, &files.proofs.unwrap().dg15), Some(false), "another card's keys");
 }
 
 #[tokio::test]
