@@ -6,6 +6,7 @@ mod forms;
 mod keys;
 mod material;
 mod messages;
+mod registers;
 mod texts;
 
 /// One parser of outside bytes, and what must hold whatever it is given.
@@ -46,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "revocation_list", run: keys::revocation_list, seeds: keys::revocation_list_seeds },
     Target { name: "master_list", run: keys::master_list, seeds: keys::master_list_seeds },
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },
+    Target { name: "register", run: registers::check, seeds: registers::seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },
     Target { name: "short_texts", run: texts::short, seeds: texts::short_seeds },
 ];

@@ -8,6 +8,7 @@ mod dedupe;
 mod hash;
 mod index;
 mod keys;
+mod legacy;
 mod level;
 mod model;
 mod name;

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::hash;
+use crate::legacy;
 
 /// Letters of a word kept for edit distance; the longest Vietnamese syllable has seven.
 pub(crate) const TEXT: usize = 16;
@@ -57,6 +58,13 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 pub(crate) fn analyse(word: &str) -> Token {
+    match legacy::converted(word) {
+        Some(text) => analyse_unicode(&text),
+        None => analyse_unicode(word),
+    }
+}
+
+fn analyse_unicode(word: &str) -> Token {
     let mut folded = String::with_capacity(word.len());
     let mut accent = String::with_capacity(word.len() + 4);
     let mut raw = 0u64;

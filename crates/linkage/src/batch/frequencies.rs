@@ -108,7 +108,8 @@ impl Common {
     /// A hash that stands for the word in this column and these strata.
     fn key(&self, column: usize, position: u64, class: u32) -> u64 {
         let Common { ethnicity, commune, province, sex, decade } = *self;
-        let word = u64::from(class) << 32 | (column as u64) << 2 | position;
+        // Mixed first: `mix` alone lets bits of two structured numbers cancel out.
+        let word = mix(u64::from(class) << 32 | (column as u64) << 2 | position, 1);
         if position == SURNAME {
             let place = u64::from(commune) << 32 | u64::from(province);
             return mix(mix(word, place), u64::from(ethnicity)) | 1;
@@ -150,7 +151,7 @@ impl NameShares {
 
 /// Keys of the strata, from wide to narrow; a stratum whose value is unknown is left out.
 fn stratum(position: u64, kind: u64, value: u64) -> u64 {
-    mix(position << 8 | kind, value)
+    mix(mix(position << 8 | kind, 1), value)
 }
 
 fn surname_strata(common: &Common) -> impl Iterator<Item = u64> {

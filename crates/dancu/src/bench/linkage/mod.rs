@@ -80,18 +80,20 @@ pub fn run(data: &Path, options: &Options) -> Result<()> {
 }
 
 fn print(records: usize, engine: &str, run: &Value) {
+    let number = |value: &Value| value.as_f64().unwrap_or_default();
     let part = |name: &str| {
         let at = &run[name];
-        format!("{name} F1 {:.4} (P {:.4}, R {:.4})", at["f1"], at["precision"], at["recall"])
+        let [f1, precision, recall] = ["f1", "precision", "recall"].map(|figure| number(&at[figure]));
+        format!("{name}: F1 {f1:.4} (P {precision:.4}, R {recall:.4})")
     };
     println!(
-        "{records:>9} {engine:<7} {:>7.2} s {:>7.2} s of processor {:>6.0} MB  {}  {}  clusters F1 {:.4}",
-        run["wall_s"],
-        run["cpu_s"],
-        run["peak_mb"],
+        "{records:>9} {engine:<7} {:>7.2} s {:>7.2} s of processor {:>6.0} MB  {}  {}  clusters: F1 {:.4}",
+        number(&run["wall_s"]),
+        number(&run["cpu_s"]),
+        number(&run["peak_mb"]),
         part("at_0.95"),
         part("best"),
-        run["cluster_f1"]
+        number(&run["cluster_f1"])
     );
 }
 
