@@ -64,7 +64,7 @@ fn rows(text: &[u8]) -> Result<(Vec<Block>, Faults), Error> {
 
 #[track_caller]
 fn check_error(text: &[u8], expected: &str) {
-    let error = rows(text).unwrap_err().to_string();
+    let error = rows(text).expect_err("the text is broken").to_string();
     assert!(error.contains(expected), "{error}");
 }
 
