@@ -275,7 +275,7 @@ pub mod scan {
     /// Fingers from which the strangers' mean is estimated.
     pub const SAMPLE: usize = 1_000;
     /// Share of people who are compared after their sketches.
-    pub const KEEP_SHARE: f32 = 0.02;
+    pub const KEEP_SHARE: f32 = 0.01;
     /// At least so many are.
     pub const KEEP_LEAST: usize = 200;
     /// After so many fingers a candidate with a lower fused score is given up, see [`super::STAGE1`]. Here most candidates are
