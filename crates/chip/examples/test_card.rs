@@ -2,6 +2,7 @@
 //! `dancu card emulate DIR`: `cargo run --package chip --example test_card -- DIR [SEED]`.
 
 #[path = "../tests/common/mod.rs"]
+#[allow(clippy::unwrap_used, reason = "without its card the example has nothing to do")]
 mod common;
 
 fn main() -> std::io::Result<()> {
