@@ -276,6 +276,8 @@ pub mod scan {
     pub const SAMPLE: usize = 1_000;
     /// Share of people who are compared after their sketches.
     pub const KEEP_SHARE: f32 = 0.01;
+    /// The same when any finger may be any, which ranks people less surely.
+    pub const KEEP_SHARE_ANY: f32 = 0.02;
     /// At least so many are.
     pub const KEEP_LEAST: usize = 200;
     /// After so many fingers a candidate with a lower fused score is given up, see [`super::STAGE1`]. Here most candidates are

@@ -231,7 +231,8 @@ impl Scan {
             .map(|row| (agreement(row), row as u32))
             .filter(|&(_, row)| Some(row) != excluded)
             .collect();
-        let keep = KEEP_LEAST.max((self.len() as f32 * KEEP_SHARE) as usize);
+        let share = if positions == Positions::Any { KEEP_SHARE_ANY } else { KEEP_SHARE };
+        let keep = KEEP_LEAST.max((self.len() as f32 * share) as usize);
         let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if ranked.len() > keep {
             ranked.select_nth_unstable_by(keep, order);
