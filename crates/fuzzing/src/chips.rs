@@ -23,7 +23,9 @@ fn rng(seed: u64) -> ChaCha20Rng {
 }
 
 fn fingers() -> Vec<u8> {
-    let image = |finger| FingerImage::packed(finger, 32, 4, RIDGES.to_vec()).expect("sixteen bytes are 32 by 4 pixels");
+    let image = |finger| {
+        FingerImage::packed(finger, 32, 4, RIDGES.to_vec()).expect("sixteen bytes are 32 by 4 pixels")
+    };
     dg3::encode(&[image(Finger::RightIndex), image(Finger::LeftIndex)], &[])
 }
 
@@ -74,7 +76,8 @@ pub fn answers(data: &[u8]) -> bool {
             Command::parse(command).expect("our reader sends well-formed commands");
             let over = || Error::Transport("no more answers".to_owned());
             let (length, rest) = self.0.split_first_chunk::<2>().ok_or_else(over)?;
-            let (answer, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or_else(over)?;
+            let (answer, rest) =
+                rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or_else(over)?;
             self.0 = rest;
             Ok(answer.to_vec())
         }
@@ -87,7 +90,8 @@ pub fn answers(data: &[u8]) -> bool {
 fn access(by_zone: bool) -> Access {
     let mrz: Mrz = card::lds::dg1::parse(&FILES["DG1"]).expect("our own card");
     let zone = MrzKey::of(&mrz);
-    let password = if by_zone { Password::Mrz(zone.clone()) } else { Password::AccessNumber(AccessNumber::of(&mrz)) };
+    let password =
+        if by_zone { Password::Mrz(zone.clone()) } else { Password::AccessNumber(AccessNumber::of(&mrz)) };
     Access { password, zone: Some(zone) }
 }
 

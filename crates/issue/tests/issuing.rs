@@ -216,7 +216,7 @@ async fn a_chip_with_keys_is_put_together_again_as_it_was_signed() {
     let keys = source.keys(domain::id::CardId::from_uuid(card));
     let rebuild =
         |keys| issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100), keys);
-    assert!(matches!(rebuild(None), Err(issue::Error::ChipKeysMissing)));
+    assert!(matches!(rebuild(None), Err(Error::ChipKeysMissing)));
     let files = rebuild(Some(&keys)).unwrap();
     let sod = Sod::parse(&row.sod).unwrap();
     let named = files.named();

@@ -7,8 +7,11 @@ use anyhow::{Context, Result, ensure};
 
 use super::accuracy::Print;
 
+/// Two prints by their places in the list, and what they scored.
+pub type Score = (usize, usize, f32);
+
 /// Pairs with their score (the greater of both orders), and comparisons per CPU second.
-pub fn measure(program: &Path, prints: &[Print]) -> Result<(Vec<(usize, usize, f32)>, f64)> {
+pub fn measure(program: &Path, prints: &[Print]) -> Result<(Vec<Score>, f64)> {
     let folder = std::env::temp_dir().join(format!("dancu-bozorth3-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let outcome = compare(program, prints, &folder);
@@ -16,7 +19,7 @@ pub fn measure(program: &Path, prints: &[Print]) -> Result<(Vec<(usize, usize, f
     outcome
 }
 
-fn compare(program: &Path, prints: &[Print], folder: &Path) -> Result<(Vec<(usize, usize, f32)>, f64)> {
+fn compare(program: &Path, prints: &[Print], folder: &Path) -> Result<(Vec<Score>, f64)> {
     for (index, print) in prints.iter().enumerate() {
         std::fs::write(
             folder.join(format!("{index:06}.iso")),
