@@ -11,7 +11,7 @@ use std::process::Command;
 const LAYERS: [&[&str]; 7] = [
     &["domain"],
     &["linkage", "fingerprint", "card", "pki"],
-    &["store", "hsm", "recordfile"],
+    &["store", "hsm", "chip", "recordfile"],
     &["collect", "plan", "enrol", "resolve", "issue", "deliver", "verify", "report"],
     &["web", "kit"],
     &["simulate"],
