@@ -12,12 +12,11 @@ use enrol::keys::{IntakeKey, KeyError, PublicKey};
 use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, MissingReason};
 use fingerprint::FingerPosition;
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
-use p256::elliptic_curve::Generate;
 use pki::{
     CSCA_P256, Certificate, DOCUMENT_SIGNER_P256, Name, SerialNumber, Signer, SigningToken, prepare_csca,
     prepare_document_signer,
 };
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -116,7 +115,10 @@ pub struct Party {
 
 /// The one secret key of the kit and of the centre's receipts.
 pub fn secret() -> p256::SecretKey {
-    p256::SecretKey::generate_from_rng(&mut rng(3))
+    let mut bytes = [0; 32];
+    // As the signer below draws it.
+    rng(3).fill_bytes(&mut bytes);
+    p256::SecretKey::from_slice(&bytes).expect("the number that this seed gives lies below the curve's order")
 }
 
 fn party() -> Party {

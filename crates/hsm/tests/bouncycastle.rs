@@ -22,7 +22,8 @@ fn compile(folder: &Path) -> String {
     } else {
         ("ecj", PACKAGES)
     };
-    let arguments = ["-source", "11", "-target", "11", "-nowarn", "-cp", JARS, "-d", classes, source];
+    let arguments =
+        ["-source", "11", "-target", "11", "-nowarn", "-proc:none", "-cp", JARS, "-d", classes, source];
     let (compiled, text) = run(compiler, &arguments, package);
     assert!(compiled, "{text}\nneeded: apt-get install {PACKAGES}");
     format!("{JARS}:{classes}")

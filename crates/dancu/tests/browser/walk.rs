@@ -8,6 +8,8 @@ use crate::webdriver::Browser;
 
 /// More kinds than the site has; a walk that does not end is a fault of its own.
 const MOST_PAGES: usize = 60;
+/// The page of one application.
+const APPLICATION: &str = "/ho-so/{application_id}";
 
 /// Opens and inspects one page of each kind that this reader can reach. Gives the patterns of the route table that were
 /// opened.
@@ -23,9 +25,14 @@ pub fn walk(
     let mut opened = BTreeSet::new();
     let mut seen = 0;
     let mut note = |links: Vec<String>, from: &str, waiting: &mut VecDeque<(String, String)>| {
-        for link in links {
+        // The newest application of a list may have no card yet; the oldest on the page has one.
+        let oldest = links.iter().rposition(|link| pattern_of(link, base) == Some(APPLICATION));
+        for (place, link) in links.into_iter().enumerate() {
             let inside = link.strip_prefix(base).unwrap_or_else(|| panic!("{reader}: a link leads outside"));
-            let kind = kind(inside, from);
+            let mut kind = kind(inside, from);
+            if Some(place) == oldest && known.contains(&kind) {
+                kind.push_str(" oldest");
+            }
             if known.insert(kind.clone()) {
                 waiting.push_back((inside.to_owned(), kind));
             }
@@ -46,6 +53,10 @@ pub fn walk(
         }
     }
     opened
+}
+
+fn pattern_of(link: &str, base: &str) -> Option<&'static str> {
+    link.strip_prefix(base).and_then(pattern)
 }
 
 /// Searches people by name, through the form.

@@ -31,7 +31,7 @@ pub struct TestKit {
 
 impl TestKit {
     pub fn new(number: u64) -> Self {
-        let signer = SoftwareSigner::generate(&mut rng(1_000 + number));
+        let signer = SoftwareSigner::generate(&mut rng(1_000 + number)).reproducible();
         Self { id: KitId::derive(DAY, &[&number.to_be_bytes()]), signer }
     }
 
@@ -107,7 +107,7 @@ pub fn centre_keys() -> Arc<CentreKeys> {
 }
 
 pub fn receipt_signer() -> SoftwareSigner {
-    SoftwareSigner::generate(&mut rng(2))
+    SoftwareSigner::generate(&mut rng(2)).reproducible()
 }
 
 pub fn envelope(kit_id: KitId, number: u64, kit_seq: u64) -> Envelope {
