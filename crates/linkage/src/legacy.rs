@@ -39,6 +39,8 @@ const RIMES: &str = "a ac ach ai am an ang anh ao ap at au ay e ec ech em en eng
 
 /// The word as Unicode, if it is in one of the three; without its case.
 pub(crate) fn converted(word: &str) -> Option<String> {
+    // The tables list composed letters, and a decomposed word is the same word.
+    let word: &str = &word.nfc().collect::<String>();
     if word.len() > 32 || is_syllable(word) {
         return None;
     }
