@@ -12,7 +12,11 @@ use x509_cert::ext::{
 };
 
 use crate::{
-    PkiError, PublicKey, SignatureScheme, profile::MASTER_LIST_SIGNING, read::without_leading_zeros,
+    PkiError, PublicKey, SignatureScheme,
+    issue::ids,
+    name::COUNTRY,
+    profile::MASTER_LIST_SIGNING,
+    read::{Reader as Elements, without_leading_zeros},
     verify_signature,
 };
 
@@ -138,6 +142,21 @@ impl Certificate {
             && !self.decode::<BasicConstraints>().is_some_and(|b| b.ca)
     }
 
+    /// The country in the subject's name, in upper case; Doc 9303-12 asks for one.
+    pub fn country(&self) -> Option<String> {
+        let names = self.inner.tbs_certificate().subject();
+        let attribute = names.iter().find(|attribute| attribute.oid == COUNTRY)?;
+        let text = std::str::from_utf8(attribute.value.value()).ok()?;
+        Some(text.to_ascii_uppercase())
+    }
+
+    /// The types of documents that the key may sign, as the machine-readable zone names them; `None` when the certificate
+    /// does not limit them (Doc 9303-12, documentTypeList).
+    pub fn document_types(&self) -> Option<Result<Vec<String>, PkiError>> {
+        let extension = find(self.inner.tbs_certificate().extensions()?, ids::DOCUMENT_TYPES)?;
+        Some(document_types(extension.extn_value.as_bytes()))
+    }
+
     /// May sign master lists: that is its one purpose, and it is no authority.
     pub fn is_master_list_signer(&self) -> bool {
         self.is_document_signer()
@@ -166,6 +185,22 @@ impl Certificate {
         find(self.inner.tbs_certificate().extensions()?, T::OID)
             .and_then(|extension| T::from_der(extension.extn_value.as_bytes()).ok())
     }
+}
+
+/// DocumentTypeListSyntax ::= SEQUENCE { version INTEGER {v0(0)}, docTypeList SET OF DocumentType }.
+fn document_types(value: &[u8]) -> Result<Vec<String>, PkiError> {
+    let mut outer = Elements::new(value, "the list of document types");
+    let mut list = outer.expect(0x30, "DocumentTypeList (SEQUENCE)")?.children();
+    outer.finish()?;
+    list.expect(0x02, "version")?;
+    let mut set = list.expect(0x31, "docTypeList (SET)")?.children();
+    list.finish()?;
+    let mut types = Vec::new();
+    while !set.is_empty() {
+        let kind = set.expect(0x13, "document type (PrintableString)")?;
+        types.push(String::from_utf8_lossy(kind.value).into_owned());
+    }
+    Ok(types)
 }
 
 pub(crate) fn find(extensions: &[Extension], id: ObjectIdentifier) -> Option<&Extension> {

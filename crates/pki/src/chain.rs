@@ -96,6 +96,9 @@ pub fn check_roles(signer: &Certificate, csca: &Certificate) -> Result<(), PkiEr
     if !signer.is_document_signer() {
         return wrong("the document signer's", "its key usage is not digitalSignature alone");
     }
+    if signer.is_master_list_signer() {
+        return wrong("the document signer's", "it is for signing master lists");
+    }
     Ok(())
 }
 

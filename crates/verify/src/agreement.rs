@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use card::{
     data::{BirthDate, Expiry, Sex, parse_printed},
     lds::{
-        DataGroup, EF_COM, card_access, com, dg1, dg2,
+        DataGroup, EF_CARD_ACCESS, EF_COM, card_access, com, dg1, dg2, dg3,
         dg13::{Dg13, FieldNumber},
         dg14, dg15,
     },
@@ -17,7 +17,7 @@ use card::{
 use crate::{
     Check,
     CheckCode::{
-        ChipKey, Dg13Structure, FaceStructure, FileList, MrzCheckDigits, MrzDg13Agreement,
+        ChipKey, Dg13Structure, FaceStructure, FileList, FingerStructure, MrzCheckDigits, MrzDg13Agreement,
         PrintedMrzAgreement, QrAgreement, SecurityInfos,
     },
     Evidence, status,
@@ -26,11 +26,12 @@ use crate::{
 
 pub(crate) fn check(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
     let files = evidence.files;
-    file_list(files, sod, checks);
+    file_list(evidence, sod, checks);
     let mrz = parsed(files, checks, DataGroup::DG1, MrzCheckDigits, "all check digits hold", dg1::parse);
     let dg13 = parsed(files, checks, DataGroup::DG13, Dg13Structure, "DG13 is well formed", Dg13::parse);
     let face = |file: &[u8]| dg2::parse(file).map(|_| ());
     parsed(files, checks, DataGroup::DG2, FaceStructure, "DG2 holds a face image", face);
+    fingers(files, sod, checks);
     match (&mrz, &dg13) {
         (Some(mrz), Some(dg13)) => same_person(mrz, dg13, checks),
         _ => checks.skip(MrzDg13Agreement, "needs both a readable DG1 and a readable DG13"),
@@ -54,7 +55,11 @@ fn security_infos(files: &BTreeMap<String, Vec<u8>>, checks: &mut Vec<Check>) {
             Err(error) => checks.fail(ChipKey, format!("DG15: {error}")),
         }
     }
-    let Some(access) = files.get("EF.CardAccess") else { return };
+    let access = files.get(EF_CARD_ACCESS);
+    if access.is_none() && files.contains_key(&DataGroup::DG14.file_name()) {
+        checks.skip(SecurityInfos, "DG14 was read and EF.CardAccess was not");
+    }
+    let Some(access) = access else { return };
     let Some(dg14) = files.get(&DataGroup::DG14.file_name()) else {
         return checks.skip(SecurityInfos, "EF.CardAccess was read and DG14 was not");
     };
@@ -69,7 +74,7 @@ fn security_infos(files: &BTreeMap<String, Vec<u8>>, checks: &mut Vec<Check>) {
 }
 
 fn printed_mrz(text: &str, chip: Option<&Mrz>, checks: &mut Vec<Check>) {
-    match (Mrz::parse(text), chip) {
+    match (Mrz::parse(text.trim()), chip) {
         (Err(error), _) => checks.fail(PrintedMrzAgreement, format!("the printed zone: {error}")),
         (Ok(_), None) => checks.skip(PrintedMrzAgreement, "needs a readable DG1"),
         (Ok(printed), Some(chip)) if printed == *chip => {
@@ -80,7 +85,7 @@ fn printed_mrz(text: &str, chip: Option<&Mrz>, checks: &mut Vec<Check>) {
 }
 
 fn qr(text: &str, dg13: Option<&Dg13>, checks: &mut Vec<Check>) {
-    let qr = match QrText::parse(text) {
+    let qr = match QrText::parse(text.trim_end_matches(['\r', '\n'])) {
         Ok(qr) => qr,
         Err(error) => return checks.fail(QrAgreement, error.to_string()),
     };
@@ -136,23 +141,52 @@ fn parsed<T>(
     }
 }
 
-fn file_list(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+/// The chip shows fingerprints only to readers that prove a right to them (Doc 9303-11, Terminal Authentication), so that a
+/// card without DG3 among its files is an ordinary card read by an ordinary reader.
+fn fingers(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    let group = DataGroup::DG3;
+    let signed = sod.is_some_and(|sod| sod.hashes().contains_key(&group));
+    match files.get(&group.file_name()).map(|file| dg3::parse(file)) {
+        Some(Ok(_)) => checks.pass(FingerStructure, "DG3 holds fingerprints or says that there are none"),
+        Some(Err(error)) => checks.fail(FingerStructure, format!("DG3: {error}")),
+        None if signed => {
+            let why =
+                "DG3 is signed and was not read: the chip keeps it back from readers without a right to it";
+            checks.skip(FingerStructure, why);
+        }
+        None => {}
+    }
+}
+
+fn file_list(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    let files = evidence.files;
+    let mut problems: Vec<String> =
+        evidence.absent.iter().map(|name| format!("{name} is listed and the chip has not got it")).collect();
     let Some(file) = files.get(EF_COM) else {
-        return checks.skip(FileList, "EF.COM was not read");
+        return match problems.is_empty() {
+            true => checks.skip(FileList, "EF.COM was not read"),
+            false => checks.fail(FileList, problems.join("; ")),
+        };
     };
-    let listed: BTreeSet<DataGroup> = match com::parse(file) {
-        Ok(com) => com.groups.into_iter().collect(),
+    let com = match com::parse(file) {
+        Ok(com) => com,
         Err(error) => return checks.fail(FileList, format!("EF.COM: {error}")),
     };
     let Some(sod) = sod else {
         return checks.skip(FileList, "EF.SOD cannot be read");
     };
+    let listed: BTreeSet<DataGroup> = com.groups.into_iter().collect();
     let signed: BTreeSet<DataGroup> = sod.hashes().keys().copied().collect();
     let present = files.keys().filter_map(|name| DataGroup::from_file_name(name));
-    let mut problems: Vec<String> = Vec::new();
     problems.extend(listed.difference(&signed).map(|g| format!("{g} is in EF.COM but not in EF.SOD")));
     problems.extend(signed.difference(&listed).map(|g| format!("{g} is in EF.SOD but not in EF.COM")));
     problems.extend(present.filter(|g| !listed.contains(g)).map(|g| format!("{g} is not in EF.COM")));
+    // Doc 9303-10, Data Groups: the two that every document has.
+    let always = [DataGroup::DG1, DataGroup::DG2];
+    problems.extend(always.into_iter().filter(|g| !signed.contains(g)).map(|g| format!("{g} is not signed")));
+    if let Some(version) = sod.lds_version().filter(|version| *version != com.lds_version) {
+        problems.push(format!("EF.SOD was signed for LDS {version} and EF.COM says {}", com.lds_version));
+    }
     if problems.is_empty() {
         checks.pass(FileList, "EF.COM and EF.SOD name the same data groups");
     } else {

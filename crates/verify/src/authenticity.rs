@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use card::{
-    lds::{DataGroup, EF_SOD},
+    lds::{DataGroup, EF_SOD, dg1},
     sod::Sod,
 };
 use pki::{
     Certificate, Crl, PkiError, SignatureScheme, build_path, check_key_use, check_period, check_roles,
     verify_signature,
 };
-use time::{Date, Time, macros::offset};
+use time::{Date, OffsetDateTime, Time, macros::offset};
 
 use crate::{
     Check,
     CheckCode::{
-        self, Chain, DataGroupHashes, KeyUsePeriod, Revocation, SodSignature, SodStructure, Validity,
+        self, Chain, Country, DataGroupHashes, KeyUsePeriod, Revocation, SodSignature, SodStructure, Validity,
     },
     Evidence,
     verdict::Record,
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) fn check(evidence: &Evidence<'_>, issued: Option<Date>, checks: &mut Vec<Check>) -> Option<Sod> {
     let files = evidence.files;
     let Some(sod) = structure(files, checks) else {
-        for code in [SodSignature, Chain, Validity, KeyUsePeriod, Revocation, DataGroupHashes] {
+        for code in [SodSignature, Chain, Country, Validity, KeyUsePeriod, Revocation, DataGroupHashes] {
             checks.skip(code, "EF.SOD cannot be read");
         }
         return None;
@@ -33,7 +33,7 @@ pub(crate) fn check(evidence: &Evidence<'_>, issued: Option<Date>, checks: &mut 
     match sod.signer_certificate().map(Certificate::from_der) {
         Some(Ok(signer)) => {
             signature(&sod, &signer, checks);
-            path(&signer, evidence, issued, checks);
+            path(&signer, evidence, Signed { on: issued, at: sod.signing_time() }, checks);
         }
         Some(Err(error)) => without_signer(checks, format!("the document signer's certificate: {error}")),
         None => {
@@ -67,7 +67,7 @@ fn structure(files: &BTreeMap<String, Vec<u8>>, checks: &mut Vec<Check>) -> Opti
 
 fn without_signer(checks: &mut Vec<Check>, reason: String) {
     checks.fail(SodSignature, reason);
-    for code in [Chain, Validity, KeyUsePeriod, Revocation] {
+    for code in [Chain, Country, Validity, KeyUsePeriod, Revocation] {
         checks.skip(code, "there is no document signer's certificate to check");
     }
 }
@@ -82,7 +82,16 @@ fn signature(sod: &Sod, signer: &Certificate, checks: &mut Vec<Check>) {
     }
 }
 
-fn path(signer: &Certificate, evidence: &Evidence<'_>, issued: Option<Date>, checks: &mut Vec<Check>) {
+/// When the card was signed, as far as it says so.
+#[derive(Clone, Copy)]
+struct Signed {
+    /// The day of issue, which is signed with the rest.
+    on: Option<Date>,
+    /// The moment that the signer wrote beside the signature; few do.
+    at: Option<OffsetDateTime>,
+}
+
+fn path(signer: &Certificate, evidence: &Evidence<'_>, signed: Signed, checks: &mut Vec<Check>) {
     // A certificate that cannot be read must not hide the others.
     let readable = |all: &[Vec<u8>]| -> Vec<Certificate> {
         all.iter().filter_map(|der| Certificate::from_der(der).ok()).collect()
@@ -92,7 +101,7 @@ fn path(signer: &Certificate, evidence: &Evidence<'_>, issued: Option<Date>, che
         Ok(above) => above,
         Err(error) => {
             checks.fail(Chain, error.to_string());
-            for code in [Validity, KeyUsePeriod, Revocation] {
+            for code in [Country, Validity, KeyUsePeriod, Revocation] {
                 checks.skip(code, "there is no trusted path to check");
             }
             return;
@@ -107,21 +116,65 @@ fn path(signer: &Certificate, evidence: &Evidence<'_>, issued: Option<Date>, che
         ),
     };
     record(checks, Chain, check_roles(signer, csca), &passed);
+    country(signer, csca, evidence.files, checks);
     // The trusted certificate itself counts too: its time is what the country says its key is good for.
     let valid = above.iter().try_for_each(|certificate| check_period(signer, certificate, evidence.at));
-    record(checks, Validity, valid, "all certificates are valid at the time of the check");
-    key_use(signer, csca, issued, checks);
+    let then = signed.at.map_or(Ok(()), |at| check_period(signer, csca, at));
+    match (valid, then) {
+        (Ok(()), Ok(())) => checks.pass(Validity, "all certificates are valid at the time of the check"),
+        (Err(error), _) => checks.fail(Validity, error.to_string()),
+        (_, Err(error)) => checks.fail(Validity, format!("at the time of signing: {error}")),
+    }
+    key_use(signer, csca, signed, checks);
     revocation(signer, csca, evidence, checks);
 }
 
-/// The signature bears no time, but the day of issue is under it. A card may be signed after its day of issue, and by
+/// With many trusted countries, each could sign cards of every other. So the country in the certificates must be the one that
+/// the zone names, and a key that signs passports must not sign identity cards (Doc 9303-12, document signer).
+fn country(
+    signer: &Certificate,
+    csca: &Certificate,
+    files: &BTreeMap<String, Vec<u8>>,
+    checks: &mut Vec<Check>,
+) {
+    let zone = files.get(&DataGroup::DG1.file_name()).map(|file| dg1::parse(file));
+    let Some(Ok(zone)) = zone else {
+        return checks.skip(Country, "needs a readable DG1");
+    };
+    // A zone is read as one only when it is Vietnam's, so that VNM has one name in two letters.
+    let line = zone.lines()[0];
+    let kind = line[..2].trim_end_matches('<');
+    for (whose, certificate) in [("the document signer", signer), ("the CSCA", csca)] {
+        match certificate.country() {
+            Some(country) if country == "VN" => {}
+            Some(country) => {
+                let problem = format!("the card is of {} and {whose} of {country}", &line[2..5]);
+                return checks.fail(Country, problem);
+            }
+            None => return checks.fail(Country, format!("{whose} does not say of which country it is")),
+        }
+    }
+    match signer.document_types() {
+        Some(Err(error)) => checks.fail(Country, error.to_string()),
+        // One letter stands for all types that begin with it.
+        Some(Ok(types)) if !types.iter().any(|one| one == kind || *one == kind[..1]) => {
+            checks.fail(Country, format!("the document signer may not sign documents of type {kind}"));
+        }
+        _ => checks.pass(Country, "the country that signed is the one that the card names"),
+    }
+}
+
+/// Most signatures bear no time, but the day of issue is under each. A card may be signed after its day of issue, and by
 /// a newer key, but not by a key that was to sign no more on that day.
-fn key_use(signer: &Certificate, csca: &Certificate, issued: Option<Date>, checks: &mut Vec<Check>) {
+fn key_use(signer: &Certificate, csca: &Certificate, signed: Signed, checks: &mut Vec<Check>) {
     if let Err(error) = check_key_use(csca, "the CSCA's", signer.not_before()) {
         return checks.fail(KeyUsePeriod, format!("when the document signer was certified: {error}"));
     }
+    if let Some(Err(error)) = signed.at.map(|at| check_key_use(signer, "the document signer's", at)) {
+        return checks.fail(KeyUsePeriod, format!("at the time of signing: {error}"));
+    }
     let until = signer.key_usage_period().and_then(|period| period.not_after);
-    match (issued, until) {
+    match (signed.on, until) {
         (None, _) => checks.skip(KeyUsePeriod, "the card's day of issue cannot be read"),
         (_, None) => checks.skip(KeyUsePeriod, "the certificate does not limit when its key signs"),
         (Some(issued), Some(until)) => {
@@ -154,17 +207,17 @@ fn revocation(signer: &Certificate, csca: &Certificate, evidence: &Evidence<'_>,
             format!("the document signer's certificate was revoked on {}, reason: {reason}", at.date()),
         );
     }
+    let made = newest.this_update().date();
     if newest.covers(evidence.at) {
-        checks.pass(Revocation, "the document signer's certificate is not on the revocation list");
+        checks.pass(Revocation, format!("the document signer is not on the revocation list of {made}"));
+    } else if newest.this_update() > evidence.at {
+        checks
+            .skip(Revocation, format!("the revocation list is of {made}, later than the time of the check"));
     } else {
-        let due = newest.next_update().map_or("?".to_owned(), |due| due.date().to_string());
-        checks.skip(
-            Revocation,
-            format!(
-                "the newest list is of {} to {due}, not of the time of the check",
-                newest.this_update().date()
-            ),
-        );
+        let due = newest
+            .next_update()
+            .map_or(String::new(), |due| format!(" and the next was due on {}", due.date()));
+        checks.skip(Revocation, format!("the revocation list is out of date: the newest is of {made}{due}"));
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod agreement;
 mod authenticity;
+mod error;
+mod files;
+mod json;
 mod paper;
 mod status;
 mod verdict;
@@ -15,10 +18,13 @@ use card::{
         DataGroup,
         dg13::{Dg13, FieldNumber},
     },
+    sod::Sod,
 };
 use time::{Date, OffsetDateTime};
 
-pub use paper::{check_mrz, check_qr};
+pub use error::Error;
+pub use files::{CardFiles, elementary};
+pub use paper::{check_mrz, check_paper, check_qr};
 pub use verdict::{Check, CheckCode, Outcome, Overall, Verdict};
 pub use words::Language;
 
@@ -43,6 +49,9 @@ pub struct Evidence<'a> {
     pub qr: Option<&'a str>,
     /// The machine-readable zone printed on the card, if it was read.
     pub printed_mrz: Option<&'a str>,
+    /// Files that the chip lists and, when the reader asked for them, did not have. Files that are merely not among `files`
+    /// may have been left behind by whoever brought them.
+    pub absent: &'a [String],
     /// What came of Active Authentication, if the reader did it.
     pub active_authentication: Option<ChipProof>,
     /// What came of Chip Authentication, if the reader did it.
@@ -72,6 +81,7 @@ impl<'a> Evidence<'a> {
             status: None,
             qr: None,
             printed_mrz: None,
+            absent: &[],
             active_authentication: None,
             chip_authentication: None,
         }
@@ -88,6 +98,18 @@ pub enum CardStatus {
     /// Made and not handed over, or spoiled.
     NotHandedOver,
     Unknown,
+}
+
+impl CardStatus {
+    /// By the state that the register keeps of a card. What is neither in force nor was is not in its holder's hands.
+    pub fn of_state(state: &str) -> CardStatus {
+        match state {
+            "active" => CardStatus::Active,
+            "replaced" => CardStatus::Replaced,
+            "revoked" => CardStatus::Revoked,
+            _ => CardStatus::NotHandedOver,
+        }
+    }
 }
 
 /// What came of asking the chip itself to prove that it is no copy.
@@ -108,20 +130,41 @@ pub fn check_card(evidence: &Evidence<'_>) -> Verdict {
     let sod = authenticity::check(evidence, day_of_issue(evidence.files), &mut checks);
     agreement::check(evidence, sod.as_ref(), &mut checks);
     status::register(evidence.status, &mut checks);
+    proofs(evidence, sod.as_ref(), &mut checks);
+    Verdict::from_checks(checks)
+}
+
+/// Adds what the register says to a verdict that was made without asking it. Whoever answers strangers asks the register only
+/// about a card that proved genuine, and so has the verdict first.
+pub fn with_status(verdict: Verdict, status: CardStatus) -> Verdict {
+    let mut checks = verdict.checks;
+    checks.retain(|check| check.code != CheckCode::RegisterStatus);
+    status::register(Some(status), &mut checks);
+    Verdict::from_checks(checks)
+}
+
+fn proofs(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
+    let signed = |group| sod.is_some_and(|sod| sod.hashes().contains_key(&group));
     let proofs = [
-        (CheckCode::ActiveAuthentication, evidence.active_authentication),
-        (CheckCode::ChipAuthentication, evidence.chip_authentication),
+        (CheckCode::ActiveAuthentication, DataGroup::DG15, evidence.active_authentication),
+        (CheckCode::ChipAuthentication, DataGroup::DG14, evidence.chip_authentication),
     ];
-    for (code, proof) in proofs {
+    for (code, key, proof) in proofs {
         match proof {
+            // With a key that nobody signed, anyone can prove anything.
+            Some(ChipProof::Proven) if !signed(key) => {
+                checks.fail(code, format!("the chip proved to have a key, but {key} with it is not signed"));
+            }
             Some(ChipProof::Proven) => checks.pass(code, "the chip has the private key, so it is no copy"),
             Some(ChipProof::Refuted) => {
                 checks.fail(code, "the chip does not have the private key: it is a copy")
             }
+            None if signed(key) => {
+                checks.skip(code, format!("the chip was not asked to prove the key in {key}"))
+            }
             None => {}
         }
     }
-    Verdict::from_checks(checks)
 }
 
 fn day_of_issue(files: &BTreeMap<String, Vec<u8>>) -> Option<Date> {

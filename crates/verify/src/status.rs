@@ -10,6 +10,7 @@ use time::{Date, OffsetDateTime, macros::offset};
 use crate::{
     CardStatus, Check,
     CheckCode::{CardValidity, RegisterStatus},
+    Outcome,
     verdict::Record,
 };
 
@@ -49,16 +50,13 @@ fn two_digit_year(yymmdd: &str) -> Option<Date> {
 }
 
 pub(crate) fn register(status: Option<CardStatus>, checks: &mut Vec<Check>) {
-    match status {
-        None => checks.skip(RegisterStatus, "the issuer's register was not asked"),
-        Some(CardStatus::Active) => {
-            checks.pass(RegisterStatus, "the register has this card as the one in force")
-        }
-        Some(CardStatus::Replaced) => checks.fail(RegisterStatus, "another card has replaced this one"),
-        Some(CardStatus::Revoked) => checks.fail(RegisterStatus, "this card was revoked"),
-        Some(CardStatus::NotHandedOver) => {
-            checks.fail(RegisterStatus, "this card was never handed to its holder");
-        }
-        Some(CardStatus::Unknown) => checks.fail(RegisterStatus, "the register knows no such card"),
-    }
+    let (outcome, detail) = match status {
+        None => (Outcome::NotChecked, "the issuer's register was not asked"),
+        Some(CardStatus::Active) => (Outcome::Pass, "the register has this card as the one in force"),
+        Some(CardStatus::Replaced) => (Outcome::Fail, "another card has replaced this one"),
+        Some(CardStatus::Revoked) => (Outcome::Fail, "this card was revoked"),
+        Some(CardStatus::NotHandedOver) => (Outcome::Fail, "this card was never handed to its holder"),
+        Some(CardStatus::Unknown) => (Outcome::Fail, "the register knows no such card"),
+    };
+    checks.push(Check { code: RegisterStatus, outcome, detail: detail.to_owned(), status });
 }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::CardStatus;
+
 /// What a check is about. The text form is stable and may be stored or translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -24,6 +26,10 @@ pub enum CheckCode {
     MrzDg13Agreement,
     /// DG2 holds a face image.
     FaceStructure,
+    /// DG3, where the reader may read it, holds fingerprints.
+    FingerStructure,
+    /// The country that signed is the one that the machine-readable zone names.
+    Country,
     /// The document signer's key was still to sign on the card's day of issue, and the CSCA's when it certified it.
     KeyUsePeriod,
     /// The document signer's certificate is not on its CSCA's revocation list.
@@ -44,6 +50,8 @@ pub enum CheckCode {
     QrAgreement,
     /// The machine-readable zone printed on the card is the one in the chip.
     PrintedMrzAgreement,
+    /// The QR code and the machine-readable zone, both printed on the card, are about the same person.
+    PrintAgreement,
     /// The text of a QR code is well formed.
     QrStructure,
     /// Whether a text that was read from paper proves anything.
@@ -51,6 +59,34 @@ pub enum CheckCode {
 }
 
 impl CheckCode {
+    pub const ALL: [CheckCode; 25] = [
+        CheckCode::SodStructure,
+        CheckCode::SodSignature,
+        CheckCode::Chain,
+        CheckCode::Validity,
+        CheckCode::DataGroupHashes,
+        CheckCode::FileList,
+        CheckCode::MrzCheckDigits,
+        CheckCode::Dg13Structure,
+        CheckCode::MrzDg13Agreement,
+        CheckCode::FaceStructure,
+        CheckCode::FingerStructure,
+        CheckCode::Country,
+        CheckCode::KeyUsePeriod,
+        CheckCode::Revocation,
+        CheckCode::CardValidity,
+        CheckCode::RegisterStatus,
+        CheckCode::SecurityInfos,
+        CheckCode::ChipKey,
+        CheckCode::ActiveAuthentication,
+        CheckCode::ChipAuthentication,
+        CheckCode::QrAgreement,
+        CheckCode::PrintedMrzAgreement,
+        CheckCode::PrintAgreement,
+        CheckCode::QrStructure,
+        CheckCode::PaperOnly,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             CheckCode::SodStructure => "sod-structure",
@@ -63,6 +99,8 @@ impl CheckCode {
             CheckCode::Dg13Structure => "dg13-structure",
             CheckCode::MrzDg13Agreement => "mrz-dg13-agreement",
             CheckCode::FaceStructure => "face-structure",
+            CheckCode::FingerStructure => "finger-structure",
+            CheckCode::Country => "country",
             CheckCode::KeyUsePeriod => "key-use-period",
             CheckCode::Revocation => "revocation",
             CheckCode::CardValidity => "card-validity",
@@ -73,6 +111,7 @@ impl CheckCode {
             CheckCode::ChipAuthentication => "chip-authentication",
             CheckCode::QrAgreement => "qr-agreement",
             CheckCode::PrintedMrzAgreement => "printed-mrz-agreement",
+            CheckCode::PrintAgreement => "print-agreement",
             CheckCode::QrStructure => "qr-structure",
             CheckCode::PaperOnly => "paper-only",
         }
@@ -113,6 +152,8 @@ pub struct Check {
     pub code: CheckCode,
     pub outcome: Outcome,
     pub detail: String,
+    /// With [`CheckCode::RegisterStatus`], what the register said.
+    pub status: Option<CardStatus>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,14 +194,14 @@ pub(crate) trait Record {
 
 impl Record for Vec<Check> {
     fn pass(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::Pass, detail: detail.into() });
+        self.push(Check { code, outcome: Outcome::Pass, detail: detail.into(), status: None });
     }
 
     fn fail(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::Fail, detail: detail.into() });
+        self.push(Check { code, outcome: Outcome::Fail, detail: detail.into(), status: None });
     }
 
     fn skip(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::NotChecked, detail: detail.into() });
+        self.push(Check { code, outcome: Outcome::NotChecked, detail: detail.into(), status: None });
     }
 }

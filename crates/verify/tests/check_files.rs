@@ -2,138 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use card::{
-    data::{BirthDate, CardData, CardFields, Expiry, Sex},
-    lds::{DataGroup, com, dg1, dg2, dg13::Dg13},
+    data::{CardData, CardFields, Expiry, Sex},
+    lds::{DataGroup, com},
     mrz::Mrz,
     qr::QrText,
-    sod::{DigestAlgorithm, SodTemplate, hash},
+    sod::hash,
 };
-use hsm::SoftwareSigner;
 use pki::*;
 use proptest::prelude::*;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
+use support::*;
 use time::macros::{date, datetime};
 use time::{Duration, OffsetDateTime};
 use verify::{
     CardStatus, CheckCode, ChipProof, Evidence, Language, Outcome, Overall, Verdict, check_card, check_files,
-    check_mrz, check_qr,
+    check_mrz, check_paper, check_qr, with_status,
 };
-
-const START: OffsetDateTime = datetime!(2021-04-01 00:00 UTC);
-const NOW: OffsetDateTime = datetime!(2024-01-01 00:00 UTC);
-
-/// The headers of a JPEG of 240 by 320 pixels.
-const PHOTO: &[u8] = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x01\x40\x00\xF0\x01\x01\x11\x00\xFF\xD9";
-
-struct Country {
-    suite: Suite,
-    csca: Certificate,
-    csca_key: SoftwareSigner,
-    ds: Certificate,
-    ds_key: SoftwareSigner,
-}
-
-static HOME: LazyLock<Country> = LazyLock::new(|| country(Suite::ALL[0], 1));
-static FILES: LazyLock<Files> = LazyLock::new(|| files(person(), person()));
-
-type Files = BTreeMap<String, Vec<u8>>;
-
-fn serial(number: u8) -> SerialNumber {
-    SerialNumber::new(&[number]).unwrap()
-}
-
-fn token(number: u8) -> SigningToken {
-    SigningToken::after_recording(serial(number))
-}
-
-fn name(common: &str) -> Name {
-    Name::new("VN", "dancu", common).unwrap()
-}
-
-fn country(suite: Suite, seed: u64) -> Country {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut key = || SoftwareSigner::generate_for(suite.algorithm, &mut rng);
-    let (csca_key, ds_key) = (key(), key());
-    let csca = root(suite, &csca_key, 1, START);
-    let profile = suite.document_signer();
-    let ds = prepare_document_signer(&profile, &csca, &name("DS"), serial(2), START, ds_key.public_key())
-        .and_then(|prepared| prepared.lint()?.sign(token(2), &csca_key))
-        .unwrap();
-    Country { suite, csca, csca_key, ds, ds_key }
-}
-
-fn root(suite: Suite, key: &SoftwareSigner, number: u8, at: OffsetDateTime) -> Certificate {
-    prepare_csca(&suite.csca(), &name("CSCA"), serial(number), at, key.public_key())
-        .and_then(|prepared| prepared.lint()?.sign(token(number), key))
-        .unwrap()
-}
-
-fn person() -> CardFields<'static> {
-    CardFields {
-        pin: "001199012345",
-        cmnd: None,
-        name: "Nguyễn Thị Mẫu",
-        birth: BirthDate::Full(date!(1999 - 01 - 01)),
-        sex: Sex::Female,
-        nationality: "Việt Nam",
-        ethnicity: "Kinh",
-        religion: "Không",
-        native_place: "Xã Mẫu",
-        residence: "Xã Mẫu",
-        marks: "",
-        father: None,
-        mother: None,
-        spouse: None,
-        issued: date!(2021 - 04 - 06),
-        expires: Expiry::On(date!(2039 - 01 - 01)),
-    }
-}
-
-/// A signed card whose MRZ and whose DG13 may be about different people.
-fn files(in_mrz: CardFields<'_>, in_dg13: CardFields<'_>) -> Files {
-    signed_files(&HOME, in_mrz, in_dg13)
-}
-
-fn signed_files(country: &Country, in_mrz: CardFields<'_>, in_dg13: CardFields<'_>) -> Files {
-    let mrz = Mrz::from_card(&CardData::new(in_mrz).unwrap());
-    let dg13 = Dg13::from_card(&CardData::new(in_dg13).unwrap());
-    let groups = [
-        (DataGroup::DG1, dg1::encode(&mrz)),
-        (DataGroup::DG2, dg2::encode(PHOTO).unwrap()),
-        (DataGroup::DG13, dg13.encode()),
-    ];
-    let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();
-    let algorithm = country.suite.algorithm;
-    let digest = if algorithm.hash() == HashAlgorithm::Sha384 {
-        DigestAlgorithm::Sha384
-    } else {
-        DigestAlgorithm::Sha256
-    };
-    let template = SodTemplate::new(country.ds.der()).unwrap().signed_with(digest, algorithm.identifier());
-    let prepared = template.prepare(&hashes).unwrap();
-    let signature = country.ds_key.sign(prepared.to_be_signed()).unwrap();
-    let mut files: Files = groups.iter().map(|(g, file)| (g.file_name(), file.clone())).collect();
-    files.insert("EF.COM".into(), com::encode(&groups.map(|(group, _)| group)));
-    files.insert("EF.SOD".into(), prepared.assemble(&signature));
-    files
-}
-
-fn judge(files: &Files) -> Verdict {
-    check_files(files, &[HOME.csca.der().to_vec()], NOW)
-}
-
-/// Exactly these checks fail, and the text of the first says this.
-fn check_fails(verdict: &Verdict, codes: &[CheckCode], detail: &str) {
-    let failed: Vec<_> = verdict.checks.iter().filter(|c| c.outcome == Outcome::Fail).collect();
-    assert_eq!(failed.iter().map(|c| c.code).collect::<Vec<_>>(), codes, "{verdict:#?}");
-    assert!(failed[0].detail.contains(detail), "{}", failed[0].detail);
-    assert_eq!(verdict.overall, Overall::Rejected);
-}
 
 #[test]
 fn a_genuine_card_passes_every_check() {
@@ -142,7 +30,7 @@ fn a_genuine_card_passes_every_check() {
         verdict.checks.iter().filter(|c| c.outcome != Outcome::Pass).map(|c| c.code).collect();
     assert_eq!(not_made, [CheckCode::Revocation, CheckCode::RegisterStatus], "{verdict:#?}");
     assert_eq!(verdict.overall, Overall::Genuine);
-    assert_eq!(verdict.checks.len(), 14);
+    assert_eq!(verdict.checks.len(), 15);
 }
 
 #[test]
@@ -314,6 +202,12 @@ fn expired_and_replaced_cards_are_not_in_force() {
     {
         check_fails(&with(status), &[CheckCode::RegisterStatus], "card");
     }
+    for (status, overall) in
+        [(CardStatus::Active, Overall::Genuine), (CardStatus::Revoked, Overall::Rejected)]
+    {
+        assert_eq!(with_status(with(CardStatus::Unknown), status), with(status));
+        assert_eq!(with(status).overall, overall);
+    }
     let copied = Evidence { active_authentication: Some(ChipProof::Refuted), ..evidence };
     check_fails(&check_card(&copied), &[CheckCode::ActiveAuthentication], "copy");
 }
@@ -347,6 +241,12 @@ fn paper_alone_is_never_proof() {
         assert!(little.plain(Language::English).contains("very little"));
         assert!(little.plain(Language::Vietnamese).contains("rất ít"));
     }
+    let both = check_paper(Some(&format!("{qr}\r\n")), Some(&format!(" {mrz}\n")), NOW, None);
+    assert_eq!(both.overall, Overall::Unproven, "{both:#?}");
+    let other = CardData::new(CardFields { name: "Nguyễn Thị Khác", ..person() }).unwrap();
+    let other = Mrz::from_card(&other).lines().join("\n");
+    let both = check_paper(Some(&qr), Some(&other), NOW, None);
+    check_fails(&both, &[CheckCode::PrintAgreement], "differ in: name");
     assert_eq!(check_qr("a|b", NOW, None).overall, Overall::Rejected);
     assert_eq!(check_qr(&qr, START - Duration::days(30), None).overall, Overall::Rejected, "issued tomorrow");
     assert_eq!(check_qr(&qr, NOW, Some(CardStatus::Replaced)).overall, Overall::Rejected);

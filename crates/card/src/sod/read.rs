@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
+use time::OffsetDateTime;
 
 use super::*;
 
@@ -53,6 +54,7 @@ pub struct Sod {
     signer_digest: DigestAlgorithm,
     signed_attributes: Vec<u8>,
     message_digest: Vec<u8>,
+    signing_time: Option<OffsetDateTime>,
     signature_algorithm: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -100,6 +102,7 @@ impl Sod {
             signer_serial: signer.serial.to_vec(),
             signer_digest: signer.digest,
             message_digest: signer.message_digest.to_vec(),
+            signing_time: signer.signing_time,
             signed_attributes: tlv::encode(Tag::SET, &[signer.signed_attributes]),
             signature_algorithm: signer.signature_algorithm.to_vec(),
             signature: signer.signature.to_vec(),
@@ -134,6 +137,11 @@ impl Sod {
         self.signer_digest.hash(&self.content) == self.message_digest
     }
 
+    /// When the signer says that it signed, if it says so. The signature covers it.
+    pub fn signing_time(&self) -> Option<OffsetDateTime> {
+        self.signing_time
+    }
+
     /// The message under the signature: the signed attributes as a SET.
     pub fn signed_message(&self) -> &[u8] {
         &self.signed_attributes
@@ -162,6 +170,7 @@ struct SignerInfo<'a> {
     /// Content of the [0], without tag and length.
     signed_attributes: &'a [u8],
     message_digest: &'a [u8],
+    signing_time: Option<OffsetDateTime>,
     signature_algorithm: &'a [u8],
     signature: &'a [u8],
 }
@@ -191,7 +200,7 @@ impl<'a> SignerInfo<'a> {
         let serial = reader.expect(Tag::INTEGER, "serial number expected")?;
         reader.finish()?;
 
-        let (mut content_type, mut message_digest) = (None, None);
+        let (mut content_type, mut message_digest, mut signing_time) = (None, None, None);
         let mut reader = attributes.children()?;
         while !reader.is_empty() {
             let attribute = reader.expect(Tag::SEQUENCE, "attribute (SEQUENCE) expected")?;
@@ -202,13 +211,14 @@ impl<'a> SignerInfo<'a> {
             let slot = match oid.value {
                 OID_CONTENT_TYPE => &mut content_type,
                 OID_MESSAGE_DIGEST => &mut message_digest,
+                OID_SIGNING_TIME => &mut signing_time,
                 _ => continue,
             };
             let mut values = values.children()?;
             let value = values.read()?;
             values.finish()?;
             if slot.is_some() || value.is_none() {
-                let problem = "contentType and messageDigest must have one value and occur once";
+                let problem = "contentType, messageDigest and signingTime must have one value and occur once";
                 return Err(error(attribute.offset, problem));
             }
             *slot = value;
@@ -230,6 +240,7 @@ impl<'a> SignerInfo<'a> {
                 Tag::OCTET_STRING,
                 "signed attribute messageDigest is missing",
             )?,
+            signing_time: signing_time.as_ref().map(signing_time::read).transpose()?,
             signature_algorithm: algorithm.raw,
             signature: signature.value,
         })
@@ -333,7 +344,7 @@ fn children_raw(parent: &tlv::Tlv<'_>) -> Result<Vec<Vec<u8>>, CardError> {
     Ok(all)
 }
 
-fn error(offset: usize, problem: &'static str) -> CardError {
+pub(super) fn error(offset: usize, problem: &'static str) -> CardError {
     CardError::File { file: crate::lds::EF_SOD, offset, problem }
 }
 
