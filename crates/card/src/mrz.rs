@@ -3,7 +3,7 @@
 //! Line 1 carries the last nine digits of the personal number as document number, and the whole number with
 //! a check digit of its own as optional data.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 use crate::{
     CardError,
@@ -145,16 +145,23 @@ pub fn check_digit(text: &str) -> char {
 /// space (Doc 9303-3 §4.6 and §6).
 pub fn transliterate(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
-    for c in name.nfd().flat_map(char::to_uppercase) {
-        match c {
-            'A'..='Z' => out.push(c),
+    for composed in name.chars() {
+        // The order of marks does not matter, because all of them are dropped: no text needs to be normalised.
+        decompose_canonical(composed, |c| match c {
+            'A'..='Z' | 'a'..='z' => out.push(c.to_ascii_uppercase()),
             // U+00D0 (eth) looks the same and is often typed by mistake.
-            'Đ' | 'Ð' => out.push('D'),
+            'Đ' | 'đ' | 'Ð' | 'ð' => out.push('D'),
+            // The other letters of Doc 9303-3 §6.A that are more than a letter with a mark.
+            'Æ' | 'æ' => out.push_str("AE"),
+            'Œ' | 'œ' | 'Ø' | 'ø' => out.push_str("OE"),
+            'ß' | 'ẞ' => out.push_str("SS"),
+            'Þ' | 'þ' => out.push_str("TH"),
+            'Ł' | 'ł' => out.push('L'),
             '\'' | '’' => {}
-            c if unicode_normalization::char::is_combining_mark(c) => {}
+            c if is_combining_mark(c) => {}
             _ if out.ends_with(' ') || out.is_empty() => {}
             _ => out.push(' '),
-        }
+        });
     }
     out.truncate(out.trim_end().len());
     out

@@ -242,6 +242,12 @@ pub fn put_header(out: &mut Vec<u8>, tag: Tag, length: usize) {
     }
 }
 
+/// Appends a whole object.
+pub fn put(out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
+    put_header(out, tag, value.len());
+    out.extend_from_slice(value);
+}
+
 /// Size of a whole object with a value of `length` bytes.
 pub fn encoded_len(tag: Tag, length: usize) -> usize {
     tag_len(tag) + length_len(length) + length

@@ -12,6 +12,8 @@ use crate::{
 
 const FILE: &str = "DG13";
 const UTF8_OID: &[u8] = &[0x28, 0xD3, 0x16, 0x01, 0x00, 0x08];
+/// The version, 1, as an INTEGER.
+const VERSION: &[u8] = &[0x02, 0x01, 0x01];
 
 /// Field numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,11 +127,23 @@ impl Dg13 {
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let fields: Vec<Vec<u8>> = self.fields.iter().map(|(n, value)| encode_field(*n, value)).collect();
-        let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
-        let set = tlv::encode(Tag::SET, &fields);
-        let oid = tlv::encode(Tag::OID, &[UTF8_OID]);
-        tlv::encode(Tag(0x6D), &[&tlv::encode(Tag::SEQUENCE, &[&[0x02, 0x01, 0x01], &oid, &set])])
+        // Lengths are added up first, so that everything is written once, into one buffer.
+        let fields_len =
+            self.fields.iter().map(|(_, value)| tlv::encoded_len(Tag::SEQUENCE, field_len(value))).sum();
+        let sequence_len = VERSION.len()
+            + tlv::encoded_len(Tag::OID, UTF8_OID.len())
+            + tlv::encoded_len(Tag::SET, fields_len);
+        let file_len = tlv::encoded_len(Tag::SEQUENCE, sequence_len);
+        let mut out = Vec::with_capacity(tlv::encoded_len(Tag(0x6D), file_len));
+        tlv::put_header(&mut out, Tag(0x6D), file_len);
+        tlv::put_header(&mut out, Tag::SEQUENCE, sequence_len);
+        out.extend_from_slice(VERSION);
+        tlv::put(&mut out, Tag::OID, UTF8_OID);
+        tlv::put_header(&mut out, Tag::SET, fields_len);
+        for (number, value) in &self.fields {
+            put_field(&mut out, *number, value);
+        }
+        out
     }
 
     pub fn parse(file: &[u8]) -> Result<Dg13, CardError> {
@@ -156,20 +170,31 @@ impl Dg13 {
     }
 }
 
-fn encode_field(number: FieldNumber, value: &Value) -> Vec<u8> {
-    let number_tlv = tlv::encode(Tag::INTEGER, &[&[number.0]]);
+/// Size of a field's number and value.
+fn field_len(value: &Value) -> usize {
+    let value_len = match value {
+        Value::Text(text) => tlv::encoded_len(Tag::UTF8_STRING, text.len()),
+        Value::Relatives(names) => names
+            .iter()
+            .map(|name| tlv::encoded_len(Tag::SEQUENCE, tlv::encoded_len(Tag::UTF8_STRING, name.len())))
+            .sum(),
+    };
+    tlv::encoded_len(Tag::INTEGER, 1) + value_len
+}
+
+fn put_field(out: &mut Vec<u8>, number: FieldNumber, value: &Value) {
+    tlv::put_header(out, Tag::SEQUENCE, field_len(value));
+    tlv::put(out, Tag::INTEGER, &[number.0]);
     match value {
         Value::Text(text) => {
             let tag = if number.is_printable_string() { Tag::PRINTABLE_STRING } else { Tag::UTF8_STRING };
-            tlv::encode(Tag::SEQUENCE, &[&number_tlv, &tlv::encode(tag, &[text.as_bytes()])])
+            tlv::put(out, tag, text.as_bytes());
         }
         Value::Relatives(names) => {
-            let mut value = number_tlv;
             for name in names {
-                let text = tlv::encode(Tag::UTF8_STRING, &[name.as_bytes()]);
-                value.extend(tlv::encode(Tag::SEQUENCE, &[&text]));
+                tlv::put_header(out, Tag::SEQUENCE, tlv::encoded_len(Tag::UTF8_STRING, name.len()));
+                tlv::put(out, Tag::UTF8_STRING, name.as_bytes());
             }
-            tlv::encode(Tag::SEQUENCE, &[&value])
         }
     }
 }

@@ -9,6 +9,12 @@ use crate::{
 
 const FILE: &str = "DG2";
 
+/// The nested objects, from the outside (Doc 9303-10, tables of EF.DG2).
+const FILE_TAG: Tag = Tag(0x75);
+const GROUP: Tag = Tag(0x7F61);
+const TEMPLATE: Tag = Tag(0x7F60);
+const DATA_BLOCK: Tag = Tag(0x5F2E);
+
 /// ISO/IEC 19794-5 §5.4 to §5.7: sizes of the fixed blocks in bytes.
 const RECORD_HEADER_LEN: usize = 14;
 const FACE_BLOCK_LEN: usize = 20;
@@ -37,45 +43,51 @@ pub enum ImageEncoding {
     Jpeg2000,
 }
 
+/// Biometric header: type "facial features", no subtype, format owner 0101 (ISO/IEC JTC 1/SC 37), format type 0008
+/// (face image).
+const BIOMETRIC_HEADER: &[u8] =
+    &[0xA1, 0x0E, 0x81, 0x01, 0x02, 0x82, 0x01, 0x00, 0x87, 0x02, 0x01, 0x01, 0x88, 0x02, 0x00, 0x08];
+/// One instance in the group.
+const ONE_INSTANCE: &[u8] = &[0x02, 0x01, 0x01];
+
 /// A DG2 with one frontal photo.
 pub fn encode(jpeg: &[u8]) -> Result<Vec<u8>, CardError> {
-    let record = face_record(jpeg)?;
-    // Biometric header: type "facial features", no subtype, format owner 0101 (ISO/IEC JTC 1/SC 37),
-    // format type 0008 (face image).
-    let header = tlv::encode(
-        Tag(0xA1),
-        &[&[0x81, 0x01, 0x02, 0x82, 0x01, 0x00, 0x87, 0x02, 0x01, 0x01, 0x88, 0x02, 0x00, 0x08]],
-    );
-    let template = tlv::encode(Tag(0x7F60), &[&header, &tlv::encode(Tag(0x5F2E), &[&record])]);
-    Ok(tlv::encode(Tag(0x75), &[&tlv::encode(Tag(0x7F61), &[&[0x02, 0x01, 0x01], &template])]))
-}
-
-fn face_record(jpeg: &[u8]) -> Result<Vec<u8>, CardError> {
     let (width, height) = jpeg::dimensions(jpeg)?;
+    // Lengths are added up from the inside first, so that the photo is copied once.
     let face_len = FACE_BLOCK_LEN + IMAGE_BLOCK_LEN + jpeg.len();
+    let record_len = RECORD_HEADER_LEN + face_len;
+    let template_len = BIOMETRIC_HEADER.len() + tlv::encoded_len(DATA_BLOCK, record_len);
+    let group_len = ONE_INSTANCE.len() + tlv::encoded_len(TEMPLATE, template_len);
+    let file_len = tlv::encoded_len(GROUP, group_len);
+    let mut file = Vec::with_capacity(tlv::encoded_len(FILE_TAG, file_len));
+    tlv::put_header(&mut file, FILE_TAG, file_len);
+    tlv::put_header(&mut file, GROUP, group_len);
+    file.extend_from_slice(ONE_INSTANCE);
+    tlv::put_header(&mut file, TEMPLATE, template_len);
+    file.extend_from_slice(BIOMETRIC_HEADER);
+    tlv::put_header(&mut file, DATA_BLOCK, record_len);
     let too_long = |_| CardError::Photo { offset: 0, problem: "the file is too large for a chip" };
-    let mut record = Vec::with_capacity(RECORD_HEADER_LEN + face_len);
-    record.extend_from_slice(b"FAC\x00010\x00");
-    record.extend_from_slice(&u32::try_from(RECORD_HEADER_LEN + face_len).map_err(too_long)?.to_be_bytes());
-    record.extend_from_slice(&1u16.to_be_bytes());
+    file.extend_from_slice(b"FAC\x00010\x00");
+    file.extend_from_slice(&u32::try_from(record_len).map_err(too_long)?.to_be_bytes());
+    file.extend_from_slice(&1u16.to_be_bytes());
     // Facial information block: length, then no feature points; sex, eyes, hair, features, expression and
     // pose are left unspecified (0), because nobody measured them.
-    record.extend_from_slice(&u32::try_from(face_len).map_err(too_long)?.to_be_bytes());
-    record.extend_from_slice(&[0; FACE_BLOCK_LEN - 4]);
+    file.extend_from_slice(&u32::try_from(face_len).map_err(too_long)?.to_be_bytes());
+    file.extend_from_slice(&[0; FACE_BLOCK_LEN - 4]);
     // Image information block: full frontal, JPEG, size, 24-bit sRGB, photo from a digital still camera.
-    record.extend_from_slice(&[0x01, 0x00]);
-    record.extend_from_slice(&width.to_be_bytes());
-    record.extend_from_slice(&height.to_be_bytes());
-    record.extend_from_slice(&[0x01, 0x02, 0, 0, 0, 0]);
-    record.extend_from_slice(jpeg);
-    Ok(record)
+    file.extend_from_slice(&[0x01, 0x00]);
+    file.extend_from_slice(&width.to_be_bytes());
+    file.extend_from_slice(&height.to_be_bytes());
+    file.extend_from_slice(&[0x01, 0x02, 0, 0, 0, 0]);
+    file.extend_from_slice(jpeg);
+    Ok(file)
 }
 
 /// Reads the first face. The header's optional elements are not interpreted.
 pub fn parse(file: &[u8]) -> Result<Face<'_>, CardError> {
-    let outer = tlv::single(file, Tag(0x75), "DG2 must be one object with tag 75")?;
+    let outer = tlv::single(file, FILE_TAG, "DG2 must be one object with tag 75")?;
     let mut reader = outer.children()?;
-    let group = reader.expect(Tag(0x7F61), "biometric group template (7F61) expected")?;
+    let group = reader.expect(GROUP, "biometric group template (7F61) expected")?;
     reader.finish()?;
     let mut reader = group.children()?;
     let count = reader.expect(Tag::INTEGER, "number of instances (02) expected")?;
@@ -83,10 +95,10 @@ pub fn parse(file: &[u8]) -> Result<Face<'_>, CardError> {
         let offset = count.value_offset();
         return Err(CardError::File { file: FILE, offset, problem: "no face image stored" });
     }
-    let template = reader.expect(Tag(0x7F60), "biometric template (7F60) expected")?;
+    let template = reader.expect(TEMPLATE, "biometric template (7F60) expected")?;
     let mut reader = template.children()?;
     reader.expect(Tag(0xA1), "biometric header (A1) expected")?;
-    let block = match reader.optional(Tag(0x5F2E))? {
+    let block = match reader.optional(DATA_BLOCK)? {
         Some(block) => block,
         None => reader.expect(Tag(0x7F2E), "biometric data block (5F2E or 7F2E) expected")?,
     };
