@@ -24,6 +24,10 @@ impl AccessNumber {
         if valid { Ok(AccessNumber(Zeroizing::new(text.to_owned()))) } else { Err(Error::AccessNumber) }
     }
 
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The last six digits of the personal number in the zone.
     pub fn of(mrz: &Mrz) -> AccessNumber {
         AccessNumber(Zeroizing::new(mrz.pin()[6..].to_owned()))
@@ -62,6 +66,21 @@ impl MrzKey {
     pub fn of(mrz: &Mrz) -> MrzKey {
         let number = &mrz.lines()[0][5..14];
         MrzKey::new(number, mrz.birth(), mrz.expiry()).expect("a parsed zone's fields have their lengths")
+    }
+
+    /// Number, birth and expiry, each with its check digit: the MRZ information of Doc 9303-11 §4.3.2.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// From [`MrzKey::text`].
+    pub(crate) fn from_information(text: &str) -> Result<MrzKey, Error> {
+        let fields = (text.is_ascii() && text.len() > 16).then(|| {
+            (&text[..text.len() - 15], &text[text.len() - 14..text.len() - 8], &text[text.len() - 7..])
+        });
+        let (number, birth, expiry) = fields.ok_or(Error::MachineReadableZone)?;
+        let key = MrzKey::new(number, birth, &expiry[..6])?;
+        if key.text() == text { Ok(key) } else { Err(Error::MachineReadableZone) }
     }
 
     fn digest(&self) -> Zeroizing<[u8; 20]> {
@@ -146,8 +165,12 @@ pub(crate) fn open(
     Some((theirs, Zeroizing::new(plain[16..].try_into().ok()?)))
 }
 
-/// The channel after Basic Access Control: keys from both shares, counter from both challenges (Doc 9303-11 §9.8.6.3).
-pub(crate) fn channel(chip: (&[u8; 8], &[u8; SHARE_LEN]), reader: (&[u8; 8], &[u8; SHARE_LEN])) -> Channel {
+/// A side's challenge and its share of the keys.
+type Side<'a> = (&'a [u8; CHALLENGE_LEN], &'a [u8; SHARE_LEN]);
+
+/// The channel after Basic Access Control: keys from both shares, counter from both challenges (Doc 9303-11 §9.8.6.3). After
+/// authentication with a transport key it is the same under AES.
+pub(crate) fn channel(cipher: Cipher, chip: Side<'_>, reader: Side<'_>) -> Channel {
     let mut seed = Zeroizing::new([0; SHARE_LEN]);
     for (byte, (a, b)) in seed.iter_mut().zip(chip.1.iter().zip(reader.1)) {
         *byte = a ^ b;
@@ -155,5 +178,5 @@ pub(crate) fn channel(chip: (&[u8; 8], &[u8; SHARE_LEN]), reader: (&[u8; 8], &[u
     let mut counter = [0; 16];
     counter[8..12].copy_from_slice(&chip.0[4..]);
     counter[12..].copy_from_slice(&reader.0[4..]);
-    Channel::new(SessionKeys::derive(Cipher::TripleDes, seed.as_slice()), u128::from_be_bytes(counter))
+    Channel::new(SessionKeys::derive(cipher, seed.as_slice()), u128::from_be_bytes(counter))
 }

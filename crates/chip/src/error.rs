@@ -17,6 +17,13 @@ pub enum Step {
     PaceConfirmation,
     ChipAuthentication,
     ActiveAuthentication,
+    TransportAuthentication,
+    CreateFile,
+    WriteFile,
+    WriteKey,
+    WritePassword,
+    Activate,
+    Terminate,
 }
 
 impl std::fmt::Display for Step {
@@ -34,7 +41,22 @@ impl std::fmt::Display for Step {
             Step::PaceConfirmation => "PACE, confirmation",
             Step::ChipAuthentication => "Chip Authentication",
             Step::ActiveAuthentication => "Active Authentication",
+            Step::TransportAuthentication => "authentication with the transport key",
+            Step::CreateFile => "making a file",
+            Step::WriteFile => "writing a file",
+            Step::WriteKey => "writing a private key",
+            Step::WritePassword => "writing a password",
+            Step::Activate => "activating the card",
+            Step::Terminate => "terminating the card",
         })
+    }
+}
+
+impl Error {
+    /// Contact was lost or the conversation was disturbed, which says nothing of the chip: it is tried again.
+    pub fn is_disturbance(&self) -> bool {
+        let garbled = matches!(self, Error::Card(_) | Error::Protocol { .. });
+        garbled || matches!(self, Error::Transport(_) | Error::NoReader { .. })
     }
 }
 
@@ -70,6 +92,20 @@ pub enum Error {
         "this program was built without readers: install libpcsclite-dev and build it with --features pcsc"
     )]
     BuiltWithoutReaders,
+    #[error("a chip's serial number has twenty hexadecimal digits")]
+    ChipSerial,
+    #[error("the master key of a delivery of blanks has 64 hexadecimal digits")]
+    MasterKey,
+    #[error(
+        "the blank does not accept its transport key; check that the box was received with the right key letter. The blank locks itself after ten wrong tries"
+    )]
+    WrongTransportKey,
+    #[error("{0}: the chip does not hold what was written")]
+    ReadBack(String),
+    #[error("no chip can be made of these files: {0}")]
+    Unfit(&'static str),
+    #[error("the memory of a virtual chip cannot be read: {0}")]
+    Memory(&'static str),
     #[error("the chip keys cannot be read: {0}")]
     ChipKeys(&'static str),
 }

@@ -93,6 +93,10 @@ impl ChipFiles {
         self.0.get(&id).map(Vec::as_slice)
     }
 
+    pub(crate) fn get_mut(&mut self, id: FileId) -> Option<&mut Vec<u8>> {
+        self.0.get_mut(&id)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &[u8])> {
         self.0.iter().map(|(id, bytes)| (*id, bytes.as_slice()))
     }

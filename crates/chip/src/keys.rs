@@ -75,13 +75,13 @@ impl ChipKeys {
             signature: pair(Curve::P256, &secrets[32..])?,
         })
     }
+}
 
-    /// The answer to a challenge: r and s, 32 bytes each (ecdsa-plain-SHA256, BSI TR-03111 §5.2.1).
-    pub(crate) fn sign(&self, challenge: &[u8]) -> Option<Vec<u8>> {
-        let key = p256::ecdsa::SigningKey::from_slice(self.signature.secret()).ok()?;
-        let signature: p256::ecdsa::Signature = key.sign(challenge);
-        Some(signature.to_bytes().to_vec())
-    }
+/// The answer to a challenge: r and s, 32 bytes each (ecdsa-plain-SHA256, BSI TR-03111 §5.2.1).
+pub(crate) fn sign(key: &KeyPair, challenge: &[u8]) -> Option<Vec<u8>> {
+    let key = p256::ecdsa::SigningKey::from_slice(key.secret()).ok()?;
+    let signature: p256::ecdsa::Signature = key.sign(challenge);
+    Some(signature.to_bytes().to_vec())
 }
 
 /// HKDF-SHA-256 (RFC 5869) with a counter, until the output is a private number.
@@ -129,7 +129,7 @@ mod tests {
         let keys = ChipKeys::generate(&mut rand_chacha::ChaCha20Rng::seed_from_u64(1));
         let again = ChipKeys::from_bytes(&keys.to_bytes()).unwrap();
         assert_eq!(again.agreement_key(), keys.agreement_key());
-        let signature = again.sign(b"12345678").unwrap();
+        let signature = sign(&again.signature, b"12345678").unwrap();
         assert!(active_signature_is_right(keys.signature_key(), b"12345678", &signature));
         assert!(!active_signature_is_right(keys.signature_key(), b"12345679", &signature));
         assert!(!active_signature_is_right(keys.signature_key(), b"12345678", &signature[1..]));

@@ -2,10 +2,12 @@
 
 mod access;
 mod agreement;
+mod encoder;
 mod error;
 mod file;
 mod keys;
 mod pace;
+mod production;
 mod reading;
 mod session;
 mod virtual_chip;
@@ -18,12 +20,14 @@ pub mod pcsc;
 pub mod vpcd;
 
 pub use access::{AccessNumber, MrzKey, Password};
+pub use encoder::{ChipImage, Encoder, Found, IsoEncoder, Life, Written, write_image};
 pub use error::{Error, Step};
 pub use file::{ChipFiles, FileId};
 pub use keys::{ChipKeys, active_signature_is_right};
+pub use production::{ChipSerial, MasterKey, TransportKey};
 pub use reading::{Access, Opened, Progress, Proof, Reading, read_card};
 pub use session::{Lengths, ReadFile, Session, Transport};
-pub use virtual_chip::{ATR, VirtualChip};
+pub use virtual_chip::{ATR, Memory, VirtualChip};
 
 #[cfg(test)]
 mod worked_examples;

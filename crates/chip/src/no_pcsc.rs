@@ -15,6 +15,12 @@ pub fn readers() -> Result<Vec<String>, Error> {
 
 /// # Errors
 /// Always [`Error::BuiltWithoutReaders`].
+pub fn reader(_name: &str) -> Result<String, Error> {
+    Err(Error::BuiltWithoutReaders)
+}
+
+/// # Errors
+/// Always [`Error::BuiltWithoutReaders`].
 pub fn has_card(_name: &str) -> Result<bool, Error> {
     Err(Error::BuiltWithoutReaders)
 }

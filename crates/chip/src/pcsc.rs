@@ -30,6 +30,14 @@ pub fn readers() -> Result<Vec<String>, Error> {
     Ok(names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())
 }
 
+/// The whole name of the reader whose name is `name` or begins with it.
+pub fn reader(name: &str) -> Result<String, Error> {
+    let known = context()?.list_readers_owned().map_err(fault)?;
+    find(&known, name)
+        .map(|reader| reader.to_string_lossy().into_owned())
+        .ok_or_else(|| unknown(name, &known))
+}
+
 /// Whether a card lies on the reader of exactly this name.
 pub fn has_card(name: &str) -> Result<bool, Error> {
     let name = CString::new(name).map_err(|_| Error::Transport("a name with a zero byte".to_owned()))?;
@@ -41,13 +49,7 @@ impl PcscCard {
     pub fn connect(name: &str, patience: Duration) -> Result<PcscCard, Error> {
         let context = context()?;
         let known = context.list_readers_owned().map_err(fault)?;
-        let reader = find(&known, name).ok_or_else(|| Error::NoReader {
-            name: name.to_owned(),
-            known: match &known[..] {
-                [] => "none".to_owned(),
-                known => known.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", "),
-            },
-        })?;
+        let reader = find(&known, name).ok_or_else(|| unknown(name, &known))?;
         let card = wait_for_card(&context, reader, patience)?;
         let atr = card.status2_owned().map_err(fault)?.atr().to_vec();
         Ok(PcscCard { card: Some(card), atr, buffer: vec![0; MAX_BUFFER_SIZE_EXTENDED] })
@@ -109,6 +111,14 @@ fn find<'a>(known: &'a [CString], name: &str) -> Option<&'a CStr> {
     let exact = known.iter().find(|reader| reader.to_bytes() == name.as_bytes());
     let found = exact.or_else(|| known.iter().find(|reader| reader.to_bytes().starts_with(name.as_bytes())));
     found.map(CString::as_c_str)
+}
+
+fn unknown(name: &str, known: &[CString]) -> Error {
+    let known = match known {
+        [] => "none".to_owned(),
+        known => known.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", "),
+    };
+    Error::NoReader { name: name.to_owned(), known }
 }
 
 fn fault(error: pcsc::Error) -> Error {

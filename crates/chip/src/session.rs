@@ -4,6 +4,7 @@ mod authenticate;
 mod open;
 
 use crate::file::FileId;
+use crate::production::ChipSerial;
 use crate::{Error, Step};
 use card::apdu::{Command, Response, StatusWord};
 use card::secure_messaging::Channel;
@@ -14,6 +15,8 @@ pub(crate) const APPLICATION: [u8; 7] = [0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x0
 
 /// The largest file that is read: many times a DG2 or DG3.
 const MOST_FILE_BYTES: usize = 1 << 20;
+/// What 255 bytes of a short command hold under secure messaging, with its padding, indicator and MAC.
+const SHORT_COMMAND: usize = 223;
 /// READ BINARY with an even instruction reaches offsets of fifteen bits.
 const EVEN_REACH: usize = 0x7FFF;
 
@@ -21,6 +24,12 @@ const EVEN_REACH: usize = 0x7FFF;
 pub trait Transport {
     /// Sends one command APDU and returns the response with its status word.
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error>;
+}
+
+impl<T: Transport + ?Sized> Transport for &mut T {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
+        (**self).transmit(command)
+    }
 }
 
 /// How much a chip and its reader take at once.
@@ -109,6 +118,24 @@ impl<T: Transport> Session<T> {
         self.channel.is_some()
     }
 
+    pub fn into_transport(self) -> T {
+        self.transport
+    }
+
+    /// The serial number of the chip, which a finished card tells only those who opened it; `None` if it tells none.
+    pub fn serial(&mut self) -> Result<Option<ChipSerial>, Error> {
+        let answer = self.transmit(&Command::new(0, 0xCA, 0x9F, 0x7F, &[], Some(256)))?;
+        Ok(answer.status.is_ok().then(|| ChipSerial::from_answer(&answer.data)).flatten())
+    }
+
+    /// How much data one protected command may carry.
+    pub(crate) fn most_command_data(&self) -> usize {
+        match self.lengths {
+            Lengths::Extended(most) => usize::from(most).max(SHORT_COMMAND),
+            Lengths::Short => SHORT_COMMAND,
+        }
+    }
+
     /// Selects the application of the card. After it, files are those of the application.
     pub fn select_application(&mut self) -> Result<(), Error> {
         let command = Command::new(0, 0xA4, 0x04, 0x0C, &APPLICATION, None);
@@ -186,7 +213,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Sends a command, under protection if there is a channel, and demands that it succeeds.
-    fn exchange(&mut self, step: Step, command: &Command) -> Result<Response, Error> {
+    pub(crate) fn exchange(&mut self, step: Step, command: &Command) -> Result<Response, Error> {
         let response = self.transmit(command)?;
         if response.status.is_ok() {
             Ok(response)
@@ -195,7 +222,11 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    fn transmit(&mut self, command: &Command) -> Result<Response, Error> {
+    /// Sends any command, under protection if there is a channel, and gives the answer whatever its status.
+    ///
+    /// # Errors
+    /// When the conversation breaks.
+    pub fn transmit(&mut self, command: &Command) -> Result<Response, Error> {
         let Some(channel) = &mut self.channel else {
             return Ok(Response::parse(&self.transport.transmit(&command.to_bytes())?)?);
         };

@@ -38,7 +38,7 @@ fn basic_access_control() {
     assert!(access::open(&keys, &answer, &reader, Some(&challenge)).is_some());
     assert!(access::open(&keys, &answer, &reader, Some(&reader)).is_none(), "another challenge");
     // What the channel does with these keys is in crate `card`; here, that it is the channel of the example.
-    let mut channel = access::channel((&challenge, &chip_share), (&reader, &reader_share));
+    let mut channel = access::channel(Cipher::TripleDes, (&challenge, &chip_share), (&reader, &reader_share));
     let select = card::apdu::Command::new(0, 0xA4, 2, 0x0C, &[1, 0x1E], None);
     assert_eq!(
         channel.seal_command(&select).to_bytes(),

@@ -4,9 +4,11 @@ use super::{Session, Transport};
 use crate::access::{self, MESSAGE_LEN, MrzKey, Password, SHARE_LEN};
 use crate::agreement::{KeyPair, Point, map_generator};
 use crate::pace::{self, object};
+use crate::production::TransportKey;
 use crate::{Error, Step};
 use card::apdu::{Command, Response};
 use card::ec_key::Curve;
+use card::secure_messaging::SessionKeys;
 use card::security_info::{SecurityInfo, SecurityInfos, oid};
 use card::tlv::{self, Tag};
 use rand::CryptoRng;
@@ -69,17 +71,40 @@ impl<T: Transport> Session<T> {
 
     /// Basic Access Control (Doc 9303-11 §4.3), after the application is selected.
     pub fn basic_access(&mut self, key: &MrzKey, rng: &mut impl CryptoRng) -> Result<(), Error> {
+        self.mutual_authentication(Step::BasicAccess, &key.basic_access_keys(), rng)
+    }
+
+    /// Before a blank is written: both sides know its transport key. The messages are those of Basic Access Control, which
+    /// are mechanism 6 of ISO/IEC 11770-2, under AES.
+    pub(crate) fn transport_authentication(
+        &mut self,
+        key: &TransportKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
+        let step = Step::TransportAuthentication;
+        match self.mutual_authentication(step, &key.access_keys(), rng) {
+            Err(Error::WrongPassword { .. } | Error::Refused { step: Step::TransportAuthentication, .. }) => {
+                Err(Error::WrongTransportKey)
+            }
+            other => other,
+        }
+    }
+
+    fn mutual_authentication(
+        &mut self,
+        step: Step,
+        keys: &SessionKeys,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), Error> {
         let response = self.exchange(Step::Challenge, &Command::new(0, 0x84, 0, 0, &[], Some(8)))?;
         let Ok(challenge) = <[u8; 8]>::try_from(&response.data[..]) else {
             return Err(Error::Protocol { step: Step::Challenge, problem: "a challenge has 8 bytes" });
         };
-        let step = Step::BasicAccess;
-        let keys = key.basic_access_keys();
         let mut own = [0; 8];
         let mut share = Zeroizing::new([0; SHARE_LEN]);
         rng.fill_bytes(&mut own);
         rng.fill_bytes(share.as_mut_slice());
-        let message = access::seal(&keys, &own, &challenge, &share);
+        let message = access::seal(keys, &own, &challenge, &share);
         let command = Command::new(0, 0x82, 0, 0, &message, Some(MESSAGE_LEN as u32));
         let response = self.transmit(&command)?;
         // Chips differ in how they say that the keys are wrong.
@@ -89,11 +114,14 @@ impl<T: Transport> Session<T> {
         if !response.status.is_ok() {
             return Err(Error::Refused { step, status: response.status });
         }
-        let opened = access::open(&keys, &response.data, &own, Some(&challenge));
+        let opened = access::open(keys, &response.data, &own, Some(&challenge));
         let Some((_, chip_share)) = opened else {
-            return Err(Error::Protocol { step, problem: "the chip does not know the keys of its own zone" });
+            return Err(Error::Protocol {
+                step,
+                problem: "the chip does not know the keys that it accepted",
+            });
         };
-        self.channel = Some(access::channel((&challenge, &chip_share), (&own, &share)));
+        self.channel = Some(access::channel(keys.cipher(), (&challenge, &chip_share), (&own, &share)));
         Ok(())
     }
 

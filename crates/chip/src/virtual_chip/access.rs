@@ -3,6 +3,7 @@
 use super::{Answer, VirtualChip};
 use crate::access::{self, CHALLENGE_LEN, MESSAGE_LEN, Password, SHARE_LEN};
 use crate::agreement::{KeyPair, Point, map_generator};
+use crate::encoder::Life;
 use crate::pace::{self, object};
 use card::apdu::{Command, Response, StatusWord};
 use card::ec_key::Curve;
@@ -35,7 +36,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         if command.le.is_none_or(|le| le != CHALLENGE_LEN as u32 && le != 256) {
             return Err(StatusWord::WRONG_LENGTH);
         }
-        if !self.state.in_application {
+        if !self.state.in_application && self.memory.life == Life::Operational {
             return Err(StatusWord::CONDITIONS);
         }
         let mut challenge = [0; CHALLENGE_LEN];
@@ -56,13 +57,15 @@ impl<R: CryptoRng> VirtualChip<R> {
         if command.data.len() != MESSAGE_LEN {
             return Err(StatusWord::WRONG_LENGTH);
         }
-        let keys = self.zone.basic_access_keys();
+        let zone = self.memory.zone.as_ref().ok_or(StatusWord::CONDITIONS)?;
+        let keys = zone.basic_access_keys();
         let opened = access::open(&keys, &command.data, &challenge, None);
         let (reader, reader_share) = opened.ok_or(StatusWord::AUTHENTICATION_FAILED)?;
         let mut share = Zeroizing::new([0; SHARE_LEN]);
         self.rng.fill_bytes(share.as_mut_slice());
         let answer = access::seal(&keys, &challenge, &reader, &share);
-        self.state.next_channel = Some(access::channel((&challenge, &share), (&reader, &reader_share)));
+        self.state.next_channel =
+            Some(access::channel(keys.cipher(), (&challenge, &share), (&reader, &reader_share)));
         Ok(Response::new(answer, StatusWord::OK))
     }
 
@@ -84,10 +87,11 @@ impl<R: CryptoRng> VirtualChip<R> {
                     return Err(StatusWord::WRONG_DATA);
                 }
                 let password = match password {
-                    Some([0x01]) => Password::Mrz(self.zone.clone()),
-                    Some([0x02]) => Password::AccessNumber(self.number.clone()),
-                    _ => return Err(StatusWord::REFERENCE_NOT_FOUND),
+                    Some([0x01]) => self.memory.zone.clone().map(Password::Mrz),
+                    Some([0x02]) => self.memory.number.clone().map(Password::AccessNumber),
+                    _ => None,
                 };
+                let password = password.ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
                 self.state.pending = Pending::PaceNonce(password);
             }
             // Set AT for Chip Authentication. A private key reference (84) may be there; there is one key.

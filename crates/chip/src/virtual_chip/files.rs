@@ -1,6 +1,7 @@
 //! Selecting and reading files.
 
 use super::{Answer, VirtualChip};
+use crate::encoder::Life;
 use crate::file::FileId;
 use card::apdu::{Command, MOST_RESPONSE_DATA, Response, StatusWord};
 use card::tlv::{self, Reader, Tag};
@@ -80,7 +81,11 @@ impl<R: CryptoRng> VirtualChip<R> {
     /// A file where it stands, if the reader has come far enough to see it.
     fn readable(&self, id: FileId) -> Result<&[u8], StatusWord> {
         let here = (id == FileId::CardAccess) != self.state.in_application;
-        let file = self.files.get(id).filter(|_| here).ok_or(StatusWord::FILE_NOT_FOUND)?;
+        let file = self.memory.files.get(id).filter(|_| here).ok_or(StatusWord::FILE_NOT_FOUND)?;
+        if self.memory.life != Life::Operational {
+            // Who writes may read back; a blank is closed to everybody else.
+            return if self.writer_is_here() { Ok(file) } else { Err(StatusWord::SECURITY_STATUS) };
+        }
         let open = id == FileId::CardAccess || self.state.channel.is_some();
         if open && !id.needs_terminal_authentication() { Ok(file) } else { Err(StatusWord::SECURITY_STATUS) }
     }

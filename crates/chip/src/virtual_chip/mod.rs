@@ -2,10 +2,13 @@
 
 mod access;
 mod files;
+mod memory;
+mod personalise;
 mod prove;
 
 use crate::Error;
 use crate::access::{AccessNumber, MrzKey};
+use crate::encoder::Life;
 use crate::file::{ChipFiles, FileId};
 use crate::keys::ChipKeys;
 use crate::session::APPLICATION;
@@ -13,6 +16,7 @@ use access::Pending;
 use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::secure_messaging::Channel;
+pub use memory::Memory;
 use rand::CryptoRng;
 
 /// The answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3): no interface bytes but those of
@@ -23,16 +27,19 @@ pub const ATR: &[u8] = &[0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0x94, 0x01, 0x40, 0
 /// A command's result: data and a status of success, or the status that says why not.
 type Answer = Result<Response, StatusWord>;
 
-/// A citizen card's chip.
+/// A citizen card's chip, or a blank that becomes one.
 pub struct VirtualChip<R> {
-    files: ChipFiles,
-    keys: Option<ChipKeys>,
-    number: AccessNumber,
-    zone: MrzKey,
+    memory: Memory,
     rng: R,
     /// What the reader has reached since power-on.
     state: State,
+    keeper: Option<Keeper>,
+    /// The keeper failed: the chip does nothing more until it is loaded again.
+    broken: bool,
 }
+
+/// Keeps the memory of a chip where it survives a power cut. Says whether it could.
+type Keeper = Box<dyn FnMut(&Memory) -> bool + Send>;
 
 #[derive(Default)]
 struct State {
@@ -41,13 +48,17 @@ struct State {
     in_application: bool,
     selected: Option<FileId>,
     pending: Pending,
+    /// The other side has shown that it knows the transport key. It counts only under a channel.
+    is_writer: bool,
+    /// The session ends with the answer to this command.
+    closing: bool,
     /// The channel that the next message will be under, after Chip Authentication and PACE.
     next_channel: Option<Channel>,
 }
 
 impl<R> std::fmt::Debug for VirtualChip<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "VirtualChip({:?})", self.files)
+        write!(f, "VirtualChip({:?})", self.memory)
     }
 }
 
@@ -56,8 +67,32 @@ impl<R: CryptoRng> VirtualChip<R> {
     /// but can be read.
     pub fn new(files: ChipFiles, keys: Option<ChipKeys>, rng: R) -> Result<VirtualChip<R>, Error> {
         let mrz = dg1::parse(files.get(FileId::Group(DataGroup::DG1)).unwrap_or_default())?;
-        let (number, zone) = (AccessNumber::of(&mrz), MrzKey::of(&mrz));
-        Ok(VirtualChip { files, keys, number, zone, rng, state: State::default() })
+        let mut memory = Memory { files, life: Life::Operational, ..Memory::unpersonalised() };
+        (memory.number, memory.zone) = (Some(AccessNumber::of(&mrz)), Some(MrzKey::of(&mrz)));
+        if let Some(ChipKeys { agreement, signature }) = keys {
+            (memory.agreement, memory.signature) = (Some(agreement), Some(signature));
+        }
+        Ok(VirtualChip::of(memory, rng))
+    }
+
+    /// A chip with this memory, which has just been given power.
+    pub fn of(memory: Memory, rng: R) -> VirtualChip<R> {
+        VirtualChip { memory, rng, state: State::default(), keeper: None, broken: false }
+    }
+
+    /// Gives each change of the memory to `keeper` before the command that made it is answered, so that what the other side
+    /// was told is true after a power cut. When it says that it could not keep it, the command fails with 6581.
+    pub fn kept_by(self, keeper: impl FnMut(&Memory) -> bool + Send + 'static) -> VirtualChip<R> {
+        VirtualChip { keeper: Some(Box::new(keeper)), ..self }
+    }
+
+    /// What would be left without power.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub fn life(&self) -> Life {
+        self.memory.life
     }
 
     /// Power off or a reset: everything that was reached is gone.
@@ -104,6 +139,9 @@ impl<R: CryptoRng> VirtualChip<R> {
         let sealed = channel.seal_response(&response, odd);
         // The answer to the last step of PACE or Chip Authentication still goes under the old keys.
         self.state.channel = Some(self.state.next_channel.take().unwrap_or(channel));
+        if self.state.closing {
+            self.state = State::default();
+        }
         sealed
     }
 
@@ -126,8 +164,23 @@ impl<R: CryptoRng> VirtualChip<R> {
     }
 
     fn dispatch(&mut self, command: &Command, le: Option<u32>) -> Answer {
+        if self.broken {
+            return Err(personalise::MEMORY_FAILURE);
+        }
+        let operational = self.memory.life == Life::Operational;
         match command.ins {
             0xA4 => self.select(command),
+            0xCA => self.get_data(command),
+            _ if self.memory.life == Life::Terminated => Err(StatusWord::CONDITIONS),
+            0xE0 => self.create_file(command),
+            0xD6 => self.update_binary(command),
+            0xD7 => self.update_binary_odd(command),
+            0xDB => self.put_data(command),
+            0x24 => self.change_reference_data(command),
+            0x44 => self.activate(command),
+            0xFE => self.terminate(command),
+            0x22 | 0x86 | 0x88 | 0x2A if !operational => Err(StatusWord::CONDITIONS),
+            0x82 if !operational => self.authenticate_writer(command),
             0xB0 => self.read_binary(command, le),
             0xB1 => self.read_binary_odd(command, le),
             0x84 => self.challenge(command),
@@ -160,7 +213,14 @@ impl<R: CryptoRng> VirtualChip<R> {
             (0x00, [] | [0x3F, 0x00]) => {
                 state.in_application = false;
                 state.selected = None;
-                Ok(Response::status(StatusWord::OK))
+                Ok(match command.p2 {
+                    // File control parameters with the life cycle status (ISO/IEC 7816-4 §7.4).
+                    0x04 => {
+                        let status = card::tlv::encode(card::tlv::Tag(0x8A), &[&[self.memory.life.code()]]);
+                        Response::new(card::tlv::encode(card::tlv::Tag(0x62), &[&status]), StatusWord::OK)
+                    }
+                    _ => Response::status(StatusWord::OK),
+                })
             }
             (0x00 | 0x02, &[high, low]) => {
                 let id = FileId::from_identifier(u16::from_be_bytes([high, low]));
@@ -172,5 +232,7 @@ impl<R: CryptoRng> VirtualChip<R> {
     }
 }
 
+#[cfg(test)]
+mod blank_tests;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use time::macros::date;
 
-type Chip = VirtualChip<ChaCha20Rng>;
+pub(super) type Chip = VirtualChip<ChaCha20Rng>;
 
 impl Transport for &mut Chip {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
@@ -17,12 +17,12 @@ impl Transport for &mut Chip {
     }
 }
 
-fn rng(seed: u64) -> ChaCha20Rng {
+pub(super) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
 /// A card of a person who does not exist.
-fn mrz() -> Mrz {
+pub(super) fn mrz() -> Mrz {
     let fields = CardFields {
         pin: "001199012345",
         cmnd: None,
@@ -44,7 +44,12 @@ fn mrz() -> Mrz {
     Mrz::from_card(&CardData::new(fields).unwrap())
 }
 
-const BIG: usize = 70_000;
+fn other_keys(chip: &mut Chip) {
+    let ChipKeys { agreement, signature } = ChipKeys::generate(&mut rng(99));
+    (chip.memory.agreement, chip.memory.signature) = (Some(agreement), Some(signature));
+}
+
+pub(super) const BIG: usize = 70_000;
 
 fn files(keys: &ChipKeys) -> ChipFiles {
     let groups = [1, 2, 3, 14, 15].map(|n| DataGroup::from_number(n).unwrap());
@@ -77,12 +82,12 @@ fn read<T: Transport>(session: &mut Session<T>, id: FileId) -> Vec<u8> {
     }
 }
 
-fn can(text: &str) -> Password {
+pub(super) fn can(text: &str) -> Password {
     Password::AccessNumber(AccessNumber::parse(text).unwrap())
 }
 
 /// A session that PACE opened, with the application selected.
-fn opened<'a>(chip: &'a mut Chip, password: &Password, lengths: Lengths) -> Session<&'a mut Chip> {
+pub(super) fn opened<'a>(chip: &'a mut Chip, password: &Password, lengths: Lengths) -> Session<&'a mut Chip> {
     let mut session = Session::new(chip, lengths);
     let infos = card_access::parse(&read(&mut session, FileId::CardAccess)).unwrap();
     session.pace(&infos, password, &mut rng(3)).unwrap();
@@ -95,7 +100,7 @@ fn pace_by_number_and_by_zone_reads_every_open_file() {
     for lengths in [Lengths::Short, Lengths::Extended(4_000), Lengths::Extended(60_000)] {
         for password in [can("012345"), Password::Mrz(MrzKey::of(&mrz()))] {
             let mut chip = chip();
-            let expected = chip.files.clone();
+            let expected = chip.memory.files.clone();
             let mut session = opened(&mut chip, &password, lengths);
             for id in [FileId::Com, group(1), group(2), group(14), group(15)] {
                 assert_eq!(Some(&read(&mut session, id)[..]), expected.get(id), "{}", id.name());
@@ -109,7 +114,7 @@ fn pace_by_number_and_by_zone_reads_every_open_file() {
 #[test]
 fn basic_access_reads_with_short_commands() {
     let mut chip = chip();
-    let expected = chip.files.clone();
+    let expected = chip.memory.files.clone();
     let mut session = Session::new(&mut chip, Lengths::Short);
     session.select_application().unwrap();
     session.basic_access(&MrzKey::parse("199012345,990101,390101").unwrap(), &mut rng(4)).unwrap();
@@ -145,9 +150,9 @@ fn who_does_not_know_the_card_does_not_get_in() {
 fn the_chip_proves_itself_and_a_copy_cannot() {
     let mut real = chip();
     let mut copy = chip();
-    copy.keys = Some(ChipKeys::generate(&mut rng(99)));
+    other_keys(&mut copy);
     for (chip, genuine) in [(&mut real, true), (&mut copy, false)] {
-        let files = chip.files.clone();
+        let files = chip.memory.files.clone();
         let mut session = opened(chip, &can("012345"), Lengths::Short);
         let key = dg15::parse(files.get(group(15)).unwrap()).unwrap();
         assert_eq!(session.active_authentication(&key, &mut rng(5)).unwrap(), genuine);
@@ -165,7 +170,7 @@ fn the_chip_proves_itself_and_a_copy_cannot() {
     assert_eq!(read(&mut session, group(1)), dg1::encode(&mrz()), "the new channel carries on");
 }
 
-fn whole(chip: &mut Chip, password: Password) -> Result<crate::Reading, Error> {
+pub(super) fn whole(chip: &mut Chip, password: Password) -> Result<crate::Reading, Error> {
     let access = crate::Access { password, zone: Some(MrzKey::of(&mrz())) };
     let mut session = Session::new(chip, Lengths::Short);
     crate::read_card(&mut session, &access, &mut rng(7), &mut |_| ())
@@ -182,11 +187,11 @@ fn a_whole_card_is_read_with_what_it_keeps_back_and_what_it_lacks() {
     assert_eq!(reading.files.iter().count(), 6);
     assert!(whole(&mut chip, can("999999")).is_err(), "a wrong number is not forgiven by falling back");
 
-    chip.files.insert(FileId::CardAccess, vec![0x31, 0]);
+    chip.memory.files.insert(FileId::CardAccess, vec![0x31, 0]);
     let reading = whole(&mut chip, can("999999")).unwrap();
     assert_eq!(reading.opened, Opened::BasicAccess);
 
-    chip.keys = Some(ChipKeys::generate(&mut rng(99)));
+    other_keys(&mut chip);
     assert_eq!(whole(&mut chip, can("999999")).unwrap().chip_authentication, Proof::Failed);
 }
 
@@ -200,7 +205,7 @@ fn session_key(session: &mut Session<&mut Chip>) -> card::ec_key::EcPublicKey {
 }
 
 /// Sends bytes as they are, without a session's help.
-fn raw(chip: &mut Chip, hex: &str) -> String {
+pub(super) fn raw(chip: &mut Chip, hex: &str) -> String {
     let answer = chip.process(&crate::worked_examples::unhex(hex));
     answer.iter().map(|byte| format!("{byte:02X}")).collect()
 }
