@@ -213,23 +213,7 @@ impl Model<'_> {
         } else {
             self.statistics.name(a, stratum).max(self.statistics.name(b, stratum))
         };
-        match level {
-            NameLevel::Missing | NameLevel::Different => 1.0,
-            NameLevel::MiddleMissing | NameLevel::MiddleDifferent => frequency.surname * frequency.given,
-            NameLevel::TypoGiven | NameLevel::GivenDifferent => frequency.surname * frequency.middle,
-            NameLevel::GivenOnly => frequency.given,
-            NameLevel::SurnameOnly => frequency.surname,
-            NameLevel::Exact
-            | NameLevel::TonePlacement
-            | NameLevel::DiacriticsLost
-            | NameLevel::Diacritics
-            | NameLevel::DiacriticsGiven
-            | NameLevel::Dialect
-            | NameLevel::DialectGiven
-            | NameLevel::SurnameVariant
-            | NameLevel::Order
-            | NameLevel::Typo => frequency.full,
-        }
+        frequency.at(level)
     }
 
     fn native_place(&self, a: &Side<'_>, levels: &Levels) -> Rates {

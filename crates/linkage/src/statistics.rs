@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use crate::hash::NumberHasher;
+use crate::level::NameLevel;
 use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::params::SURNAMES;
@@ -48,6 +49,27 @@ pub(crate) struct NameFrequency {
 }
 
 impl NameFrequency {
+    /// The share of a population that agrees with the name to a level, by the parts that agree there.
+    pub(crate) fn at(self, level: NameLevel) -> f64 {
+        match level {
+            NameLevel::Missing | NameLevel::Different => 1.0,
+            NameLevel::MiddleMissing | NameLevel::MiddleDifferent => self.surname * self.given,
+            NameLevel::TypoGiven | NameLevel::GivenDifferent => self.surname * self.middle,
+            NameLevel::GivenOnly => self.given,
+            NameLevel::SurnameOnly => self.surname,
+            NameLevel::Exact
+            | NameLevel::TonePlacement
+            | NameLevel::DiacriticsLost
+            | NameLevel::Diacritics
+            | NameLevel::DiacriticsGiven
+            | NameLevel::Dialect
+            | NameLevel::DialectGiven
+            | NameLevel::SurnameVariant
+            | NameLevel::Order
+            | NameLevel::Typo => self.full,
+        }
+    }
+
     /// The more common of two partly agreeing names, part by part: caution, and the same from both sides.
     pub(crate) fn max(self, other: NameFrequency) -> NameFrequency {
         NameFrequency {

@@ -1,12 +1,13 @@
 //! How often strangers agree as a pair does: the term-frequency side of the weight.
 
-use crate::batch::frequencies::{Common, Frequencies, NameShares};
+use crate::batch::frequencies::{Common, Frequencies};
 use crate::batch::register::{FATHER, MOTHER, NAME};
 use crate::batch::trained::Trained;
 use crate::compare::{Comparison, Side};
 use crate::level::{BirthLevel, EqualityLevel, NameLevel, ParentLevel, PlaceLevel};
 use crate::name::NameView;
 use crate::params::SIMILAR_PARENT_FLOOR;
+use crate::statistics::NameFrequency;
 
 /// Factors on the strangers' rates, field by field; 1 where no frequency applies.
 #[derive(Clone, Copy, Debug)]
@@ -118,23 +119,7 @@ fn name_share(
         shares = shares.max(frequencies.name(column, b, common));
     }
     if surname_follows {
-        shares = NameShares { full: (shares.full / shares.surname).min(1.0), surname: 1.0, ..shares };
+        shares = NameFrequency { full: (shares.full / shares.surname).min(1.0), surname: 1.0, ..shares };
     }
-    match level {
-        NameLevel::Missing | NameLevel::Different => 1.0,
-        NameLevel::MiddleMissing | NameLevel::MiddleDifferent => shares.surname * shares.given,
-        NameLevel::TypoGiven | NameLevel::GivenDifferent => shares.surname * shares.middle,
-        NameLevel::GivenOnly => shares.given,
-        NameLevel::SurnameOnly => shares.surname,
-        NameLevel::Exact
-        | NameLevel::TonePlacement
-        | NameLevel::DiacriticsLost
-        | NameLevel::Diacritics
-        | NameLevel::DiacriticsGiven
-        | NameLevel::Dialect
-        | NameLevel::DialectGiven
-        | NameLevel::SurnameVariant
-        | NameLevel::Order
-        | NameLevel::Typo => shares.full,
-    }
+    shares.at(level)
 }

@@ -16,6 +16,7 @@ use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::record::Place;
 use crate::row::Facts;
+use crate::statistics::NameFrequency;
 use crate::token::Token;
 
 type Counts = HashMap<u64, u32, BuildHasherDefault<NumberHasher>>;
@@ -126,27 +127,6 @@ impl Common {
 
 fn decade(facts: &Facts) -> u16 {
     facts.birth.year / 10
-}
-
-/// The shares of a name's parts and of the whole.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NameShares {
-    pub surname: f64,
-    pub middle: f64,
-    pub given: f64,
-    pub full: f64,
-}
-
-impl NameShares {
-    /// The more common of two partly agreeing names, part by part: caution, and the same from both sides.
-    pub(crate) fn max(self, other: NameShares) -> NameShares {
-        NameShares {
-            surname: self.surname.max(other.surname),
-            middle: self.middle.max(other.middle),
-            given: self.given.max(other.given),
-            full: self.full.max(other.full),
-        }
-    }
 }
 
 /// Keys of the strata, from wide to narrow; a stratum whose value is unknown is left out.
@@ -311,10 +291,10 @@ impl Frequencies {
     }
 
     /// Shares of a name in `column`; the surname counts as one where it follows from what was compared before.
-    pub(crate) fn name(&self, column: usize, name: &NameView<'_>, common: &Common) -> NameShares {
+    pub(crate) fn name(&self, column: usize, name: &NameView<'_>, common: &Common) -> NameFrequency {
         let number = column;
         let column = &self.names[column];
-        let mut shares = NameShares { surname: 1.0, middle: 1.0, given: 1.0, full: 1.0 };
+        let mut shares = NameFrequency { surname: 1.0, middle: 1.0, given: 1.0, full: 1.0 };
         for (position, token) in parts(name) {
             let share = column.word(self.serial << 2 | number, position, token, common, self.counted);
             match position {
