@@ -14,6 +14,9 @@ use store::deliver as rows;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
 
+/// The actor behind what leaves the production store or passes through a district by itself.
+const CENTRE: &str = "centre";
+
 /// A consignment that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -85,18 +88,19 @@ async fn send(
         now,
     )
     .await?;
-    move_all(tx, &applications, action, "centre", consignment, now).await?;
+    move_all(tx, &applications, action, CENTRE, consignment, now).await?;
     let detail = serde_json::json!({ "leg": leg, "from": from, "to": to, "size": applications.len() });
-    audit_box(tx, consignment, "consignment.sent", detail, now).await?;
+    audit_box(tx, consignment, "consignment.sent", CENTRE, detail, now).await?;
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 
-/// Counts a box at arrival; `missing` are the items that are not in it. Counting again changes nothing and answers how
+/// Counts a box at arrival. `by` is who counted, as an actor of the audit trail; `missing` are the items that are not in it. Counting again changes nothing and answers how
 /// many items have arrived by now.
 pub async fn receive(
     db: &Database,
     consignment: ConsignmentId,
     missing: &[ApplicationId],
+    by: &str,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
@@ -112,9 +116,9 @@ pub async fn receive(
     }
     let (absent, present): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| missing.contains(item));
     rows::count_items(&mut tx, consignment, &present, &absent, now).await?;
-    move_all(&mut tx, &present, arrival(&leg.leg), "centre", consignment, now).await?;
+    move_all(&mut tx, &present, arrival(&leg.leg), by, consignment, now).await?;
     let detail = serde_json::json!({ "present": present.len(), "missing": absent.len() });
-    audit_box(&mut tx, consignment, "consignment.counted", detail, now).await?;
+    audit_box(&mut tx, consignment, "consignment.counted", by, detail, now).await?;
     store::commit(tx).await?;
     Ok(present.len())
 }
@@ -125,6 +129,7 @@ pub async fn arrived_late(
     db: &Database,
     consignment: ConsignmentId,
     found: &[ApplicationId],
+    by: &str,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
@@ -134,10 +139,10 @@ pub async fn arrived_late(
         return Err(Error::NotInBox { consignment, application });
     }
     let still_missing = rows::take_missing(&mut tx, consignment, found).await?;
-    move_all(&mut tx, &still_missing, arrival(&leg.leg), "centre", consignment, now).await?;
+    move_all(&mut tx, &still_missing, arrival(&leg.leg), by, consignment, now).await?;
     if !still_missing.is_empty() {
         let detail = serde_json::json!({ "found": still_missing.len() });
-        audit_box(&mut tx, consignment, "consignment.found", detail, now).await?;
+        audit_box(&mut tx, consignment, "consignment.found", by, detail, now).await?;
     }
     store::commit(tx).await?;
     Ok(still_missing.len())
@@ -147,12 +152,13 @@ async fn audit_box(
     tx: &mut PgConnection,
     consignment: ConsignmentId,
     action: &str,
+    actor: &str,
     detail: serde_json::Value,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let entry = Entry {
         at: now,
-        actor: "centre".to_owned(),
+        actor: actor.to_owned(),
         action: action.to_owned(),
         subject: format!("consignment:{consignment}"),
         unit_path: String::new(),

@@ -106,7 +106,8 @@ impl Draws {
             _ => {
                 let (first, rest) = words.split_first().expect("a name has a word");
                 let rest = rest.join(" ");
-                format!("{first} NGỌC {rest}").trim().to_owned()
+                let more = if first.chars().any(char::is_lowercase) { "Ngọc" } else { "NGỌC" };
+                format!("{first} {more} {rest}").trim().to_owned()
             }
         };
         let mut other = record.clone();

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use store::UnitScope;
 use time::{Date, Duration, OffsetDateTime};
 
+/// The officers at counters, as the audit trail names them.
+const OFFICER: &str = "demo-officer";
 /// Fingers compared at hand-over: thumbs and index fingers (ISO/IEC 19794-2 codes).
 const HANDOVER_FINGERS: [u8; 4] = [1, 2, 6, 7];
 /// Days between the attempts to hand one card over.
@@ -64,9 +66,9 @@ pub async fn move_boxes(
                 .into_iter()
                 .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
                 .collect();
-            deliver::receive(&centre.db, consignment.consignment, &strays, now).await?;
+            deliver::receive(&centre.db, consignment.consignment, &strays, OFFICER, now).await?;
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
-            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, now).await?;
+            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, OFFICER, now).await?;
         }
     }
     deliver::forward(&centre.db, scope, district, now).await?;
@@ -113,7 +115,7 @@ pub async fn hand_over(
         let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
             application,
             at: now,
-            officer: "demo-officer".to_owned(),
+            officer: OFFICER.to_owned(),
             number,
             presented: enrolled.get(&application).map(|enrolled| Presented {
                 enrolled: enrolled.clone(),

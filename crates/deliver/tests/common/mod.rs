@@ -14,6 +14,7 @@ use time::macros::datetime;
 
 pub const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
 pub const DISTRICT: &str = "445";
+pub const OFFICER: &str = "account:test";
 
 pub fn scope() -> UnitScope {
     let path = UnitTable::official_2021().path(DISTRICT.parse().unwrap());
