@@ -24,6 +24,8 @@ if [ "${1:-run}" = test ]; then
     for jar in bcprov bcpkix bcutil; do
         [ -e /usr/share/java/$jar.jar ] || need lib$jar-java
     done
+    # Reads back the PDFs that we write.
+    have pdftotext || need poppler-utils
     have git || need git
     have chromium || need chromium
     have chromedriver || need chromium-driver

@@ -1,24 +1,43 @@
-//! The two sides of the card as SVG, in millimetres of an ID-1 card (ISO/IEC 7810: 85.60 × 53.98 mm).
+//! The two sides of the card, in millimetres of an ID-1 card (ISO/IEC 7810: 85.60 × 53.98 mm).
 //!
-//! The design is our own and copies no emblem. It uses presentation attributes only, no style sheets and no
-//! scripts, so that a page with a strict content security policy can show it inline; the photo is a `data:`
-//! URI. Labels are Vietnamese first, English below or after.
+//! The design is our own and copies no emblem. Labels are Vietnamese first, English below or after. Text is laid out by the
+//! widths of the fonts under `data/fonts`, so that a long name is neither cut nor laid over its neighbour.
+//!
+//! For a page, [`front`] and [`back`] give SVG with presentation attributes only, no style sheets and no scripts, so that a
+//! page with a strict content security policy can show it inline; the photo is a `data:` URI. For a printer, [`draw_front`]
+//! and [`draw_back`] give a [`Drawing`], which crate `print` writes as PDF and [`Drawing::to_svg`] as an SVG file with the
+//! fonts in it.
+
+pub mod drawing;
+pub mod fonts;
 
 mod back;
 mod front;
 mod ornament;
+mod svg;
 mod text;
 
-use crate::{CardError, data::CardData, jpeg};
+use crate::{CardError, data::CardData};
+use drawing::{Colour, Drawing, Edge, Item, Run};
+use fonts::Font;
 
 /// Width of the card in millimetres.
 pub const WIDTH_MM: f64 = 85.6;
 /// Height of the card in millimetres.
 pub const HEIGHT_MM: f64 = 53.98;
+/// The usual bleed of card printers in millimetres.
+pub const BLEED_MM: f64 = 3.0;
+/// The resolution that a photo must be printed with.
+pub const PHOTO_DPI: f64 = 300.0;
 
-const INK: &str = "#1d2b33";
-const LABEL: &str = "#4b6470";
-const ACCENT: &str = "#8f2f2a";
+const INK: Colour = Colour(0x1d, 0x2b, 0x33);
+const LABEL: Colour = Colour(0x44, 0x5c, 0x68);
+const ACCENT: Colour = Colour(0x8f, 0x2f, 0x2a);
+const WHITE: Colour = Colour(0xff, 0xff, 0xff);
+/// What machines read is black, which printers make of black ink alone.
+const BLACK: Colour = Colour(0, 0, 0);
+/// Labels: 5.5 points in millimetres. Nothing that every card bears is smaller.
+const SMALL: f64 = 1.95;
 
 /// What stands across the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,31 +48,62 @@ pub enum Marking {
     Issued,
 }
 
-/// The side with photo, number and QR code. `photo` is a JPEG; without one a silhouette is drawn.
-pub fn front(card: &CardData<'_>, photo: Option<&[u8]>, marking: Marking) -> Result<String, CardError> {
-    if let Some(photo) = photo {
-        jpeg::dimensions(photo)?;
+/// What a side is drawn on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sheet {
+    pub marking: Marking,
+    pub edge: Edge,
+}
+
+impl Sheet {
+    fn finish(
+        self,
+        side: &'static str,
+        title: &'static str,
+        mut items: Vec<Item>,
+        squeezed: Vec<&'static str>,
+    ) -> Drawing {
+        if self.marking == Marking::Specimen {
+            ornament::specimen(&mut items);
+        }
+        Drawing { side, title, edge: self.edge, items, squeezed }
     }
-    front::draw(card, photo, marking)
+}
+
+/// The side with photo, number and QR code. `photo` is a JPEG; without one a silhouette is drawn.
+pub fn draw_front(card: &CardData<'_>, photo: Option<&[u8]>, sheet: Sheet) -> Result<Drawing, CardError> {
+    front::draw(card, photo, sheet)
 }
 
 /// The side with marks, day of issue, chip and machine-readable zone. Fingerprints are biometrics and do not go
 /// through here: the two boxes for them hold an ornament.
-pub fn back(card: &CardData<'_>, marking: Marking) -> String {
-    back::draw(card, marking)
+pub fn draw_back(card: &CardData<'_>, sheet: Sheet) -> Drawing {
+    back::draw(card, sheet)
 }
 
-/// The outer element; `side` keeps the ids of two cards' sides on one page apart.
-fn frame(side: &str, title: &str, marking: Marking, content: &str) -> String {
-    let mark = match marking {
-        Marking::Specimen => ornament::specimen(),
-        Marking::Issued => String::new(),
-    };
-    let defs = ornament::definitions(side);
-    let ground = ornament::ground(side);
-    format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}" role="img" aria-label="{title}" font-family="'Be Vietnam Pro','Noto Sans','Liberation Sans',Arial,sans-serif" text-rendering="geometricPrecision">{defs}<g clip-path="url(#{side}-edge)">{ground}{content}{mark}</g></svg>"#
-    )
+/// [`draw_front`] as SVG for a page.
+pub fn front(card: &CardData<'_>, photo: Option<&[u8]>, marking: Marking) -> Result<String, CardError> {
+    Ok(svg::inline(&draw_front(card, photo, Sheet { marking, edge: Edge::Round })?))
+}
+
+/// [`draw_back`] as SVG for a page.
+pub fn back(card: &CardData<'_>, marking: Marking) -> String {
+    svg::inline(&draw_back(card, Sheet { marking, edge: Edge::Round }))
+}
+
+impl Drawing {
+    /// An SVG file in the size of the card and its bleed, with the fonts in it, which looks everywhere as the PDF does.
+    pub fn to_svg(&self) -> String {
+        svg::standalone(self)
+    }
+}
+
+/// A field's name in both languages, to stand before its value.
+fn label(vietnamese: &str, english: &str) -> Vec<Run> {
+    vec![
+        Run::new(format!("{vietnamese} / "), Font::Regular, SMALL, LABEL),
+        Run::new(format!("{english}: "), Font::Italic, SMALL, LABEL),
+    ]
 }
 
 #[cfg(test)]
@@ -120,6 +170,107 @@ mod tests {
         assert!(!back(&card, Marking::Issued).contains("SPECIMEN"));
         assert!(!front(&card, None, Marking::Issued).unwrap().contains("SPECIMEN"));
         assert!(front(&card, Some(b"no photo"), Marking::Issued).is_err());
+    }
+
+    fn drawn(fields: CardFields<'_>) -> [Drawing; 2] {
+        let sheet = Sheet { marking: Marking::Issued, edge: Edge::Bleed(BLEED_MM) };
+        let card = CardData::new(fields).unwrap();
+        [draw_front(&card, Some(&headers(240, 360)), sheet).unwrap(), draw_back(&card, sheet)]
+    }
+
+    fn texts(drawing: &Drawing) -> impl Iterator<Item = &drawing::Text> {
+        drawing.items.iter().filter_map(|item| match item {
+            Item::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// Left, top, right and bottom of the letters, with room for marks above capitals and dots below.
+    fn bounds(text: &drawing::Text) -> [f64; 4] {
+        let size = text.runs.iter().map(|run| run.size).fold(0.0, f64::max);
+        let left = match text.anchor {
+            drawing::Anchor::Start => text.at[0],
+            drawing::Anchor::Middle => text.at[0] - text.width() / 2.0,
+        };
+        [left, text.at[1] - 0.72 * size, left + text.width(), text.at[1] + 0.2 * size]
+    }
+
+    /// A name of 60 characters, an address of three lines, letters of the highlands.
+    fn long() -> CardFields<'static> {
+        CardFields {
+            name: "Nguyễn Hoàng Trương Thị Phương Nghiêm Thuỷ Quỳnh Trường Giang",
+            native_place: "Thị trấn Phong Nha, Huyện Bố Trạch, Tỉnh Quảng Bình",
+            residence: "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, Phường Linh \
+                        Trung, Thành phố Thủ Đức, Thành phố Hồ Chí Minh",
+            marks: "Sẹo chấm cách 3,5cm dưới trước đuôi mắt trái, nốt ruồi cách 1cm trên sau mép phải, sẹo dài ở cằm",
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn texts_of_long_fields_stay_on_the_card_and_off_each_other() {
+        let highland =
+            CardFields {
+                name: "H'Bhiêng Ƀuôn Yă Niê Kđăm Êban Čư", residence: long().residence, ..sample()
+            };
+        for fields in [sample(), long(), highland] {
+            for drawing in drawn(fields) {
+                assert_eq!(drawing.squeezed, [""; 0]);
+                drawing.legible().unwrap();
+                let all: Vec<_> = texts(&drawing).map(bounds).collect();
+                for (index, one) in all.iter().enumerate() {
+                    assert!(one[0] > 1.0 && one[1] > 1.0, "{one:?}");
+                    assert!(one[2] < WIDTH_MM - 1.0 && one[3] < HEIGHT_MM - 1.0, "{one:?}");
+                    for other in &all[index + 1..] {
+                        let apart = one[2] <= other[0] || other[2] <= one[0];
+                        assert!(apart || one[3] <= other[1] || other[3] <= one[1], "{one:?} {other:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_cut_and_nothing_is_too_small() {
+        let fields = long();
+        let [front, back] = drawn(fields.clone());
+        let words = |drawing: &Drawing| {
+            let runs = texts(drawing).flat_map(|text| text.runs.iter().map(|run| run.text.clone()));
+            runs.collect::<Vec<_>>().join(" ")
+        };
+        for word in fields.name.to_uppercase().split(' ').chain(fields.residence.split(' ')) {
+            assert!(words(&front).contains(word), "{word}");
+        }
+        assert!(fields.marks.split(' ').all(|word| words(&back).contains(word)));
+        let points = 72.0 / 25.4;
+        let smallest = [front, back]
+            .iter()
+            .flat_map(|side| texts(side).flat_map(|text| &text.runs).map(|run| run.size).collect::<Vec<_>>())
+            .fold(f64::MAX, f64::min);
+        assert!(smallest * points >= 5.1, "{smallest} mm");
+    }
+
+    #[test]
+    fn what_cannot_be_printed_legibly_is_named() {
+        let endless = "Thôn Liên Vinh, ".repeat(16);
+        assert!(endless.len() <= 300);
+        let [front, _] = drawn(CardFields { residence: &endless, native_place: &endless, ..sample() });
+        assert!(front.legible().unwrap_err().to_string().contains("native_place"));
+    }
+
+    #[test]
+    fn a_photo_of_the_box_s_proportions_is_printed_with_300_dpi() {
+        let [front, back] = drawn(sample());
+        assert!(front.photo_dpi().unwrap() >= PHOTO_DPI && back.photo_dpi().is_none());
+    }
+
+    #[test]
+    fn a_file_of_its_own_carries_the_fonts_and_the_bleed() {
+        let [front, back] = drawn(sample()).map(|drawing| drawing.to_svg());
+        assert!(is_well_formed(&front) && is_well_formed(&back));
+        assert!(front.contains(r#"viewBox="-3 -3 91.6 59.98" width="91.6mm" height="59.98mm""#));
+        assert_eq!(front.matches("@font-face").count(), 3);
+        assert!(back.contains("font-family:'OCR B'"));
     }
 
     proptest! {

@@ -2,8 +2,28 @@
 
 use crate::CardError;
 
-/// Width and height in pixels, from the frame header.
+/// What the frame header says of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Pixels.
+    pub width: u16,
+    pub height: u16,
+    /// Bits of a sample.
+    pub depth: u8,
+    /// 1 for grey, 3 for colour.
+    pub components: u8,
+}
+
+/// Width and height in pixels.
 pub(crate) fn dimensions(bytes: &[u8]) -> Result<(u16, u16), CardError> {
+    frame(bytes).map(|frame| (frame.width, frame.height))
+}
+
+/// Reads the frame header.
+///
+/// # Errors
+/// [`CardError::Photo`] with the offset at which the file is no JPEG, or ends.
+pub fn frame(bytes: &[u8]) -> Result<Frame, CardError> {
     let error = |offset, problem| Err(CardError::Photo { offset, problem });
     if !bytes.starts_with(&[0xFF, 0xD8]) {
         return error(0, "not a JPEG");
@@ -15,12 +35,12 @@ pub(crate) fn dimensions(bytes: &[u8]) -> Result<(u16, u16), CardError> {
             0xFF => at += 1,
             // Frame headers; C4, C8 and CC in this range are other segments.
             0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
-                let Some(&[_precision, h1, h0, w1, w0]) = bytes.get(at + 4..at + 9) else { break };
+                let Some(&[depth, h1, h0, w1, w0, components]) = bytes.get(at + 4..at + 10) else { break };
                 let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
                 if width == 0 || height == 0 {
                     return error(at, "image without width or height");
                 }
-                return Ok((width, height));
+                return Ok(Frame { width, height, depth, components });
             }
             0xD9 | 0xDA => return error(at, "image data before a frame header"),
             _ => at += 2 + usize::from(u16::from_be_bytes([high, low])).max(2),
@@ -47,6 +67,7 @@ pub(crate) mod tests {
     #[test]
     fn size_is_found_behind_other_segments() {
         assert_eq!(dimensions(&headers(240, 320)).unwrap(), (240, 320));
+        assert_eq!(frame(&headers(8, 9)).unwrap(), Frame { width: 8, height: 9, depth: 8, components: 1 });
         assert!(dimensions(b"\x89PNG").is_err());
         assert!(dimensions(&headers(240, 320)[..14]).is_err());
         assert!(dimensions(&headers(0, 320)).is_err());

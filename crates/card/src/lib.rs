@@ -4,6 +4,7 @@ pub mod apdu;
 pub mod artwork;
 pub mod data;
 pub mod ec_key;
+pub mod jpeg;
 pub mod lds;
 pub mod mrz;
 pub mod qr;
@@ -13,7 +14,6 @@ pub mod sod;
 pub mod tlv;
 
 mod error;
-mod jpeg;
 
 pub use error::CardError;
 

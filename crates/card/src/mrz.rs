@@ -142,7 +142,8 @@ pub fn check_digit(text: &str) -> char {
 }
 
 /// A Vietnamese name as MRZ letters: diacritics dropped, Đ to D, apostrophes dropped, any other separator a
-/// space (Doc 9303-3 §4.6 and §6).
+/// space (Doc 9303-3 §4.6 and §6). Ƀ, which Ê Đê and Gia Rai names have and the table of §6.A has not, is written as its base
+/// letter.
 pub fn transliterate(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for composed in name.chars() {
@@ -151,13 +152,18 @@ pub fn transliterate(name: &str) -> String {
             'A'..='Z' | 'a'..='z' => out.push(c.to_ascii_uppercase()),
             // U+00D0 (eth) looks the same and is often typed by mistake.
             'Đ' | 'đ' | 'Ð' | 'ð' => out.push('D'),
+            'Ƀ' | 'ƀ' => out.push('B'),
             // The other letters of Doc 9303-3 §6.A that are more than a letter with a mark.
             'Æ' | 'æ' => out.push_str("AE"),
             'Œ' | 'œ' | 'Ø' | 'ø' => out.push_str("OE"),
             'ß' | 'ẞ' => out.push_str("SS"),
             'Þ' | 'þ' => out.push_str("TH"),
+            'Ħ' | 'ħ' => out.push('H'),
+            'ı' => out.push('I'),
             'Ł' | 'ł' => out.push('L'),
-            '\'' | '’' => {}
+            'Ŋ' | 'ŋ' => out.push('N'),
+            'Ŧ' | 'ŧ' => out.push('T'),
+            '\'' | '’' | 'ʼ' | 'ʻ' => {}
             c if is_combining_mark(c) => {}
             _ if out.ends_with(' ') || out.is_empty() => {}
             _ => out.push(' '),
@@ -313,6 +319,8 @@ mod tests {
         assert_eq!(transliterate("Đặng Thị Hồng Đào"), "DANG THI HONG DAO");
         assert_eq!(transliterate("H'Hen  Niê-Kđăm"), "HHEN NIE KDAM");
         assert_eq!(transliterate("Ưng Hoàng Phúc"), "UNG HOANG PHUC");
+        assert_eq!(transliterate("H’Bhiêng Ƀuôn Čơ\u{306} Niê Kđăm"), "HBHIENG BUON CO NIE KDAM");
+        assert_eq!(transliterate("Łukasz Groß Ærø"), "LUKASZ GROSS AEROE");
         assert_eq!(name_line("Y"), format!("{:<<30}", "Y"));
     }
 
@@ -324,6 +332,17 @@ mod tests {
         );
         // The thirtieth position would have been a filler.
         assert_eq!(name_line("Nguyen Abcdefghij Klmnopqrst Uvw"), "NGUYEN<<ABCDEFGHIJ<KLMNOPQRS<U");
+        // Sixty characters, as the longest names of the register have.
+        assert_eq!(
+            name_line("Nguyễn Hoàng Trương Thị Phương Nghiêm Thuỷ Quỳnh Trường Giang"),
+            "NGUYEN<<HOANG<TRUONG<THI<PHUON"
+        );
+        assert_eq!(name_line("Y Krông Niê Kđăm Êban Ƀlăm Mlô Duôn Du"), "Y<<KRONG<NIE<KDAM<EBAN<BLAM<ML");
+        // Exactly thirty: nothing is cut.
+        assert_eq!(name_line("Nguyen Hoang Truong Thi Phuong"), "NGUYEN<<HOANG<TRUONG<THI<PHUON");
+        assert_eq!(name_line("Tran Hoang Truong Thi Phuong"), "TRAN<<HOANG<TRUONG<THI<PHUONG<");
+        // One-letter names at the cut: the letter before them gives way.
+        assert_eq!(name_line("Nguyen Abcdefghij Klmnopqr S U Vw"), "NGUYEN<<ABCDEFGHIJ<KLMNOPQ<S<U");
         assert_eq!(name_line(&format!("{} Thi", "A".repeat(40))), format!("{}<<T", "A".repeat(27)));
     }
 
@@ -356,6 +375,15 @@ mod tests {
             prop_assert_eq!(line.len(), 30);
             let full: usize = words.iter().map(String::len).sum::<usize>() + words.len();
             prop_assert!(full <= 30 || !line.ends_with('<'), "{}", line);
+            // The name as it is read back: the words in their order, each whole or its beginning; a surname is followed by
+            // two fillers, and no other two follow each other before the end.
+            let (surname, others) = line.split_once("<<").unwrap();
+            prop_assert!(words[0].starts_with(surname) && !surname.is_empty());
+            let others = others.trim_end_matches('<');
+            prop_assert!(!others.contains("<<") && !others.is_empty());
+            for (written, word) in others.split('<').zip(&words[1..]) {
+                prop_assert!(word.starts_with(written), "{} {}", line, word);
+            }
         }
     }
 }

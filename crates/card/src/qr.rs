@@ -101,31 +101,43 @@ impl QrText {
     }
 }
 
-/// A QR symbol as an SVG path in a square of [`QrPath::modules`] units, quiet zone not included.
+/// A QR symbol in a square of [`Symbol::modules`] units, quiet zone not included.
 #[derive(Clone)]
-pub struct QrPath {
+pub struct Symbol {
     pub modules: usize,
-    /// For the `d` attribute; fill it with the dark colour.
-    pub path: String,
+    /// Dark modules side by side: column, row, how many. Row by row from the upper left.
+    pub runs: Vec<[u16; 3]>,
+}
+
+impl Symbol {
+    /// An SVG file of its own, with the quiet zone of four modules that ISO/IEC 18004 asks for.
+    pub fn to_svg(&self) -> String {
+        let side = self.modules + 8;
+        let path: String = self.runs.iter().map(|[x, y, run]| format!("M{x} {y}h{run}v1h-{run}z")).collect();
+        format!(
+            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 {side} {side}" shape-rendering="crispEdges"><rect x="-4" y="-4" width="{side}" height="{side}" fill="#fff"/><path d="{path}"/></svg>"##
+        )
+    }
 }
 
 /// Draws any text with error correction level M (15 %).
-pub fn symbol(text: &str) -> Result<QrPath, CardError> {
+pub fn symbol(text: &str) -> Result<Symbol, CardError> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M)
         .map_err(|_| error(0, "longer than a QR code can hold"))?;
     let modules = code.width();
-    let mut path = String::new();
+    let mut runs = Vec::new();
     for (y, row) in code.to_colors().chunks(modules).enumerate() {
         let mut x = 0;
         while x < modules {
             let run = row[x..].iter().take_while(|&&color| color == Color::Dark).count();
             if run > 0 {
-                path.push_str(&format!("M{x} {y}h{run}v1h-{run}z"));
+                // A version 40 symbol has 177 modules a side.
+                runs.push([x, y, run].map(|n| n as u16));
             }
             x += run.max(1);
         }
     }
-    Ok(QrPath { modules, path })
+    Ok(Symbol { modules, runs })
 }
 
 fn parse_birth(text: &str) -> Option<BirthDate> {
@@ -209,8 +221,9 @@ mod tests {
     fn the_path_draws_the_finder_patterns() {
         let symbol = symbol(SAMPLE).unwrap();
         let right = symbol.modules - 7;
-        assert!(symbol.path.starts_with("M0 0h7v1h-7z"));
-        assert!(symbol.path.contains(&format!("M{right} 0h7v1h-7z")));
+        assert_eq!(symbol.runs[0], [0, 0, 7]);
+        assert!(symbol.runs.contains(&[right as u16, 0, 7]));
+        assert!(symbol.to_svg().contains(&format!("M{right} 0h7v1h-7z")));
         assert!(super::symbol(&"x".repeat(3000)).is_err());
     }
 

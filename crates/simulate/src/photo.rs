@@ -10,13 +10,13 @@ use crate::error::SimulateError;
 use crate::stream::{Stream, Streams};
 
 pub const WIDTH: usize = 240;
-pub const HEIGHT: usize = 320;
+pub const HEIGHT: usize = 360;
 
 /// Chosen so that a portrait has 6 to 12 kB.
 const QUALITY: u8 = 87;
 
 /// Draws the portrait that belongs to `seed` (for example [`crate::TruthId::seed`]) and encodes it: baseline JPEG,
-/// 240×320, RGB. `age` in full years greys the hair.
+/// 240×360, RGB: two to three as the photo on the card, and 305 dpi in its 20 × 30 mm. `age` in full years greys the hair.
 ///
 /// # Errors
 /// [`SimulateError::Portrait`] if the encoder refuses, which it does for sizes other than this one only.
@@ -51,8 +51,8 @@ fn draw(canvas: &mut Canvas, stream: &mut Stream, sex: Sex, age: u8) {
     let cloth = pick(stream, &CLOTHES);
     let grey = f32::from(age.saturating_sub(40).min(40)) / 40.0;
     let hair = mix(pick(stream, &HAIRS), GREY, grey);
-    let (x, y) = (120.0 + spread(stream, 4.0), 138.0 + spread(stream, 6.0));
-    let (width, height) = (54.0 + spread(stream, 8.0), 72.0 + spread(stream, 8.0));
+    let (x, y) = (120.0 + spread(stream, 4.0), 158.0 + spread(stream, 6.0));
+    let (width, height) = (56.0 + spread(stream, 8.0), 76.0 + spread(stream, 8.0));
     let long_hair = sex == Sex::Female && stream.chance(0.75);
 
     if long_hair {
@@ -60,7 +60,7 @@ fn draw(canvas: &mut Canvas, stream: &mut Stream, sex: Sex, age: u8) {
     } else {
         canvas.ellipse(x, y - 14.0, width + 8.0, height - 2.0, hair);
     }
-    canvas.ellipse(x, 330.0, 108.0 + spread(stream, 12.0), 92.0 + spread(stream, 10.0), cloth);
+    canvas.ellipse(x, 366.0, 108.0 + spread(stream, 12.0), 92.0 + spread(stream, 10.0), cloth);
     canvas.rectangle(x - 22.0, y + height - 20.0, 44.0, 52.0, mix(skin, [0, 0, 0], 0.12));
     canvas.ellipse(x, y + height + 32.0, 26.0, 16.0, mix(skin, [0, 0, 0], 0.12));
     for side in [-1.0, 1.0] {

@@ -1,62 +1,102 @@
-use super::{ACCENT, INK, LABEL, Marking, frame, ornament, text::Block, text::escape};
+use super::{
+    BLACK, INK, LABEL, SMALL, Sheet,
+    drawing::{Anchor, Drawing, Fill, Item, Outline, Run, Text},
+    fonts::Font,
+    label, ornament,
+    text::Block,
+};
 use crate::{
     data::{CardData, printed},
     mrz::{LINE_LEN, Mrz},
 };
 
-/// Ten characters to the inch (OCR-B, Doc 9303-3).
-const MRZ_WIDTH: f64 = LINE_LEN as f64 * 2.54;
+/// Ten characters to the inch (Doc 9303-3 §4.4).
+const PITCH: f64 = 2.54;
+const MARGIN_X: f64 = 4.7;
 
-pub(super) fn draw(card: &CardData<'_>, marking: Marking) -> String {
-    let content = [marks(card), issue(card), prints(), zone(card)].concat();
-    frame("back", "Mặt sau thẻ căn cước công dân", marking, &content)
+pub(super) fn draw(card: &CardData<'_>, sheet: Sheet) -> Drawing {
+    let mut items = Vec::new();
+    ornament::ground(sheet.edge, &mut items);
+    let mut squeezed = Vec::new();
+    items.push(Text::start([MARGIN_X, 5.6], label("Đặc điểm nhận dạng", "Personal identification")));
+    let marks = Block {
+        x: MARGIN_X,
+        y: 8.5,
+        width: 48.0,
+        max_lines: 3,
+        sizes: &[2.2, 2.0, 1.9, 1.8],
+        font: Font::Regular,
+        colour: INK,
+        label: Vec::new(),
+    }
+    .set(card.fields().marks);
+    if marks.squeezed {
+        squeezed.push("marks");
+    }
+    items.extend(marks.items);
+    issue(card, &mut items);
+    prints(&mut items);
+    zone(card, sheet, &mut items);
+    sheet.finish("back", "Mặt sau thẻ căn cước công dân", items, squeezed)
 }
 
-fn marks(card: &CardData<'_>) -> String {
-    let label = format!(
-        r#"<text x="4.7" y="5.2" font-size="1.7" fill="{LABEL}">Đặc điểm nhận dạng / <tspan font-style="italic">Personal identification</tspan></text>"#
-    );
-    let sizes = &[2.2, 2.0, 1.8, 1.6];
-    let text = Block { x: 4.7, y: 8.1, width: 50.0, max_lines: 2, sizes, weight: "500", fill: INK };
-    label + &text.draw(card.fields().marks)
+fn issue(card: &CardData<'_>, items: &mut Vec<Item>) {
+    ornament::chip([MARGIN_X, 16.4], items);
+    let x = 19.4;
+    let mut day = label("Ngày cấp", "Date of issue");
+    day.push(Run::new(printed(card.fields().issued), Font::Bold, 2.2, INK));
+    items.push(Text::start([x, 18.4], day));
+    for (y, font, colour, words) in [
+        (26.4, Font::Bold, INK, "CỤC TRƯỞNG CỤC CẢNH SÁT"),
+        (28.9, Font::Bold, INK, "QUẢN LÝ HÀNH CHÍNH VỀ TRẬT TỰ XÃ HỘI"),
+        (31.3, Font::Italic, LABEL, "Director of the Police Department"),
+        (33.7, Font::Italic, LABEL, "for Administrative Management of Social Order"),
+    ] {
+        items.push(Text::start([x, y], vec![Run::new(words, font, SMALL, colour)]));
+    }
+    ornament::signature([x + 1.0, 23.6], items);
 }
 
-fn issue(card: &CardData<'_>) -> String {
-    let chip = ornament::chip("back", 4.7, 16.2);
-    format!(
-        r#"{chip}<text x="21.2" y="16.3" font-size="1.7" fill="{LABEL}">Ngày cấp / <tspan font-style="italic">Date of issue</tspan></text><text x="21.2" y="19.2" font-size="2.4" font-weight="600" fill="{INK}">{}</text><g font-size="1.55" fill="{INK}"><text x="21.2" y="23.2" font-weight="700">CỤC TRƯỞNG CỤC CẢNH SÁT</text><text x="21.2" y="25.3" font-weight="700">QUẢN LÝ HÀNH CHÍNH VỀ TRẬT TỰ XÃ HỘI</text><text x="21.2" y="27.3" font-size="1.2" fill="{LABEL}">Director of the police department for</text><text x="21.2" y="28.9" font-size="1.2" fill="{LABEL}">administrative management of social order</text></g><path d="M22 33c2.5 -4 4 -3.4 3.2 -.8s2 .9 3.6 -1.2s2.4 1.6 4 .4s3.6 -2 7.6 -.6" fill="none" stroke="{ACCENT}" stroke-width=".28" stroke-linecap="round" opacity=".7"/>"#,
-        printed(card.fields().issued)
-    )
-}
-
-fn prints() -> String {
-    let (y, width, height) = (4.0, 12.2, 15.6);
-    let mut out = String::new();
+fn prints(items: &mut Vec<Item>) {
+    let ([width, height], y) = ([12.4, 14.6], 3.6);
     for (x, vietnamese, english) in
-        [(57.0, "Ngón trỏ trái", "Left index finger"), (70.6, "Ngón trỏ phải", "Right index finger")]
+        [(55.0, "Ngón trỏ trái", "Left index"), (70.0, "Ngón trỏ phải", "Right index")]
     {
-        out.push_str(&ornament::finger(x, y, width, height));
-        out.push_str(&format!(
-            r#"<g text-anchor="middle" fill="{LABEL}"><text x="{0:.1}" y="22.2" font-size="1.6">{vietnamese}</text><text x="{0:.1}" y="24.2" font-size="1.3" font-style="italic">{english}</text></g>"#,
-            x + width / 2.0
+        ornament::finger([x, y], [width, height], items);
+        let middle = x + width / 2.0;
+        items.push(Text::middle(
+            [middle, y + height + 2.5],
+            vec![Run::new(vietnamese, Font::Regular, SMALL, LABEL)],
+        ));
+        items.push(Text::middle(
+            [middle, y + height + 4.8],
+            vec![Run::new(english, Font::Italic, SMALL, LABEL)],
         ));
     }
-    out
 }
 
-fn zone(card: &CardData<'_>) -> String {
-    let mrz = Mrz::from_card(card);
-    let mut out = format!(
-        r##"<rect y="35.6" width="{}" height="18.4" fill="#fff" fill-opacity=".62"/><g font-family="'OCR-B','OCRB','OCR B',Consolas,'DejaVu Sans Mono','Liberation Mono',monospace" font-size="4" font-weight="500" fill="#10181c">"##,
-        super::WIDTH_MM
-    );
-    for (index, line) in mrz.lines().iter().enumerate() {
-        let y = 40.9 + index as f64 * 4.6;
-        out.push_str(&format!(
-            r#"<text x="4.7" y="{y:.1}" textLength="{MRZ_WIDTH:.1}" lengthAdjust="spacing">{}</text>"#,
-            escape(line)
-        ));
+fn zone(card: &CardData<'_>, sheet: Sheet, items: &mut Vec<Item>) {
+    let bleed = sheet.edge.bleed();
+    let top = 35.6;
+    items.push(Item::Shape {
+        outline: Outline::Rect {
+            at: [-bleed, top],
+            size: [super::WIDTH_MM + 2.0 * bleed, super::HEIGHT_MM + bleed - top],
+            radius: 0.0,
+        },
+        fill: Fill::shade(super::WHITE, 0.62),
+        stroke: None,
+    });
+    // The size at which a character of OCR-B takes a tenth of an inch; it is that of size I of ISO 1073-2.
+    let size = PITCH / Font::OcrB.set("<", 0.0).width;
+    let x = (super::WIDTH_MM - LINE_LEN as f64 * PITCH) / 2.0;
+    for (index, line) in Mrz::from_card(card).lines().into_iter().enumerate() {
+        items.push(Item::Text(Text {
+            at: [x, 41.2 + index as f64 * 4.6],
+            anchor: Anchor::Start,
+            degrees: 0.0,
+            runs: vec![Run::new(line, Font::OcrB, size, BLACK)],
+            length: Some(LINE_LEN as f64 * PITCH),
+        }));
     }
-    out.push_str("</g>");
-    out
 }

@@ -1,105 +1,194 @@
-use base64ct::{Base64, Encoding};
-
-use super::{ACCENT, INK, LABEL, Marking, frame, ornament, text::Block, text::escape};
-use crate::{CardError, data::CardData, qr};
+use super::{
+    ACCENT, BLACK, INK, LABEL, SMALL, Sheet,
+    drawing::{Drawing, Fill, Item, Outline, Picture, Run, Segment, Stroke, Text},
+    fonts::Font,
+    label, ornament,
+    text::{Block, LINE},
+};
+use crate::{
+    CardError,
+    data::{CardData, CardFields},
+    jpeg, qr,
+};
 
 /// Left edge and width of the column beside the photo.
 const COLUMN_X: f64 = 27.6;
-const COLUMN_WIDTH: f64 = 54.4;
+const COLUMN_WIDTH: f64 = 54.6;
+/// The lowest baseline: what is printed ends a millimetre above the edge, where the cut may stray.
+const LAST_BASELINE: f64 = 52.2;
+/// The photo's box: two to three, as the Vietnamese card has it.
+const PHOTO_AT: [f64; 2] = [4.2, 14.9];
+const PHOTO_SIZE: [f64; 2] = [20.0, 30.0];
 
-pub(super) fn draw(card: &CardData<'_>, photo: Option<&[u8]>, marking: Marking) -> Result<String, CardError> {
-    let content = [header(), symbol(card)?, portrait(photo), fields(card)].concat();
-    Ok(frame("front", "Mặt trước thẻ căn cước công dân", marking, &content))
+pub(super) fn draw(card: &CardData<'_>, photo: Option<&[u8]>, sheet: Sheet) -> Result<Drawing, CardError> {
+    let mut items = Vec::new();
+    ornament::ground(sheet.edge, &mut items);
+    header(&mut items);
+    symbol(card, &mut items)?;
+    portrait(photo, &mut items)?;
+    let mut squeezed = Vec::new();
+    identity(card.fields(), &mut items, &mut squeezed);
+    places(card.fields(), &mut items, &mut squeezed);
+    validity(card.fields(), &mut items);
+    Ok(sheet.finish("front", "Mặt trước thẻ căn cước công dân", items, squeezed))
 }
 
-fn header() -> String {
-    let seal = ornament::seal("front", 10.6, 8.7, 5.2);
-    format!(
-        r#"{seal}<g text-anchor="middle" fill="{INK}"><text x="43.4" y="5" font-size="2.35" font-weight="700">CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM</text><text x="43.4" y="7.7" font-size="1.9" font-weight="600">Độc lập - Tự do - Hạnh phúc</text><text x="43.4" y="9.9" font-size="1.35" fill="{LABEL}">SOCIALIST REPUBLIC OF VIET NAM · Independence - Freedom - Happiness</text><text x="43.4" y="14.1" font-size="3.5" font-weight="800" fill="{ACCENT}" letter-spacing=".14">CĂN CƯỚC CÔNG DÂN</text><text x="43.4" y="16.4" font-size="1.6" fill="{LABEL}">Citizen Identity Card</text></g>"#
-    )
+fn header(items: &mut Vec<Item>) {
+    ornament::seal([10.8, 8.1], 4.9, items);
+    let middle = 42.6;
+    for (y, size, font, colour, spacing, words) in [
+        (4.9, 2.3, Font::Bold, INK, 0.0, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"),
+        (7.6, 2.0, Font::Bold, INK, 0.0, "Độc lập - Tự do - Hạnh phúc"),
+        (10.1, SMALL, Font::Regular, LABEL, 0.0, "SOCIALIST REPUBLIC OF VIET NAM"),
+        (14.4, 3.4, Font::Bold, ACCENT, 0.14, "CĂN CƯỚC CÔNG DÂN"),
+        (16.9, SMALL, Font::Italic, LABEL, 0.0, "Citizen Identity Card"),
+    ] {
+        let run = Run { spacing, ..Run::new(words, font, size, colour) };
+        items.push(Text::middle([middle, y], vec![run]));
+    }
 }
 
-fn symbol(card: &CardData<'_>) -> Result<String, CardError> {
+fn symbol(card: &CardData<'_>, items: &mut Vec<Item>) -> Result<(), CardError> {
     let symbol = qr::symbol(&qr::QrText::from_card(card).encode())?;
-    let side = 13.2;
+    let ([x, y], side) = ([68.9, 2.9], 13.4);
     // ISO/IEC 18004: four modules of quiet zone.
-    let scale = side / (symbol.modules as f64 + 8.0);
-    Ok(format!(
-        r##"<g transform="translate(69.2 3)"><rect width="{side}" height="{side}" rx=".5" fill="#fff"/><path transform="scale({scale:.5}) translate(4 4)" d="{}" fill="#101820" shape-rendering="crispEdges"/></g>"##,
-        symbol.path
-    ))
+    let module = side / (symbol.modules as f64 + 8.0);
+    items.push(Item::Shape {
+        outline: Outline::Rect { at: [x, y], size: [side, side], radius: 0.5 },
+        fill: Fill::solid(super::WHITE),
+        stroke: None,
+    });
+    items.push(Item::Shape {
+        outline: Outline::Modules { at: [x + 4.0 * module, y + 4.0 * module], module, runs: symbol.runs },
+        fill: Fill::solid(BLACK),
+        stroke: None,
+    });
+    Ok(())
 }
 
-fn portrait(photo: Option<&[u8]>) -> String {
-    let (x, y, width, height) = (4.2, 17.2, 20.0, 30.0);
-    let back =
-        format!(r##"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx=".7" fill="#dfe9ea"/>"##);
-    let image = match photo {
-        Some(photo) => format!(
-            r#"<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="xMidYMid slice" href="data:image/jpeg;base64,{}"/>"#,
-            Base64::encode_string(photo)
-        ),
-        None => format!(
-            r##"<g fill="#a9bcc0"><circle cx="{}" cy="29" r="5.4"/><path d="M{x} 47.2c0 -8 3.6 -11.4 10 -11.4s10 3.4 10 11.4z"/></g>"##,
-            x + width / 2.0
-        ),
-    };
-    let edge = format!(
-        r##"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx=".7" fill="none" stroke="#fff" stroke-width=".3"/>"##
-    );
-    [back, image, edge].concat()
+fn portrait(photo: Option<&[u8]>, items: &mut Vec<Item>) -> Result<(), CardError> {
+    let ([x, y], [width, height]) = (PHOTO_AT, PHOTO_SIZE);
+    let frame = |radius| Outline::Rect { at: [x, y], size: [width, height], radius };
+    items.push(Item::Shape {
+        outline: frame(0.0),
+        fill: Fill::solid(super::Colour(0xdf, 0xe9, 0xea)),
+        stroke: None,
+    });
+    match photo {
+        Some(photo) => {
+            let frame = jpeg::frame(photo)?;
+            items.push(Item::Picture(Picture {
+                at: PHOTO_AT,
+                size: PHOTO_SIZE,
+                jpeg: photo.to_vec(),
+                pixels: [frame.width, frame.height],
+            }));
+        }
+        None => silhouette(items),
+    }
+    let stroke = Stroke::solid(super::WHITE, 0.3);
+    items.push(Item::Shape { outline: frame(0.0), fill: None, stroke });
+    Ok(())
 }
 
-fn fields(card: &CardData<'_>) -> String {
-    let card = card.fields();
-    let mut out = String::new();
-    out.push_str(&label(COLUMN_X, 21.2, "Số", "No."));
-    out.push_str(&format!(
-        r#"<text x="{:.1}" y="21.5" font-size="3.7" font-weight="700" fill="{ACCENT}" letter-spacing=".22">{}</text>"#,
-        COLUMN_X + 7.0,
-        escape(card.pin)
-    ));
-    out.push_str(&label(COLUMN_X, 24.5, "Họ và tên", "Full name"));
+fn silhouette(items: &mut Vec<Item>) {
+    let ([x, y], [width, height]) = (PHOTO_AT, PHOTO_SIZE);
+    let (middle, foot) = (x + width / 2.0, y + height);
+    let head = Outline::Ellipse { centre: [middle, y + 11.8], radii: [5.4, 5.4], degrees: 0.0 };
+    let shoulders = Outline::Path(vec![
+        Segment::Move([x, foot]),
+        Segment::Curve([x, foot - 8.0], [x + 3.6, foot - 11.4], [middle, foot - 11.4]),
+        Segment::Curve([middle + 6.4, foot - 11.4], [middle + 10.0, foot - 8.0], [middle + 10.0, foot]),
+        Segment::Close,
+    ]);
+    for outline in [head, shoulders] {
+        let fill = Fill::solid(super::Colour(0xa9, 0xbc, 0xc0));
+        items.push(Item::Shape { outline, fill, stroke: None });
+    }
+}
+
+/// Number, name, birth, sex and nationality.
+fn identity(card: &CardFields<'_>, items: &mut Vec<Item>, squeezed: &mut Vec<&'static str>) {
+    let mut number = label("Số", "No.");
+    number.push(Run { spacing: 0.22, ..Run::new(card.pin, Font::Bold, 3.7, ACCENT) });
+    items.push(Text::start([COLUMN_X, 21.5], number));
+    items.push(Text::start([COLUMN_X, 24.4], label("Họ và tên", "Full name")));
     let name = card.name.to_uppercase();
     // A name that is too long for one line of a size that is read at a glance takes two smaller ones.
-    let one_line = Block { weight: "700", sizes: &[3.3, 2.9, 2.5], ..block(28.6, 1) };
-    let two_lines = Block { weight: "700", sizes: &[2.2, 2.0, 1.8], ..block(26.9, 2) };
-    out.push_str(&if one_line.fits(&name) { one_line } else { two_lines }.draw(&name));
-    out.push_str(&inline(COLUMN_X, 32.0, "Ngày sinh", "Date of birth", 19.6, &card.birth.printed()));
-    out.push_str(&inline(COLUMN_X, 35.3, "Giới tính", "Sex", 12.2, card.sex.vietnamese()));
-    out.push_str(&label(COLUMN_X + 21.0, 35.3, "Quốc tịch", "Nationality"));
-    let nationality = Block { x: COLUMN_X + 39.4, width: COLUMN_WIDTH - 39.4, ..block(35.3, 1) };
-    out.push_str(&nationality.draw(card.nationality));
-    out.push_str(&label(COLUMN_X, 38.0, "Quê quán", "Place of origin"));
-    out.push_str(&place(40.5, 2).draw(card.native_place));
-    out.push_str(&label(COLUMN_X, 45.2, "Nơi thường trú", "Place of residence"));
-    // Three lines must end a millimetre above the edge, where the printer's cut may stray.
-    let three_lines = Block { sizes: &[2.0, 1.8, 1.6], ..block(47.4, 3) };
-    let residence = if place(47.6, 2).fits(card.residence) { place(47.6, 2) } else { three_lines };
-    out.push_str(&residence.draw(card.residence));
-    out.push_str(&format!(
-        r#"<text x="4.2" y="49.5" font-size="1.5" fill="{LABEL}">Có giá trị đến / Date of expiry</text><text x="4.2" y="51.9" font-size="2.1" font-weight="600" fill="{INK}">{}</text>"#,
-        escape(&card.expires.printed())
-    ));
-    out
+    let bold = Block { font: Font::Bold, ..block(28.6, 1, &[3.3, 3.0, 2.7]) };
+    let set = match bold.size(&name) {
+        Some(_) => bold,
+        None => Block { font: Font::Bold, ..block(27.5, 2, &[2.5, 2.3, 2.1, 1.95]) },
+    }
+    .set(&name);
+    if set.squeezed {
+        squeezed.push("name");
+    }
+    items.extend(set.items);
+    let value = |text: String| Run::new(text, Font::Regular, 2.3, INK);
+    let mut birth = label("Ngày sinh", "Date of birth");
+    birth.push(value(card.birth.printed()));
+    items.push(Text::start([COLUMN_X, 33.6], birth));
+    let mut sex = label("Giới tính", "Sex");
+    sex.push(value(card.sex.vietnamese().to_owned()));
+    items.push(Text::start([COLUMN_X, 36.6], sex));
+    let x = COLUMN_X + 19.6;
+    let nationality = Block {
+        x,
+        width: COLUMN_WIDTH - 19.6,
+        label: label("Quốc tịch", "Nationality"),
+        ..block(36.6, 1, &[2.3, 2.1, 1.95])
+    }
+    .set(card.nationality);
+    if nationality.squeezed {
+        squeezed.push("nationality");
+    }
+    items.extend(nationality.items);
 }
 
-fn block(y: f64, max_lines: usize) -> Block<'static> {
-    let sizes = &[2.4, 2.1, 1.85, 1.6];
-    Block { x: COLUMN_X, y, width: COLUMN_WIDTH, max_lines, sizes, weight: "500", fill: INK }
+/// Place of origin and residence share what is left of the column, at one size.
+fn places(card: &CardFields<'_>, items: &mut Vec<Item>, squeezed: &mut Vec<&'static str>) {
+    const TOP: f64 = 39.6;
+    // The smallest is five points.
+    const SIZES: [f64; 5] = [2.3, 2.15, 2.0, 1.9, 1.8];
+    for (index, &size) in SIZES.iter().enumerate() {
+        let sizes = [size];
+        let step = size * LINE;
+        let origin = Block { label: label("Quê quán", "Place of origin"), ..block(TOP, 2, &sizes) };
+        let one = origin.set(card.native_place);
+        let y = TOP + one.lines as f64 * step;
+        let lines = ((LAST_BASELINE - y) / step + 1.0 + 1e-6) as usize;
+        let residence = Block {
+            label: label("Nơi thường trú", "Place of residence"),
+            ..block(y, lines.max(1), &sizes)
+        };
+        let two = residence.set(card.residence);
+        let fits = !one.squeezed && !two.squeezed;
+        if fits || index + 1 == SIZES.len() {
+            squeezed.extend(one.squeezed.then_some("native_place"));
+            squeezed.extend(two.squeezed.then_some("residence"));
+            items.extend(one.items.into_iter().chain(two.items));
+            return;
+        }
+    }
 }
 
-fn place(y: f64, max_lines: usize) -> Block<'static> {
-    Block { sizes: &[2.2, 2.0, 1.8, 1.6], ..block(y, max_lines) }
+fn validity(card: &CardFields<'_>, items: &mut Vec<Item>) {
+    let x = PHOTO_AT[0];
+    items.push(Text::start([x, 47.4], vec![Run::new("Có giá trị đến", Font::Regular, SMALL, LABEL)]));
+    items.push(Text::start([x, 49.6], vec![Run::new("Date of expiry", Font::Italic, SMALL, LABEL)]));
+    items.push(Text::start([x, 52.2], vec![Run::new(card.expires.printed(), Font::Bold, 2.2, INK)]));
 }
 
-fn label(x: f64, y: f64, vietnamese: &str, english: &str) -> String {
-    format!(
-        r#"<text x="{x:.1}" y="{y:.1}" font-size="1.7" fill="{LABEL}">{vietnamese} / <tspan font-style="italic">{english}</tspan></text>"#
-    )
-}
-
-fn inline(x: f64, y: f64, vietnamese: &str, english: &str, offset: f64, value: &str) -> String {
-    let value = Block { x: x + offset, ..block(y, 1) }.draw(value);
-    label(x, y, vietnamese, english) + &value
+fn block(y: f64, max_lines: usize, sizes: &[f64]) -> Block<'_> {
+    Block {
+        x: COLUMN_X,
+        y,
+        width: COLUMN_WIDTH,
+        max_lines,
+        sizes,
+        font: Font::Regular,
+        colour: INK,
+        label: Vec::new(),
+    }
 }
