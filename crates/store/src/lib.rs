@@ -14,6 +14,7 @@ pub mod accounts;
 pub mod application;
 pub mod audit;
 pub mod certificates;
+pub mod checking;
 pub mod collect;
 pub mod deliver;
 pub mod issue;

@@ -63,7 +63,7 @@ impl Error {
             Error::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Error::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
             Error::TooSlow => (StatusCode::REQUEST_TIMEOUT, "bad_form"),
-            Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "bad_form"),
+            Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Error::Store(e) if e.is_disconnected() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")

@@ -1,4 +1,4 @@
-//! How much of the centre strangers at the kits' door may take: room for a body is given before it is read, a body must
+//! How much of the centre strangers may take at the kits' door, and where cards' files are checked: room for a body is given before it is read, a body must
 //! come in time, and who sends what has to be refused is slowed down.
 //!
 //! Messages are signed, but whoever can reach the door can send bytes, and each refusal is a row. The counts live in
@@ -22,7 +22,7 @@ pub(crate) const BODY: Duration = Duration::from_secs(170);
 /// Above it, addresses at which nobody is being served are forgotten.
 const MAX_ADDRESSES: usize = 1_000;
 
-pub(crate) struct KitDoor {
+pub(crate) struct Door {
     all: Arc<Semaphore>,
     by_address: Mutex<HashMap<String, Arc<Semaphore>>>,
     patience: Duration,
@@ -34,13 +34,13 @@ pub(crate) struct Turn {
     _all: OwnedSemaphorePermit,
 }
 
-impl Default for KitDoor {
-    fn default() -> KitDoor {
-        KitDoor { all: Arc::new(Semaphore::new(AT_ONCE)), by_address: Mutex::default(), patience: TURN }
+impl Default for Door {
+    fn default() -> Door {
+        Door { all: Arc::new(Semaphore::new(AT_ONCE)), by_address: Mutex::default(), patience: TURN }
     }
 }
 
-impl KitDoor {
+impl Door {
     /// Waits for a turn; `None` when none came in time.
     pub async fn enter(&self, address: &str) -> Option<Turn> {
         let one = self.of(address);
@@ -67,8 +67,8 @@ impl KitDoor {
 mod tests {
     use super::*;
 
-    fn impatient() -> KitDoor {
-        KitDoor { patience: Duration::from_millis(20), ..KitDoor::default() }
+    fn impatient() -> Door {
+        Door { patience: Duration::from_millis(20), ..Door::default() }
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
 
+use crate::api::problem as api;
 use crate::error::Problem;
 use crate::i18n::Lang;
 use crate::pages::problem;
@@ -65,17 +66,22 @@ pub(crate) async fn headers(State(state): State<AppState>, request: Request, nex
     response
 }
 
-/// Draws the page for a [`Problem`], in the reader's language; for kits and probes the empty answer stays.
+/// Draws the page for a [`Problem`], in the reader's language; programs get problem details, and for kits and probes the empty
+/// answer stays.
 pub(crate) async fn draw_problems(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let ui = Ui::signed_out(&parts);
     let wants_page = !parts.uri.path().starts_with("/kit/");
+    let is_api = parts.uri.path().starts_with(api::PREFIX);
     let is_head = parts.method == Method::HEAD;
     parts.extensions.insert(ui.lang);
     let response = next.run(Request::from_parts(parts, body)).await;
     let Some(&found) = response.extensions().get::<Problem>() else { return response };
     if !wants_page || is_head {
         return response;
+    }
+    if is_api {
+        return api::of(found);
     }
     let ui = match response.extensions().get::<crate::session::Who>() {
         Some(who) => ui.with(&state, who),

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accounts;
+mod api;
 mod chart;
+mod checking;
 mod error;
 mod format;
 mod i18n;
 mod kit_door;
 mod layers;
+mod multipart;
 mod pages;
 pub mod routes;
 mod session;

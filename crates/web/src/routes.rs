@@ -12,19 +12,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 
+use crate::checking::UPLOAD_LIMIT;
 use crate::error::Error;
-use crate::kit_door::{self, KitDoor};
+use crate::kit_door::{self, Door};
 use crate::pages::sign_in::Address;
 use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
 use crate::session::{Role, Who, load};
 use crate::state::AppState;
-use crate::{layers, pages, static_files};
+use crate::{api, layers, pages, static_files};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anyone.
     Public,
+    /// Anyone, with a body as large as a card's files.
+    Upload,
     /// Kits: the message itself is signed.
     Kit,
     /// Signed-in people of these roles.
@@ -102,6 +105,27 @@ pub const ROUTES: &[Route] = &[
         access: Access::Public,
         handler: || post(pages::track::answer),
     },
+    Route { method: "GET", path: "/kiem-the", access: Access::Public, handler: || get(pages::check::form) },
+    Route {
+        method: "POST",
+        path: "/kiem-the",
+        access: Access::Upload,
+        handler: || post(pages::check::answer),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/verify/chip",
+        access: Access::Upload,
+        handler: || post(api::chip),
+    },
+    Route { method: "POST", path: "/api/v1/verify/qr", access: Access::Public, handler: || post(api::qr) },
+    Route { method: "POST", path: "/api/v1/verify/mrz", access: Access::Public, handler: || post(api::mrz) },
+    Route {
+        method: "GET",
+        path: "/api/v1/openapi.json",
+        access: Access::Public,
+        handler: || get(api::openapi),
+    },
     Route {
         method: "POST",
         path: enrol::wire::PACKETS_PATH,
@@ -136,19 +160,30 @@ const FORM_LIMIT: usize = 64 * 1024;
 /// How long a form may take to arrive.
 const FORM_TIME: Duration = Duration::from_secs(30);
 
+/// How long a card's files may take: the largest over a line of 10 kB/s.
+const UPLOAD_TIME: Duration = Duration::from_secs(60);
+
 /// The whole site.
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
-    let door = Arc::new(KitDoor::default());
+    let (kits, uploads) = (Arc::new(Door::default()), Arc::new(Door::default()));
     for route in ROUTES {
-        let (access, door) = (route.access, Arc::clone(&door));
+        let access = route.access;
+        let door = Arc::clone(if access == Access::Kit { &kits } else { &uploads });
         let guarded = (route.handler)().route_layer(from_fn_with_state(
             state.clone(),
             move |State(state): State<AppState>, request: Request, next: Next| {
                 let door = Arc::clone(&door);
                 async move {
                     match access {
-                        Access::Kit => admit(state, &door, request, next).await,
+                        Access::Kit => {
+                            let (bytes, time) = (enrol::wire::MAX_BATCH_BYTES, kit_door::BODY);
+                            admit(state, &door, Bound { bytes, time }, request, next).await
+                        }
+                        Access::Upload => {
+                            let bound = Bound { bytes: UPLOAD_LIMIT, time: UPLOAD_TIME };
+                            admit(state, &door, bound, request, next).await
+                        }
                         _ => guard(state, access, request, next).await,
                     }
                 }
@@ -168,13 +203,26 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// Lets a kit's message through to its handler when it is its turn, with its body bounded in size and time.
-async fn admit(state: AppState, door: &KitDoor, request: Request, next: Next) -> Result<Response, Error> {
+/// What a body may be.
+#[derive(Clone, Copy)]
+struct Bound {
+    bytes: usize,
+    time: Duration,
+}
+
+/// Lets a large message through to its handler when it is its turn, with its body bounded in size and time.
+async fn admit(
+    state: AppState,
+    door: &Door,
+    bound: Bound,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
     let Ok(address) = Address::from_request_parts(&mut parts, &state).await;
     let Some(_turn) = door.enter(&address.0).await else { return Err(Error::Busy) };
-    let reading = read(body, enrol::wire::MAX_BATCH_BYTES);
-    let body = tokio::time::timeout(kit_door::BODY, reading).await.map_err(|_| Error::TooSlow)??;
+    let reading = read(body, bound.bytes);
+    let body = tokio::time::timeout(bound.time, reading).await.map_err(|_| Error::TooSlow)??;
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 

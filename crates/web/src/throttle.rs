@@ -1,4 +1,5 @@
-//! Slows down guessing: of passwords by login and by address, of receipt codes by address.
+//! Slows down guessing: of passwords by login and by address, of receipt codes by address; and bounds the checks
+//! of cards from one address.
 //!
 //! Counts live in memory: a restart forgives, and each node counts for itself. That bounds a guesser to a few thousand
 //! tries a day against secrets of 60 bits and more, without a write per guess.
@@ -21,6 +22,8 @@ pub(crate) enum Guess {
     SignInFrom(String),
     /// Wrong receipt codes from one address.
     ReceiptFrom(String),
+    /// Cards that somebody checked from one address, right or wrong: each costs work, and none is a secret.
+    CheckFrom(String),
     /// Kits' messages from one address that had to be refused, each packet of a batch for itself.
     KitMessageFrom(String),
 }
@@ -37,6 +40,8 @@ impl Guess {
             Guess::Login(_) => 10,
             Guess::SignInFrom(_) => 40,
             Guess::ReceiptFrom(_) => 20,
+            // A counter with eight clerks, each with a card a minute.
+            Guess::CheckFrom(_) => 120,
             // A day of a kit whose line turns bytes over is far below it.
             Guess::KitMessageFrom(_) => 2_000,
         }

@@ -49,7 +49,7 @@ struct ChipFile {
 }
 
 /// A photo larger than this would make the page too heavy; the enrolment profile keeps photos well below it.
-const MOST_PHOTO_BYTES: usize = 40 * 1024;
+pub(crate) const MOST_PHOTO_BYTES: usize = 40 * 1024;
 
 pub(crate) async fn show(
     State(state): State<AppState>,

@@ -5,6 +5,7 @@ pub(crate) mod applications;
 pub(crate) mod boxes;
 pub(crate) mod cards;
 pub(crate) mod cases;
+pub(crate) mod check;
 pub(crate) mod choices;
 pub(crate) mod dashboard;
 pub(crate) mod evidence;

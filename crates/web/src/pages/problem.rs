@@ -20,6 +20,7 @@ pub(crate) fn page(ui: Ui, problem: Problem) -> Result<String, askama::Error> {
         "signed_out" => (ui.t("problem.signed_out.title"), ui.t("problem.signed_out.text")),
         "csrf" => (ui.t("problem.csrf.title"), ui.t("problem.csrf.text")),
         "bad_form" => (ui.t("problem.bad_form.title"), ui.t("problem.bad_form.text")),
+        "too_large" => (ui.t("problem.too_large.title"), ui.t("problem.too_large.text")),
         "too_many" => (ui.t("problem.too_many.title"), ui.t("problem.too_many.text")),
         "unavailable" => (ui.t("problem.unavailable.title"), ui.t("problem.unavailable.text")),
         _ => (ui.t("problem.internal.title"), ui.t("problem.internal.text")),

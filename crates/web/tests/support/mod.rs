@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file and the preview use a part")]
 
 pub mod browser;
+pub mod chip;
 mod life;
 
 use std::future::Future;

@@ -1,0 +1,165 @@
+//! The public page for whoever is shown a card: is it genuine? By the chip's files, by the printed lines, or by the QR code.
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use card::lds::{
+    DataGroup,
+    dg2::{self, ImageEncoding},
+    dg13::{Dg13, FieldNumber},
+};
+use verify::{Check, CheckCode, Language, Outcome, Overall, Verdict};
+
+use crate::checking::{self, Card};
+use crate::error::Error;
+use crate::i18n::Lang;
+use crate::multipart::Form;
+use crate::pages::Fact;
+use crate::pages::cards::{MOST_PHOTO_BYTES, data_uri};
+use crate::pages::sign_in::Address;
+use crate::state::AppState;
+use crate::ui::{Ui, page};
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct AskPage {
+    ui: Ui,
+    /// What was wrong with what was sent; empty at first.
+    wrong: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "check_result.html")]
+struct ResultPage {
+    ui: Ui,
+    class: &'static str,
+    word: &'static str,
+    sentence: &'static str,
+    task: &'static str,
+    failed: Vec<Line>,
+    open: Vec<Line>,
+    passed: Vec<Line>,
+    /// Only print was read.
+    paper: bool,
+    shown: Option<Shown>,
+}
+
+struct Line {
+    said: &'static str,
+    code: &'static str,
+    detail: String,
+}
+
+/// What the signed data say, to compare with the card and with whoever holds it.
+struct Shown {
+    photo: Option<String>,
+    facts: Vec<Fact>,
+}
+
+pub(crate) async fn form(ui: Ui) -> Result<Response, Error> {
+    page(&AskPage { ui, wrong: "" })
+}
+
+pub(crate) async fn answer(
+    State(state): State<AppState>,
+    ui: Ui,
+    address: Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Error> {
+    checking::admit(&state, &address.0)?;
+    let form = Form::read(&headers, &body, &["qr", "mrz"]).await?;
+    drop(body);
+    // Small letters and gaps are the typist's, not the card's.
+    let mrz = form.typed("mrz").map(|text| text.to_ascii_uppercase().replace([' ', '\t'], ""));
+    let qr = form.typed("qr");
+    let mut files = verify::CardFiles::default();
+    let mut sent = false;
+    for (name, bytes) in form.files("tep") {
+        sent = true;
+        if files.add(&name, bytes).is_err() {
+            return ask_again(ui, "check.wrong.twice");
+        }
+    }
+    let at = state.campaign.now();
+    match (files.named(), sent) {
+        (Ok(files), _) => {
+            let (verdict, card) = checking::chip(&state, Card { files, qr, mrz }, at).await?;
+            let shown = (verdict.overall == Overall::Genuine).then(|| shown(ui.lang, &card));
+            result(ui, verdict, shown)
+        }
+        (Err(_), true) => ask_again(ui, "check.wrong.files"),
+        (Err(_), false) if qr.is_some() || mrz.is_some() => {
+            result(ui, verify::check_paper(qr.as_deref(), mrz.as_deref(), at, None), None)
+        }
+        (Err(_), false) => ask_again(ui, "check.wrong.nothing"),
+    }
+}
+
+fn ask_again(ui: Ui, wrong: &'static str) -> Result<Response, Error> {
+    let wrong = ui.lang.text(wrong);
+    Ok((StatusCode::BAD_REQUEST, page(&AskPage { ui, wrong })?).into_response())
+}
+
+fn result(ui: Ui, verdict: Verdict, shown: Option<Shown>) -> Result<Response, Error> {
+    let language = match ui.lang {
+        Lang::Vi => Language::Vietnamese,
+        Lang::En => Language::English,
+    };
+    let lines = |outcome: Outcome| -> Vec<Line> {
+        let of = |check: &&Check| check.outcome == outcome && check.code != CheckCode::PaperOnly;
+        let line = |check: &Check| Line {
+            said: check.plain(language),
+            code: check.code.as_str(),
+            detail: check.detail.clone(),
+        };
+        verdict.checks.iter().filter(of).map(line).collect()
+    };
+    let paper = verdict.checks.iter().any(|check| check.code == CheckCode::PaperOnly);
+    let (class, word, task) = match verdict.overall {
+        Overall::Genuine => ("good", ui.t("check.genuine"), ui.t("check.genuine.do")),
+        Overall::Rejected => ("late", ui.t("check.rejected"), ui.t("check.rejected.do")),
+        Overall::Unproven if paper => ("wait", ui.t("check.unproven"), ui.t("check.paper.do")),
+        Overall::Unproven => ("wait", ui.t("check.unproven"), ui.t("check.unproven.do")),
+    };
+    page(&ResultPage {
+        class,
+        word,
+        task,
+        sentence: verdict.overall.plain(language),
+        failed: lines(Outcome::Fail),
+        open: lines(Outcome::NotChecked),
+        passed: lines(Outcome::Pass),
+        paper,
+        shown,
+        ui,
+    })
+}
+
+/// Called for a card that proved genuine: until then nothing in its files is anybody's name.
+fn shown(lang: Lang, card: &Card) -> Shown {
+    let file = |group: DataGroup| card.files.get(&group.file_name());
+    let face = file(DataGroup::DG2).and_then(|file| dg2::parse(file).ok());
+    // Browsers draw JPEG; the other kind is left to the reading program.
+    let drawable =
+        face.filter(|face| face.encoding == ImageEncoding::Jpeg && face.image.len() <= MOST_PHOTO_BYTES);
+    let dg13 = file(DataGroup::DG13).and_then(|file| Dg13::parse(file).ok());
+    let fields = [
+        ("field.name", FieldNumber::NAME),
+        ("card.pin", FieldNumber::PIN),
+        ("field.birth", FieldNumber::BIRTH),
+        ("field.sex", FieldNumber::SEX),
+        ("card.issued", FieldNumber::ISSUED),
+        ("card.expires", FieldNumber::EXPIRES),
+    ];
+    let fact = |(label, number)| {
+        let value = dg13.as_ref()?.text(number)?.to_owned();
+        Some(Fact { label: lang.text(label), value })
+    };
+    Shown {
+        photo: drawable.map(|face| data_uri(face.image)),
+        facts: fields.into_iter().filter_map(fact).collect(),
+    }
+}
