@@ -26,4 +26,6 @@ pub enum SimulateError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot encode a portrait")]
     Portrait { source: jpeg_encoder::EncodingError },
+    #[error("cannot encode the image of a finger")]
+    Finger { source: jpeg_encoder::EncodingError },
 }

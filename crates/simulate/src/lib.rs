@@ -2,6 +2,7 @@
 
 pub mod behaviour;
 pub mod error;
+pub mod finger;
 pub mod forms;
 pub mod names;
 pub mod photo;

@@ -6,7 +6,7 @@
 
 use crate::{
     CardError,
-    data::CardData,
+    data::{BirthDate, CardData, CardFields, Expiry, Sex, parse_printed},
     tlv::{self, Reader, Tag, Tlv},
 };
 
@@ -111,6 +111,44 @@ impl Dg13 {
 
     pub fn spouse(&self) -> Option<&str> {
         self.relative(FieldNumber::SPOUSE, 0)
+    }
+
+    /// The fields as a card has them, to be checked by [`CardData::new`].
+    ///
+    /// # Errors
+    /// [`CardError::Field`] names the first field that is missing or is not written as the card writes it.
+    pub fn card_fields(&self) -> Result<CardFields<'_>, CardError> {
+        let need = |number, field| {
+            let problem = "is missing from DG13";
+            self.text(number).ok_or(CardError::Field { field, problem })
+        };
+        let wrong = |field| CardError::Field { field, problem: "is not written as DG13 writes it" };
+        let any = |number| self.text(number).unwrap_or("");
+        let expires = match self.text(FieldNumber::EXPIRES) {
+            Some(text) if text != Expiry::Never.printed() => {
+                Expiry::On(parse_printed(text).ok_or_else(|| wrong("expires"))?)
+            }
+            _ => Expiry::Never,
+        };
+        Ok(CardFields {
+            pin: need(FieldNumber::PIN, "pin")?,
+            cmnd: self.text(FieldNumber::CMND),
+            name: need(FieldNumber::NAME, "name")?,
+            birth: BirthDate::parse_printed(need(FieldNumber::BIRTH, "birth")?)
+                .ok_or_else(|| wrong("birth"))?,
+            sex: Sex::from_vietnamese(need(FieldNumber::SEX, "sex")?).ok_or_else(|| wrong("sex"))?,
+            nationality: any(FieldNumber::NATIONALITY),
+            ethnicity: any(FieldNumber::ETHNICITY),
+            religion: any(FieldNumber::RELIGION),
+            native_place: any(FieldNumber::NATIVE_PLACE),
+            residence: any(FieldNumber::RESIDENCE),
+            marks: any(FieldNumber::MARKS),
+            father: self.father(),
+            mother: self.mother(),
+            spouse: self.spouse(),
+            issued: parse_printed(need(FieldNumber::ISSUED, "issued")?).ok_or_else(|| wrong("issued"))?,
+            expires,
+        })
     }
 
     pub fn fields(&self) -> &[(FieldNumber, Value)] {
@@ -254,10 +292,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        data::{CardFields, tests::sample},
-        tests::unhex,
-    };
+    use crate::{data::tests::sample, tests::unhex};
 
     /// Six fields of a person who does not exist, laid out as on published cards.
     const SIX_FIELDS: &str = "6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
@@ -286,6 +321,23 @@ mod tests {
         let file = tlv::encode(Tag(0x6D), &[&tlv::encode(Tag::SEQUENCE, &[&body])]);
         let dg13 = Dg13::parse(&file).unwrap();
         assert_eq!((dg13.father(), dg13.mother()), (Some("A"), Some("B")));
+    }
+
+    #[test]
+    fn the_fields_of_a_card_come_back() {
+        for change in [
+            sample(),
+            CardFields { cmnd: None, birth: BirthDate::Year(1950), expires: Expiry::Never, ..sample() },
+        ] {
+            let card = CardData::new(change).unwrap();
+            let file = Dg13::from_card(&card).encode();
+            let dg13 = Dg13::parse(&file).unwrap();
+            let again = CardData::new(dg13.card_fields().unwrap()).unwrap();
+            assert_eq!(Dg13::from_card(&again).encode(), file);
+        }
+        let six = Dg13::parse(&unhex(SIX_FIELDS)).unwrap();
+        let lacking = six.card_fields().map(|_| ()).unwrap_err().to_string();
+        assert!(lacking.contains("sex") || lacking.contains("issued"), "{lacking}");
     }
 
     #[test]
