@@ -46,6 +46,7 @@ pub(crate) fn compare(a: Birth, b: Birth) -> BirthLevel {
             () if a.day == b.month && a.month == b.day => BirthLevel::Swapped,
             () if a.is_default() || b.is_default() => BirthLevel::Default,
             () if one_digit(a, b) => BirthLevel::OneDigit,
+            () if a.day == b.day || a.month == b.month => BirthLevel::OnePart,
             () => BirthLevel::SameYear,
         };
     }
@@ -132,6 +133,9 @@ mod tests {
         check((0, 0, 1980), (3, 12, 1980), BirthLevel::Partial);
         check((0, 11, 1980), (3, 12, 1980), BirthLevel::SameYear);
         check((13, 3, 1980), (18, 3, 1980), BirthLevel::OneDigit);
+        check((13, 3, 1980), (28, 3, 1980), BirthLevel::OnePart);
+        check((13, 3, 1980), (13, 12, 1980), BirthLevel::OnePart);
+        check((13, 3, 1980), (28, 12, 1980), BirthLevel::SameYear);
         check((13, 3, 1980), (13, 3, 1981), BirthLevel::YearOff);
         check((13, 3, 1980), (13, 3, 1908), BirthLevel::YearDigit);
         check((13, 3, 1980), (13, 3, 1940), BirthLevel::YearDigit);

@@ -9,7 +9,7 @@ use crate::row::Facts;
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
 /// Rules for whole files, where a rule costs one sort and not memory: the same, and some for two slips in one pair.
-pub(crate) const FILE_RULES: usize = 22;
+pub(crate) const FILE_RULES: usize = 26;
 
 /// The rules of the two numbers.
 pub(crate) const PIN_RULE: usize = 0;
@@ -83,6 +83,11 @@ impl Parts {
         is_dated.then_some(u64::from(self.birth.day) << 8 | u64::from(self.birth.month))
     }
 
+    /// January is where unknown months went.
+    fn month(&self) -> Option<u64> {
+        (self.birth.month > 1).then_some(u64::from(self.birth.month))
+    }
+
     fn year(&self) -> Option<u64> {
         (self.birth.year != 0).then_some(u64::from(self.birth.year))
     }
@@ -123,6 +128,11 @@ impl Parts {
             19 => join(self.day_month(), self.mother),
             20 => join(join(self.given, self.year()), self.native),
             21 => join(join(self.given, self.year()), self.residence),
+            // A slip in the given name and another in the day or month.
+            22 => join(join(self.father, self.year()), self.native),
+            23 => join(join(self.mother, self.year()), self.native),
+            24 => join(join(self.father, self.year()), self.month()),
+            25 => join(join(self.mother, self.year()), self.month()),
             _ => None,
         };
         key.map(number_key)

@@ -122,6 +122,8 @@ levels! {
         YearDigit = "year_digit",
         /// Only years are known to compare and they are neighbours.
         PartialNear = "partial_near",
+        /// The year and either the day or the month agree.
+        OnePart = "one_part",
         SameYear = "same_year",
         SameDayMonth = "same_day_month",
         /// One to four years apart.

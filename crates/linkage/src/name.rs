@@ -1,7 +1,7 @@
 //! Whole names against each other.
 
 use crate::level::{NameLevel, ParentLevel};
-use crate::token::{EMPTY, Token, one_edit};
+use crate::token::{EMPTY, TEXT, Token, one_edit};
 
 /// Words of a name that are looked at; of a longer name the first seven and the last.
 pub(crate) const WORDS: usize = 8;
@@ -124,14 +124,11 @@ fn compare_word_by_word(a: &NameView<'_>, b: &NameView<'_>) -> Option<NameLevel>
         Word::Lost if lost == 1 && given == Word::Lost => Some(NameLevel::DiacriticsGiven),
         Word::Lost => Some(NameLevel::DiacriticsLost),
         _ if slips > 2 => None,
-        Word::Marks if in_given => Some(NameLevel::DiacriticsGiven),
-        Word::Marks => Some(NameLevel::Diacritics),
-        Word::Dialect if in_given => Some(NameLevel::DialectGiven),
-        Word::Dialect => Some(NameLevel::Dialect),
-        Word::Typo if slips > 1 => None,
-        Word::Typo if in_given => Some(NameLevel::TypoGiven),
-        Word::Typo => Some(NameLevel::Typo),
+        // In a name of two words two slips leave nothing that is certainly the same.
+        Word::Typo if slips > 1 && (last < 2 || is_spaced_differently(a, b)) => None,
         Word::Different => None,
+        slipped if in_given => Some(slip_in_given(slipped)),
+        slipped => Some(slip(slipped)),
     }
 }
 
@@ -140,21 +137,64 @@ fn compare_parts(a: &NameView<'_>, b: &NameView<'_>) -> NameLevel {
         return NameLevel::Order;
     }
     let lossy = is_lossy(a, b);
-    let same = |x: Option<&Token>, y: Option<&Token>| match (x, y) {
-        (Some(x), Some(y)) => compare_words(x, y, lossy) <= Word::Lost,
-        _ => false,
+    let word = |x: Option<&Token>, y: Option<&Token>| match (x, y) {
+        (Some(x), Some(y)) => compare_words(x, y, lossy),
+        _ => Word::Different,
     };
-    let surname = same(a.surname(), b.surname());
-    let given = same(a.given(), b.given());
+    let (surname, given) = (word(a.surname(), b.surname()), word(a.given(), b.given()));
     let (x, y) = (a.middle(), b.middle());
-    match (surname, given) {
-        (true, true) if is_part(x, y, lossy) || is_part(y, x, lossy) => NameLevel::MiddleMissing,
+    let middle_missing = is_part(x, y, lossy) || is_part(y, x, lossy);
+    match (surname <= Word::Lost, given <= Word::Lost) {
+        (true, true) if middle_missing => NameLevel::MiddleMissing,
+        // A word left out and a slip in another one.
+        (true, false) if middle_missing && given < Word::Different => slip_in_given(given),
+        (false, true)
+            if middle_missing && surname < Word::Different && !are_variants(a.tokens[0], b.tokens[0]) =>
+        {
+            slip(surname)
+        }
+        _ if is_spaced_differently(a, b) => NameLevel::Typo,
         (true, true) => NameLevel::MiddleDifferent,
         (false, true) => NameLevel::GivenOnly,
         (true, false) if same_words(x, y, lossy) => NameLevel::GivenDifferent,
         (true, false) => NameLevel::SurnameOnly,
         (false, false) => NameLevel::Different,
     }
+}
+
+fn slip(word: Word) -> NameLevel {
+    match word {
+        Word::Marks => NameLevel::Diacritics,
+        Word::Dialect => NameLevel::Dialect,
+        _ => NameLevel::Typo,
+    }
+}
+
+fn slip_in_given(word: Word) -> NameLevel {
+    match word {
+        Word::Marks => NameLevel::DiacriticsGiven,
+        Word::Dialect => NameLevel::DialectGiven,
+        _ => NameLevel::TypoGiven,
+    }
+}
+
+/// Whether one slip hit the space between two words (THU TRANG, THUTRANG, THUT RANG, THUITRANG): the letters without spaces
+/// are the same, or one of them differs and one name has a word more.
+fn is_spaced_differently(a: &NameView<'_>, b: &NameView<'_>) -> bool {
+    let ((x, x_len), (y, y_len)) = (letters(a), letters(b));
+    let (x, y) = (&x[..x_len], &y[..y_len]);
+    x == y || (a.len != b.len && x_len.min(y_len) > 5 && one_edit(x, y))
+}
+
+/// The letters of all words in a row.
+fn letters(name: &NameView<'_>) -> ([u8; WORDS * TEXT], usize) {
+    let (mut all, mut len) = ([0; WORDS * TEXT], 0);
+    for token in name.tokens() {
+        let word = token.letters();
+        all[len..len + word.len()].copy_from_slice(word);
+        len += word.len();
+    }
+    (all, len)
 }
 
 fn sorted_accents(name: &NameView<'_>) -> [u64; WORDS] {
@@ -240,5 +280,20 @@ mod tests {
         check("Nguyễn Văn Dũng", "Trần Mạnh Dũng", NameLevel::GivenOnly);
         check("Nguyễn Văn Dũng", "Nguyễn Thị Lan", NameLevel::SurnameOnly);
         check("", "Nguyễn Thị Lan", NameLevel::Missing);
+    }
+
+    #[test]
+    fn slips_at_a_space_and_two_slips() {
+        check("Nguyễn Thu Trang", "Nguyễn ThuTrang", NameLevel::Typo);
+        check("Đinh Thị Thủy", "DINH THIT HUY", NameLevel::Typo);
+        check("Nguyễn Thu Thảo", "Nguyễn ThuiThảo", NameLevel::Typo);
+        check("Hồ Thị Kim Liên", "Hồ Kim Loên", NameLevel::TypoGiven);
+        check("Nguyễn Thị Thu Hạnh", "Nguyễn Thu Hành", NameLevel::DiacriticsGiven);
+        check("Đặng Thị Thu Lan", "Đăng Thu Lan", NameLevel::Diacritics);
+        check("Nguyễn Ngọc Lan", "Nguyễm Ngpc Lan", NameLevel::Typo);
+        check("Mãi Lan", "Mại Lam", NameLevel::Different);
+        check("Huỳnh Thị Kim Lan", "Hoàng Kim Lan", NameLevel::GivenOnly);
+        // A word less is a word less, however short it is.
+        check("Nguyễn Ý Lan", "Nguyễn Lan", NameLevel::MiddleMissing);
     }
 }

@@ -7,7 +7,7 @@
 use crate::level::{BirthLevel, EqualityLevel, NameLevel, NumberLevel, ParentLevel, PlaceLevel, SexLevel};
 
 /// Version of the default parameters, to be stored beside every comparison vector.
-pub const VERSION: &str = "2026-11";
+pub const VERSION: &str = "2026-11.2";
 
 /// Probability of a level among pairs of one person (m), of one family (k) and of strangers (u).
 ///
@@ -139,7 +139,8 @@ const BIRTH: [Rates; BirthLevel::COUNT] = [
     rates(0.008, 0.0015, 8e-5),
     rates(0.005, 0.001, 4e-4),
     rates(0.006, 0.003, 6e-4),
-    rates(0.008, 0.015, 0.013),
+    rates(0.006, 0.0015, 0.0015),
+    rates(0.002, 0.0135, 0.0115),
     rates(0.0005, 0.0027, 0.0027),
     rates(0.004, 0.33, 0.08),
     rates(0.002, 0.45, 0.45),
