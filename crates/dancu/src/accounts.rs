@@ -96,7 +96,11 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
 async fn list(place: &Place) -> Result<()> {
     let centre = live::open(place).await?;
     let mut conn = centre.db.begin().await?;
-    for account in store::accounts::all(&mut conn).await? {
+    let accounts = store::accounts::all(&mut conn).await?;
+    if accounts.is_empty() {
+        println!("none       make one with `dancu account add`");
+    }
+    for account in accounts {
         let unit = account.scope.as_str();
         println!(
             "{:<20} {:<12} {:<16} {}{}",

@@ -1,6 +1,8 @@
 //! `dancu card emulate` and `dancu card read`: be a chip, and read one.
 
+use crate::card_verify::{self, Show};
 use crate::centre::Place;
+use crate::trust::TrustOptions;
 use crate::{cards, live};
 use anyhow::{Context, Result, bail};
 use chip::pcsc::{self, PcscCard};
@@ -10,13 +12,14 @@ use chip::{
 };
 use domain::id::CardId;
 use rand::rngs::StdRng;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use time::Date;
+use verify::{ChipProof, Evidence};
 
 /// The private keys of a test card's chip, beside its files.
 const KEY_FILE: &str = "chip.keys";
@@ -45,12 +48,13 @@ pub struct ReadOptions {
     /// Write the files and the photo into this directory.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// The trusted CSCA certificate (DER or PEM). Without it nothing is verified.
-    #[arg(long)]
-    trust: Option<PathBuf>,
-    /// The day for which to check (yyyy-mm-dd); today when it is not given.
-    #[arg(long, value_parser = crate::cli::date)]
-    at: Option<Date>,
+    #[command(flatten)]
+    trust: TrustOptions,
+    /// The text of the QR code printed on the card, to compare with the chip; `@FILE` reads it from a file.
+    #[arg(long, value_name = "TEXT")]
+    qr: Option<String>,
+    #[command(flatten)]
+    verdict: Show,
     /// Use short commands even if the card announces longer ones.
     #[arg(long)]
     short: bool,
@@ -135,25 +139,41 @@ fn read_blocking(options: &ReadOptions) -> Result<ExitCode> {
     let reading = read_card(&mut session, &access, &mut rng, &mut show)?;
     // The card is given back before anything else takes time.
     drop(session);
-    let copied = summary(&reading);
-    let dir = match &options.out {
-        Some(dir) => dir.clone(),
-        None if options.trust.is_none() => return Ok(ExitCode::from(if copied { 1 } else { 2 })),
-        None => std::env::temp_dir().join(format!("dancu-card-{}", std::process::id())),
-    };
-    write(&reading, &dir, options.out.is_some())?;
-    let code = match &options.trust {
-        Some(trust) => cards::check(&dir, Some(trust), options.at),
-        None => Ok(ExitCode::from(2)),
-    };
-    if options.out.is_none() {
-        fs::remove_dir_all(&dir).with_context(|| format!("{} cannot be removed", dir.display()))?;
+    if let Some(dir) = &options.out {
+        write(&reading, dir)?;
     }
-    if copied {
-        println!("REJECTED: the chip did not prove that it is the one which was signed");
-        return Ok(ExitCode::FAILURE);
+    judge(&reading, options)
+}
+
+/// One verdict over what the files say and what the chip proved while it was read.
+fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
+    let sources = options.trust.load(None)?;
+    let files: BTreeMap<String, Vec<u8>> =
+        reading.files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect();
+    let absent: Vec<String> = reading.missing.iter().map(|id| id.name()).collect();
+    let qr = card_verify::text(options.qr.as_deref(), "--qr")?;
+    // Lines that were typed off the card are compared with the chip; a number with two dates is not print.
+    let printed = options.mrz.as_deref().filter(|text| card::mrz::Mrz::parse(text.trim()).is_ok());
+    let at = options.verdict.at();
+    let verdict = verify::check_card(&Evidence {
+        links: &sources.links,
+        crls: &sources.crls,
+        qr: qr.as_deref(),
+        printed_mrz: printed,
+        absent: &absent,
+        active_authentication: proof(reading.active_authentication),
+        chip_authentication: proof(reading.chip_authentication),
+        ..Evidence::new(&files, &sources.trust, at)
+    });
+    options.verdict.verdict(&verdict, &sources, at)
+}
+
+fn proof(proof: Proof) -> Option<ChipProof> {
+    match proof {
+        Proof::Given => Some(ChipProof::Proven),
+        Proof::Failed => Some(ChipProof::Refuted),
+        Proof::NotOffered => None,
     }
-    code
 }
 
 /// A line that fills as a file is read, where a terminal shows it; elsewhere one line a file.
@@ -172,45 +192,19 @@ fn show(progress: Progress) {
     };
 }
 
-/// Prints what the conversation showed. Says whether the chip failed to prove itself.
-fn summary(reading: &Reading) -> bool {
-    for (name, proof) in [
-        ("chip authentication", reading.chip_authentication),
-        ("active authentication", reading.active_authentication),
-    ] {
-        let (mark, words) = match proof {
-            Proof::Given => ("ok     ", "the chip holds the private key to the public one in its files"),
-            Proof::Failed => ("FAILED ", "the chip does not hold the private key: it may be a copy"),
-            Proof::NotOffered => ("-      ", "the card's files hold no key for it"),
-        };
-        println!("{mark} {name:<22} {words}");
-    }
-    for id in &reading.refused {
-        println!("-       {:<22} the chip keeps it back from readers without a right to it", id.name());
-    }
-    for id in &reading.missing {
-        println!("FAILED  {:<22} is listed, but the chip has no such file", id.name());
-    }
-    let failed = |proof| proof == Proof::Failed;
-    failed(reading.chip_authentication)
-        || failed(reading.active_authentication)
-        || !reading.missing.is_empty()
-}
-
-fn write(reading: &Reading, dir: &Path, with_photo: bool) -> Result<()> {
+fn write(reading: &Reading, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("{}", dir.display()))?;
     for (id, bytes) in reading.files.iter() {
         fs::write(dir.join(id.name()), bytes)?;
     }
-    let dg2 = FileId::from_name("DG2").and_then(|id| reading.files.get(id)).filter(|_| with_photo);
-    if let Some(file) = dg2 {
-        let face = card::lds::dg2::parse(file)?;
-        let name = match face.encoding {
-            card::lds::dg2::ImageEncoding::Jpeg => "photo.jpg",
-            card::lds::dg2::ImageEncoding::Jpeg2000 => "photo.jp2",
-        };
-        fs::write(dir.join(name), face.image)?;
-        println!("photo   {}", dir.join(name).display());
-    }
+    let dg2 = FileId::from_name("DG2").and_then(|id| reading.files.get(id));
+    // A photo that cannot be read is the verdict's business.
+    let Some(Ok(face)) = dg2.map(card::lds::dg2::parse) else { return Ok(()) };
+    let name = match face.encoding {
+        card::lds::dg2::ImageEncoding::Jpeg => "photo.jpg",
+        card::lds::dg2::ImageEncoding::Jpeg2000 => "photo.jp2",
+    };
+    fs::write(dir.join(name), face.image)?;
+    eprintln!("photo   {}", dir.join(name).display());
     Ok(())
 }

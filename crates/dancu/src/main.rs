@@ -1,9 +1,11 @@
 //! The one binary of dancu.
 
 mod accounts;
+mod artwork;
 mod audit;
 mod bench;
 mod card_chip;
+mod card_verify;
 mod cards;
 mod cases;
 mod centre;
@@ -17,6 +19,7 @@ mod live;
 mod lost;
 mod pki;
 mod serve;
+mod trust;
 mod work;
 
 use anyhow::Result;

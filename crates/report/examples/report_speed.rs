@@ -28,7 +28,7 @@ async fn main() {
         let burn_up = began.elapsed() - ledger - funnel - progress;
         println!(
             "{name}: {} of {count} applications: ledger {ledger:.2?}, funnel {funnel:.2?}, progress {progress:.2?}, burn-up {burn_up:.2?}",
-            rows.iter().map(|row| row.captured).sum::<i64>()
+            rows.iter().map(|row| row.counts.captured).sum::<i64>()
         );
     }
 }

@@ -4,16 +4,16 @@ use crate::Error;
 use domain::UnitCode;
 use domain::application::State;
 use domain::unit::UnitTable;
+use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use store::report as rows;
 use store::{PgConnection, UnitScope};
 use time::OffsetDateTime;
 
 /// Cumulative counts: whoever is at a stage is counted at all stages before it. `in_case` and `rejected` stand beside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunnelRow {
-    pub unit: UnitCode,
-    pub name: String,
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
     pub eligible: i64,
     pub invited: i64,
     pub captured: i64,
@@ -29,41 +29,51 @@ pub struct FunnelRow {
     pub rejected: i64,
 }
 
+/// The counts of one commune.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunnelRow {
+    pub unit: UnitCode,
+    pub name: String,
+    pub counts: Counts,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.eligible += other.eligible;
+        self.invited += other.invited;
+        self.captured += other.captured;
+        self.transmitted += other.transmitted;
+        self.accepted += other.accepted;
+        self.in_production += other.in_production;
+        self.printed += other.printed;
+        self.dispatched += other.dispatched;
+        self.at_unit += other.at_unit;
+        self.handed_over += other.handed_over;
+        self.in_case += other.in_case;
+        self.rejected += other.rejected;
+    }
+}
+
 /// One row per commune below `scope`, by code.
 pub async fn funnel(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<FunnelRow>, Error> {
-    let mut by_unit: BTreeMap<UnitCode, FunnelRow> = BTreeMap::new();
+    let mut by_unit: BTreeMap<UnitCode, Counts> = BTreeMap::new();
     for area in rows::areas(conn, scope).await? {
-        let row = row(&mut by_unit, area.unit);
-        row.eligible = area.eligible;
-        row.invited = area.invited;
+        let counts = by_unit.entry(area.unit).or_default();
+        counts.eligible = area.eligible;
+        counts.invited = area.invited;
     }
     for count in rows::state_counts(conn, scope).await? {
-        let row = row(&mut by_unit, count.unit);
-        add(row, count.state, count.count);
+        add(by_unit.entry(count.unit).or_default(), count.state, count.count);
     }
-    Ok(by_unit.into_values().collect())
+    Ok(by_unit.into_iter().map(row).collect())
 }
 
-fn row(by_unit: &mut BTreeMap<UnitCode, FunnelRow>, unit: UnitCode) -> &mut FunnelRow {
-    by_unit.entry(unit).or_insert_with(|| FunnelRow {
-        unit,
-        name: UnitTable::official_2021().current(unit).map_or_else(|| unit.to_string(), |u| u.full_name()),
-        eligible: 0,
-        invited: 0,
-        captured: 0,
-        transmitted: 0,
-        accepted: 0,
-        in_production: 0,
-        printed: 0,
-        dispatched: 0,
-        at_unit: 0,
-        handed_over: 0,
-        in_case: 0,
-        rejected: 0,
-    })
+fn row((unit, counts): (UnitCode, Counts)) -> FunnelRow {
+    let known = UnitTable::official_2021().current(unit);
+    FunnelRow { unit, name: known.map_or_else(|| unit.to_string(), |known| known.full_name()), counts }
 }
 
-fn add(row: &mut FunnelRow, state: State, count: i64) {
+fn add(row: &mut Counts, state: State, count: i64) {
     row.captured += count;
     row.transmitted += if state > State::Captured { count } else { 0 };
     row.in_case += if state == State::InCase { count } else { 0 };
@@ -76,25 +86,11 @@ fn add(row: &mut FunnelRow, state: State, count: i64) {
     row.handed_over += if state == State::HandedOver { count } else { 0 };
 }
 
-/// The sum of the rows, under the unit that they belong to.
-pub fn total(rows: &[FunnelRow], unit: UnitCode) -> FunnelRow {
-    let mut sums = BTreeMap::new();
-    let sum = row(&mut sums, unit);
-    for r in rows {
-        sum.eligible += r.eligible;
-        sum.invited += r.invited;
-        sum.captured += r.captured;
-        sum.transmitted += r.transmitted;
-        sum.accepted += r.accepted;
-        sum.in_production += r.in_production;
-        sum.printed += r.printed;
-        sum.dispatched += r.dispatched;
-        sum.at_unit += r.at_unit;
-        sum.handed_over += r.handed_over;
-        sum.in_case += r.in_case;
-        sum.rejected += r.rejected;
-    }
-    sum.clone()
+/// The sum of the rows.
+pub fn total(rows: &[FunnelRow]) -> Counts {
+    let mut sum = Counts::default();
+    rows.iter().for_each(|row| sum += row.counts);
+    sum
 }
 
 /// How many applications stand in a state, and since when the one that has stood there longest.
@@ -123,9 +119,8 @@ mod tests {
 
     #[test]
     fn every_state_counts_at_all_stages_before_it() {
-        let unit = "445".parse().unwrap();
-        let mut sums = BTreeMap::new();
-        let row = row(&mut sums, unit);
+        let mut counts = Counts::default();
+        let row = &mut counts;
         for state in State::ALL {
             add(row, state, 1);
         }
@@ -133,6 +128,7 @@ mod tests {
         assert_eq!((row.accepted, row.in_production, row.printed), (8, 2, 6));
         assert_eq!(row.accepted, row.in_production + row.printed);
         assert_eq!((row.dispatched, row.at_unit, row.handed_over), (5, 2, 1));
-        assert_eq!(total(&[row.clone(), row.clone()], unit).captured, 24);
+        let row = super::row(("445".parse().unwrap(), counts));
+        assert_eq!(total(&[row.clone(), row]).captured, 24);
     }
 }

@@ -5,7 +5,7 @@ mod kits;
 mod ledger;
 mod progress;
 
-pub use funnel::{FunnelRow, StageAge, ages, funnel, total};
+pub use funnel::{Counts, FunnelRow, StageAge, ages, funnel, total};
 pub use kits::{KitTotal, kits};
 pub use ledger::{Difference, Identity, ledger};
 pub use progress::{Day, Progress, burn_up, measure, progress, share_tenths};

@@ -183,7 +183,7 @@ async fn the_funnel_sums_and_a_commune_sees_its_own() {
     let district = DISTRICT.parse().unwrap();
     let rows = funnel(&mut conn, &scope_of(district)).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.unit).collect::<Vec<_>>(), communes()[..4]);
-    let all = total(&rows, district);
+    let all = total(&rows);
     assert_eq!((all.eligible, all.invited, all.captured, all.transmitted), (8_000, 480, 480, 440));
     assert_eq!((all.in_case, all.rejected, all.accepted, all.in_production), (40, 40, 320, 80));
     assert_eq!((all.printed, all.dispatched, all.at_unit, all.handed_over), (240, 200, 80, 40));

@@ -15,6 +15,9 @@ async fn main() {
     let db = testkit::fresh_database().await;
     support::seed(&db, 24, true).await;
     let site = support::site(&db, Some(portrait()));
+    let chip = support::chip::chip_with(&portrait());
+    support::chip::trust(&db, &chip).await;
+    support::chip::register(&db, &chip, "active").await;
     let data = tempfile::tempdir().expect("a scratch directory can be made");
     let district = support::DISTRICT.parse().expect("the district's code is a code");
     let mut rng = StdRng::seed_from_u64(1);
@@ -25,6 +28,12 @@ async fn main() {
     for account in &accounts {
         println!("{} {}", account.login, account.password);
     }
+    let card = data.path().join("chip");
+    std::fs::create_dir(&card).expect("a scratch directory can be written");
+    for (name, bytes) in &chip.files {
+        std::fs::write(card.join(name), bytes).expect("a scratch directory can be written");
+    }
+    println!("a card to check lies in {}; its print:\n{}\n{}", card.display(), chip.mrz, chip.qr);
     let port = std::env::args().nth(1).unwrap_or_else(|| "8081".to_owned());
     let listener =
         tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("the port is free");

@@ -94,6 +94,9 @@ mod tests {
     async fn a_form_without_files_may_be_url_encoded() {
         let kind = "application/x-www-form-urlencoded";
         let form = Form::read(&headers(kind), b"qr=a%7Cb&mrz=+&x=1", &["qr", "mrz"]).await.expect("a form");
-        assert_eq!((form.typed("qr").as_deref(), form.typed("mrz"), form.typed("x")), (Some("a|b"), None, None));
+        assert_eq!(
+            (form.typed("qr").as_deref(), form.typed("mrz"), form.typed("x")),
+            (Some("a|b"), None, None)
+        );
     }
 }

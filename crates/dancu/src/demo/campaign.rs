@@ -409,7 +409,7 @@ impl Campaign {
     async fn show_week(&self, stages: &Stages) -> Result<()> {
         let mut conn = self.centre.db.begin().await?;
         let rows = report::funnel(&mut conn, &self.scope).await?;
-        let sum = report::total(&rows, self.district);
+        let sum = report::total(&rows);
         println!(
             "  {}  captured {:>8}  accepted {:>8}  printed {:>8}  handed over {:>8}  in case {:>5}   {:>6.1} s",
             domain::date::vietnamese(self.day.previous_day().unwrap_or(self.day)),

@@ -23,7 +23,7 @@ pub struct Summary {
     pub day: String,
     pub forms: Forms,
     pub duplicates: Duplicates,
-    pub funnel: Funnel,
+    pub funnel: report::Counts,
     pub cases: BTreeMap<String, u64>,
     pub ledger: Ledger,
     pub stages: Vec<Stage>,
@@ -50,22 +50,6 @@ pub struct Duplicates {
     pub false_links: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Funnel {
-    pub eligible: i64,
-    pub invited: i64,
-    pub captured: i64,
-    pub transmitted: i64,
-    pub accepted: i64,
-    pub in_production: i64,
-    pub printed: i64,
-    pub dispatched: i64,
-    pub at_unit: i64,
-    pub handed_over: i64,
-    pub in_case: i64,
-    pub rejected: i64,
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ledger {
     pub holds: bool,
@@ -82,7 +66,6 @@ pub struct LedgerDifference {
 pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary> {
     let mut conn = campaign.centre.db.begin().await?;
     let rows = report::funnel(&mut conn, &campaign.scope).await?;
-    let sum = report::total(&rows, campaign.district);
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
     let kits = report::kits(&mut conn, &campaign.scope).await?;
     let folds = store::application::check_folds(&mut conn).await?;
@@ -126,20 +109,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         day: campaign.day.previous_day().unwrap_or(campaign.day).to_string(),
         forms: Forms { read, accepted, rejected, corrected },
         duplicates: duplicates(campaign, &settled, &cases, &merged, &outcomes),
-        funnel: Funnel {
-            eligible: sum.eligible,
-            invited: sum.invited,
-            captured: sum.captured,
-            transmitted: sum.transmitted,
-            accepted: sum.accepted,
-            in_production: sum.in_production,
-            printed: sum.printed,
-            dispatched: sum.dispatched,
-            at_unit: sum.at_unit,
-            handed_over: sum.handed_over,
-            in_case: sum.in_case,
-            rejected: sum.rejected,
-        },
+        funnel: report::total(&rows),
         cases: kinds,
         ledger: Ledger {
             holds: identities.iter().all(report::Identity::holds)

@@ -19,12 +19,12 @@ use crate::pages::actor::{Actors, is_centre};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::people::{ApplicationLine, CardLine, application_line, card_line, state_class};
 use crate::pages::record::{self, Compared};
-use crate::pages::{cut, id, not_shown, note_read};
+use crate::pages::{PageSize, id, not_shown, note_read};
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_full, unit_name};
 
-const PAGE: usize = 50;
+const PAGE: PageSize = PageSize(50);
 
 #[derive(Template)]
 #[template(path = "applications.html")]
@@ -123,11 +123,11 @@ pub(crate) async fn list(
         }
         None => (None, ui.t("applications.title").to_owned()),
     };
-    let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE as i64 + 1 };
+    let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE.asked() };
     let mut tx = state.db.scoped(&who.scope).await?;
     let mut hits = web_read::applications(&mut tx, &query).await?;
     drop(tx);
-    let more = cut(&mut hits, PAGE);
+    let more = PAGE.cut(&mut hits);
     let parameter =
         |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
     let next = hits.last().filter(|_| more).map(|last| {

@@ -13,14 +13,14 @@ use crate::format;
 use crate::i18n::Lang;
 use crate::pages::dashboard::code_of;
 use crate::pages::people::state_class;
-use crate::pages::{cut, id, not_shown, note_read};
+use crate::pages::{PageSize, Tab, id, not_shown, note_read};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_name};
 
-const PAGE: usize = 100;
+const PAGE: PageSize = PageSize(100);
 /// Cards on one page of a box, so that it stays light on a poor line.
-const MOST_CARDS: usize = 200;
+const MOST_CARDS: PageSize = PageSize(200);
 
 #[derive(Template)]
 #[template(path = "boxes.html")]
@@ -29,13 +29,6 @@ struct ListPage {
     tabs: Vec<Tab>,
     boxes: Vec<BoxLine>,
     cut_off: bool,
-}
-
-struct Tab {
-    href: &'static str,
-    label: &'static str,
-    count: String,
-    current: bool,
 }
 
 struct BoxLine {
@@ -105,10 +98,10 @@ pub(crate) async fn list(
     };
     let places = places(&state, &who.scope);
     let mut conn = state.db.begin().await?;
-    let mut rows = web_read::boxes(&mut conn, places.as_deref(), stage, PAGE as i64 + 1).await?;
+    let mut rows = web_read::boxes(&mut conn, places.as_deref(), stage, PAGE.asked()).await?;
     let (way, missing, all) = web_read::box_counts(&mut conn, places.as_deref()).await?;
     drop(conn);
-    let cut_off = cut(&mut rows, PAGE);
+    let cut_off = PAGE.cut(&mut rows);
     let tab = |href, label, count: i64, of| Tab { href, label, count: ui.n(&count), current: stage == of };
     page(&ListPage {
         tabs: vec![
@@ -167,11 +160,12 @@ pub(crate) async fn show(
     drop(conn);
     let skip = skip.tu.unwrap_or(0).max(0);
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut items = web_read::box_items(&mut tx, &contents, skip, MOST_CARDS as i64 + 1).await?;
+    let mut items = web_read::box_items(&mut tx, &contents, skip, MOST_CARDS.asked()).await?;
     drop(tx);
     note_read(&state, &who, "consignment.read", subject, &path).await?;
-    let next = cut(&mut items, MOST_CARDS)
-        .then(|| format!("/giao-nhan/{consignment_id}?tu={}", skip + MOST_CARDS as i64));
+    let next = MOST_CARDS
+        .cut(&mut items)
+        .then(|| format!("/giao-nhan/{consignment_id}?tu={}", skip + items.len() as i64));
     page(&OnePage {
         line: box_line(&state, ui.lang, &row),
         cards: items.iter().map(|item| card_line(&state, ui.lang, item)).collect(),

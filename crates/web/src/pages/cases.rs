@@ -18,13 +18,13 @@ use crate::pages::actor::Actors;
 use crate::pages::choices::{self, Candidate, Choice};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::record::{self, Compared, Described};
-use crate::pages::{cards, id, not_shown, note_read};
+use crate::pages::{PageSize, Tab, cards, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
 use crate::state::{AppState, CaseDecision, CaseOutcome, CaseRefusal};
 use crate::ui::{Ui, page, unit_of_path};
 
-const PAGE: i64 = 100;
+const PAGE: PageSize = PageSize(100);
 const NOTE_CHARS: usize = 2_000;
 
 #[derive(Template)]
@@ -33,13 +33,7 @@ struct ListPage {
     ui: Ui,
     tabs: Vec<Tab>,
     cases: Vec<CaseLine>,
-}
-
-struct Tab {
-    href: &'static str,
-    label: &'static str,
-    count: String,
-    current: bool,
+    cut_off: bool,
 }
 
 struct CaseLine {
@@ -141,7 +135,8 @@ pub(crate) async fn list(
         _ => CaseStage::Open,
     };
     let mut tx = state.db.scoped(&who.scope).await?;
-    let rows = web_read::cases(&mut tx, stage, PAGE).await?;
+    let mut rows = web_read::cases(&mut tx, stage, PAGE.asked()).await?;
+    let cut_off = PAGE.cut(&mut rows);
     let (open, unconfirmed, closed) = web_read::case_counts(&mut tx).await?;
     drop(tx);
     let now = state.campaign.now();
@@ -161,7 +156,7 @@ pub(crate) async fn list(
         decision: row.decision.as_deref().map(|code| ui.code("decision", code)).unwrap_or_default(),
     };
     let cases = rows.iter().map(line).collect();
-    page(&ListPage { tabs, cases, ui })
+    page(&ListPage { tabs, cases, cut_off, ui })
 }
 
 pub(crate) async fn show(

@@ -38,18 +38,14 @@ struct ResultPage {
     word: &'static str,
     sentence: &'static str,
     task: &'static str,
-    failed: Vec<Line>,
-    open: Vec<Line>,
-    passed: Vec<Line>,
+    failed: Vec<&'static str>,
+    open: Vec<&'static str>,
+    passed: Vec<&'static str>,
+    /// Codes with details, for whoever looks into it.
+    technical: Vec<String>,
     /// Only print was read.
     paper: bool,
     shown: Option<Shown>,
-}
-
-struct Line {
-    said: &'static str,
-    code: &'static str,
-    detail: String,
 }
 
 /// What the signed data say, to compare with the card and with whoever holds it.
@@ -108,30 +104,30 @@ fn result(ui: Ui, verdict: Verdict, shown: Option<Shown>) -> Result<Response, Er
         Lang::Vi => Language::Vietnamese,
         Lang::En => Language::English,
     };
-    let lines = |outcome: Outcome| -> Vec<Line> {
+    let lines = |outcome: Outcome| -> Vec<&'static str> {
         let of = |check: &&Check| check.outcome == outcome && check.code != CheckCode::PaperOnly;
-        let line = |check: &Check| Line {
-            said: check.plain(language),
-            code: check.code.as_str(),
-            detail: check.detail.clone(),
-        };
-        verdict.checks.iter().filter(of).map(line).collect()
+        let mut lines: Vec<_> = verdict.checks.iter().filter(of).map(|check| check.plain(language)).collect();
+        // Both proofs of the chip are one question to a reader.
+        lines.dedup();
+        lines
     };
     let paper = verdict.checks.iter().any(|check| check.code == CheckCode::PaperOnly);
-    let (class, word, task) = match verdict.overall {
-        Overall::Genuine => ("good", ui.t("check.genuine"), ui.t("check.genuine.do")),
-        Overall::Rejected => ("late", ui.t("check.rejected"), ui.t("check.rejected.do")),
-        Overall::Unproven if paper => ("wait", ui.t("check.unproven"), ui.t("check.paper.do")),
-        Overall::Unproven => ("wait", ui.t("check.unproven"), ui.t("check.unproven.do")),
+    let (class, word, sentence, task) = match (verdict.overall, paper) {
+        (Overall::Genuine, _) => ("good", "check.genuine", "check.genuine.text", "check.genuine.do"),
+        (Overall::Rejected, false) => ("late", "check.rejected", "check.rejected.text", "check.rejected.do"),
+        (Overall::Rejected, true) => ("late", "check.rejected", "check.rejected.text", "check.paper.again"),
+        (Overall::Unproven, false) => ("wait", "check.unproven", "check.unproven.text", "check.unproven.do"),
+        (Overall::Unproven, true) => ("wait", "check.unproven", "check.paper.text", "check.paper.do"),
     };
     page(&ResultPage {
         class,
-        word,
-        task,
-        sentence: verdict.overall.plain(language),
+        word: ui.lang.text(word),
+        sentence: ui.lang.text(sentence),
+        task: ui.lang.text(task),
         failed: lines(Outcome::Fail),
         open: lines(Outcome::NotChecked),
         passed: lines(Outcome::Pass),
+        technical: verdict.checks.iter().map(|check| format!("{}: {}", check.code, check.detail)).collect(),
         paper,
         shown,
         ui,

@@ -5,7 +5,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use domain::UnitCode;
-use report::{FunnelRow, Progress};
+use report::{Counts, Progress};
 use serde::Deserialize;
 use store::UnitScope;
 
@@ -13,7 +13,7 @@ use crate::chart::{BurnUp, DayPoint, bar, burn_up};
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
-use crate::pages::units::{Column, Total, UnitRow, columns, unit_rows};
+use crate::pages::units::{Column, UnitRow, columns, unit_rows};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_of_path};
@@ -119,7 +119,7 @@ pub(crate) async fn show(
     let kits = report::kits(&mut conn, &scope).await?;
     let ages = report::ages(&mut conn, &scope).await?;
     drop(conn);
-    let total = sum(&rows);
+    let total = report::total(&rows);
     let under = view.duoi.as_deref().unwrap_or("");
     let ledger_holds =
         identities.iter().all(|identity| identity.holds()) && kits.iter().all(|kit| kit.agrees());
@@ -152,12 +152,6 @@ pub(crate) async fn show(
 
 pub(crate) fn code_of(path: &str) -> Option<UnitCode> {
     path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
-}
-
-fn sum(rows: &[FunnelRow]) -> Total {
-    let mut total = Total::default();
-    rows.iter().for_each(|row| total.add(row));
-    total
 }
 
 fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
@@ -198,7 +192,7 @@ fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
     Sentence { class, share: format::percent(lang, p.share_tenths()), rest, below }
 }
 
-fn figures(lang: Lang, total: &Total, progress: Option<&Progress>) -> Vec<Figure> {
+fn figures(lang: Lang, total: &Counts, progress: Option<&Progress>) -> Vec<Figure> {
     let n = |number| format::count(lang, number);
     let of_target =
         progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
@@ -228,7 +222,7 @@ fn figures(lang: Lang, total: &Total, progress: Option<&Progress>) -> Vec<Figure
     ]
 }
 
-fn funnel(lang: Lang, total: &Total) -> Vec<Bar> {
+fn funnel(lang: Lang, total: &Counts) -> Vec<Bar> {
     let stages = [
         ("eligible", total.eligible),
         ("invited", total.invited),

@@ -12,13 +12,13 @@ use store::web_read::{self, ImportFileRow, ImportRejectRow};
 use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
-use crate::pages::{cut, id, note_read};
+use crate::pages::{PageSize, id, note_read};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page};
 
 const FILES: i64 = 200;
-const PAGE: usize = 60;
+const PAGE: PageSize = PageSize(60);
 
 #[derive(Template)]
 #[template(path = "imports.html")]
@@ -106,8 +106,8 @@ pub(crate) async fn rejects(
     let import_id: ImportId = id(&import_id)?;
     let from = after.sau.unwrap_or(0);
     let mut rows =
-        web_read::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE as i64 + 1).await?;
-    let more = cut(&mut rows, PAGE);
+        web_read::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked()).await?;
+    let more = PAGE.cut(&mut rows);
     let last = rows.last().map(|row| row.row_no);
     note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;
     let rejects = rows.iter().filter_map(|row| reject_line(&state, &who, ui.lang, row)).collect();

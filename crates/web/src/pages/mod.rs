@@ -60,11 +60,30 @@ pub(crate) async fn not_shown(state: &AppState, who: &Who, subject: String) -> E
     }
 }
 
-/// What ends a list: whether there is more than was asked for.
-pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: usize) -> bool {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    more
+/// One of several views of a list, with how many it holds.
+pub(crate) struct Tab {
+    pub href: &'static str,
+    pub label: &'static str,
+    pub count: String,
+    pub current: bool,
+}
+
+/// How many rows a page shows.
+#[derive(Clone, Copy)]
+pub(crate) struct PageSize(pub usize);
+
+impl PageSize {
+    /// For the query: one row more than is shown, which tells whether there are more.
+    pub fn asked(self) -> i64 {
+        self.0 as i64 + 1
+    }
+
+    /// Leaves the rows that are shown. Whether there were more.
+    pub fn cut<T>(self, rows: &mut Vec<T>) -> bool {
+        let more = rows.len() > self.0;
+        rows.truncate(self.0);
+        more
+    }
 }
 
 /// An id in a path that is not an id names nothing.

@@ -13,12 +13,12 @@ use crate::error::Error;
 use crate::format;
 use crate::i18n::Lang;
 use crate::pages::actor::Actors;
-use crate::pages::{Fact, cut, id, not_shown, note_read, record};
+use crate::pages::{Fact, PageSize, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
 use crate::ui::{Ui, page, unit_name};
 
-const PAGE: usize = 50;
+const PAGE: PageSize = PageSize(50);
 
 #[derive(Template)]
 #[template(path = "people.html")]
@@ -129,14 +129,14 @@ pub(crate) async fn search(
                 name_fold: (!name.is_empty()).then(|| fold_ascii(&name)),
                 birth_year,
                 person_id: holder.flatten(),
-                limit: PAGE as i64 + 1,
+                limit: PAGE.asked(),
             };
             let mut tx = state.db.scoped(&who.scope).await?;
             hits = web_read::people(&mut tx, &query).await?;
             drop(tx);
         }
     }
-    let more = cut(&mut hits, PAGE);
+    let more = PAGE.cut(&mut hits);
     let shown = format::count(ui.lang, hits.len() as i64);
     let summary = if more { "people.more" } else { "page.results" };
     let summary = ui.lang.fill(summary, &[("n", &shown)]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::UnitCode;
 use domain::unit::UnitLevel;
-use report::FunnelRow;
+use report::{Counts, FunnelRow};
 use store::UnitScope;
 
 use crate::chart::bar;
@@ -37,43 +37,9 @@ pub(crate) struct UnitRow {
     pub rejected: String,
 }
 
-/// The sums that the head of the page shows; unlike a row they belong to no single unit.
-#[derive(Default, Clone, Copy)]
-pub(crate) struct Total {
-    pub eligible: i64,
-    pub invited: i64,
-    pub captured: i64,
-    pub transmitted: i64,
-    pub accepted: i64,
-    pub in_production: i64,
-    pub printed: i64,
-    pub dispatched: i64,
-    pub at_unit: i64,
-    pub handed_over: i64,
-    pub in_case: i64,
-    pub rejected: i64,
-}
-
-impl Total {
-    pub fn add(&mut self, row: &FunnelRow) {
-        self.eligible += row.eligible;
-        self.invited += row.invited;
-        self.captured += row.captured;
-        self.transmitted += row.transmitted;
-        self.accepted += row.accepted;
-        self.in_production += row.in_production;
-        self.printed += row.printed;
-        self.dispatched += row.dispatched;
-        self.at_unit += row.at_unit;
-        self.handed_over += row.handed_over;
-        self.in_case += row.in_case;
-        self.rejected += row.rejected;
-    }
-}
-
 /// Columns of the table of units with the code that sorts by each.
 #[allow(clippy::type_complexity, reason = "a name for this pair would hide more than it tells")]
-const COLUMNS: [(&str, fn(&Total) -> i64); 8] = [
+const COLUMNS: [(&str, fn(&Counts) -> i64); 8] = [
     ("eligible", |t| t.eligible),
     ("captured", |t| t.captured),
     ("share", |t| report::share_tenths(t.captured, t.eligible)),
@@ -134,7 +100,7 @@ pub(crate) fn unit_rows(
     rows: &[FunnelRow],
     view: &View,
 ) -> Vec<UnitRow> {
-    let mut groups: BTreeMap<UnitCode, Total> = BTreeMap::new();
+    let mut groups: BTreeMap<UnitCode, Counts> = BTreeMap::new();
     let level = code_of(scope.as_str()).map(UnitCode::level);
     for row in rows {
         // A district shows its communes, a province its districts, the country its provinces.
@@ -143,9 +109,9 @@ pub(crate) fn unit_rows(
             Some(UnitLevel::Province) => ancestor(state, row.unit, UnitLevel::District),
             None => ancestor(state, row.unit, UnitLevel::Province),
         };
-        groups.entry(shown).or_default().add(row);
+        *groups.entry(shown).or_default() += row.counts;
     }
-    let mut shown: Vec<(String, UnitCode, Total)> = groups
+    let mut shown: Vec<(String, UnitCode, Counts)> = groups
         .into_iter()
         .map(|(code, total)| {
             (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total)
@@ -175,7 +141,7 @@ fn unit_row(
     scope: &UnitScope,
     name: String,
     code: UnitCode,
-    total: &Total,
+    total: &Counts,
 ) -> UnitRow {
     let n = |number| format::count(lang, number);
     let path = state.units.path(code);

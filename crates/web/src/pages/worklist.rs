@@ -12,16 +12,16 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::format;
-use crate::pages::cut;
+use crate::pages::PageSize;
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::ui::{Ui, page};
 
 /// Seats of one day: a district with forty kits has some seven thousand.
-const MOST_SEATS: usize = 10_000;
+const MOST_SEATS: PageSize = PageSize(10_000);
 /// People on one page, so that it stays light on a poor line.
 const MOST_PEOPLE: usize = 240;
-const MOST_SLOTS: usize = 240;
+const MOST_SLOTS: PageSize = PageSize(240);
 
 #[derive(Template)]
 #[template(path = "worklist.html")]
@@ -74,9 +74,9 @@ pub(crate) async fn show(
         Some(day) => day,
         None => web_read::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
     };
-    let mut seats = web_read::invited_on(&mut conn, &who.scope, day, MOST_SEATS as i64 + 1).await?;
+    let mut seats = web_read::invited_on(&mut conn, &who.scope, day, MOST_SEATS.asked()).await?;
     drop(conn);
-    let mut cut_off = cut(&mut seats, MOST_SEATS);
+    let mut cut_off = MOST_SEATS.cut(&mut seats);
     let with_people = who.role == Role::Officer;
     let count = |state: &str| ui.n(&(seats.iter().filter(|seat| seat.state == state).count() as i64));
     let (attended, missed) = (count("attended"), count("missed"));
@@ -92,7 +92,7 @@ pub(crate) async fn show(
         BTreeMap::new()
     };
     let mut slots = slots(&ui, &seats, with_people.then_some(&names));
-    cut_off |= cut(&mut slots, MOST_SLOTS);
+    cut_off |= MOST_SLOTS.cut(&mut slots);
     page(&Page {
         day: format::date(day),
         previous: link(day - Duration::days(1)),

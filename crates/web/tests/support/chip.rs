@@ -33,6 +33,11 @@ pub struct Chip {
 }
 
 pub fn chip() -> Chip {
+    chip_with(&portrait())
+}
+
+/// A card with this photo.
+pub fn chip_with(jpeg: &[u8]) -> Chip {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let (csca_key, key) = (SoftwareSigner::generate(&mut rng), SoftwareSigner::generate(&mut rng));
     let name = |common| Name::new("VN", "dancu", common).unwrap();
@@ -51,7 +56,7 @@ pub fn chip() -> Chip {
     let mrz = Mrz::from_card(&data);
     let groups = [
         (DataGroup::DG1, dg1::encode(&mrz)),
-        (DataGroup::DG2, dg2::encode(&portrait()).unwrap()),
+        (DataGroup::DG2, dg2::encode(jpeg).unwrap()),
         (DataGroup::DG13, Dg13::from_card(&data).encode()),
     ];
     let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();

@@ -1,0 +1,227 @@
+//! `dancu card verify`: a relying party's check of a chip's files, of what is printed, or of both.
+
+use crate::centre::{Centre, Place};
+use crate::live;
+use crate::trust::{Sources, TrustOptions};
+use anyhow::{Context, Result, bail};
+use card::lds::{DataGroup, EF_SOD, dg1};
+use card::mrz::Mrz;
+use card::qr::QrText;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use store::checking::MadeCard;
+use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime, Time};
+use verify::{CardFiles, CardStatus, Evidence, Language, Outcome, Overall, Verdict};
+
+/// Longest text of a QR code or of printed lines that is taken from a file.
+const MOST_TEXT_BYTES: u64 = 16 * 1024;
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The directory with the card's files, as `dancu card export` or a reader's program wrote them. Without it only what is
+    /// printed is checked (--qr, --mrz), which proves very little.
+    #[arg(required_unless_present_any = ["qr", "mrz"])]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustOptions,
+    /// The text of the QR code printed on the card; `@FILE` reads it from a file.
+    #[arg(long, value_name = "TEXT")]
+    qr: Option<String>,
+    /// The machine-readable zone printed on the card, three lines or 90 characters; `@FILE` reads it from a file.
+    #[arg(long, value_name = "TEXT")]
+    mrz: Option<String>,
+    /// Also ask the register of this installation (--data) whether the card is in force.
+    #[arg(long)]
+    status: bool,
+    /// The serial number of the card, which must be the register's for this card.
+    #[arg(long, requires = "status")]
+    number: Option<String>,
+    #[command(flatten)]
+    show: Show,
+}
+
+/// For which day, and in which form, the verdict is given.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Show {
+    /// The day for which to check (yyyy-mm-dd); today when it is not given.
+    #[arg(long, value_parser = crate::cli::date)]
+    at: Option<Date>,
+    /// Say what each check found in plain words, for whoever holds the card: vi or en.
+    #[arg(long, value_parser = language)]
+    words: Option<Language>,
+    /// Print the verdict as JSON (docs/verify-api.md).
+    #[arg(long)]
+    json: bool,
+}
+
+fn language(code: &str) -> Result<Language> {
+    match code {
+        "vi" => Ok(Language::Vietnamese),
+        "en" => Ok(Language::English),
+        _ => bail!("`{code}` is neither vi nor en"),
+    }
+}
+
+/// Exit code: 0 genuine, 1 rejected, 2 unproven.
+pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
+    let files = options.dir.as_deref().map(read_directory).transpose()?;
+    let (qr, mrz) = (text(options.qr.as_deref(), "--qr")?, text(options.mrz.as_deref(), "--mrz")?);
+    let at = options.show.at();
+    let status = match options.status {
+        false => None,
+        true => {
+            let centre = live::open(place).await?;
+            let asked = Asked { files: files.as_ref(), qr: qr.as_deref(), mrz: mrz.as_deref() };
+            Some(ask_register(&centre, &asked, options.number.as_deref()).await?)
+        }
+    };
+    let (verdict, sources) = match &files {
+        None => (verify::check_paper(qr.as_deref(), mrz.as_deref(), at, status), Sources::default()),
+        Some(files) => {
+            let sources = options.trust.load(options.dir.as_deref())?;
+            let evidence = Evidence {
+                links: &sources.links,
+                crls: &sources.crls,
+                status,
+                qr: qr.as_deref(),
+                printed_mrz: mrz.as_deref(),
+                ..Evidence::new(files, &sources.trust, at)
+            };
+            (verify::check_card(&evidence), sources)
+        }
+    };
+    options.show.verdict(&verdict, &sources, at)
+}
+
+impl Show {
+    pub fn at(&self) -> OffsetDateTime {
+        match self.at {
+            Some(day) => day.with_time(Time::MIDNIGHT).assume_offset(domain::clock::VIETNAM),
+            None => domain::Clock::now(&domain::clock::SystemClock),
+        }
+    }
+
+    /// Prints the verdict. Exit code: 0 genuine, 1 rejected, 2 unproven.
+    pub fn verdict(&self, verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<ExitCode> {
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&as_json(verdict, sources, at)?)?);
+        } else {
+            self.lines(verdict, sources);
+        }
+        Ok(ExitCode::from(match verdict.overall {
+            Overall::Genuine => 0,
+            Overall::Rejected => 1,
+            Overall::Unproven => 2,
+        }))
+    }
+
+    fn lines(&self, verdict: &Verdict, sources: &Sources) {
+        for check in &verdict.checks {
+            let mark = match check.outcome {
+                Outcome::Pass => "ok     ",
+                Outcome::Fail => "FAILED ",
+                Outcome::NotChecked => "-      ",
+            };
+            let said = self.words.map_or(check.detail.as_str(), |language| check.plain(language));
+            println!("{mark} {:<22} {said}", check.code.as_str());
+        }
+        for note in &sources.notes {
+            let beside = if note.beside { ", which lies beside the card's files" } else { "" };
+            println!("from    {:<22} {}{beside}", note.kind, note.from);
+        }
+        let word = match verdict.overall {
+            Overall::Genuine => "genuine",
+            Overall::Rejected => "REJECTED",
+            Overall::Unproven => "unproven",
+        };
+        let trusting = if sources.is_trust_beside() {
+            " (trusting the csca.der that lies beside the files)"
+        } else {
+            ""
+        };
+        println!("{word}{trusting}");
+        if let Some(language) = self.words {
+            println!("{}", verdict.overall.plain(language));
+        }
+    }
+}
+
+fn as_json(verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<serde_json::Value> {
+    let mut object = serde_json::to_value(verdict)?;
+    object["at"] = json!(at.format(&Rfc3339)?);
+    let from = |kind: &str| -> Vec<serde_json::Value> {
+        let notes = sources.notes.iter().filter(|note| note.kind == kind);
+        notes.map(|note| json!({"file": note.from, "beside_the_card": note.beside})).collect()
+    };
+    object["from"] = json!({"trust": from("trust"), "link": from("link"), "crl": from("crl")});
+    Ok(object)
+}
+
+/// The card's files in a directory; other files are left alone.
+fn read_directory(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = CardFiles::default();
+    let name = dir.display();
+    let entries = fs::read_dir(dir).with_context(|| format!("the card's files are looked for in {name}"))?;
+    for entry in entries {
+        let entry = entry?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        if verify::elementary(&file).is_none() || !entry.path().is_file() {
+            continue;
+        }
+        CardFiles::fits(&file, entry.metadata()?.len()).with_context(|| format!("{name}"))?;
+        let bytes = fs::read(entry.path()).with_context(|| format!("{}", entry.path().display()))?;
+        files.add(&file, bytes).with_context(|| format!("{name}"))?;
+    }
+    files.named().with_context(|| format!("{name}"))
+}
+
+/// A text, or the file that `@` names.
+pub fn text(given: Option<&str>, option: &str) -> Result<Option<String>> {
+    let Some(given) = given else { return Ok(None) };
+    let Some(path) = given.strip_prefix('@') else { return Ok(Some(given.to_owned())) };
+    let length = fs::metadata(path).with_context(|| format!("{option}: {path}"))?.len();
+    if length > MOST_TEXT_BYTES {
+        bail!("{option}: {path} has {length} bytes; a card's print has less than {MOST_TEXT_BYTES}");
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("{option}: {path} must be text in UTF-8"))?;
+    Ok(Some(text))
+}
+
+/// What the register can be asked by.
+struct Asked<'a> {
+    files: Option<&'a BTreeMap<String, Vec<u8>>>,
+    qr: Option<&'a str>,
+    mrz: Option<&'a str>,
+}
+
+/// A chip's card is found by its signed object, byte for byte; print only by the number and the days on it.
+async fn ask_register(centre: &Centre, asked: &Asked<'_>, number: Option<&str>) -> Result<CardStatus> {
+    let qr = asked.qr.and_then(|text| QrText::parse(text.trim_end_matches(['\r', '\n'])).ok());
+    let mrz = asked.mrz.and_then(|text| Mrz::parse(text.trim()).ok());
+    let in_chip =
+        |files: &BTreeMap<String, Vec<u8>>| dg1::parse(files.get(&DataGroup::DG1.file_name())?).ok();
+    let pin = match asked.files {
+        Some(files) => in_chip(files).map(|mrz| mrz.pin().to_owned()),
+        None => qr.as_ref().map(|qr| qr.pin.clone()).or_else(|| mrz.as_ref().map(|mrz| mrz.pin().to_owned())),
+    };
+    // What cannot be read, the register cannot know.
+    let Some(pin) = pin else { return Ok(CardStatus::Unknown) };
+    let sod = asked.files.and_then(|files| files.get(EF_SOD)).map_or(&[][..], Vec::as_slice);
+    let mut conn = centre.db.begin().await?;
+    let cards = store::checking::cards_of_pin(&mut conn, &pin, sod).await?;
+    let is_this = |card: &&MadeCard| {
+        let printed = qr.as_ref().is_none_or(|qr| qr.issued == card.issued_on)
+            && mrz.as_ref().is_none_or(|mrz| mrz.expiry() == expiry(card));
+        let same = if asked.files.is_some() { card.is_signed_so } else { printed };
+        same && number.is_none_or(|number| number == card.number)
+    };
+    Ok(cards.iter().find(is_this).map_or(CardStatus::Unknown, |card| CardStatus::of_state(&card.state)))
+}
+
+fn expiry(card: &MadeCard) -> String {
+    card.expires_on.map_or(card::data::Expiry::Never, card::data::Expiry::On).mrz()
+}
