@@ -1,8 +1,8 @@
 //! Minutiae in four bytes each: what galleries keep of a finger.
 
-use crate::descriptor::{Point, best_minutiae};
+use crate::descriptor::{Point, best_points};
 use crate::params::MAX_PREPARED;
-use crate::{FingerPosition, Minutia, MinutiaKind, Template};
+use crate::{FingerPosition, MinutiaKind, Template};
 
 pub(crate) const MINUTIA_BYTES: usize = 4;
 /// Minutiae of ten fingers, for reserving room.
@@ -130,14 +130,12 @@ impl Store {
 
 /// Appends the best minutiae of one finger, best first; returns how many.
 pub(crate) fn pack_finger(template: &Template, bytes: &mut Vec<u8>) -> u8 {
-    let best = best_minutiae(template.minutiae());
-    let left = best.iter().map(|(_, m)| m.x).min().unwrap_or(0);
-    let top = best.iter().map(|(_, m)| m.y).min().unwrap_or(0);
     let mut count = 0;
-    for (_, m) in &best {
-        let (x, y) = (m.x - left, m.y - top);
-        if u64::from(x.max(y)) <= COORDINATE_MASK {
-            bytes.extend_from_slice(&pack(x, y, m));
+    for point in best_points(template) {
+        // Both are whole numbers and not below zero: the topmost and the leftmost minutia have zero.
+        let (x, y) = (point.x as u64, -point.y as u64);
+        if x.max(y) <= COORDINATE_MASK {
+            bytes.extend_from_slice(&pack(x, y, &point));
             count += 1;
         }
     }
@@ -161,16 +159,16 @@ fn finger(counts: &[u8; 10], bytes: &[u8], position: FingerPosition) -> impl Ite
     bytes[start..end].chunks_exact(MINUTIA_BYTES).enumerate().map(|(index, b)| unpack(index, b))
 }
 
-fn pack(x: u16, y: u16, minutia: &Minutia) -> [u8; MINUTIA_BYTES] {
-    let packed =
-        u64::from(x) | u64::from(y) << 10 | u64::from(minutia.angle) << 20 | (minutia.kind as u64) << 28;
+fn pack(x: u64, y: u64, point: &Point) -> [u8; MINUTIA_BYTES] {
+    let kind = (point.kind as u64) << 28;
+    let packed = x | y << 10 | u64::from(point.angle) << 20 | kind | u64::from(point.level) << 30;
     let [a, b, c, d, ..] = packed.to_le_bytes();
     [a, b, c, d]
 }
 
 fn unpack(index: usize, bytes: &[u8]) -> Point {
     let packed = u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-    let kind = match packed >> 28 {
+    let kind = match packed >> 28 & 3 {
         1 => MinutiaKind::Ending,
         2 => MinutiaKind::Bifurcation,
         _ => MinutiaKind::Other,
@@ -180,6 +178,7 @@ fn unpack(index: usize, bytes: &[u8]) -> Point {
         y: -((packed >> 10 & COORDINATE_MASK) as f32),
         angle: (packed >> 20) as u8,
         kind,
+        level: (packed >> 30) as u8,
         source: index as u8,
     }
 }

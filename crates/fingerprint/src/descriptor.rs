@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::params::{EDGE_COUNT, EDGE_MIN, EDGE_RADIUS, MAX_PREPARED};
+use crate::lanes::LANES;
+use crate::params::{EDGE_COUNT, EDGE_MIN, EDGE_RADIUS, MAX_PREPARED, QUALITY_LEVELS, QUALITY_STEP};
 use crate::{FingerPosition, Minutia, MinutiaKind, Template, angle};
 
 /// Bearings and directions are filed in 16 bins each, 22.5 degrees wide.
@@ -14,9 +15,13 @@ pub struct Prepared {
     pub(crate) position: FingerPosition,
     pub(crate) points: Vec<Point>,
     /// Edges sorted by bin of (bearing, direction).
-    pub(crate) edges: Vec<Edge>,
-    /// `edges[starts[b]..starts[b + 1]]` are the edges of bin b.
+    pub(crate) edges: Edges,
+    /// Edges `starts[b]..starts[b + 1]` are those of bin b.
     pub(crate) starts: Vec<u16>,
+    /// The corners of the convex hull, counter-clockwise.
+    pub(crate) hull: Vec<u8>,
+    /// How much each minutia counts, by its quality among this finger's; 1 on average.
+    pub(crate) weights: Vec<f32>,
 }
 
 /// A minutia in comparison coordinates: y upwards.
@@ -26,18 +31,14 @@ pub(crate) struct Point {
     pub(crate) y: f32,
     pub(crate) angle: u8,
     pub(crate) kind: MinutiaKind,
+    /// Quarter of this finger's minutiae by quality, 3 for the best.
+    pub(crate) level: u8,
     /// Index in the template it came from.
     pub(crate) source: u8,
 }
 
-impl Point {
-    pub(crate) fn new(source: u8, m: &Minutia) -> Self {
-        Self { x: f32::from(m.x), y: -f32::from(m.y), angle: m.angle, kind: m.kind, source }
-    }
-}
-
 /// One neighbour as seen from one minutia; free of the finger's place and rotation.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Edge {
     pub(crate) from: u8,
     /// Pixels.
@@ -48,12 +49,51 @@ pub(crate) struct Edge {
     pub(crate) direction: u8,
 }
 
+/// Edges, number by number, so that many are compared at once.
+#[derive(Clone)]
+pub(crate) struct Edges {
+    len: usize,
+    from: Vec<u8>,
+    /// Lengths, bearings and directions, each with room to read a block beyond the last.
+    numbers: [Vec<u8>; 3],
+}
+
+impl Edges {
+    fn new(edges: &[Edge]) -> Self {
+        let number = |of: fn(&Edge) -> u8| edges.iter().map(of).chain([0; LANES]).collect();
+        let numbers = [number(|e| e.length), number(|e| e.bearing), number(|e| e.direction)];
+        Self { len: edges.len(), from: number(|e| e.from), numbers }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> Edge {
+        let [lengths, bearings, directions] = &self.numbers;
+        let (length, bearing, direction) = (lengths[index], bearings[index], directions[index]);
+        Edge { from: self.from[index], length, bearing, direction }
+    }
+
+    #[inline(always)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Edge> {
+        (0..self.len).map(|index| self.get(index))
+    }
+
+    /// Lengths, bearings and directions from `start` on, which is the place of an edge.
+    #[inline(always)]
+    pub(crate) fn block(&self, start: usize) -> [&[u8; LANES]; 3] {
+        let [lengths, bearings, directions] = &self.numbers;
+        [block(lengths, start), block(bearings, start), block(directions, start)]
+    }
+}
+
+#[inline(always)]
+fn block(numbers: &[u8], start: usize) -> &[u8; LANES] {
+    numbers[start..].first_chunk().expect("there is room for a block beyond the last")
+}
+
 impl Prepared {
     /// Keeps the best minutiae and describes each by its nearest neighbours. The order of the minutiae does not matter.
     pub fn new(template: &Template) -> Self {
-        let best = best_minutiae(template.minutiae());
-        let points = best.iter().map(|&(source, m)| Point::new(source, &m)).collect();
-        Self::from_points(template.position(), points)
+        Self::from_points(template.position(), best_points(template))
     }
 
     /// How many minutiae take part in comparisons, at most 60.
@@ -79,13 +119,14 @@ impl Prepared {
             starts[bin + 1] += starts[bin];
         }
         let mut next = starts.clone();
-        let mut sorted = vec![Edge { from: 0, length: 0, bearing: 0, direction: 0 }; unsorted.len()];
+        let mut sorted = vec![Edge::default(); unsorted.len()];
         for edge in unsorted {
             let slot = &mut next[edge.bin()];
             sorted[usize::from(*slot)] = edge;
             *slot += 1;
         }
-        Self { position, points, edges: sorted, starts }
+        let (hull, weights) = (hull(&points), weights(&points));
+        Self { position, edges: Edges::new(&sorted), starts, hull, weights, points }
     }
 }
 
@@ -102,34 +143,80 @@ impl Edge {
     }
 }
 
-/// The best minutiae with their index in the template, in an order that depends on nothing but their values.
-pub(crate) fn best_minutiae(minutiae: &[Minutia]) -> Vec<(u8, Minutia)> {
-    let mut best: Vec<(u8, Minutia)> =
-        minutiae.iter().enumerate().map(|(index, &m)| (u8::try_from(index).unwrap_or(u8::MAX), m)).collect();
+/// The best minutiae, best first, in an order that depends on nothing but their values; the leftmost and the topmost at zero, so that
+/// a shift of the whole finger changes no rounding.
+pub(crate) fn best_points(template: &Template) -> Vec<Point> {
+    let mut best: Vec<(u8, Minutia)> = template
+        .minutiae()
+        .iter()
+        .enumerate()
+        .map(|(index, &m)| (u8::try_from(index).unwrap_or(u8::MAX), m))
+        .collect();
     best.sort_unstable_by_key(|&(_, m)| (std::cmp::Reverse(m.quality), m));
     best.truncate(MAX_PREPARED);
-    best
+    let left = best.iter().map(|(_, m)| m.x).min().unwrap_or(0);
+    let top = best.iter().map(|(_, m)| m.y).min().unwrap_or(0);
+    let count = best.len();
+    let mut points = Vec::with_capacity(count);
+    for equal in best.chunk_by(|(_, a), (_, b)| a.quality == b.quality) {
+        // Minutiae of equal quality share the middle of their ranks; extractors that report none put all into one level.
+        let worse_or_middle = 2 * (count - points.len()) - equal.len();
+        let level = (worse_or_middle * QUALITY_LEVELS / (2 * count)).min(QUALITY_LEVELS - 1) as u8;
+        points.extend(equal.iter().map(|&(source, m)| Point {
+            x: f32::from(m.x - left),
+            y: -f32::from(m.y - top),
+            angle: m.angle,
+            kind: m.kind,
+            level,
+            source,
+        }));
+    }
+    points
+}
+
+fn weights(points: &[Point]) -> Vec<f32> {
+    let raw = |p: &Point| 1.0 + QUALITY_STEP * (f32::from(p.level) - 0.5 * (QUALITY_LEVELS - 1) as f32);
+    let mean = points.iter().map(raw).sum::<f32>() / points.len().max(1) as f32;
+    points.iter().map(|p| raw(p) / mean).collect()
+}
+
+/// The convex hull by Andrew's chain, counter-clockwise.
+fn hull(points: &[Point]) -> Vec<u8> {
+    let mut order: Vec<u8> = (0..points.len() as u8).collect();
+    let at = |index: u8| (points[usize::from(index)].x, points[usize::from(index)].y);
+    order.sort_unstable_by(|&p, &q| {
+        let ((px, py), (qx, qy)) = (at(p), at(q));
+        px.total_cmp(&qx).then(py.total_cmp(&qy)).then(p.cmp(&q))
+    });
+    let mut hull: Vec<u8> = Vec::with_capacity(16);
+    let mut chain = |order: &mut dyn Iterator<Item = u8>| {
+        let start = hull.len();
+        for next in order {
+            while let [.., from, middle] = hull[start..] {
+                let ((fx, fy), (mx, my), (nx, ny)) = (at(from), at(middle), at(next));
+                if (mx - fx) * (ny - fy) - (my - fy) * (nx - fx) > 0.0 {
+                    break;
+                }
+                hull.pop();
+            }
+            hull.push(next);
+        }
+        // The last one begins the other chain.
+        if hull.len() > 1 {
+            hull.pop();
+        }
+    };
+    chain(&mut order.iter().copied());
+    chain(&mut order.iter().rev().copied());
+    hull
 }
 
 fn edges(points: &[Point]) -> Vec<Edge> {
     let mut edges = Vec::with_capacity(points.len() * EDGE_COUNT);
-    let mut near: Vec<u32> = Vec::with_capacity(points.len());
+    let mut neighbours = Neighbours::new(points);
     for (from, a) in points.iter().enumerate() {
-        near.clear();
-        for (to, b) in points.iter().enumerate() {
-            let (dx, dy) = (b.x - a.x, b.y - a.y);
-            let square = dx * dx + dy * dy;
-            if (EDGE_MIN * EDGE_MIN..=EDGE_RADIUS * EDGE_RADIUS).contains(&square) {
-                // Distance first and the neighbour in the low bits, so that one integer sorts both.
-                near.push((square * 8.0) as u32 * 256 + to as u32);
-            }
-        }
-        if near.len() > EDGE_COUNT {
-            near.select_nth_unstable(EDGE_COUNT - 1);
-            near.truncate(EDGE_COUNT);
-        }
-        for &packed in &near {
-            let b = points[(packed & 255) as usize];
+        for to in neighbours.nearest(from, (EDGE_MIN, EDGE_RADIUS), EDGE_COUNT) {
+            let b = points[to];
             let (dx, dy) = (b.x - a.x, b.y - a.y);
             edges.push(Edge {
                 from: from as u8,
@@ -140,4 +227,69 @@ fn edges(points: &[Point]) -> Vec<Edge> {
         }
     }
     edges
+}
+
+/// The places of a finger's minutiae, to ask which are nearest to which.
+pub(crate) struct Neighbours {
+    len: usize,
+    x: [f32; MAX_PREPARED],
+    y: [f32; MAX_PREPARED],
+    near: [u32; MAX_PREPARED],
+}
+
+impl Neighbours {
+    pub(crate) fn new(points: &[Point]) -> Self {
+        let zeros = [0.0; MAX_PREPARED];
+        let mut neighbours = Self { len: points.len(), x: zeros, y: zeros, near: [0; MAX_PREPARED] };
+        for (index, point) in points.iter().enumerate() {
+            (neighbours.x[index], neighbours.y[index]) = (point.x, point.y);
+        }
+        neighbours
+    }
+
+    /// At most `count` minutiae no nearer and no further than these distances, the nearest, in no particular order.
+    pub(crate) fn nearest(
+        &mut self,
+        from: usize,
+        (least, most): (f32, f32),
+        count: usize,
+    ) -> impl Iterator<Item = usize> {
+        let (x, y) = (self.x[from], self.y[from]);
+        let mut squares = [0f32; MAX_PREPARED];
+        for (square, (px, py)) in squares.iter_mut().zip(self.x.iter().zip(&self.y)) {
+            *square = (px - x) * (px - x) + (py - y) * (py - y);
+        }
+        let mut found = 0;
+        for (to, &square) in squares[..self.len].iter().enumerate() {
+            // Distance first and the neighbour in the low bits, so that one integer sorts both.
+            self.near[found] = (square * 8.0) as u32 * 256 + to as u32;
+            found += usize::from((square >= least * least) & (square <= most * most));
+        }
+        let mut near = &mut self.near[..found];
+        if near.len() > count {
+            near.select_nth_unstable(count - 1);
+            near = &mut near[..count];
+        }
+        near.iter().map(|&packed| (packed & 255) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(x: f32, y: f32) -> Point {
+        Point { x, y, angle: 0, kind: MinutiaKind::Other, level: 0, source: 0 }
+    }
+
+    #[test]
+    fn hulls_go_round_the_outermost() {
+        let square = [(0.0, 0.0), (5.0, 5.0), (10.0, 10.0), (0.0, 10.0), (5.0, 0.0), (10.0, 0.0)];
+        let points: Vec<Point> = square.iter().map(|&(x, y)| point(x, y)).collect();
+        assert_eq!(hull(&points), [0, 5, 2, 3]);
+        let line: Vec<Point> = (0..4).map(|n| point(n as f32, n as f32)).collect();
+        assert_eq!(hull(&line), [0, 3]);
+        assert_eq!(hull(&[point(1.0, 1.0), point(1.0, 1.0), point(1.0, 1.0)]).len(), 2);
+        assert_eq!(hull(&[]), []);
+    }
 }

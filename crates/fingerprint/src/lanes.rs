@@ -1,9 +1,11 @@
-//! Sixteen small comparisons at once, each answer one bit.
+//! Many small comparisons at once, each answer one bit.
 //!
 //! The compiler turns most loops of this crate into vectors by itself, but not those that end in one bit per lane. On x86-64 these
-//! two use SSE2, which every such processor has; elsewhere a loop. A test proves them equal.
+//! use SSE2, which every such processor has; elsewhere a loop. A test proves them equal.
 
 pub(crate) const LANES: usize = 16;
+/// One bit each in a `u64`.
+pub(crate) const PLACES: usize = 64;
 
 /// Bit n is set where `values[n] & mask == wanted`.
 #[inline]
@@ -42,6 +44,80 @@ pub(crate) fn near(values: &[u16; LANES], other: u16, limit: u16) -> u32 {
     near_portable(values, other, limit)
 }
 
+/// Bit n is set where `values[n]` differs from `other` by no more than `most`.
+#[inline(always)]
+pub(crate) fn within(values: &[u8; LANES], other: u8, most: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86-64, and the load of 16 bytes is the array.
+    unsafe {
+        use std::arch::x86_64::*;
+        let (values, other) = (_mm_loadu_si128(values.as_ptr().cast()), _mm_set1_epi8(other as i8));
+        // Of the two differences the one that would be negative stops at zero.
+        let difference = _mm_or_si128(_mm_subs_epu8(values, other), _mm_subs_epu8(other, values));
+        let beyond = _mm_subs_epu8(difference, _mm_set1_epi8(most as i8));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(beyond, _mm_setzero_si128())) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    within_portable(values, other, most)
+}
+
+/// As [`within`] for byte angles, the shorter way round.
+#[inline(always)]
+pub(crate) fn within_turn(values: &[u8; LANES], other: u8, most: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as in `within`.
+    unsafe {
+        use std::arch::x86_64::*;
+        let (values, other) = (_mm_loadu_si128(values.as_ptr().cast()), _mm_set1_epi8(other as i8));
+        let distance = _mm_min_epu8(_mm_sub_epi8(values, other), _mm_sub_epi8(other, values));
+        let beyond = _mm_subs_epu8(distance, _mm_set1_epi8(most as i8));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(beyond, _mm_setzero_si128())) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    within_turn_portable(values, other, most)
+}
+
+/// Bit n is set where the square of the distance of place n from the centre is below `square`.
+#[inline(always)]
+pub(crate) fn within_circle(x: &[f32; PLACES], y: &[f32; PLACES], centre: (f32, f32), square: f32) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86-64, and the loads of four numbers lie inside the arrays of 64.
+    unsafe {
+        use std::arch::x86_64::*;
+        let (cx, cy) = (_mm_set1_ps(centre.0), _mm_set1_ps(centre.1));
+        let limit = _mm_set1_ps(square);
+        let mut bits = 0;
+        for at in (0..PLACES).step_by(4) {
+            let dx = _mm_sub_ps(_mm_loadu_ps(x.as_ptr().add(at)), cx);
+            let dy = _mm_sub_ps(_mm_loadu_ps(y.as_ptr().add(at)), cy);
+            let square = _mm_add_ps(_mm_mul_ps(dx, dx), _mm_mul_ps(dy, dy));
+            bits |= (_mm_movemask_ps(_mm_cmplt_ps(square, limit)) as u64) << at;
+        }
+        bits
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    within_circle_portable(x, y, centre, square)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn within_portable(values: &[u8; LANES], other: u8, most: u8) -> u32 {
+    values.iter().enumerate().fold(0, |bits, (lane, v)| bits | u32::from(v.abs_diff(other) <= most) << lane)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn within_turn_portable(values: &[u8; LANES], other: u8, most: u8) -> u32 {
+    let near = |value: u8| crate::angle::distance(value, other) <= most;
+    values.iter().enumerate().fold(0, |bits, (lane, &value)| bits | u32::from(near(value)) << lane)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn within_circle_portable(x: &[f32; PLACES], y: &[f32; PLACES], centre: (f32, f32), square: f32) -> u64 {
+    (0..PLACES).fold(0, |bits, at| {
+        let (dx, dy) = (x[at] - centre.0, y[at] - centre.1);
+        bits | u64::from(dx * dx + dy * dy < square) << at
+    })
+}
+
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn equal_portable(values: &[u32; LANES], mask: u32, wanted: u32) -> u32 {
     values.iter().enumerate().fold(0, |bits, (lane, value)| bits | u32::from(value & mask == wanted) << lane)
@@ -59,6 +135,26 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+        #[test]
+        fn bytes_and_places_too(
+            values in prop::array::uniform16(any::<u8>()), other in any::<u8>(), most in any::<u8>(),
+            places in prop::collection::vec((-200f32..200.0, -200f32..200.0), PLACES), radius in 1f32..100.0,
+        ) {
+            for most in [most, 0, 14, 128, 255] {
+                prop_assert_eq!(within(&values, other, most), within_portable(&values, other, most));
+                prop_assert_eq!(within_turn(&values, other, most), within_turn_portable(&values, other, most));
+            }
+            let (x, y): (Vec<f32>, Vec<f32>) = places.into_iter().unzip();
+            let (x, y): ([f32; PLACES], [f32; PLACES]) = (x.try_into().unwrap(), y.try_into().unwrap());
+            for square in [radius * radius, 0.0, 1e9] {
+                let centre = (x[3], y[5]);
+                prop_assert_eq!(
+                    within_circle(&x, &y, centre, square),
+                    within_circle_portable(&x, &y, centre, square)
+                );
+            }
+        }
 
         #[test]
         fn vectors_answer_as_loops_do(

@@ -18,9 +18,11 @@ pub fn print(mut genuine: Vec<f32>, mut impostor: Vec<f32>) {
     println!("genuine  1/10/50/90/99 %: {:.1?}", percentiles(&genuine));
     let fused = fuse_strangers(&impostor);
     println!(
-        "strangers of ten fingers, a million drawn: 99.99 % below {:.2}, greatest {:.2}",
-        fused[999_900], fused[999_999]
+        "strangers of ten fingers, a million drawn: 99.9 % below {:.2}, 99.99 % {:.2}, 99.999 % {:.2}, greatest {:.2}",
+        fused[999_000], fused[999_900], fused[999_990], fused[999_999]
     );
+    let mean = impostor.iter().sum::<f32>() / impostor.len() as f32;
+    println!("impostor mean {mean:.2}, greatest of ten about {:.2}", impostor[impostor.len() * 7 / 100]);
     impostor.reverse();
     println!("impostor 1/10/50/90/99 %: {:.1?}", percentiles(&impostor));
 }

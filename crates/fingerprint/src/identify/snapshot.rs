@@ -14,7 +14,7 @@ use crate::compact::{CompactPerson, MINUTIA_BYTES};
 use crate::params::{MAX_PEOPLE, MAX_PREPARED};
 use crate::{Error, SnapshotError};
 
-const MAGIC: &[u8; 8] = b"dancuFG1";
+const MAGIC: &[u8; 8] = b"dancuFG2";
 /// People who are made ready together.
 const BATCH: usize = 2_000;
 

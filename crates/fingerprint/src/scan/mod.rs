@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sketch::Sketch;
 
 use crate::compact::{self, MINUTIA_BYTES};
-use crate::descriptor::{Point, Prepared, best_minutiae};
+use crate::descriptor::{Point, Prepared, best_points};
 use crate::params::MAX_PEOPLE;
 use crate::params::scan::*;
 use crate::person::fuse_found_among;
@@ -319,8 +319,7 @@ struct FingerPair {
 
 impl ProbeFinger {
     fn new(template: &Template) -> Self {
-        let best = best_minutiae(template.minutiae());
-        let points: Vec<Point> = best.iter().map(|&(source, m)| Point::new(source, &m)).collect();
+        let points = best_points(template);
         Self {
             position: template.position(),
             sketch: Sketch::new(&points),

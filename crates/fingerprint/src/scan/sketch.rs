@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::angle;
-use crate::descriptor::Point;
+use crate::descriptor::{Neighbours, Point};
 use crate::params::sketch::*;
 
 /// The best minutiae of one finger, word by word, so that one vector instruction meets eight minutiae.
@@ -32,23 +32,10 @@ impl Sketch {
     /// `points` come best first.
     pub(crate) fn new(points: &[Point]) -> Self {
         let mut sketch = Self { words: [[0; MOST]; 2], len: points.len().min(MOST) };
-        let mut near: Vec<u32> = Vec::with_capacity(points.len());
+        let mut neighbours = Neighbours::new(points);
         for (index, a) in points[..sketch.len].iter().enumerate() {
-            near.clear();
-            for (to, b) in points.iter().enumerate() {
-                let (dx, dy) = (b.x - a.x, b.y - a.y);
-                let square = dx * dx + dy * dy;
-                if (NEAREST * NEAREST..=RADIUS * RADIUS).contains(&square) {
-                    // Distance first and the neighbour in the low bits, so that one integer sorts both.
-                    near.push((square * 8.0) as u32 * 256 + to as u32);
-                }
-            }
-            if near.len() > EDGES {
-                near.select_nth_unstable(EDGES - 1);
-                near.truncate(EDGES);
-            }
-            for &packed in &near {
-                let bit = edge_bit(a, &points[(packed & 255) as usize]);
+            for to in neighbours.nearest(index, (NEAREST, RADIUS), EDGES) {
+                let bit = edge_bit(a, &points[to]);
                 sketch.words[bit / 64][index] |= 1 << (bit % 64);
             }
         }
