@@ -47,6 +47,8 @@ fn every_role_in_a_browser() {
         assert!(steps::runs_scripts(&browser), "axe and the checks need scripts in this window");
         assert!(inspector.axe.finds_faults(&browser), "axe finds the faults of a page that has some");
         steps::public_pages(&browser, &demo, &mut inspector);
+        steps::a_card_is_checked_by_its_print(&browser, &demo, &mut inspector);
+        steps::a_card_is_checked_by_its_chip(&browser, &demo, &mut inspector);
         every_page_of_every_role(&browser, &demo, &mut inspector);
         steps::receipts_show_a_stage_and_no_name(&browser, &demo, &mut inspector);
         steps::language_stays(&browser, &demo);

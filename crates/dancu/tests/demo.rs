@@ -63,6 +63,15 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
     let at = ["--at", "2021-06-01"];
     let ours = data.run(&["card", "verify", out.to_str().unwrap(), at[0], at[1]]);
     assert!(succeeded(&ours).contains("genuine"));
+    let fingers = card::lds::dg3::parse(&fs::read(out.join("DG3")).unwrap()).unwrap();
+    assert_eq!(fingers.len(), 2);
+    let print = data.0.join("print");
+    let files = [out.to_str().unwrap(), "--out", print.to_str().unwrap(), "--bleed"];
+    let drawn = succeeded(&data.run(&[&["card", "artwork"], &files[..]].concat()));
+    for name in ["front.svg", "back.svg", "card.pdf", "qr.svg", "qr.txt"] {
+        assert!(drawn.contains(name) && print.join(name).exists(), "{drawn}");
+    }
+    a_relying_party_asks(&data, &out);
 
     let pem = data.0.join("csca.pem");
     let converted = verified(
@@ -108,6 +117,61 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
     let text = String::from_utf8_lossy(&found.stdout);
     assert_eq!(found.status.code(), Some(1));
     assert!(text.contains("DG13") && text.contains("REJECTED"), "{text}");
+}
+
+/// Trust by certificate and by master list, the register, what is printed, and what is not there.
+fn a_relying_party_asks(data: &Data, out: &Path) {
+    let (dir, at) = (out.to_str().unwrap(), ["--at", "2021-06-01"]);
+    let csca = format!("{dir}/csca.der");
+    let verify = |arguments: &[&str]| data.run(&[&["card", "verify"], arguments, &at].concat());
+    let fails = |arguments: &[&str], said: &str| {
+        let output = verify(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && error.contains(said), "{arguments:?}: {error}");
+    };
+    let json: serde_json::Value =
+        serde_json::from_str(&succeeded(&verify(&[dir, "--trust", &csca, "--status", "--json"]))).unwrap();
+    assert_eq!(
+        (&json["overall"], &json["from"]["trust"][0]["file"]),
+        (&"genuine".into(), &csca.as_str().into())
+    );
+    assert_eq!(json["from"]["crl"][0]["beside_the_card"], true);
+    let register =
+        json["checks"].as_array().unwrap().iter().find(|c| c["code"] == "register-status").unwrap();
+    assert_eq!(register["outcome"], "passed", "{register}");
+    let unknown = verify(&[dir, "--status", "--number", "0"]);
+    assert!(String::from_utf8_lossy(&unknown.stdout).contains("knows no such card"));
+
+    let list = data.0.join("vnm.ml").to_str().unwrap().to_owned();
+    succeeded(&data.run(&["pki", "master-list", "--out", &list]));
+    let listed = succeeded(&verify(&[dir, "--trust", &csca, "--trust", &list, "--words", "vi"]));
+    assert!(listed.contains("vnm.ml (1 CSCA certificates)") && listed.contains("Thẻ thật"), "{listed}");
+    fails(&[dir, "--trust", &list], "vouches for it");
+    fails(&[dir, "--trust", &format!("{dir}/DG1")], "neither a certificate nor a master list");
+
+    // DG1 ends with the 90 characters of the zone.
+    let dg1 = fs::read(out.join("DG1")).unwrap();
+    let zone = data.0.join("zone.txt");
+    fs::write(&zone, &dg1[dg1.len() - 90..]).unwrap();
+    let zone = format!("@{}", zone.display());
+    assert!(succeeded(&verify(&[dir, "--mrz", &zone])).contains("ok      printed-mrz-agreement"));
+    let print = verify(&["--mrz", &zone, "--status"]);
+    let said = String::from_utf8_lossy(&print.stdout);
+    assert_eq!(print.status.code(), Some(2), "print proves nothing: {said}");
+    assert!(said.contains("ok      register-status") && said.contains("paper-only"), "{said}");
+    let other = verify(&[dir, "--qr", "001199012345||Ai Khác|01011999|Nữ|Xã Mẫu|06042021"]);
+    assert!(
+        other.status.code() == Some(1)
+            && String::from_utf8_lossy(&other.stdout).contains("FAILED  qr-agreement")
+    );
+
+    let empty = data.0.join("empty");
+    fs::create_dir(&empty).unwrap();
+    fails(&[empty.to_str().unwrap()], "none of a card's files");
+    fs::write(empty.join("EF_DG1.BIN"), vec![0; 2 << 20]).unwrap();
+    fails(&[empty.to_str().unwrap()], "no file of a card is longer");
+    fails(&["/nowhere"], "looked for in /nowhere");
+    assert_eq!(verify(&[]).status.code(), Some(2), "clap asks for a directory or print");
 }
 
 #[test]

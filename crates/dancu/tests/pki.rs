@@ -69,6 +69,8 @@ fn a_country_is_set_up_revokes_and_changes_its_key() {
     assert!(data.fails(&["pki", "init"]).contains("pki roll"), "a second CSCA");
     data.succeeds(&["pki", "issue-ds", "--out", &ds]);
 
+    assert!(data.succeeds(&["account", "list"]).starts_with("none"), "no accounts are told as none");
+
     let lists = data.path("lists");
     data.succeeds(&["pki", "crl", "--out", &lists]);
     let list = fs::read_dir(Path::new(&lists)).unwrap().next().unwrap().unwrap().path();

@@ -77,6 +77,20 @@ impl Demo {
         }
     }
 
+    /// A place of its own beside the demonstration's data.
+    pub fn place(&self, name: &str) -> String {
+        self.data.path().join(name).display().to_string()
+    }
+
+    /// Another command on the demonstration's data, while it serves. What it prints.
+    pub fn run(&self, args: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dancu"));
+        command.args(args).arg("--data").arg(self.data.path().join("data")).env_remove("DATABASE_URL");
+        let output = command.output().expect("cargo has built the program");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     pub fn account(&self, login: &str) -> &Account {
         let found = self.accounts.iter().find(|account| account.login == login);
         found.unwrap_or_else(|| panic!("the demo prints an account {login}"))

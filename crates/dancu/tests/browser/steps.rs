@@ -49,6 +49,59 @@ pub fn public_pages(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     assert!(browser.has("main [role=alert]"), "a wrong code is told");
 }
 
+/// Somebody without an account checks what is printed on a card: the page says how little that proves, and a wrong digit is
+/// found.
+pub fn a_card_is_checked_by_its_print(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    let page = format!("{}/kiem-the", demo.base);
+    browser.go(&page);
+    inspector.inspect(browser, "public /kiem-the", 200);
+    let zone =
+        "IDVNM1990123456001199012345<<7\n9901018F3901016VNM<<<<<<<<<<<8\nNGUYEN<<THI<MAU<<<<<<<<<<<<<<<";
+    let print = [
+        ("mrz", zone.to_owned(), ".stamp.wait"),
+        ("mrz", zone.replace("THI", "TH1"), ".stamp.wait"),
+        ("mrz", zone.replace("990101", "990102"), ".stamp.late"),
+        ("qr", "001199012345||Nguyễn Thị Mẫu|01011999|Nữ|Xã Mẫu|06042020".to_owned(), ".stamp.wait"),
+        ("qr", "https://vi.dụ".to_owned(), ".stamp.late"),
+    ];
+    for (number, (field, text, stamp)) in print.into_iter().enumerate() {
+        browser.go(&page);
+        browser.fill(&format!("#{field}"), &text);
+        browser.follow(&format!("form:has(#{field}) button[type=submit]"));
+        assert!(browser.has(stamp), "{number}: {}", browser.text("main"));
+        assert!(!browser.source().contains(&text), "what was sent is not shown");
+        inspector.inspect_once(browser, &format!("public /kiem-the {field} {number}"), 200);
+    }
+}
+
+/// The files of a real card, chosen in a real browser: genuine with its photo, and rejected with a changed one.
+pub fn a_card_is_checked_by_its_chip(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    let list = demo.run(&["card", "list"]);
+    let card = list.lines().find(|line| line.contains(" active ")).expect("somebody has a card by now");
+    let out = demo.place("chip");
+    demo.run(&["card", "export", card.split(' ').next().unwrap_or_default(), "--out", &out]);
+    let check = |stamp: &str| {
+        let files = std::fs::read_dir(&out).expect("the card was exported").flatten();
+        let files: Vec<String> = files.map(|file| file.path().display().to_string()).collect();
+        browser.go(&format!("{}/kiem-the", demo.base));
+        // WebDriver chooses several files by their paths, one a line.
+        browser.choose("#tep", &files.join("\n"));
+        browser.follow("form:has(#tep) button[type=submit]");
+        assert!(browser.has(stamp), "{stamp}: {}", browser.text("main"));
+    };
+    check(".stamp.good");
+    assert!(browser.has("img.holder-face"), "a genuine card's photo is shown");
+    inspector.inspect_once(browser, "public /kiem-the chip genuine", 200);
+    let dg13 = format!("{out}/DG13");
+    let mut bytes = std::fs::read(&dg13).expect("a card has its civil data");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&dg13, bytes).expect("the directory can be written");
+    check(".stamp.late");
+    assert!(!browser.has("img.holder-face"), "of a rejected card nothing is shown");
+    inspector.inspect_once(browser, "public /kiem-the chip rejected", 200);
+}
+
 /// A right code shows the stage, and none of the people whose application is in that state.
 pub fn receipts_show_a_stage_and_no_name(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     assert!(!demo.receipts.is_empty(), "the demo prints receipt codes");

@@ -169,6 +169,12 @@ impl Browser<'_> {
         self.post(&format!("/element/{element}/value"), json!({ "text": text }));
     }
 
+    /// Chooses files in a file field.
+    pub fn choose(&self, css: &str, paths: &str) {
+        let element = self.element(css);
+        self.post(&format!("/element/{element}/value"), json!({ "text": paths }));
+    }
+
     pub fn text(&self, css: &str) -> String {
         let element = self.element(css);
         text_of(self.get(&format!("/element/{element}/text")))
