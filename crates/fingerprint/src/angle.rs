@@ -12,7 +12,7 @@ pub(crate) static UNIT: LazyLock<[(f32, f32); 256]> = LazyLock::new(|| {
 });
 
 /// The smaller way round between two byte angles, 0 to 128.
-#[inline]
+#[inline(always)]
 pub(crate) fn distance(a: u8, b: u8) -> u8 {
     let d = a.wrapping_sub(b);
     d.min(d.wrapping_neg())
@@ -21,7 +21,7 @@ pub(crate) fn distance(a: u8, b: u8) -> u8 {
 /// The byte angle of the vector (dx, dy), y upwards; error below 0.3 byte.
 ///
 /// A polynomial, because preparing a template takes hundreds of these and `atan2` would be most of its cost.
-#[inline]
+#[inline(always)]
 pub(crate) fn of_vector(dx: f32, dy: f32) -> u8 {
     let (ax, ay) = (dx.abs(), dy.abs());
     let (low, high) = if ax < ay { (ax, ay) } else { (ay, ax) };

@@ -8,7 +8,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) const PLACES: usize = 64;
 
 /// Bit n is set where `values[n] & mask == wanted`.
-#[inline]
+#[inline(always)]
 pub(crate) fn equal(values: &[u32; LANES], mask: u32, wanted: u32) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is part of x86-64, and the four loads of 16 bytes lie inside the array of 64.
@@ -25,7 +25,7 @@ pub(crate) fn equal(values: &[u32; LANES], mask: u32, wanted: u32) -> u32 {
 }
 
 /// Bit n is set where `values[n] ^ other` is below `limit`, which is not zero.
-#[inline]
+#[inline(always)]
 pub(crate) fn near(values: &[u16; LANES], other: u16, limit: u16) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is part of x86-64, and the two loads of 16 bytes lie inside the array of 32.

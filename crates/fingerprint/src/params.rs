@@ -245,6 +245,8 @@ pub mod quadruples {
     pub const RELATIVE_ERROR: f32 = 8.0 / 64.0;
     /// A probe tries the other side of borders that are nearer than this many usual errors, several together if their sum is.
     pub const FLIP_WITHIN: f32 = 0.15;
+    /// Keys of one finger, for either kind. Real fingers have some 130 of each.
+    pub const MOST_OF_FINGER: usize = 1_024;
     /// Share of bases that are looked at, in 256ths.
     pub const KEEP_BASES_OF_256: u64 = 64;
     /// Share of their quadruples that are filed, in 4096ths. (Fewer bases and more quadruples of each would be quicker, and lose

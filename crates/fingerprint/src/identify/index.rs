@@ -14,8 +14,9 @@ const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
 const SHARD_BUCKETS: usize = 128;
 /// Room is given in steps of so many postings.
 const STEP: usize = 4;
-/// A bucket takes no more than this: a key that so many share tells nothing about anyone.
-const MAX_BUCKET: u16 = 60_000;
+/// A bucket takes no more than this, a hundred times what is usual in a crowded index: a key that so many share tells nothing about
+/// anyone, and a lookup must end however many contrived fingers were enrolled.
+const MAX_BUCKET: u16 = 8_192;
 /// Lookups between asking for a bucket's postings and reading them.
 const AHEAD: usize = 12;
 /// Bytes that the processor fetches together.
@@ -120,9 +121,8 @@ impl Index {
             let used = usize::from(bucket.used);
             new[start..start + used].copy_from_slice(&old[bucket.start as usize..][..used]);
             let room = room(bucket);
-            // At most 128 buckets of 67,504 postings each, so neither number is near its limit; room beyond 16 bits
-            // is not needed, because a bucket takes 60,000.
-            *bucket = Bucket { start: start as u32, used: bucket.used, room: room.min(0xffff) as u16 };
+            // At most 128 buckets of 9,220 postings each, so neither number is near its limit.
+            *bucket = Bucket { start: start as u32, used: bucket.used, room: room as u16 };
             start += room;
         }
         self.shards[shard] = new;

@@ -49,13 +49,37 @@ impl Features {
     }
 
     fn compute(person: &CompactPerson, side: Side) -> Self {
-        let mut maker =
-            Maker { side, features: Self::default(), middle: Middle::default(), thirds: Thirds::default() };
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
+            // SAFETY: the processor was asked for both kinds of instructions.
+            return unsafe { Self::compute_avx2(person, side) };
+        }
+        Self::compute_portable(person, side)
+    }
+
+    /// The same steps in wider vectors, with the same result to the last bit.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1")]
+    fn compute_avx2(person: &CompactPerson, side: Side) -> Self {
+        Self::compute_portable(person, side)
+    }
+
+    #[inline(always)]
+    fn compute_portable(person: &CompactPerson, side: Side) -> Self {
+        let mut maker = Maker {
+            side,
+            features: Self::default(),
+            most: (0, 0),
+            middle: Middle::default(),
+            thirds: Thirds::default(),
+        };
         let mut points = Vec::new();
         for position in FingerPosition::ALL {
             person.points_into(position, &mut points);
             choose(&mut points);
             maker.middle = Middle::new(&points);
+            maker.most =
+                (maker.features.own.len() + MOST_OF_FINGER, maker.features.near.len() + MOST_OF_FINGER);
             for a in 0..points.len() {
                 for b in a + 1..points.len() {
                     maker.base(&points, [a, b], position);
@@ -83,6 +107,9 @@ fn choose(points: &mut Vec<Point>) {
 struct Maker {
     side: Side,
     features: Features,
+    /// No more keys are taken of the present finger: a real one has some hundred, a contrived one whose minutiae repeat each other
+    /// could have a hundred thousand.
+    most: (usize, usize),
     middle: Middle,
     /// A buffer for one base.
     thirds: Thirds,
@@ -98,6 +125,7 @@ struct Middle {
 }
 
 impl Middle {
+    #[inline(always)]
     fn new(points: &[Point]) -> Self {
         let mut middle = Self { len: points.len(), ..Self::default() };
         for (index, point) in points.iter().enumerate() {
@@ -144,7 +172,7 @@ impl Default for Thirds {
 }
 
 impl Thirds {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, third: Third) {
         if self.len < MOST_THIRDS {
             self.of[self.len] = third;
@@ -154,6 +182,7 @@ impl Thirds {
     }
 
     /// Every chosen pair of different minutiae, which together used no more of the head's doubt than there was.
+    #[inline(always)]
     fn pairs(&self, doubt: f32, mut take: impl FnMut(&Third, &Third)) {
         for first in 0..self.len {
             let own = self.choice[first];
@@ -180,6 +209,7 @@ impl Thirds {
 
 impl Maker {
     /// The keys of all quadruples on one base.
+    #[inline(always)]
     fn base(&mut self, points: &[Point], [a, b]: [usize; 2], position: FingerPosition) {
         let (p, q) = (&points[a], &points[b]);
         let (dx, dy) = (q.x - p.x, q.y - p.y);
@@ -204,6 +234,7 @@ impl Maker {
         }
     }
 
+    #[inline(always)]
     fn quadruples(&mut self, points: &[Point], base: &Base, position: FingerPosition) {
         let (heads, count) = base.heads(points, position, self.side);
         if count == 0 {
@@ -212,12 +243,15 @@ impl Maker {
         let frame = base.frame(points, &self.middle);
         for head in &heads[..count] {
             frame.thirds(head, base, &mut self.thirds);
-            let features = &mut self.features;
+            let (features, most) = (&mut self.features, self.most);
             self.thirds.pairs(head.doubt, |first, second| {
                 let hash = scramble(first.hash.wrapping_add(second.hash));
                 let own = head.own & first.own & second.own;
-                let keys = if own { &mut features.own } else { &mut features.near };
-                keys.push(Feature(hash));
+                let (keys, most) =
+                    if own { (&mut features.own, most.0) } else { (&mut features.near, most.1) };
+                if keys.len() < most {
+                    keys.push(Feature(hash));
+                }
             });
         }
     }
@@ -235,6 +269,7 @@ struct Base {
 }
 
 impl Base {
+    #[inline(always)]
     fn heads(&self, points: &[Point], position: FingerPosition, side: Side) -> ([Head; 16], usize) {
         let [from, to] = self.ends.map(|end| &points[end]);
         let own = f32::from(from.angle.wrapping_sub(self.turn as u8));
@@ -256,6 +291,7 @@ impl Base {
     }
 
     /// All minutiae in the frame of this base.
+    #[inline(always)]
     fn frame(&self, points: &[Point], middle: &Middle) -> Frame {
         let [from, to] = self.ends.map(|end| &points[end]);
         let (mx, my) = ((from.x + to.x) / 2.0, (from.y + to.y) / 2.0);
@@ -294,6 +330,7 @@ struct Frame {
 }
 
 impl Frame {
+    #[inline(always)]
     fn thirds(&self, head: &Head, base: &Base, thirds: &mut Thirds) {
         thirds.len = 0;
         for index in 0..self.len {
@@ -332,7 +369,7 @@ struct Binned {
 }
 
 impl Binned {
-    #[inline]
+    #[inline(always)]
     fn new(value: f32, bins: u32) -> Self {
         // Values are at least zero and below 64. Moved beyond 2^23 they lose their fraction (64 more, so that none stays below); a
         // plain cast would check for values that cannot occur, one by one.
@@ -347,6 +384,7 @@ impl Binned {
 }
 
 /// Neighbours point along the same ridges, forwards or backwards: quarter turns centred on both, 0 to 4.
+#[inline(always)]
 fn relative(p: &Point, from: &Point) -> f32 {
     f32::from(p.angle.wrapping_sub(from.angle).wrapping_add(32)) / 64.0
 }
@@ -360,7 +398,7 @@ struct Number {
 
 impl Number {
     /// `error` is the usual error in bins, `round` the number of bins when they close to a circle.
-    #[inline]
+    #[inline(always)]
     fn new(value: f32, error: f32, round: Option<i32>) -> Self {
         let bin = value as i32;
         let inside = value - bin as f32;
@@ -378,7 +416,7 @@ impl Number {
 
 /// Appends the numbers to a key: as they are, and with those moved over their borders whose gaps sum to less than `doubt`. Gives
 /// each key with the doubt that is left and whether nothing was moved.
-#[inline]
+#[inline(always)]
 fn each_key<const N: usize>(
     key: u64,
     numbers: &[Number; N],
@@ -409,9 +447,29 @@ fn each_key<const N: usize>(
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit changes every output bit.
-#[inline]
+#[inline(always)]
 fn scramble(mut x: u64) -> u64 {
     x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ x >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Template;
+    use crate::synthetic::{Condition, person_masters};
+
+    #[test]
+    fn wider_vectors_change_nothing() {
+        for seed in 0..20 {
+            let captures = person_masters(seed).map(|m| m.impression(seed, Condition::Station));
+            let person = CompactPerson::new(captures.each_ref().map(Some::<&Template>));
+            for side in [Side::Enrolled, Side::Probe] {
+                let (wide, narrow) =
+                    (Features::compute(&person, side), Features::compute_portable(&person, side));
+                assert!(wide.own == narrow.own && wide.near == narrow.near, "person {seed}");
+            }
+        }
+    }
 }
