@@ -15,7 +15,10 @@ use card::{
     sod::Sod,
     tlv,
 };
-use pki::{Certificate, Revocation as Revoked, Signer, prepare_crl, prepare_master_list_signer};
+use pki::{
+    Certificate, Profile, Revocation as Revoked, Signer, prepare_crl, prepare_document_signer,
+    prepare_master_list_signer,
+};
 use support::*;
 use time::Duration;
 use time::macros::date;
@@ -175,6 +178,12 @@ fn a_signer_must_have_been_made_for_it_by_somebody_trusted() {
     let verdict = judged(&lists, &HOME.ds_key);
     assert!(failed(&verdict).contains(&Chain), "{verdict:#?}");
     assert!(verdict.checks.iter().any(|check| check.detail.contains("for signing master lists")));
+    // A key for passports of the same country.
+    let passports = Profile { document_types: &["P"], ..HOME.suite.document_signer() };
+    let signer = prepare_document_signer(&passports, &HOME.csca, &name("DS"), serial(6), START, public)
+        .and_then(|prepared| prepared.lint()?.sign(token(6), &HOME.csca_key))
+        .unwrap();
+    check_fails(&judged(&signer, &HOME.ds_key), &[Country], "may not sign documents of type ID");
     // The right certificate, and somebody else's signature.
     check_fails(&judged(&HOME.ds, &stranger.ds_key), &[SodSignature], "signature");
 }
