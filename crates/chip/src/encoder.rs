@@ -5,7 +5,7 @@ use crate::file::{ChipFiles, FileId};
 use crate::production::{ChipSerial, TransportKey};
 use crate::session::{Lengths, ReadFile, Session, Transport};
 use crate::{ChipKeys, Error, Step};
-use card::apdu::{Command, StatusWord};
+use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::tlv::{self, Tag};
 use rand::CryptoRng;
@@ -171,6 +171,15 @@ pub struct IsoEncoder<T> {
 impl<T: Transport> IsoEncoder<T> {
     pub fn new(transport: T, lengths: Lengths) -> IsoEncoder<T> {
         IsoEncoder { session: Session::new(transport, lengths), in_application: None }
+    }
+
+    /// Sends any command, under protection once `begin` succeeded, and gives the answer whatever its status.
+    ///
+    /// # Errors
+    /// When the conversation breaks.
+    pub fn transmit(&mut self, command: &Command) -> Result<Response, Error> {
+        self.in_application = None;
+        self.session.transmit(command)
     }
 
     fn enter(&mut self, id: FileId) -> Result<(), Error> {

@@ -4,27 +4,22 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod common;
+#[path = "common/other_reader.rs"]
+mod other_reader;
 #[path = "common/pcscd.rs"]
 mod pcscd;
 
-use card::mrz::Mrz;
-use chip::pcsc::PcscCard;
 use chip::{
-    Access, AccessNumber, ChipFiles, ChipKeys, FileId, MrzKey, Opened, Password, Proof, Session, Transport,
-    VirtualChip, read_card,
+    Access, AccessNumber, ChipFiles, ChipKeys, FileId, MrzKey, Opened, Password, Proof, Session, VirtualChip,
+    read_card,
 };
-use chrono::NaiveDate;
 use common::{ISSUED, TestCard};
-use dmrtd::auth::passive::{self, DataGroup, PassiveAuth, PassiveAuthError, TrustAnchor};
-use dmrtd::com::{TransceiveError, Transceiver};
-use dmrtd::lds::ef::ElementaryFile;
-use dmrtd::passport::{Passport, PassportError};
-use dmrtd::proto::{can_key::CanKey, dba_key::DBAKey};
+use dmrtd::auth::passive::PassiveAuthError;
+use other_reader::{Judgement, Key, connect, other_reader};
 use pcscd::VirtualReader;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use verify::Overall;
 
 type Chip = VirtualChip<ChaCha20Rng>;
@@ -38,76 +33,6 @@ fn chip(card: &TestCard, change: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) ->
     change(&mut files);
     let files = ChipFiles::from_named(files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     VirtualChip::new(files, Some(ChipKeys::from_bytes(&card.keys.to_bytes()).unwrap()), rng(1)).unwrap()
-}
-
-/// PC/SC as `dmrtd` wants it.
-struct Wire(PcscCard);
-
-impl Transceiver for Wire {
-    fn transceive(&mut self, apdu: &[u8]) -> Result<Vec<u8>, TransceiveError> {
-        self.0.transmit(apdu).map_err(|error| TransceiveError::new(error.to_string()))
-    }
-}
-
-fn connect(reader: &str) -> PcscCard {
-    PcscCard::connect(reader, Duration::from_secs(20)).unwrap()
-}
-
-enum Key<'a> {
-    Bac(&'a Mrz),
-    PaceNumber(&'a str),
-    PaceZone(&'a Mrz),
-}
-
-fn zone_key(mrz: &Mrz, pace: bool) -> DBAKey {
-    let date = |text: &str, century: i32| {
-        let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap();
-        NaiveDate::from_ymd_opt(century + number(0..2) as i32, number(2..4), number(4..6)).unwrap()
-    };
-    let number = &mrz.lines()[0][5..14];
-    DBAKey::new(number, date(mrz.birth(), 1900), date(mrz.expiry(), 2000), pace).unwrap()
-}
-
-/// What the other reader makes of a card: DG1, DG2, DG13, DG14 and DG15 under EF.SOD, and Active Authentication.
-struct Judgement {
-    passive: Result<PassiveAuth, PassiveAuthError>,
-    active: Result<(), PassportError>,
-    names: (String, String),
-    fingers: Result<Vec<u8>, PassportError>,
-}
-
-fn other_reader(reader: &str, key: &Key<'_>, csca: &[u8]) -> Result<Judgement, PassportError> {
-    let mut passport = Passport::new(Wire(connect(reader)));
-    match key {
-        Key::Bac(mrz) => passport.start_session(zone_key(mrz, false))?,
-        Key::PaceNumber(number) => {
-            let access = passport.read_ef_card_access()?;
-            passport.start_session_pace(CanKey::new(number).unwrap(), &access)?;
-        }
-        Key::PaceZone(mrz) => {
-            let access = passport.read_ef_card_access()?;
-            passport.start_session_pace(zone_key(mrz, true), &access)?;
-        }
-    }
-    passport.read_ef_com()?;
-    let dg1 = passport.read_ef_dg1()?;
-    let groups = [
-        (1, dg1.to_bytes().to_vec()),
-        (2, passport.read_ef_dg2()?.to_bytes().to_vec()),
-        (13, passport.read_ef_dg13()?.to_bytes().to_vec()),
-        (14, passport.read_ef_dg14()?.to_bytes().to_vec()),
-        (15, passport.read_ef_dg15()?.to_bytes().to_vec()),
-    ];
-    let sod = passport.read_ef_sod()?;
-    let groups = groups.each_ref().map(|(number, bytes)| DataGroup { number: *number, bytes });
-    let anchor = TrustAnchor::from_certificate(csca).unwrap();
-    let zone = dg1.mrz();
-    Ok(Judgement {
-        passive: passive::verify(sod.to_bytes(), &groups, &[anchor]),
-        active: passport.verify_active_authentication(b"8 bytes!"),
-        names: (zone.last_name.clone(), zone.first_name.clone()),
-        fingers: passport.read_ef_dg3().map(|file| file.to_bytes().to_vec()),
-    })
 }
 
 fn assert_genuine(judgement: &Judgement) {

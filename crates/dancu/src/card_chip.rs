@@ -1,5 +1,6 @@
 //! `dancu card emulate` and `dancu card read`: be a chip, and read one.
 
+use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
 use crate::centre::Place;
 use crate::trust::TrustOptions;
@@ -28,7 +29,10 @@ const MOST_FILE_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, clap::Args)]
 pub struct EmulateOptions {
     /// A card of this installation by its id, or a directory with a card's files (`dancu card export` writes one).
-    card: String,
+    #[arg(required_unless_present = "dir")]
+    card: Option<String>,
+    #[command(flatten)]
+    blank: BlankOptions,
     /// Where vpcd, the virtual reader of pcscd, waits for a card.
     #[arg(long, default_value_t = format!("127.0.0.1:{}", vpcd::PORT))]
     vpcd: String,
@@ -65,19 +69,10 @@ pub struct ReadOptions {
 
 /// Answers the virtual reader as the card until the reader closes the connection.
 pub async fn emulate(place: &Place, options: &EmulateOptions) -> Result<ExitCode> {
-    let (files, keys) = if Path::new(&options.card).is_dir() {
-        from_directory(Path::new(&options.card))?
-    } else {
-        let card: CardId = options.card.parse().map_err(|_| {
-            anyhow::anyhow!(
-                "`{}` is neither a directory nor the id of a card (dancu card list)",
-                options.card
-            )
-        })?;
-        cards::chip_of(&live::open(place).await?, card).await?
+    let mut chip = match options.blank.open()? {
+        Some(blank) => blank,
+        None => card_of(place, options.card.as_deref().unwrap_or_default()).await?,
     };
-    let rng: StdRng = rand::make_rng();
-    let mut chip = VirtualChip::new(files, keys, rng).context("DG1, from which the access keys follow")?;
     let address = options.vpcd.clone();
     tokio::task::spawn_blocking(move || {
         let stream = TcpStream::connect(&address).with_context(|| {
@@ -89,6 +84,18 @@ pub async fn emulate(place: &Place, options: &EmulateOptions) -> Result<ExitCode
     })
     .await??;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
+    let (files, keys) = if Path::new(name).is_dir() {
+        from_directory(Path::new(name))?
+    } else {
+        let card: CardId = name.parse().map_err(|_| {
+            anyhow::anyhow!("`{name}` is neither a directory nor the id of a card (dancu card list)")
+        })?;
+        cards::chip_of(&live::open(place).await?, card).await?
+    };
+    VirtualChip::new(files, keys, rand::make_rng()).context("DG1, from which the access keys follow")
 }
 
 fn from_directory(dir: &Path) -> Result<(ChipFiles, Option<ChipKeys>)> {
@@ -177,7 +184,7 @@ fn proof(proof: Proof) -> Option<ChipProof> {
 }
 
 /// A line that fills as a file is read, where a terminal shows it; elsewhere one line a file.
-fn show(progress: Progress) {
+pub fn show(progress: Progress) {
     let mut out = std::io::stderr();
     let _ = match progress {
         Progress::Opened(Opened::Pace) => writeln!(out, "opened by PACE"),

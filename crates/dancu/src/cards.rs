@@ -1,7 +1,7 @@
 //! `dancu card`: list, export, verify.
 
 use crate::centre::{Centre, Place};
-use crate::{artwork, card_chip, card_verify, live, work};
+use crate::{artwork, card_chip, card_verify, live, personalise, work};
 use anyhow::{Context, Result, bail};
 use domain::id::CardId;
 use std::fs;
@@ -27,6 +27,8 @@ pub enum Command {
     Verify(card_verify::Options),
     /// Be a card's chip for vpcd, the virtual reader of pcscd: to try readers and their programs on.
     Emulate(card_chip::EmulateOptions),
+    /// Write cards of a batch on blanks, one after the other, on a reader of this machine.
+    Personalise(personalise::Options),
     /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
     Read(card_chip::ReadOptions),
 }
@@ -39,6 +41,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Artwork(options) => artwork::run(place, options).await?,
         Command::Verify(options) => return card_verify::run(place, options).await,
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
+        Command::Personalise(options) => return personalise::run(place, options).await,
         Command::Read(options) => return card_chip::read(options.clone()).await,
     }
     Ok(ExitCode::SUCCESS)

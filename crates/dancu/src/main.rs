@@ -4,6 +4,7 @@ mod accounts;
 mod artwork;
 mod audit;
 mod bench;
+mod blank;
 mod card_chip;
 mod card_verify;
 mod cards;
@@ -17,8 +18,10 @@ mod import;
 mod link;
 mod live;
 mod lost;
+mod personalise;
 mod pki;
 mod serve;
+mod stock;
 mod trust;
 mod work;
 
@@ -71,6 +74,9 @@ enum Command {
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
+    /// Blank cards: receive, list, count.
+    #[command(subcommand)]
+    Stock(stock::Command),
     /// Keys, certificates and lists of the country.
     #[command(subcommand)]
     Pki(pki::Command),
@@ -115,6 +121,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,
         Command::Card(command) => return cards::run(place, &command).await,
+        Command::Stock(command) => return stock::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
         Command::Link(command) => link::run(&command)?,
         Command::Fingerprint(command) => fingerprints::run(&command)?,

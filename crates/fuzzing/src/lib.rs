@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod blanks;
 mod cards;
 mod chips;
 mod forms;
@@ -43,6 +44,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "apdu", run: chips::apdu, seeds: chips::apdu_seeds },
     Target { name: "chip_answers", run: chips::answers, seeds: chips::answers_seeds },
     Target { name: "vpcd", run: chips::vpcd, seeds: chips::vpcd_seeds },
+    Target { name: "blank", run: blanks::blank, seeds: blanks::blank_seeds },
+    Target { name: "chip_memory", run: blanks::memory, seeds: blanks::memory_seeds },
     Target { name: "certificate", run: keys::certificate, seeds: keys::certificate_seeds },
     Target { name: "revocation_list", run: keys::revocation_list, seeds: keys::revocation_list_seeds },
     Target { name: "master_list", run: keys::master_list, seeds: keys::master_list_seeds },

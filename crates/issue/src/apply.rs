@@ -1,7 +1,8 @@
-//! Batches: open (allocate, intend), sign, record what the printer made of them.
+//! Batches: open (allocate, intend) and sign.
 
 use crate::chip::{self, ChipFiles};
 use crate::decide::{self, PinSource};
+use crate::outcome::record;
 use crate::{Authority, Error, Face};
 use domain::Pin;
 use domain::application::Action;
@@ -11,7 +12,6 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::application::{self, Transition};
 use store::issue as rows;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
@@ -36,13 +36,6 @@ pub struct BatchSummary {
     pub blocked: usize,
 }
 
-/// What the printer made of one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Printed,
-    Spoiled,
-}
-
 /// Takes up to `most` (and never more than 9,999) accepted applications below `scope` (a district's path), allocates the PINs that are missing,
 /// records an intended card for each, and puts them into a batch for the district, all in one transaction.
 pub async fn open_batch(
@@ -60,7 +53,14 @@ pub async fn open_batch(
     if ready.is_empty() {
         return Ok(summary);
     }
-    let allocated = allocate_pins(&mut tx, &ready, pins, now, &mut summary).await?;
+    let allocated = match allocate_pins(&mut tx, &ready, pins, now, &mut summary).await {
+        Ok(allocated) => allocated,
+        Err(error) => {
+            // Awaited, because a transaction that is only dropped keeps its people locked for a moment.
+            tx.rollback().await.map_err(store::Error::from)?;
+            return Err(error);
+        }
+    };
     let number = rows::next_batch_number(&mut tx).await?;
     let batch = BatchId::derive(now, &[&number.to_be_bytes()]);
     let issued = now.to_offset(VIETNAM).date();
@@ -82,7 +82,8 @@ pub async fn open_batch(
     let manifest = manifest_sha256(cards.iter().map(|card| (card.application_id, card.card_id)));
     rows::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
     rows::put_cards(&mut tx, batch, &cards, now).await?;
-    record(&mut tx, now, cards.iter().map(|card| (card.application_id, Action::Batch)), batch).await?;
+    let batched = cards.iter().map(|card| (card.application_id, Action::Batch));
+    record(&mut tx, now, batched, batch, "centre").await?;
     audit(&mut tx, now, "batch.open", batch, scope.as_str(), serde_json::json!({ "cards": cards.len() }))
         .await?;
     store::commit(tx).await?;
@@ -224,49 +225,6 @@ fn sign_card(
     })
 }
 
-/// Records the printer's results: `spoiled` lists positions (from 1) whose card came out bad. A spoiled card's
-/// application goes back to wait for another batch, and its number is never used again.
-///
-/// Doing it twice changes nothing.
-pub async fn record_results(
-    db: &Database,
-    batch: BatchId,
-    spoiled: &[i32],
-    now: OffsetDateTime,
-) -> Result<(usize, usize), Error> {
-    let mut tx = db.begin().await?;
-    let Some(row) = rows::lock_batch(&mut tx, batch).await? else {
-        return Err(Error::NoBatch(batch));
-    };
-    if let (Some(printed), Some(spoiled)) = (row.printed, row.spoiled) {
-        return Ok((printed as usize, spoiled as usize));
-    }
-    let items = rows::batch_items(&mut tx, batch).await?;
-    let outcome =
-        |position: i32| if spoiled.contains(&position) { Outcome::Spoiled } else { Outcome::Printed };
-    if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
-        return Err(Error::NoItem { batch, position });
-    }
-    if let Some(item) = items.iter().find(|item| item.card_state != "signed") {
-        return Err(Error::NoItem { batch, position: item.position });
-    }
-    let (mut good, mut bad, mut actions) = (Vec::new(), Vec::new(), Vec::new());
-    for item in &items {
-        let (list, action) = match outcome(item.position) {
-            Outcome::Printed => (&mut good, Action::Print),
-            Outcome::Spoiled => (&mut bad, Action::Spoil),
-        };
-        list.push(item.card_id);
-        actions.push((item.application_id, action));
-    }
-    rows::close_batch(&mut tx, batch, &good, &bad, now).await?;
-    record(&mut tx, now, actions, batch).await?;
-    let counts = serde_json::json!({ "printed": good.len(), "spoiled": bad.len() });
-    audit(&mut tx, now, "batch.close", batch, "", counts).await?;
-    store::commit(tx).await?;
-    Ok((good.len(), bad.len()))
-}
-
 /// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes first.
 pub async fn unfinished_batches(db: &Database) -> Result<Vec<BatchId>, Error> {
     let mut conn = db.begin().await?;
@@ -300,33 +258,4 @@ async fn audit(
         detail,
     };
     Ok(store::audit::append(tx, &entry).await?)
-}
-
-async fn record(
-    tx: &mut PgConnection,
-    now: OffsetDateTime,
-    actions: impl IntoIterator<Item = (ApplicationId, Action)>,
-    batch: BatchId,
-) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from("centre");
-    let transitions: Vec<Transition> = actions
-        .into_iter()
-        .map(|(application_id, action)| Transition {
-            application_id,
-            action,
-            at: now,
-            actor: Arc::clone(&actor),
-            reference: Some(batch.uuid()),
-            detail: None,
-        })
-        .collect();
-    let recorded = application::record(tx, now, &transitions).await?;
-    match recorded.refused.first() {
-        None => Ok(()),
-        Some((application, reason)) => Err(Error::Store(store::Error::Inconsistent {
-            table: "application",
-            row: application.to_string(),
-            reason: reason.to_string(),
-        })),
-    }
 }

@@ -34,6 +34,28 @@ pub enum Error {
         "certificate {0} was not revoked: there is no signed certificate of this serial number, or it was revoked before"
     )]
     NotRevoked(String),
+    #[error(
+        "{needed} cards came back from the printer and its stock has {there} blanks; record the box they came from with `dancu stock receive`"
+    )]
+    StockShort { needed: usize, there: u64 },
+    #[error("cards of batch {0} are being written one by one; its results cannot be recorded as a whole")]
+    BeingWritten(BatchId),
+    #[error("no blank {0} was ever received")]
+    NoBlank(String),
+    #[error("blank {serial} is {state} already")]
+    BlankFinished { serial: String, state: String },
+    #[error(
+        "box {number} was received before with other blanks: {was} of them, and {common} of those that are named now"
+    )]
+    BoxDiffers { number: i64, was: i64, common: i64 },
+    #[error("{elsewhere} of these blanks came in another box; a blank is received once")]
+    BlankElsewhere { elsewhere: u64 },
+    #[error("a box holds 1 to {most} blanks, each once; {given} were named")]
+    BoxSize { most: usize, given: usize },
+    #[error(transparent)]
+    Chip(#[from] ::chip::Error),
+    #[error("the card cannot be put together: {0}")]
+    Workshop(String),
     #[error("the worker that signs cards stopped: {0}")]
     Worker(String),
 }

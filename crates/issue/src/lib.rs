@@ -8,10 +8,16 @@ mod chip;
 mod decide;
 mod error;
 mod face;
+mod outcome;
+mod personalise;
+mod stock;
 
-pub use apply::{BatchSummary, Outcome, Photos, open_batch, record_results, sign_batch, unfinished_batches};
+pub use apply::{BatchSummary, Photos, open_batch, sign_batch, unfinished_batches};
 pub use authority::Authority;
 pub use chip::{ChipFiles, ChipKeySource, Proofs, rebuild};
 pub use decide::{PinSource, expiry};
 pub use error::Error;
 pub use face::Face;
+pub use outcome::{Outcome, record_results};
+pub use personalise::{Done, Later, Refusal, Spoiling, Station, Told, Wanted, Workshop, open_cards};
+pub use stock::{Delivery, Received, count_stock, receive_box, spoil_blank};

@@ -344,51 +344,6 @@ pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<
     Ok(rows.into_iter().map(item).collect())
 }
 
-/// Writes the results of a batch: the items, the cards, the batch and the stock of blanks.
-pub async fn close_batch(
-    tx: &mut PgConnection,
-    batch: BatchId,
-    printed: &[CardId],
-    spoiled: &[CardId],
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let results = [(printed, "printed", "personalised", "used"), (spoiled, "spoiled", "spoiled", "spoiled")];
-    for (cards, outcome, state, movement) in results {
-        let ids: Vec<Uuid> = cards.iter().map(|card| card.uuid()).collect();
-        if ids.is_empty() {
-            continue;
-        }
-        sqlx::query("UPDATE batch_item SET outcome = $3 WHERE batch_id = $1 AND card_id = ANY($2)")
-            .bind(batch.uuid())
-            .bind(&ids)
-            .bind(outcome)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("UPDATE card SET state = $2 WHERE card_id = ANY($1) AND state = 'signed'")
-            .bind(&ids)
-            .bind(state)
-            .execute(&mut *tx)
-            .await?;
-        let id = BatchId::derive(now, &[batch.uuid().as_bytes(), movement.as_bytes()]);
-        sqlx::query("INSERT INTO stock_movement (movement_id, at, kind, quantity, batch_id) VALUES ($1, $2, $3, $4, $5)")
-            .bind(id.uuid())
-            .bind(now)
-            .bind(movement)
-            .bind(-(ids.len() as i32))
-            .bind(batch.uuid())
-            .execute(&mut *tx)
-            .await?;
-    }
-    sqlx::query("UPDATE batch SET closed_at = $2, printed = $3, spoiled = $4 WHERE batch_id = $1")
-        .bind(batch.uuid())
-        .bind(now)
-        .bind(printed.len() as i32)
-        .bind(spoiled.len() as i32)
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
 /// Batches without results, in the order in which they were opened.
 pub async fn unfinished_batches(conn: &mut PgConnection) -> Result<Vec<BatchId>, Error> {
     let ids: Vec<Uuid> =
@@ -396,31 +351,6 @@ pub async fn unfinished_batches(conn: &mut PgConnection) -> Result<Vec<BatchId>,
             .fetch_all(conn)
             .await?;
     Ok(ids.into_iter().map(BatchId::from_uuid).collect())
-}
-
-/// A delivery of blank cards into the store.
-pub async fn add_blanks(
-    tx: &mut PgConnection,
-    movement: BatchId,
-    quantity: i32,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO stock_movement (movement_id, at, kind, quantity) VALUES ($1, $2, 'delivered', $3) ON CONFLICT DO NOTHING",
-    )
-    .bind(movement.uuid())
-    .bind(now)
-    .bind(quantity)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Blank cards in the store.
-pub async fn blanks(conn: &mut PgConnection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("SELECT coalesce(sum(quantity), 0)::bigint FROM stock_movement")
-        .fetch_one(conn)
-        .await?)
 }
 
 /// A line of the list of cards.

@@ -26,6 +26,7 @@ pub mod report;
 pub mod resolve;
 pub mod scoring;
 pub mod sessions;
+pub mod stock;
 pub mod web_read;
 
 pub use binaries::MINIMUM_MAJOR;

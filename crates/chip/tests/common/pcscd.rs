@@ -14,7 +14,9 @@ const TURN: Duration = Duration::from_millis(100);
 pub struct VirtualReader {
     /// Name of its first slot.
     pub name: String,
-    port: u16,
+    pub port: u16,
+    /// One test at a time has the machine's service.
+    _turn: fs::File,
     /// `None` when the system's service runs and is used.
     service: Option<(Child, tempfile::TempDir)>,
 }
@@ -22,8 +24,10 @@ pub struct VirtualReader {
 impl VirtualReader {
     /// Uses the service that runs with a virtual reader, or starts one.
     pub fn start() -> VirtualReader {
+        let turn = fs::File::create(std::env::temp_dir().join("dancu-test-pcscd.lock")).unwrap();
+        turn.lock().unwrap();
         if let Some(name) = slot() {
-            return VirtualReader { name, port: vpcd::PORT, service: None };
+            return VirtualReader { name, port: vpcd::PORT, _turn: turn, service: None };
         }
         let port = free_port();
         let dir = tempfile::tempdir().unwrap();
@@ -42,7 +46,7 @@ impl VirtualReader {
             .expect("pcscd is installed by the test's set-up");
         for _turn in 0..200 {
             if let Some(name) = slot() {
-                return VirtualReader { name, port, service: Some((service, dir)) };
+                return VirtualReader { name, port, _turn: turn, service: Some((service, dir)) };
             }
             if let Some(status) = service.try_wait().unwrap() {
                 panic!("pcscd ended with {status}: it needs root, or another one runs without {DRIVER}");
@@ -53,6 +57,7 @@ impl VirtualReader {
         panic!("pcscd shows no virtual reader after twenty seconds");
     }
 
+    #[allow(dead_code, reason = "each test binary uses its part")]
     /// Lays `chip` on the reader while `read` runs, and gives it back.
     pub fn with_card<R: CryptoRng + Send, T>(
         &self,
@@ -81,7 +86,8 @@ impl VirtualReader {
 }
 
 impl VirtualReader {
-    fn wait(&self, wanted: bool) {
+    /// Until a card lies on it, or none.
+    pub fn wait(&self, wanted: bool) {
         let seen = (0..200).any(|_turn| {
             let seen = chip::pcsc::has_card(&self.name).unwrap() == wanted;
             if !seen {

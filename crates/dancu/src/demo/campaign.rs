@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use domain::UnitCode;
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
-use domain::id::{BatchId, PersonId};
+use domain::id::PersonId;
 use domain::unit::UnitTable;
 use issue::Authority;
 use plan::apply::Area;
@@ -50,6 +50,7 @@ pub struct Campaign {
     identities: Identities,
     authority: Option<Arc<Authority>>,
     until: Option<Date>,
+    leave_cards: bool,
     /// Who has applied, and the day of the first application.
     captured: BTreeMap<TruthId, Date>,
     /// Second applications that are still to come, by day.
@@ -96,6 +97,7 @@ impl Campaign {
             identities: stages.run("dedupe", prepare::dedupe(&centre, &scope)).await?,
             authority: None,
             until: options.until,
+            leave_cards: options.leave_cards,
             captured: BTreeMap::new(),
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
@@ -147,10 +149,9 @@ impl Campaign {
         let eligible: u32 = areas.iter().map(|area| area.eligible).sum();
         let mut tx = db.begin().await?;
         store::plan::register_kits(&mut tx, &rows).await?;
-        let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as i32;
-        let delivery = BatchId::derive(now, &[b"first delivery of blanks"]);
-        store::issue::add_blanks(&mut tx, delivery, blanks, now).await?;
         store::commit(tx).await?;
+        let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as u32;
+        duties::receive_blanks(&self.centre, blanks).await?;
         let span = (self.target.starts_on, self.target.deadline - Duration::days(1));
         let planned =
             plan::apply::plan_and_invite(db, &self.scope, &areas, &self.fleet.ids, span, &calendar, now)
@@ -354,12 +355,16 @@ impl Campaign {
         let authority = self.authority().await?;
         let district = self.district.to_string();
         let (world, scope) = (&self.world, &self.scope);
+        let leaves_cards = self.leave_cards && self.until == Some(day);
         let pins = |person: PersonId, attempt: u32| {
             world.draws.pin_serial(duties::subject(person.uuid().as_u128()), attempt)
         };
         stages
             .part("issue", async {
                 let batches = work::make_batches(&centre, &authority, scope, &district, &pins).await?;
+                if leaves_cards {
+                    return Ok(((), 0));
+                }
                 let (printed, spoiled) = duties::print(&centre, world, &batches).await?;
                 Ok(((), (printed + spoiled) as u64))
             })

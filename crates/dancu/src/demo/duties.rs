@@ -3,6 +3,7 @@
 use super::world::World;
 use crate::centre::Centre;
 use anyhow::Result;
+use chip::ChipSerial;
 use deliver::{Attempt, HandedOver, Presented};
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
@@ -23,12 +24,19 @@ pub const MOST_ATTEMPTS: i16 = 5;
 /// Hand-overs checked and recorded in one transaction.
 const HANDOVERS_AT_ONCE: usize = 500;
 
-/// Prints the batches; the printer spoils some cards.
+/// Blanks in a box of the demonstration.
+const BOX: u32 = 10_000;
+
+/// Prints the batches; the printer spoils some cards. The next box of blanks comes when the stock does not reach.
 pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Result<(usize, usize)> {
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
         let mut conn = centre.db.begin().await?;
         let items = store::issue::batch_items(&mut conn, batch).await?;
+        while store::stock::machine_stock(&mut conn).await? < items.len() as i64 {
+            let number = store::stock::next_box(&mut conn).await?;
+            receive_box(centre, number, BOX).await?;
+        }
         drop(conn);
         let bad: Vec<i32> = items
             .iter()
@@ -40,6 +48,25 @@ pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Resul
         spoiled += lost;
     }
     Ok((printed, spoiled))
+}
+
+/// The first delivery, in boxes from number 1 on. Doing it twice changes nothing.
+pub async fn receive_blanks(centre: &Centre, blanks: u32) -> Result<()> {
+    for number in 1..=blanks.div_ceil(BOX) {
+        let before = (number - 1) * BOX;
+        receive_box(centre, number.into(), (blanks - before).min(BOX)).await?;
+    }
+    Ok(())
+}
+
+/// A box of blanks for a printer that has the transport key itself.
+async fn receive_box(centre: &Centre, number: i64, count: u32) -> Result<()> {
+    let batch = (number as u16).to_be_bytes();
+    let first = ChipSerial::from_bytes([0x47, 0x90, 0x0D, 0xE0, batch[0], batch[1], 0, 0, 0, 1]);
+    let serials = (0..count).filter_map(|position| first.plus(position)).collect();
+    let delivery = issue::Delivery { number, serials, wrapped_key: None };
+    issue::receive_box(&centre.db, &delivery, "centre", centre.clock.now()).await?;
+    Ok(())
 }
 
 /// Moves every box one step: what left before today is counted, cards at the district go on to their communes, printed

@@ -45,6 +45,9 @@ pub struct Options {
     /// Stop the campaign at the end of this day (yyyy-mm-dd) instead of when everything is done.
     #[arg(long, value_parser = crate::cli::date)]
     pub until: Option<Date>,
+    /// Leave the cards of the last day signed and unprinted, to be written by hand with `dancu card personalise`.
+    #[arg(long, requires = "until")]
+    pub leave_cards: bool,
     /// Where the pages are served.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,

@@ -183,6 +183,27 @@ pub fn photos(applicants: &[Applicant]) -> Arc<Photos> {
     Arc::new(applicants.iter().map(|a| (a.application, photo(100))).collect())
 }
 
+pub fn serial(box_number: i64, position: u32) -> chip::ChipSerial {
+    chip::ChipSerial::parse(&format!("47905555{box_number:04X}00000000")).unwrap().plus(position).unwrap()
+}
+
+/// Receives a box of blanks that a machine of its own writes.
+pub async fn receive(db: &Database, number: i64, count: u32) {
+    receive_with(db, number, count, None).await;
+}
+
+pub async fn receive_with(db: &Database, number: i64, count: u32, wrapped_key: Option<Vec<u8>>) {
+    let serials = (0..count).map(|position| serial(number, position)).collect();
+    let delivery = issue::Delivery { number, serials, wrapped_key };
+    issue::receive_box(db, &delivery, "centre", NOW).await.unwrap();
+}
+
+/// Blanks that must be in the store.
+pub async fn expected(db: &Database) -> i64 {
+    let mut conn = db.begin().await.unwrap();
+    store::stock::totals(&mut conn).await.unwrap().expected()
+}
+
 pub async fn state(db: &Database, application: ApplicationId) -> &'static str {
     let mut conn = db.work().acquire().await.unwrap();
     application::find(&mut conn, application).await.unwrap().unwrap().state.code()

@@ -1,0 +1,206 @@
+//! `dancu card personalise`: blanks on a reader become the cards of a batch.
+
+use crate::centre::{Centre, Place};
+use crate::{card_chip, cards, live, stock};
+use anyhow::{Context, Result};
+use chip::pcsc::{self, PcscCard};
+use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Proof, Reading, Written};
+use domain::id::CardId;
+use issue::{Done, Later, Station, Told, Wanted, Workshop};
+use rand::rngs::StdRng;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+use verify::{ChipProof, Evidence, Outcome, Overall};
+use zeroize::Zeroizing;
+
+/// How often the reader is asked whether the card was taken away.
+const TURN: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The reader's name or its beginning; `dancu card read` without arguments names those there are.
+    #[arg(long)]
+    reader: String,
+    /// Write the cards of this batch only; without it, of all batches in their order.
+    #[arg(long)]
+    batch: Option<i64>,
+    /// Write this card only.
+    #[arg(long, conflicts_with = "batch")]
+    card: Option<CardId>,
+    /// Deal with what lies on the reader and end, instead of going on with blank after blank.
+    #[arg(long)]
+    once: bool,
+    /// The login of whoever works here, for the audit trail.
+    #[arg(long, env = "DANCU_OPERATOR")]
+    operator: Option<String>,
+    /// Use short commands even if the chip announces longer ones.
+    #[arg(long)]
+    short: bool,
+    /// Seconds to wait for the next blank.
+    #[arg(long, default_value_t = 600)]
+    wait: u64,
+}
+
+/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay there was refused.
+pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
+    let centre = live::open(place).await?;
+    let actor = stock::actor(&centre, options.operator.as_deref()).await?;
+    let bench = Bench::new(&centre).await?;
+    let wanted = match (options.batch, options.card) {
+        (Some(number), _) => Wanted::Batch(number),
+        (None, Some(card)) => Wanted::Card(card),
+        (None, None) => Wanted::Any,
+    };
+    let mut failed = false;
+    loop {
+        // A card under way comes back on its blank, and is waited for.
+        if !options.once && issue::open_cards(&centre.db, wanted).await? == (0, 0) {
+            println!("done       no signed card waits for a blank");
+            return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        let reader = options.reader.clone();
+        let patience = Duration::from_secs(options.wait);
+        let card = tokio::task::spawn_blocking(move || PcscCard::connect(&reader, patience)).await??;
+        let lengths = if options.short { Lengths::Short } else { card.lengths() };
+        let (db, clock, actor) = (&centre.db, centre.clock.as_ref(), actor.as_str());
+        let station = Station { db, clock, workshop: &bench, wanted, actor, lengths };
+        let mut rng: StdRng = rand::make_rng();
+        let done = station.serve(IsoEncoder::new(card, lengths), &mut rng).await;
+        let good = match done {
+            Ok(done) => say(&done),
+            Err(issue::Error::Chip(error)) if !options.once && error.is_disturbance() => {
+                eprintln!("contact was lost ({error}); lay the same card on the reader again");
+                tokio::time::sleep(TURN).await;
+                continue;
+            }
+            Err(error) => return Err(error).context("the card is as it was; lay it on the reader again"),
+        };
+        failed |= !good;
+        if options.once {
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        taken_away(&options.reader).await?;
+    }
+}
+
+async fn taken_away(reader: &str) -> Result<()> {
+    let name = pcsc::reader(reader)?;
+    while pcsc::has_card(&name)? {
+        tokio::time::sleep(TURN).await;
+    }
+    Ok(())
+}
+
+/// Says what came of it on one line; true when it is a finished card.
+fn say(done: &Done) -> bool {
+    match done {
+        Done::Personalised { serial, card, number } => {
+            println!("card       {number} {card} on blank {serial}: written, read back and recorded");
+            true
+        }
+        Done::Spoiled { serial, number, why } => {
+            println!("SPOILED    {number} on blank {serial}: {why}; its person waits for another card");
+            false
+        }
+        Done::Refused(refusal) => {
+            println!("refused    {refusal}");
+            false
+        }
+    }
+}
+
+/// What the station needs from the centre.
+struct Bench<'a> {
+    centre: &'a Centre,
+    /// CSCA certificates of this installation.
+    trust: Vec<Vec<u8>>,
+    links: Vec<Vec<u8>>,
+    crls: Vec<Vec<u8>>,
+}
+
+impl<'a> Bench<'a> {
+    async fn new(centre: &'a Centre) -> Result<Bench<'a>> {
+        let mut conn = centre.db.begin().await?;
+        let trust = store::issue::certificates(&mut conn, "csca").await?;
+        let links = store::issue::certificates(&mut conn, "csca_link").await?;
+        drop(conn);
+        let mut crls = Vec::new();
+        for csca in &trust {
+            let serial = issue::certificates::hex(pki::Certificate::from_der(csca)?.serial());
+            crls.extend(crate::pki::current_crl(centre, &serial).await?);
+        }
+        Ok(Bench { centre, trust, links, crls })
+    }
+}
+
+impl Workshop for Bench<'_> {
+    fn image(&self, card: CardId) -> Later<'_, Result<ChipImage, issue::Error>> {
+        Box::pin(async move {
+            let (files, keys) = cards::chip_of(self.centre, card)
+                .await
+                .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
+            let keys = keys.ok_or(issue::Error::ChipKeysMissing)?;
+            Ok(ChipImage::new(files, keys)?)
+        })
+    }
+
+    fn master_key(&self, wrapped: &[u8]) -> Result<MasterKey, issue::Error> {
+        let key: Zeroizing<[u8; 32]> = self.centre.keys.wrapping.unwrap(wrapped).map_err(|error| {
+            issue::Error::Workshop(format!("the master key of the box cannot be unwrapped: {error}"))
+        })?;
+        Ok(MasterKey::from_bytes(key))
+    }
+
+    fn judge(&self, reading: &Reading) -> Result<(), String> {
+        let files: BTreeMap<String, Vec<u8>> =
+            reading.files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect();
+        let proof = |proof| match proof {
+            Proof::Given => Some(ChipProof::Proven),
+            Proof::Failed => Some(ChipProof::Refuted),
+            Proof::NotOffered => None,
+        };
+        let verdict = verify::check_card(&Evidence {
+            links: &self.links,
+            crls: &self.crls,
+            active_authentication: proof(reading.active_authentication),
+            chip_authentication: proof(reading.chip_authentication),
+            ..Evidence::new(&files, &self.trust, self.centre.clock.now())
+        });
+        if verdict.overall == Overall::Genuine {
+            return Ok(());
+        }
+        let failed = verdict.checks.iter().filter(|check| check.outcome == Outcome::Fail);
+        let codes: Vec<&str> = failed.map(|check| check.code.as_str()).collect();
+        Err(format!(
+            "it does not verify ({})",
+            if codes.is_empty() { "unproven".to_owned() } else { codes.join(", ") }
+        ))
+    }
+
+    fn tell(&self, told: Told<'_>) {
+        let mut out = std::io::stderr();
+        // Nobody may be watching; the work goes on.
+        let _ = match told {
+            Told::Begun { serial, number, again, .. } => {
+                let word = if again { "going on with" } else { "writing" };
+                writeln!(out, "{word} card {number} on blank {serial}")
+            }
+            Told::Written(Written(id, done, total)) if out.is_terminal() => {
+                let filled = done * 30 / total.max(1);
+                let end = if done == total { "\n" } else { "" };
+                write!(out, "\r{:<13} [{:<30}] {done}/{total}{end}", id.name(), "#".repeat(filled))
+            }
+            Told::Written(Written(id, done, total)) if done == total => {
+                writeln!(out, "written       {:<13} {total}", id.name())
+            }
+            Told::Written(_) => Ok(()),
+            Told::Activated => writeln!(out, "activated; reading it back"),
+            Told::Read(progress) => {
+                card_chip::show(progress);
+                Ok(())
+            }
+        };
+    }
+}
