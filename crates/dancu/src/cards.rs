@@ -78,10 +78,10 @@ async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
         None => bail!("the document signer's certificate names no issuer"),
     };
     drop(conn);
-    let mut photos = work::photos(centre, &[stored.application_id]).await?;
-    let photo = photos.remove(&stored.application_id).context("the application's photo")?;
+    let mut images = work::photos(centre, &[stored.application_id]).await?;
+    let images = images.remove(&stored.application_id).context("the application's photo")?;
     let keys = centre.chip_keys()?.keys(card);
-    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo, Some(&keys))?;
+    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images, Some(&keys))?;
     Ok(Chip { files, keys, signer: signer.der, csca: csca.der })
 }
 

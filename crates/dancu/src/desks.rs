@@ -18,7 +18,7 @@ impl PhotoSource for Photos {
     fn photo(&self, id: ApplicationId) -> Answer<'_, Option<Vec<u8>>> {
         Box::pin(async move {
             match work::photos(&self.0, &[id]).await {
-                Ok(mut photos) => photos.remove(&id),
+                Ok(mut photos) => photos.remove(&id).map(|images| images.photo),
                 Err(error) => {
                     tracing::warn!(application.id = %id, error = format!("{error:#}"), "the photo cannot be opened");
                     None

@@ -3,11 +3,13 @@
 
 use crate::centre::Centre;
 use anyhow::{Context, Result};
+use card::lds::dg3::{Finger, FingerImage};
 use domain::id::{ApplicationId, BatchId};
 use enrol::intake;
 use enrol::packet::{Content, FingerCapture};
+use enrol::rules::chip_fingers;
 use fingerprint::Template;
-use issue::{Authority, Photos, PinSource};
+use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use resolve::{Identities, Opened};
 use std::sync::Arc;
 use store::UnitScope;
@@ -109,10 +111,28 @@ pub async fn make_batches(
     Ok(batches)
 }
 
-/// The photos of these applications, from their packets.
+/// The photos of these applications and the images of their fingers, from their packets.
 pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<Photos> {
     let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), applications).await?;
-    Ok(contents.into_iter().map(|(id, content)| (id, content.photo.as_bytes().to_vec())).collect())
+    Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
+}
+
+/// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet does not hold up a
+/// batch; the card's files are put together again in the same way.
+fn images(application: ApplicationId, content: &Content) -> ChipImages {
+    let image = |image: &enrol::packet::FingerImage| {
+        let position = Finger::from_code(image.position.code());
+        FingerImage::jpeg(position, image.jpeg.as_bytes().to_vec())
+            .inspect_err(|error| tracing::warn!(application.id = %application, %error, "left out of DG3"))
+            .ok()
+    };
+    let taken: Vec<FingerImage> = content.finger_images.iter().filter_map(image).collect();
+    let fingers = match taken.is_empty() {
+        false => Fingers::Taken(taken),
+        true if chip_fingers(&content.fingers).is_empty() => Fingers::None,
+        true => Fingers::NotTaken,
+    };
+    ChipImages { photo: content.photo.as_bytes().to_vec(), fingers }
 }
 
 /// The templates of a packet's fingers; missing fingers have none.

@@ -55,6 +55,21 @@ impl Items {
         Ok(Self { what, items: items.into_iter() })
     }
 
+    /// `value` as an array of one of these lengths, which is said too.
+    pub(crate) fn one_of(
+        what: &'static str,
+        value: Value,
+        lengths: &[usize],
+    ) -> Result<(Self, usize), PacketError> {
+        let found = match &value {
+            Value::Array(items) => items.len(),
+            _ => 0,
+        };
+        let length = lengths.iter().copied().find(|length| *length == found);
+        let length = length.or(lengths.first().copied()).unwrap_or(found);
+        Ok((Self::of(what, value, length)?, length))
+    }
+
     pub(crate) fn value(&mut self) -> Value {
         self.items.next().unwrap_or(Value::Null)
     }

@@ -7,7 +7,7 @@ use domain::unit::{UnitLevel, UnitTable};
 use fingerprint::FingerPosition;
 use time::OffsetDateTime;
 
-use crate::packet::{Finger, FingerCapture};
+use crate::packet::{Finger, FingerCapture, FingerImage};
 use crate::rules::{Problem, problems};
 
 /// Fingerprints below this quality are captured again ([`fingerprint::quality`], 0 to 100).
@@ -48,6 +48,7 @@ pub fn check(
     record: &ResidentRecord,
     register: Option<&ResidentRecord>,
     fingers: &[Finger],
+    images: &[FingerImage],
     photo: &[u8],
     captured_at: OffsetDateTime,
     quality: impl Fn(&fingerprint::Template) -> u8,
@@ -72,7 +73,7 @@ pub fn check(
         advice.push(Advice::PinPlace);
     }
     Check {
-        problems: problems(record, fingers, photo, captured_at),
+        problems: problems(record, fingers, images, photo, captured_at),
         advice,
         differs: register.map(|register| record.differing_fields(register)).unwrap_or_default(),
     }

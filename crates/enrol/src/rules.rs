@@ -8,7 +8,9 @@ use fingerprint::FingerPosition;
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
 
-use crate::packet::{Finger, FingerCapture, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES};
+use crate::packet::{
+    Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES,
+};
 
 /// A citizen gets a card from this age (2014 law, art. 19).
 pub const MIN_AGE: i32 = 14;
@@ -41,6 +43,12 @@ pub enum Problem {
     FingerUnreadable(FingerPosition),
     #[error("the template of the {0:?} says that it is another finger")]
     FingerMislabelled(FingerPosition),
+    #[error("the image of the {0:?} is not a complete JPEG file of at most {MAX_FINGER_IMAGE_BYTES} bytes")]
+    FingerImageFormat(FingerPosition),
+    #[error(
+        "there is an image of the {0:?}, which is not captured or not one of the fingers for the chip, or there are two"
+    )]
+    FingerImageUnexpected(FingerPosition),
     #[error("the photo is not a complete JPEG file")]
     PhotoFormat,
     #[error("the photo has {0} bytes, outside {MIN_PHOTO_BYTES} to {MAX_PHOTO_BYTES}")]
@@ -63,6 +71,8 @@ impl Problem {
             Problem::FingerTwice(_) => "finger_twice",
             Problem::FingerUnreadable(_) => "finger_unreadable",
             Problem::FingerMislabelled(_) => "finger_mislabelled",
+            Problem::FingerImageFormat(_) => "finger_image_format",
+            Problem::FingerImageUnexpected(_) => "finger_image_unexpected",
             Problem::PhotoFormat => "photo_format",
             Problem::PhotoSize(_) => "photo_size",
         }
@@ -77,7 +87,9 @@ impl Problem {
             Problem::FingerMissing(finger)
             | Problem::FingerTwice(finger)
             | Problem::FingerUnreadable(finger)
-            | Problem::FingerMislabelled(finger) => Some(finger.code().to_string()),
+            | Problem::FingerMislabelled(finger)
+            | Problem::FingerImageFormat(finger)
+            | Problem::FingerImageUnexpected(finger) => Some(finger.code().to_string()),
             _ => None,
         }
     }
@@ -87,11 +99,13 @@ impl Problem {
 pub fn problems(
     record: &ResidentRecord,
     fingers: &[Finger],
+    images: &[FingerImage],
     photo: &[u8],
     captured_at: OffsetDateTime,
 ) -> Vec<Problem> {
     let mut found = record_problems(record, captured_at.to_offset(VIETNAM).date());
     found.extend(finger_problems(fingers));
+    found.extend(image_problems(fingers, images));
     found.extend(photo_problem(photo));
     found
 }
@@ -152,6 +166,40 @@ fn finger_problems(fingers: &[Finger]) -> Vec<Problem> {
     found
 }
 
+/// The fingers whose images go on the chip: of each hand the index finger, right before left (Doc 9303-10, EF.DG3). In place of
+/// one that was not captured stands the middle finger, else the ring finger, else the thumb: the order of the European Union's
+/// passports (Commission Decision C(2006) 2909); Doc 9303 leaves it to the state. A hand of which none of these was captured has
+/// none.
+pub fn chip_fingers(fingers: &[Finger]) -> Vec<FingerPosition> {
+    use FingerPosition::{
+        LeftIndex, LeftMiddle, LeftRing, LeftThumb, RightIndex, RightMiddle, RightRing, RightThumb,
+    };
+    const ORDER: [[FingerPosition; 4]; 2] =
+        [[RightIndex, RightMiddle, RightRing, RightThumb], [LeftIndex, LeftMiddle, LeftRing, LeftThumb]];
+    let captured = |position: &FingerPosition| {
+        let is_there = |finger: &Finger| matches!(finger.capture, FingerCapture::Template(_));
+        fingers.iter().any(|finger| finger.position == *position && is_there(finger))
+    };
+    ORDER.iter().filter_map(|hand| hand.iter().copied().find(captured)).collect()
+}
+
+/// Images are not asked for: a kit whose scanner gives templates only makes cards whose chip has no DG3.
+fn image_problems(fingers: &[Finger], images: &[FingerImage]) -> Vec<Problem> {
+    let wanted = chip_fingers(fingers);
+    let mut found = Vec::new();
+    for (index, image) in images.iter().enumerate() {
+        let position = image.position;
+        if !wanted.contains(&position) || images[..index].iter().any(|other| other.position == position) {
+            found.push(Problem::FingerImageUnexpected(position));
+        }
+        let jpeg = image.jpeg.as_bytes();
+        if jpeg.len() > MAX_FINGER_IMAGE_BYTES || !is_whole_jpeg(jpeg) {
+            found.push(Problem::FingerImageFormat(position));
+        }
+    }
+    found
+}
+
 fn template_problem(finger: &Finger) -> Option<Problem> {
     let FingerCapture::Template(template) = &finger.capture else { return None };
     if template.as_bytes().len() > MAX_TEMPLATE_BYTES {
@@ -164,11 +212,14 @@ fn template_problem(finger: &Finger) -> Option<Problem> {
     }
 }
 
-/// Start and end of a JPEG file (ITU-T T.81, annex B): a cut-off photo lacks the end.
+/// Start and end of a JPEG file (ITU-T T.81, annex B): one that is cut off lacks the end.
+fn is_whole_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xd8, 0xff]) && bytes.ends_with(&[0xff, 0xd9])
+}
+
 fn photo_problem(photo: &[u8]) -> Option<Problem> {
     if !(MIN_PHOTO_BYTES..=MAX_PHOTO_BYTES).contains(&photo.len()) {
         return Some(Problem::PhotoSize(photo.len()));
     }
-    let whole = photo.starts_with(&[0xff, 0xd8, 0xff]) && photo.ends_with(&[0xff, 0xd9]);
-    (!whole).then_some(Problem::PhotoFormat)
+    (!is_whole_jpeg(photo)).then_some(Problem::PhotoFormat)
 }

@@ -6,13 +6,14 @@ mod support;
 
 use domain::record::Place;
 use enrol::check::{Advice, Check, check};
-use enrol::packet::{Content, Finger, FingerCapture, MissingReason};
-use enrol::rules::Problem;
+use enrol::packet::{Biometric, Content, Finger, FingerCapture, MissingReason};
+use enrol::rules::{Problem, chip_fingers};
 use fingerprint::FingerPosition;
 use support::*;
 
 fn run(content: &Content, register: Option<&domain::ResidentRecord>, quality: u8) -> Check {
-    check(&content.record, register, &content.fingers, content.photo.as_bytes(), DAY, |_| quality)
+    let images = &content.finger_images;
+    check(&content.record, register, &content.fingers, images, content.photo.as_bytes(), DAY, |_| quality)
 }
 
 #[test]
@@ -66,6 +67,7 @@ fn poor_fingerprints_are_pointed_out_and_missing_ones_need_a_reason() {
     content.fingers = FingerPosition::ALL
         .map(|position| Finger { position, capture: FingerCapture::Missing(MissingReason::Amputated) })
         .to_vec();
+    content.finger_images.clear();
     let none = run(&content, None, 80);
     assert!(none.can_be_saved());
     assert_eq!(none.advice, [Advice::FewGoodFingers { good: 0 }]);
@@ -78,4 +80,50 @@ fn a_number_from_another_province_is_advice() {
     let checked = run(&content, None, 80);
     assert_eq!(checked.advice, [Advice::PinPlace]);
     assert!(checked.can_be_saved());
+}
+
+fn without(content: &mut Content, missing: &[FingerPosition]) {
+    for finger in &mut content.fingers {
+        if missing.contains(&finger.position) {
+            finger.capture = FingerCapture::Missing(MissingReason::Injured);
+        }
+    }
+}
+
+#[test]
+fn the_next_finger_of_a_hand_stands_in_for_a_missing_one() {
+    use FingerPosition::*;
+    let chosen = |missing: &[FingerPosition]| {
+        let mut content = content(1);
+        without(&mut content, missing);
+        chip_fingers(&content.fingers)
+    };
+    assert_eq!(chosen(&[]), [RightIndex, LeftIndex]);
+    assert_eq!(chosen(&[LeftIndex]), [RightIndex, LeftMiddle]);
+    assert_eq!(chosen(&[RightIndex, RightMiddle, LeftIndex]), [RightRing, LeftMiddle]);
+    assert_eq!(chosen(&[RightIndex, RightMiddle, RightRing]), [RightThumb, LeftIndex]);
+    assert_eq!(chosen(&[RightIndex, RightMiddle, RightRing, RightThumb]), [LeftIndex]);
+    assert_eq!(chosen(&FingerPosition::ALL), []);
+}
+
+#[test]
+fn images_are_of_the_fingers_for_the_chip_and_whole() {
+    let image = content(1).finger_images[0].clone();
+    let found = |change: &dyn Fn(&mut Content)| {
+        let mut content = content(1);
+        change(&mut content);
+        run(&content, None, 80).problems
+    };
+    assert_eq!(found(&|content| content.finger_images.clear()), []);
+    let missing = found(&|content| without(content, &[FingerPosition::RightIndex]));
+    assert_eq!(missing, [Problem::FingerImageUnexpected(FingerPosition::RightIndex)]);
+    let twice = found(&|content| content.finger_images = vec![image.clone(), image.clone()]);
+    assert_eq!(twice, [Problem::FingerImageUnexpected(FingerPosition::RightIndex)]);
+    let cut = found(&|content| {
+        let bytes = image.jpeg.as_bytes();
+        content.finger_images[0].jpeg = Biometric::new(bytes[..bytes.len() - 1].to_vec());
+    });
+    assert_eq!(cut, [Problem::FingerImageFormat(FingerPosition::RightIndex)]);
+    assert_eq!(cut[0].code(), "finger_image_format");
+    assert_eq!(cut[0].subject().as_deref(), Some("2"));
 }

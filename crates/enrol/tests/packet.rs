@@ -7,8 +7,8 @@ mod support;
 use enrol::keys::PublicKey;
 use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use enrol::packet::{
-    Biometric, ContentKey, Finger, FingerCapture, MAX_PHOTO_BYTES, MissingReason, PacketError, open,
-    open_stored, parse, recipient, seal, verify_envelope,
+    Biometric, Content, ContentKey, Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES,
+    MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient, seal, verify_envelope,
 };
 use fingerprint::FingerPosition;
 use pki::Signer;
@@ -77,7 +77,7 @@ fn a_content_cannot_be_moved_to_another_envelope() {
 fn every_size_has_a_limit() {
     let kit = TestKit::new(1);
     let envelope = envelope(kit.id, 5, 9);
-    let try_seal = |change: &dyn Fn(&mut enrol::packet::Content)| {
+    let try_seal = |change: &dyn Fn(&mut Content)| {
         let mut content = content(5);
         change(&mut content);
         seal(&envelope, &content, &kit.signer, &centre_public(), &mut rng(1)).unwrap_err()
@@ -104,6 +104,45 @@ fn a_missing_finger_keeps_its_reason() {
     let packet = kit.seal(&envelope(kit.id, 5, 9), &content, 5);
     assert_eq!(open(&packet, &intake_key()).unwrap().0.fingers, content.fingers);
     assert_eq!(content.fingers[0].position, FingerPosition::RightThumb);
+}
+
+#[test]
+fn a_content_without_images_is_written_as_before_there_were_any() {
+    let with = content(5);
+    let without = Content { finger_images: Vec::new(), ..content(5) };
+    let (long, short) = (with.encode().unwrap(), without.encode().unwrap());
+    // CBOR: arrays of nine and of eight items, whose first is the version.
+    assert_eq!((&long[..2], &short[..2]), (&[0x89, 2][..], &[0x88, 1][..]));
+    assert_eq!(Content::decode(&long).unwrap(), with);
+    assert_eq!(Content::decode(&short).unwrap(), without);
+    // All but the head and the images is the same.
+    assert_eq!(long[2..short.len()], short[2..]);
+    let mut announced = short.to_vec();
+    announced[0] = 0x89;
+    announced.push(0x80);
+    let unknown = Content::decode(&announced).unwrap_err();
+    assert_eq!(unknown.code(), "unknown_version");
+    announced[1] = 2;
+    let empty = Content::decode(&announced).unwrap_err().to_string();
+    assert!(empty.contains("announces finger images and has none"), "{empty}");
+}
+
+#[test]
+fn images_of_fingers_have_their_limits() {
+    let image =
+        |bytes| FingerImage { position: FingerPosition::RightIndex, jpeg: Biometric::new(vec![0; bytes]) };
+    let encode = |finger_images| Content { finger_images, ..content(5) }.encode().unwrap_err().code();
+    assert_eq!(encode(vec![image(MAX_FINGER_IMAGE_BYTES + 1)]), "too_large");
+    assert_eq!(encode(vec![image(9); 3]), "too_large");
+    let most = Content { finger_images: vec![image(MAX_FINGER_IMAGE_BYTES); 2], ..content(5) };
+    assert_eq!(Content::decode(&most.encode().unwrap()).unwrap(), most);
+    // A position that is none: the last item is an array of [position, bytes] pairs.
+    let one = Content { finger_images: vec![image(1)], ..content(5) };
+    let mut bytes = one.encode().unwrap().to_vec();
+    let at = bytes.len() - 3;
+    assert_eq!(bytes[at], 2);
+    bytes[at] = 0;
+    assert!(Content::decode(&bytes).unwrap_err().to_string().contains("position outside 1 to 10"));
 }
 
 #[test]
@@ -201,6 +240,29 @@ proptest! {
             prop_assert!(!changed || at >= packet.len() - 64);
             prop_assert_eq!(opened, content(5));
         }
+    }
+
+    /// A content as a hostile kit encrypts it: any byte of the images and of what stands before them may be anything.
+    #[test]
+    fn damaged_contents_never_panic(position: prop::sample::Index, value: u8, cut: prop::sample::Index) {
+        let mut bytes = content(5).encode().unwrap().to_vec();
+        let at = position.index(bytes.len());
+        bytes[at] = value;
+        if let Ok(read) = Content::decode(&bytes) {
+            prop_assert_eq!(&*read.encode().unwrap(), &bytes[..]);
+        }
+        bytes.truncate(cut.index(bytes.len()));
+        prop_assert!(Content::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn any_images_round_trip(sizes in prop::collection::vec((1u8..=10, 0usize..300), 0..=2)) {
+        let image = |(code, bytes)| FingerImage {
+            position: FingerPosition::from_code(code).unwrap(),
+            jpeg: Biometric::new(vec![code; bytes]),
+        };
+        let content = Content { finger_images: sizes.into_iter().map(image).collect(), ..content(5) };
+        prop_assert_eq!(Content::decode(&content.encode().unwrap()).unwrap(), content);
     }
 
     #[test]

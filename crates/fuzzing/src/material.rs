@@ -9,7 +9,9 @@ use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use enrol::keys::{IntakeKey, KeyError, PublicKey};
-use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, MissingReason};
+use enrol::packet::{
+    Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason,
+};
 use fingerprint::FingerPosition;
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
 use pki::{
@@ -187,6 +189,7 @@ pub fn content_of(fingers: usize) -> Content {
             _ => FingerCapture::Missing(MissingReason::Amputated),
         },
     };
+    let image = |position| FingerImage { position, jpeg: Biometric::new(PHOTO.to_vec()) };
     Content {
         record: ResidentRecord {
             name: PersonName::parse("Nguyễn Văn Mẫu").expect("a name"),
@@ -220,5 +223,6 @@ pub fn content_of(fingers: usize) -> Content {
             camera: "c5".to_owned(),
             software: "dancu 0.1".to_owned(),
         },
+        finger_images: FingerPosition::ALL.into_iter().take(fingers.min(1)).map(image).collect(),
     }
 }

@@ -37,7 +37,8 @@ pub fn content(data: &[u8]) -> bool {
             return false;
         }
     };
-    let found = problems(&content.record, &content.fingers, content.photo.as_bytes(), DAY);
+    let (photo, images) = (content.photo.as_bytes(), &content.finger_images);
+    let found = problems(&content.record, &content.fingers, images, photo, DAY);
     assert!(found.iter().all(|problem| !problem.code().is_empty() && !problem.to_string().is_empty()));
     let written = content.encode().expect("what was taken can be written");
     assert_eq!(Content::decode(&written), Ok(content));

@@ -25,7 +25,7 @@ async fn main() {
         })
         .collect();
     let applicants = register(&db, 0, &people).await;
-    let photos = Arc::new(applicants.iter().map(|a| (a.application, photo(PHOTO_BYTES))).collect());
+    let photos = Arc::new(applicants.iter().map(|a| (a.application, images(PHOTO_BYTES))).collect());
     let authority = authority(&db).await;
     let serial = |person: PersonId, attempt: u32| {
         let id = person.uuid().into_bytes();

@@ -1,6 +1,6 @@
 //! Batches: open (allocate, intend) and sign.
 
-use crate::chip::{self, ChipFiles};
+use crate::chip::{self, ChipFiles, ChipImages};
 use crate::decide::{self, PinSource};
 use crate::outcome::record;
 use crate::{Authority, Error, Face};
@@ -16,8 +16,8 @@ use store::issue as rows;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
 
-/// Photos by application, as JPEG.
-pub type Photos = HashMap<ApplicationId, Vec<u8>>;
+/// Photos, and images of fingers, by application.
+pub type Photos = HashMap<ApplicationId, ChipImages>;
 
 /// Tries to find a free PIN for one person before the number space is called full.
 const PIN_TRIES: u32 = 50;
@@ -205,7 +205,7 @@ fn sign_card(
     authority: &Authority,
     photos: &Photos,
 ) -> Result<rows::SignedCard, Error> {
-    let photo = photos.get(&card.application_id).ok_or(Error::PhotoMissing(card.application_id))?;
+    let images = photos.get(&card.application_id).ok_or(Error::PhotoMissing(card.application_id))?;
     let face: Face = serde_json::from_value(card.face.clone()).map_err(|e| store::Error::Inconsistent {
         table: "card",
         row: card.card_id.to_string(),
@@ -213,7 +213,7 @@ fn sign_card(
     })?;
     let keys = authority.chip_keys.as_ref().map(|source| source.keys(card.card_id));
     let signer = authority.signer.as_ref();
-    let (files, qr) = chip::build(&face, photo, &authority.template, signer, keys.as_ref())?;
+    let (files, qr) = chip::build(&face, images, &authority.template, signer, keys.as_ref())?;
     let ChipFiles { dg1, dg13, sod, .. } = files;
     Ok(rows::SignedCard {
         card_id: card.card_id,

@@ -1,7 +1,7 @@
 //! The country signing authority and the document signer under it.
 
 use crate::certificates::{Certifier, hex, signs_until};
-use crate::chip::{self, ChipFiles, ChipKeySource};
+use crate::chip::{self, ChipFiles, ChipImages, ChipKeySource};
 use crate::{Error, Face};
 use card::sod::{DigestAlgorithm, SodTemplate};
 use pki::{Certificate, HashAlgorithm, SignatureAlgorithm, Signer, Suite};
@@ -63,8 +63,8 @@ impl Authority {
     }
 
     /// The files and the QR text of a card with this face, signed. Nothing is stored.
-    pub fn sign_files(&self, face: &Face, photo_jpeg: &[u8]) -> Result<(ChipFiles, String), Error> {
-        chip::build(face, photo_jpeg, &self.template, self.signer.as_ref(), None)
+    pub fn sign_files(&self, face: &Face, images: &ChipImages) -> Result<(ChipFiles, String), Error> {
+        chip::build(face, images, &self.template, self.signer.as_ref(), None)
     }
 
     /// Until when the document signer's key may sign; after it a new key and certificate are needed.

@@ -2,12 +2,14 @@
 
 use crate::{Error, Face};
 use ::chip::ChipKeys;
+use card::lds::dg3::{self, FingerImage};
 use card::lds::{DataGroup, card_access, com, dg1, dg2, dg13, dg14, dg15};
 use card::mrz::Mrz;
 use card::qr::QrText;
 use card::sod::{self, Sod, SodTemplate};
 use domain::id::CardId;
 use pki::Signer;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// Elementary files, each with its raw bytes.
@@ -16,10 +18,37 @@ pub struct ChipFiles {
     pub com: Vec<u8>,
     pub dg1: Vec<u8>,
     pub dg2: Vec<u8>,
+    /// Fingerprints, if the kit took images of them.
+    pub dg3: Option<Vec<u8>>,
     pub dg13: Vec<u8>,
     pub sod: Vec<u8>,
     /// What a chip with keys of its own has besides.
     pub proofs: Option<Proofs>,
+}
+
+/// What of an application's packet goes on the chip.
+#[derive(Clone)]
+pub struct ChipImages {
+    /// JPEG.
+    pub photo: Vec<u8>,
+    pub fingers: Fingers,
+}
+
+impl std::fmt::Debug for ChipImages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChipImages(…)")
+    }
+}
+
+/// What is known of the holder's fingers as pictures.
+#[derive(Debug, Clone)]
+pub enum Fingers {
+    /// The kit gave templates only: the chip has no DG3.
+    NotTaken,
+    /// One or two, the right hand first.
+    Taken(Vec<FingerImage>),
+    /// There is none to take: DG3 says so.
+    None,
 }
 
 /// With what a chip proves itself, and what it announces before it is opened.
@@ -72,17 +101,18 @@ impl ChipKeySource {
 /// nothing to prove itself with.
 pub(crate) fn build(
     face: &Face,
-    photo_jpeg: &[u8],
+    images: &ChipImages,
     template: &SodTemplate,
     signer: &dyn Signer,
     keys: Option<&ChipKeys>,
 ) -> Result<(ChipFiles, String), Error> {
     let data = face.card_data()?;
     let dg1 = dg1::encode(&Mrz::from_card(&data));
-    let dg2 = dg2::encode(photo_jpeg)?;
+    let dg2 = dg2::encode(&images.photo)?;
+    let dg3 = fingerprints(&images.fingers, keys);
     let dg13 = dg13::Dg13::from_card(&data).encode();
     let mut files =
-        ChipFiles { com: Vec::new(), dg1, dg2, dg13, sod: Vec::new(), proofs: keys.map(Proofs::of) };
+        ChipFiles { com: Vec::new(), dg1, dg2, dg3, dg13, sod: Vec::new(), proofs: keys.map(Proofs::of) };
     let hashes: Vec<_> = files.groups().into_iter().map(|(group, file)| (group, sod::hash(file))).collect();
     let prepared = template.prepare(&hashes)?;
     let signature = signer.sign(prepared.to_be_signed())?;
@@ -91,8 +121,22 @@ pub(crate) fn build(
     Ok((files, QrText::from_card(&data).encode()))
 }
 
-/// Puts a stored card's files together again: EF.COM, DG2 and what the chip proves itself with are not stored, because they
-/// follow from the photo and from the keys.
+/// DG3. For a holder without fingers it holds filler in their place, which differs from card to card, so that the hash in EF.SOD
+/// does not tell it (Doc 9303-10, EF.DG3). The filler follows from the chip's keys, which nobody else knows: a chip without keys
+/// has no DG3 then.
+fn fingerprints(fingers: &Fingers, keys: Option<&ChipKeys>) -> Option<Vec<u8>> {
+    match (fingers, keys) {
+        (Fingers::Taken(images), _) => Some(dg3::encode(images, &[])),
+        (Fingers::None, Some(keys)) => {
+            let filler = Sha256::new().chain_update(b"DG3 without fingers").chain_update(&*keys.to_bytes());
+            Some(dg3::encode(&[], &filler.finalize()))
+        }
+        (Fingers::None, None) | (Fingers::NotTaken, _) => None,
+    }
+}
+
+/// Puts a stored card's files together again: EF.COM, DG2, DG3 and what the chip proves itself with are not stored, because they
+/// follow from the packet's images and from the keys. A card that was signed without DG3 stays without it.
 ///
 /// # Errors
 /// When the photo is not a JPEG that a face record can hold, or the card was signed with keys and none are given.
@@ -100,16 +144,19 @@ pub fn rebuild(
     dg1: Vec<u8>,
     dg13: Vec<u8>,
     sod: Vec<u8>,
-    photo_jpeg: &[u8],
+    images: &ChipImages,
     keys: Option<&ChipKeys>,
 ) -> Result<ChipFiles, Error> {
     let signed = Sod::parse(&sod)?;
+    let has_fingers = signed.hashes().contains_key(&DataGroup::DG3);
     let proofs = match (signed.hashes().contains_key(&DataGroup::DG14), keys) {
         (false, _) => None,
         (true, Some(keys)) => Some(Proofs::of(keys)),
         (true, None) => return Err(Error::ChipKeysMissing),
     };
-    let mut files = ChipFiles { com: Vec::new(), dg2: dg2::encode(photo_jpeg)?, dg1, dg13, sod, proofs };
+    let dg2 = dg2::encode(&images.photo)?;
+    let dg3 = fingerprints(&images.fingers, keys).filter(|_| has_fingers);
+    let mut files = ChipFiles { com: Vec::new(), dg1, dg2, dg3, dg13, sod, proofs };
     files.com = files.encode_com();
     Ok(files)
 }
@@ -117,13 +164,10 @@ pub fn rebuild(
 impl ChipFiles {
     /// Files by the names under which they are exported.
     pub fn named(&self) -> Vec<(&'static str, &[u8])> {
-        let mut all: Vec<(&'static str, &[u8])> = vec![
-            ("EF.COM", &self.com),
-            ("DG1", &self.dg1),
-            ("DG2", &self.dg2),
-            ("DG13", &self.dg13),
-            ("EF.SOD", &self.sod),
-        ];
+        let mut all: Vec<(&'static str, &[u8])> =
+            vec![("EF.COM", &self.com), ("DG1", &self.dg1), ("DG2", &self.dg2)];
+        all.extend(self.dg3.as_deref().map(|dg3| ("DG3", dg3)));
+        all.extend([("DG13", &self.dg13[..]), ("EF.SOD", &self.sod)]);
         if let Some(Proofs { dg14, dg15, card_access }) = &self.proofs {
             all.extend([("DG14", &dg14[..]), ("DG15", dg15), ("EF.CardAccess", card_access)]);
         }
@@ -132,8 +176,9 @@ impl ChipFiles {
 
     /// The data groups of the chip, in ascending order.
     fn groups(&self) -> Vec<(DataGroup, &[u8])> {
-        let mut all: Vec<(DataGroup, &[u8])> =
-            vec![(DataGroup::DG1, &self.dg1), (DataGroup::DG2, &self.dg2), (DataGroup::DG13, &self.dg13)];
+        let mut all: Vec<(DataGroup, &[u8])> = vec![(DataGroup::DG1, &self.dg1), (DataGroup::DG2, &self.dg2)];
+        all.extend(self.dg3.as_deref().map(|dg3| (DataGroup::DG3, dg3)));
+        all.push((DataGroup::DG13, &self.dg13));
         if let Some(Proofs { dg14, dg15, .. }) = &self.proofs {
             all.extend([(DataGroup::DG14, &dg14[..]), (DataGroup::DG15, dg15)]);
         }

@@ -14,7 +14,7 @@ mod stock;
 
 pub use apply::{BatchSummary, Photos, open_batch, sign_batch, unfinished_batches};
 pub use authority::Authority;
-pub use chip::{ChipFiles, ChipKeySource, Proofs, rebuild};
+pub use chip::{ChipFiles, ChipImages, ChipKeySource, Fingers, Proofs, rebuild};
 pub use decide::{PinSource, expiry};
 pub use error::Error;
 pub use face::Face;

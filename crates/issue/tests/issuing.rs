@@ -192,8 +192,9 @@ fn check_chip(authority: &issue::Authority, row: &SignedRow) {
     pki::verify_signature(scheme, key, sod.signed_message(), sod.signature()).unwrap();
     authority.document_signer.verify_signed_by(&authority.csca).unwrap();
     let files =
-        issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100), None).unwrap();
-    let groups = [(1, &files.dg1), (2, &files.dg2), (13, &files.dg13)];
+        issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &images(100), None).unwrap();
+    let dg3 = files.dg3.as_ref().unwrap();
+    let groups = [(1, &files.dg1), (2, &files.dg2), (3, dg3), (13, &files.dg13)];
     for (number, file) in groups {
         let group = DataGroup::from_number(number).unwrap();
         assert_eq!(sod.matches(group, file), Some(true), "DG{number}");
@@ -215,12 +216,12 @@ async fn a_chip_with_keys_is_put_together_again_as_it_was_signed() {
     let card = sqlx::query_scalar("SELECT card_id FROM card").fetch_one(db.work()).await.unwrap();
     let keys = source.keys(domain::id::CardId::from_uuid(card));
     let rebuild =
-        |keys| issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &photo(100), keys);
+        |keys| issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &images(100), keys);
     assert!(matches!(rebuild(None), Err(Error::ChipKeysMissing)));
     let files = rebuild(Some(&keys)).unwrap();
     let sod = Sod::parse(&row.sod).unwrap();
     let named = files.named();
-    assert_eq!(named.len(), 8);
+    assert_eq!(named.len(), 9);
     for (name, file) in named {
         if let Some(group) = DataGroup::from_file_name(name) {
             assert_eq!(sod.matches(group, file), Some(true), "{name}");

@@ -80,7 +80,7 @@ impl Workshop for Bench {
             let mut conn = self.db.begin().await?;
             let stored = store::issue::signed_card(&mut conn, card).await?.unwrap();
             let keys = self.source.keys(card);
-            let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &photo(100), Some(&keys))?;
+            let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images(100), Some(&keys))?;
             let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
             Ok(ChipImage::new(ChipFiles::from_named(named), keys)?)
         })

@@ -5,7 +5,7 @@ use domain::id::{ApplicationId, KitId, PacketId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use enrol::keys::PublicKey;
 use enrol::message::{DayReport, Outcome, Receipt};
-use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, seal};
+use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerImage, seal};
 use enrol::rules::problems;
 use enrol::{ReceiptCode, wire};
 use rand::CryptoRng;
@@ -40,6 +40,8 @@ pub struct CaptureInput {
     /// Whom the officer found in the register, and the record as it stands there.
     pub register: Option<(PersonId, ResidentRecord)>,
     pub fingers: Vec<Finger>,
+    /// Of the fingers that go on the chip ([`enrol::rules::chip_fingers`]); none if the scanner gives no images.
+    pub finger_images: Vec<FingerImage>,
     pub photo: Biometric,
     pub meta: CaptureMeta,
 }
@@ -116,7 +118,8 @@ impl Laptop {
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Saved, KitError> {
-        let found = problems(&input.record, &input.fingers, input.photo.as_bytes(), now);
+        let photo = input.photo.as_bytes();
+        let found = problems(&input.record, &input.fingers, &input.finger_images, photo, now);
         if !found.is_empty() {
             return Err(KitError::NotComplete(found));
         }
@@ -141,6 +144,7 @@ impl Laptop {
             fingers: input.fingers,
             photo: input.photo,
             capture: input.meta,
+            finger_images: input.finger_images,
         };
         let kit_id = self.outbox.kit_id();
         let SavedPacket { kit_seq, receipt_code, repeated, .. } = self.outbox.save(&draft, |kit_seq| {

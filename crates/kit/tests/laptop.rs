@@ -52,6 +52,7 @@ fn input(number: u64) -> CaptureInput {
         record: content.record,
         register: None,
         fingers: content.fingers,
+        finger_images: content.finger_images,
         photo: content.photo,
         meta: content.capture,
     }

@@ -3,7 +3,7 @@
 
 use super::fields::Fields;
 use crate::{
-    CardError,
+    CardError, jpeg,
     tlv::{self, Tag},
 };
 
@@ -40,7 +40,7 @@ impl Finger {
         }
     }
 
-    fn from_code(code: u8) -> Finger {
+    pub fn from_code(code: u8) -> Finger {
         match code {
             2 => Finger::RightIndex,
             7 => Finger::LeftIndex,
@@ -48,12 +48,13 @@ impl Finger {
         }
     }
 
-    /// The biometric subtype of the CBEFF header: finger in bits 5 to 3, hand in bits 2 and 1 (ISO/IEC 7816-11, table C.2).
+    /// The biometric subtype of the CBEFF header: finger in bits 5 to 3, thumb 1 to little finger 5, hand in bits 2 and 1
+    /// (ISO/IEC 7816-11, table C.2). 0 says nothing, as for several fingers in one picture.
     fn subtype(self) -> u8 {
-        match self {
-            Finger::RightIndex => 0b01001,
-            Finger::LeftIndex => 0b01010,
-            Finger::Other(_) => 0,
+        match self.code() {
+            code @ 1..=5 => code << 2 | 0b01,
+            code @ 6..=10 => (code - 5) << 2 | 0b10,
+            _ => 0,
         }
     }
 }
@@ -118,6 +119,27 @@ impl FingerImage {
                 problem: "its image is not as long as its size says",
             }),
         }
+    }
+
+    /// A grey JPEG, whose size its own header says.
+    ///
+    /// The standard advises WSQ for this resolution. JPEG is its code 3, every reader's programs can show it, and no WSQ
+    /// encoder is at hand that is maintained and was tested by the FBI, without which WSQ says little; an image that a
+    /// scanner delivers in WSQ goes on the chip as it is, with [`Compression::Wsq`].
+    ///
+    /// # Errors
+    /// When it is no JPEG, has colours, or is larger than a record can say.
+    pub fn jpeg(finger: Finger, data: Vec<u8>) -> Result<FingerImage, CardError> {
+        let error = |problem| CardError::Field { field: "finger", problem };
+        let Ok(frame) = jpeg::frame(&data) else { return Err(error("its image is not a JPEG")) };
+        if frame.components != 1 {
+            return Err(error("its image must be grey"));
+        }
+        if frame.width > MOST_PIXELS || frame.height > MOST_PIXELS {
+            return Err(error("its image has more than 4,096 pixels a side"));
+        }
+        let (width, height, depth) = (frame.width, frame.height, frame.depth);
+        Ok(FingerImage { finger, width, height, depth, compression: Compression::Jpeg, data })
     }
 
     /// Bytes of the image data, where the size determines them.
@@ -280,6 +302,25 @@ mod tests {
         let expected = [b"FIR\x00010\x00".as_slice(), &[0, 0, 0, 0, 0, 55], &[0, 0, 0, 31, 1, 1]].concat();
         assert_eq!(&file[header..header + 20], expected);
         assert_eq!(&file[header + 28..header + 41], [1, 1, 0, 0, 0, 0, 0, 23, 2, 1, 1, 254, 0]);
+    }
+
+    #[test]
+    fn a_grey_jpeg_says_its_own_size_and_any_finger_its_place() {
+        let data = crate::jpeg::tests::headers(192, 256);
+        let image = FingerImage::jpeg(Finger::from_code(8), data.clone()).unwrap();
+        assert_eq!((image.width, image.height, image.depth), (192, 256, 8));
+        let file = encode(std::slice::from_ref(&image), &[]);
+        assert_eq!(parse(&file).unwrap(), [image]);
+        let record = file.windows(4).position(|w| w == b"FIR\0").unwrap();
+        assert_eq!(file[record + 29], 3);
+        let mut colours = data.clone();
+        colours[17] = 3;
+        assert!(FingerImage::jpeg(Finger::LeftIndex, colours).unwrap_err().to_string().contains("grey"));
+        assert!(FingerImage::jpeg(Finger::LeftIndex, b"WSQ".to_vec()).is_err());
+        assert!(FingerImage::jpeg(Finger::LeftIndex, crate::jpeg::tests::headers(5_000, 9)).is_err());
+        // ISO/IEC 7816-11: thumb 1 to little finger 5, right 1, left 2.
+        let subtypes = [1, 2, 5, 6, 7, 10, 13].map(|code| Finger::from_code(code).subtype());
+        assert_eq!(subtypes, [0b00101, 0b01001, 0b10101, 0b00110, 0b01010, 0b10110, 0]);
     }
 
     #[test]

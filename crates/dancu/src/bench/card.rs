@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use domain::PartialDate;
 use hsm::{Pin, SoftwareSigner, Token, TokenConfig};
-use issue::{Authority, Face};
+use issue::{Authority, ChipImages, Face, Fingers};
 use pki::{
     Name, SerialNumber, SignatureAlgorithm, Signer, SigningToken, Suite, prepare_csca,
     prepare_document_signer,
@@ -93,7 +93,7 @@ fn software(algorithm: SignatureAlgorithm, seconds: u32) -> Result<Value> {
 fn images(
     authority: &Authority,
     faces: &[Face],
-    photo: &[u8],
+    photo: &ChipImages,
     seconds: u32,
     clock: impl Fn() -> f64,
 ) -> Result<(f64, usize)> {
@@ -240,12 +240,13 @@ fn faces() -> Vec<Face> {
     (0..64).map(one).collect()
 }
 
-/// A JPEG of 240 by 320 pixels and 20,000 bytes, as far as a face record looks.
-fn photo() -> Vec<u8> {
+/// A JPEG of 240 by 320 pixels and 20,000 bytes, as far as a face record looks. No fingers: the figures are those of a card with
+/// the photo alone.
+fn photo() -> ChipImages {
     let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 1, 64, 0, 240, 1, 1, 0x11, 0, 0xFF, 0xDA];
     jpeg.resize(PHOTO_BYTES - 2, 0x55);
     jpeg.extend([0xFF, 0xD9]);
-    jpeg
+    ChipImages { photo: jpeg, fingers: Fingers::NotTaken }
 }
 
 fn middle(mut rates: Vec<f64>) -> f64 {

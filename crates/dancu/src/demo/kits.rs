@@ -7,7 +7,8 @@ use domain::application::Kind;
 use domain::clock::VIETNAM;
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
-use enrol::packet::{Biometric, CaptureMeta, Finger, FingerCapture, MissingReason};
+use enrol::packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
+use enrol::rules::chip_fingers;
 use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -133,7 +134,7 @@ impl Fleet {
 
 /// Captures one person; says whether the kit had this application before.
 fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
-    let fingers = world
+    let fingers: Vec<Finger> = world
         .fingers(visit.truth, u64::from(visit.number))?
         .into_iter()
         .map(|(position, template)| Finger {
@@ -144,6 +145,11 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
             },
         })
         .collect();
+    let image = |position| {
+        let jpeg = Biometric::new(world.finger_image(visit.truth, position)?);
+        Ok(FingerImage { position, jpeg })
+    };
+    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect::<Result<_>>()?;
     let application_id = world::application_id(world.seed, visit.truth, visit.number);
     let input = CaptureInput {
         packet_id: world::packet_id(application_id),
@@ -154,6 +160,7 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
         record: visit.declared.clone(),
         register: visit.register.clone(),
         fingers,
+        finger_images,
         photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())?),
         meta: CaptureMeta {
             officer: "demo".to_owned(),

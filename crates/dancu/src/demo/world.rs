@@ -7,7 +7,7 @@ use fingerprint::FingerPosition;
 use fingerprint::synthetic::{Condition, person_masters};
 use simulate::behaviour::{Behaviour, Draws, body_seed};
 use simulate::forms::{self, FormModel, WrittenForms};
-use simulate::{Model, Population, TruthId, photo};
+use simulate::{Model, Population, TruthId, finger, photo};
 use std::collections::HashMap;
 use std::path::Path;
 use time::macros::datetime;
@@ -63,6 +63,11 @@ impl World {
     pub fn portrait(&self, truth: TruthId, day: Date) -> Result<Vec<u8>> {
         let age = simulate::behaviour::age_on(&self.population, truth, day);
         photo::portrait(self.body(truth), self.person(truth).sex, age).context("a portrait")
+    }
+
+    /// What the scanner shows of one of the person's fingers, as JPEG.
+    pub fn finger_image(&self, truth: TruthId, position: FingerPosition) -> Result<Vec<u8>> {
+        finger::image(self.body(truth), position.code()).context("the image of a finger")
     }
 
     /// Impressions of the fingers that the person has: the template's bytes (ISO/IEC 19794-2:2005), `None` for a missing

@@ -125,7 +125,9 @@ fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketEr
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
         Err(error) => return Ok(invalid(error)),
     };
-    let found = problems(&content.record, &content.fingers, content.photo.as_bytes(), packet.captured_at);
+    let photo = content.photo.as_bytes();
+    let found =
+        problems(&content.record, &content.fingers, &content.finger_images, photo, packet.captured_at);
     if let Some(first) = found.first() {
         return Ok(Outcome::Invalid(Invalid { code: first.code(), problems: found }));
     }

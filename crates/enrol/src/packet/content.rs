@@ -7,11 +7,15 @@ use fingerprint::FingerPosition;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{FORMAT_VERSION, MAX_DIFFERS, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, PacketError, uuid_value};
+use super::{
+    FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
+    MAX_TEMPLATE_BYTES, PacketError, uuid_value,
+};
 use crate::cbor::{self, Items};
 
 const WHAT: &str = "the packet's content";
 const FINGER: &str = "a finger in the packet's content";
+const IMAGE: &str = "an image of a finger in the packet's content";
 const CAPTURE: &str = "the capture data in the packet's content";
 /// A person has ten; room for a second capture of each.
 const MAX_FINGERS: usize = 20;
@@ -33,6 +37,17 @@ pub struct Content {
     /// JPEG.
     pub photo: Biometric,
     pub capture: CaptureMeta,
+    /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep the scanner's
+    /// images, and from people without fingers.
+    pub finger_images: Vec<FingerImage>,
+}
+
+/// What the scanner showed of one finger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FingerImage {
+    pub position: FingerPosition,
+    /// Grey, 500 dpi.
+    pub jpeg: Biometric,
 }
 
 /// One position of the ten.
@@ -120,6 +135,9 @@ impl Content {
                 limit("a fingerprint template", template.as_bytes().len(), MAX_TEMPLATE_BYTES)?;
             }
         }
+        for image in &self.finger_images {
+            limit(IMAGE, image.jpeg.as_bytes().len(), MAX_FINGER_IMAGE_BYTES)?;
+        }
         let meta =
             [&self.capture.officer, &self.capture.scanner, &self.capture.camera, &self.capture.software];
         for text in meta {
@@ -128,6 +146,7 @@ impl Content {
         for (what, items, limit) in [
             ("the list of differing fields", self.differs.len(), MAX_DIFFERS),
             ("the list of fingers", self.fingers.len(), MAX_FINGERS),
+            ("the list of finger images", self.finger_images.len(), MAX_FINGER_IMAGES),
         ] {
             if items > limit {
                 return Err(PacketError::TooMany { what, items, limit });
@@ -138,8 +157,9 @@ impl Content {
             problem: "has a record that cannot be written",
         })?;
         let text = |text: &String| Value::Text(text.clone());
-        let value = Value::Array(vec![
-            Value::Integer(FORMAT_VERSION.into()),
+        let version = if self.finger_images.is_empty() { FORMAT_VERSION } else { IMAGES_VERSION };
+        let mut items = vec![
+            Value::Integer(version.into()),
             record,
             self.claimed_person_id.map_or(Value::Null, |id| uuid_value(id.uuid())),
             Value::Array(self.differs.iter().map(text).collect()),
@@ -147,8 +167,12 @@ impl Content {
             Value::Array(self.fingers.iter().map(Finger::value).collect()),
             cbor::bytes(self.photo.as_bytes()),
             Value::Array(meta.map(text).to_vec()),
-        ]);
-        Ok(Zeroizing::new(cbor::encode(&value)))
+        ];
+        // Without images a content is written as it was before there were any: one content has one encoding.
+        if !self.finger_images.is_empty() {
+            items.push(Value::Array(self.finger_images.iter().map(FingerImage::value).collect()));
+        }
+        Ok(Zeroizing::new(cbor::encode(&Value::Array(items))))
     }
 
     /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be worked on,
@@ -157,8 +181,8 @@ impl Content {
     /// # Errors
     /// What is wrong, and at which byte where it is known; never a value.
     pub fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
-        let mut items = Items::of(WHAT, cbor::decode(WHAT, bytes)?, 8)?;
-        items.version(FORMAT_VERSION)?;
+        let (mut items, length) = Items::one_of(WHAT, cbor::decode(WHAT, bytes)?, &[8, 9])?;
+        items.version(if length == 8 { FORMAT_VERSION } else { IMAGES_VERSION })?;
         // The parser's own message may quote a field, so it is not passed on.
         let record = items.value().deserialized().map_err(|_| PacketError::Structure {
             what: WHAT,
@@ -187,7 +211,29 @@ impl Content {
             camera: meta.text(MAX_META_BYTES)?,
             software: meta.text(MAX_META_BYTES)?,
         };
-        Ok(Content { record, claimed_person_id, differs, receipt_hash, fingers, photo, capture })
+        let finger_images = match length {
+            8 => Vec::new(),
+            _ => {
+                let images = items.array(MAX_FINGER_IMAGES)?;
+                images.into_iter().map(FingerImage::parse).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        if length != 8 && finger_images.is_empty() {
+            return Err(PacketError::Structure {
+                what: WHAT,
+                problem: "announces finger images and has none",
+            });
+        }
+        Ok(Content {
+            record,
+            claimed_person_id,
+            differs,
+            receipt_hash,
+            fingers,
+            photo,
+            capture,
+            finger_images,
+        })
     }
 }
 
@@ -203,6 +249,21 @@ fn field_name(value: Value) -> Result<String, PacketError> {
             what: WHAT,
             problem: "lists a differing field that is not a field name",
         }),
+    }
+}
+
+impl FingerImage {
+    fn value(&self) -> Value {
+        Value::Array(vec![Value::Integer(self.position.code().into()), cbor::bytes(self.jpeg.as_bytes())])
+    }
+
+    fn parse(value: Value) -> Result<Self, PacketError> {
+        let mut items = Items::of(IMAGE, value, 2)?;
+        let position = FingerPosition::from_code(items.integer()?)
+            .filter(|position| *position != FingerPosition::Unknown)
+            .ok_or(PacketError::Structure { what: IMAGE, problem: "has a position outside 1 to 10" })?;
+        let jpeg = Biometric::new(items.byte_string(MAX_FINGER_IMAGE_BYTES)?);
+        Ok(FingerImage { position, jpeg })
     }
 }
 

@@ -17,7 +17,7 @@ mod crypto;
 mod envelope;
 mod error;
 
-pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, MissingReason};
+pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, MissingReason};
 pub use crypto::ContentKey;
 pub use envelope::Envelope;
 pub use error::PacketError;
@@ -30,13 +30,19 @@ use zeroize::Zeroizing;
 use crate::keys::{IntakeKey, PublicKey};
 use crate::sign1::{self, Context};
 
-/// Version of the envelope and of the content.
+/// Version of the envelope, and of a content without images of fingers.
 pub const FORMAT_VERSION: u16 = 1;
-/// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB and the record fit twice.
+/// Version of a content with images of fingers, which has one item more.
+pub const IMAGES_VERSION: u16 = 2;
+/// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB, two images of 32 KiB and the record fit, with room to spare.
 pub const MAX_PACKET_BYTES: usize = 256 * 1024;
 /// One finger's template; a record of 255 minutiae has 1,560 bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 4 * 1024;
 pub const MAX_PHOTO_BYTES: usize = 64 * 1024;
+/// One finger's image; a synthetic one has 5 KiB, a scanner's at 500 dpi and good quality 10 to 20.
+pub const MAX_FINGER_IMAGE_BYTES: usize = 32 * 1024;
+/// A chip holds two fingers.
+pub const MAX_FINGER_IMAGES: usize = 2;
 /// Names of fields that differ from the register.
 pub const MAX_DIFFERS: usize = 32;
 

@@ -8,7 +8,7 @@ use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
-use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, seal};
+use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, seal};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
 use pki::Signer;
@@ -173,6 +173,13 @@ pub fn photo(rng: &mut ChaCha20Rng) -> Vec<u8> {
     photo
 }
 
+/// The same for a finger; 5 kB.
+pub fn image(rng: &mut ChaCha20Rng) -> Vec<u8> {
+    let mut image = photo(rng);
+    image.drain(10..3_010);
+    image
+}
+
 pub fn content(number: u64) -> Content {
     let mut rng = rng(number);
     let fingers = FingerPosition::ALL.map(|position| Finger {
@@ -192,5 +199,8 @@ pub fn content(number: u64) -> Content {
             camera: "c5".to_owned(),
             software: "dancu 0.1".to_owned(),
         },
+        finger_images: [FingerPosition::RightIndex, FingerPosition::LeftIndex]
+            .map(|position| FingerImage { position, jpeg: Biometric::new(image(&mut rng)) })
+            .to_vec(),
     }
 }

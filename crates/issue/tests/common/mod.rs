@@ -2,13 +2,14 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use card::lds::dg3::{Finger, FingerImage};
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::record::Place;
 use domain::unit::UnitTable;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use hsm::SoftwareSigner;
-use issue::{Authority, Photos};
+use issue::{Authority, ChipImages, Fingers, Photos};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::Arc;
@@ -179,8 +180,19 @@ pub fn photo(bytes: usize) -> Vec<u8> {
     jpeg
 }
 
+/// A photo of this length and the two index fingers.
+pub fn images(bytes: usize) -> ChipImages {
+    let finger = |finger, length: u8| {
+        let size = [0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 1, 0, 0, 192, 1, 1, 0x11, 0, 0xFF, 0xDA, length];
+        let jpeg = [&size[..], &vec![0x55; usize::from(length)], &[0xFF, 0xD9]].concat();
+        FingerImage::jpeg(finger, jpeg).unwrap()
+    };
+    let fingers = vec![finger(Finger::RightIndex, 50), finger(Finger::LeftIndex, 60)];
+    ChipImages { photo: photo(bytes), fingers: Fingers::Taken(fingers) }
+}
+
 pub fn photos(applicants: &[Applicant]) -> Arc<Photos> {
-    Arc::new(applicants.iter().map(|a| (a.application, photo(100))).collect())
+    Arc::new(applicants.iter().map(|a| (a.application, images(100))).collect())
 }
 
 pub fn serial(box_number: i64, position: u32) -> chip::ChipSerial {
