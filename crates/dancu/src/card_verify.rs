@@ -17,6 +17,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 use verify::{CardFiles, CardStatus, Evidence, Language, Outcome, Overall, Verdict};
 
+const LAST_SECOND: Time = time::macros::time!(23:59:59);
+
 /// Longest text of a QR code or of printed lines that is taken from a file.
 const MOST_TEXT_BYTES: u64 = 16 * 1024;
 
@@ -47,7 +49,7 @@ pub struct Options {
 /// For which day, and in which form, the verdict is given.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Show {
-    /// The day for which to check (yyyy-mm-dd); today when it is not given.
+    /// The day at whose end the card is judged (yyyy-mm-dd); without it, now.
     #[arg(long, value_parser = crate::cli::date)]
     at: Option<Date>,
     /// Say what each check found in plain words, for whoever holds the card: vi or en.
@@ -100,7 +102,8 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
 impl Show {
     pub fn at(&self) -> OffsetDateTime {
         match self.at {
-            Some(day) => day.with_time(Time::MIDNIGHT).assume_offset(domain::clock::VIETNAM),
+            // At its end, so that a list or a certificate of that day counts.
+            Some(day) => day.with_time(LAST_SECOND).assume_offset(domain::clock::VIETNAM),
             None => domain::Clock::now(&domain::clock::SystemClock),
         }
     }
