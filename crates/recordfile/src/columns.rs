@@ -25,6 +25,27 @@ pub const COLUMNS: [&str; 13] = [
     "mother_name",
 ];
 
+/// What a column of `COLUMNS` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text; where it is missing, the row's number.
+    Id,
+    Text,
+    Sex,
+    Number,
+}
+
+impl Kind {
+    pub(crate) fn of(column: usize) -> Kind {
+        match column {
+            0 => Kind::Id,
+            2 => Kind::Sex,
+            3..=5 => Kind::Number,
+            _ => Kind::Text,
+        }
+    }
+}
+
 /// Values that could not be read and count as missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -37,6 +58,38 @@ impl Faults {
     pub(crate) fn add(&mut self, row: u64, column: &'static str) {
         self.count += 1;
         self.first.get_or_insert((row, column));
+    }
+
+    /// Adds those of another column.
+    pub(crate) fn join(&mut self, other: Faults) {
+        self.count += other.count;
+        let place = |column| COLUMNS.iter().position(|name| *name == column);
+        let earliest = |first: &(u64, &'static str)| (first.0, place(first.1));
+        self.first = self.first.into_iter().chain(other.first).min_by_key(earliest);
+    }
+
+    pub(crate) fn sex(&mut self, row: u64, column: &'static str, value: Value<'_>) -> Option<Sex> {
+        let sex = sex(value);
+        if sex.is_none() {
+            self.add(row, column);
+        }
+        sex
+    }
+
+    pub(crate) fn number(&mut self, row: u64, column: &'static str, value: Value<'_>) -> u16 {
+        let number = match value {
+            Value::Number(number) => Some(number),
+            Value::Text(text) => text.parse::<f64>().ok(),
+        };
+        match number {
+            // "Not known" is written as 0 or as nothing.
+            Some(number) if number.fract() == 0.0 && (0.0..=9999.0).contains(&number) => number as u16,
+            Some(number) if number.is_nan() => 0,
+            _ => {
+                self.add(row, column);
+                0
+            }
+        }
     }
 }
 
@@ -103,14 +156,15 @@ impl Rows {
         let id = value(0)?;
         for (column, name) in COLUMNS.iter().enumerate().skip(1) {
             let value = value(column)?;
-            match column {
-                2 => {
-                    let sex = value
-                        .and_then(|value| sex(value).ok_or(()).map_err(|()| self.faults.add(row, name)).ok());
+            match Kind::of(column) {
+                Kind::Sex => {
+                    let sex = value.and_then(|value| self.faults.sex(row, name, value));
                     self.block.sex.push(sex);
                 }
-                3..=5 => self.birth[column - 3] = value.map_or(0, |value| self.number(row, name, value)),
-                _ => self.text(column, value),
+                Kind::Number => {
+                    self.birth[column - 3] = value.map_or(0, |value| self.faults.number(row, name, value));
+                }
+                Kind::Id | Kind::Text => self.text(column, value),
             }
         }
         let [day, month, year] = self.birth;
@@ -140,25 +194,9 @@ impl Rows {
             None => texts.push(""),
         }
     }
-
-    fn number(&mut self, row: u64, column: &'static str, value: Value<'_>) -> u16 {
-        let number = match value {
-            Value::Number(number) => Some(number),
-            Value::Text(text) => text.parse::<f64>().ok(),
-        };
-        match number {
-            // "Not known" is written as 0 or as nothing.
-            Some(number) if number.fract() == 0.0 && (0.0..=9999.0).contains(&number) => number as u16,
-            Some(number) if number.is_nan() => 0,
-            _ => {
-                self.faults.add(row, column);
-                0
-            }
-        }
-    }
 }
 
-fn with_text(value: Value<'_>, use_it: impl FnOnce(&str)) {
+pub(crate) fn with_text(value: Value<'_>, use_it: impl FnOnce(&str)) {
     match value {
         Value::Text(text) => use_it(text),
         Value::Number(number) if number.is_nan() => use_it(""),

@@ -10,6 +10,35 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// Texts that lie one after another, each up to its end.
+    ///
+    /// # Errors
+    ///
+    /// The first text that is not UTF-8, or whose end lies before its start or after the bytes.
+    pub fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Result<Texts, usize> {
+        let (bytes, whole) = match String::from_utf8(bytes) {
+            Ok(text) => (text, true),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let mut bytes = error.into_bytes();
+                bytes.truncate(valid);
+                (String::from_utf8(bytes).unwrap_or_default(), false)
+            }
+        };
+        let mut start = 0;
+        for (row, &end) in ends.iter().enumerate() {
+            if end < start || !bytes.is_char_boundary(end) {
+                return Err(row);
+            }
+            start = end;
+        }
+        if whole && start == bytes.len() {
+            Ok(Texts { bytes, ends })
+        } else {
+            Err(ends.len().saturating_sub(1))
+        }
+    }
+
     pub fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len());
@@ -85,5 +114,27 @@ impl Block {
         }
         self.sex.clear();
         self.birth.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_from_parts_are_whole_or_named() {
+        let texts = Texts::from_parts("Hòa Lan".as_bytes().to_vec(), vec![4, 4, 8]).unwrap();
+        assert_eq!(texts.iter().collect::<Vec<_>>(), ["Hòa", "", " Lan"]);
+        // An end inside a letter, before the start, behind the bytes; bytes that nobody owns; bytes that are no text.
+        for (bytes, ends, row) in [
+            ("Hòa".as_bytes(), vec![1, 2, 4], 1),
+            (b"ab", vec![2, 1], 1),
+            (b"ab", vec![1, 3], 1),
+            (b"ab", vec![1], 0),
+            (b"ab\xFFcd", vec![2, 4, 5], 1),
+            (b"ab\xFF", vec![2], 0),
+        ] {
+            assert_eq!(Texts::from_parts(bytes.to_vec(), ends.clone()).unwrap_err(), row, "{ends:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::batch::register::Register;
+use crate::batch::register::{Line, Register};
 use crate::index::BLOCK_LIMIT_DEDUPE;
 use crate::keys::FILE_RULES;
 
@@ -10,6 +10,9 @@ use crate::keys::FILE_RULES;
 const FIRST_RULE: usize = 2;
 /// Larger blocks are of namesakes and teach nothing about families.
 const FAMILY_LIMIT: usize = 24;
+
+/// Rows that are fetched together before they are compared, so that the waits for memory overlap.
+const FETCHED: usize = 512;
 
 /// Two rows in one number, the smaller first, so that sorted pairs walk the register.
 pub(crate) fn pair(a: u32, b: u32) -> u64 {
@@ -27,12 +30,7 @@ pub(crate) fn candidates(register: &Register) -> Vec<u64> {
         .map(|rule| {
             let entries = sorted_entries(register.len(), |row| register.parts(row).key(rule));
             let mut pairs = Vec::new();
-            let mut together = |a: u32, b: u32| {
-                if register.is_plausible(a as usize, b as usize) {
-                    pairs.push(pair(a, b));
-                }
-            };
-            walk(&entries, BLOCK_LIMIT_DEDUPE, register.second, &mut together);
+            walk_plausible(register, &entries, &mut pairs);
             pairs
         })
         .collect();
@@ -54,20 +52,60 @@ pub(crate) fn families(register: &Register, step: u64) -> Vec<u64> {
     pairs
 }
 
-/// Calls `visit` with the pairs inside each block that is not over the limit.
+/// Adds the pairs inside each block that are worth a comparison.
+fn walk_plausible(register: &Register, entries: &[u64], pairs: &mut Vec<u64>) {
+    // Rows of whole blocks in a run, the sizes of the blocks, and what is fetched of the rows.
+    let (mut rows, mut sizes): (Vec<u32>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut lines: Vec<Line> = Vec::new();
+    let mut compare = |rows: &mut Vec<u32>, sizes: &mut Vec<usize>| {
+        lines.clear();
+        lines.extend(rows.iter().map(|&row| register.line(row)));
+        let mut start = 0;
+        for size in sizes.drain(..) {
+            let end = start + size;
+            for x in start..end {
+                for y in x + 1..end {
+                    let (a, b) = (rows[x], rows[y]);
+                    if is_between(register.second, a, b) && lines[x].is_plausible(&lines[y]) {
+                        pairs.push(pair(a, b));
+                    }
+                }
+            }
+            start = end;
+        }
+        rows.clear();
+    };
+    for block in blocks(entries, BLOCK_LIMIT_DEDUPE) {
+        rows.extend(block.iter().map(|&entry| entry as u32));
+        sizes.push(block.len());
+        if rows.len() >= FETCHED {
+            compare(&mut rows, &mut sizes);
+        }
+    }
+    compare(&mut rows, &mut sizes);
+}
+
+/// Calls `visit` with the pairs inside each block.
 fn walk(entries: &[u64], limit: usize, second: Option<usize>, visit: &mut impl FnMut(u32, u32)) {
-    for block in
-        entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(|block| (2..=limit).contains(&block.len()))
-    {
+    for block in blocks(entries, limit) {
         for (at, &a) in block.iter().enumerate() {
             for &b in &block[at + 1..] {
-                let (a, b) = (a as u32, b as u32);
-                if second.is_none_or(|second| ((a as usize) < second) != ((b as usize) < second)) {
-                    visit(a, b);
+                if is_between(second, a as u32, b as u32) {
+                    visit(a as u32, b as u32);
                 }
             }
         }
     }
+}
+
+/// The entries of one key, where they are a pair or more and not over the limit.
+fn blocks(entries: &[u64], limit: usize) -> impl Iterator<Item = &[u64]> {
+    entries.chunk_by(|a, b| a >> 32 == b >> 32).filter(move |block| (2..=limit).contains(&block.len()))
+}
+
+/// Of two files, whether the rows are of different ones.
+fn is_between(second: Option<usize>, a: u32, b: u32) -> bool {
+    second.is_none_or(|second| ((a as usize) < second) != ((b as usize) < second))
 }
 
 /// `key << 32 | row` by key and then row.

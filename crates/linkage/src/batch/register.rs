@@ -48,7 +48,7 @@ pub struct Register {
 /// All that blocking looks at, in one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
-struct Line {
+pub(crate) struct Line {
     facts: Facts,
     sounds: Sounds,
 }
@@ -257,23 +257,9 @@ impl Register {
         }
     }
 
-    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or number to
-    /// outweigh chance, and more where the dates of birth contradict each other, with the name among it.
-    pub(crate) fn is_plausible(&self, a: usize, b: usize) -> bool {
-        let same = |x: u32, y: u32| x != 0 && x == y;
-        let points = |x: u32, y: u32, points: u32| if same(x, y) { points } else { 0 };
-        let (Line { facts: f, sounds: x }, Line { facts: g, sounds: y }) = (&self.lines[a], &self.lines[b]);
-        let name = points(x.name, y.name, 1) + points(x.ends, y.ends, 1) + points(x.given, y.given, 1);
-        let parents = points(x.father, y.father, 2) + points(x.mother, y.mother, 2);
-        let places = points(f.native_place, g.native_place, 1) + points(f.residence, g.residence, 1);
-        // Where neither parent can be compared less can agree.
-        let orphans = (x.father == 0 || y.father == 0) && (x.mother == 0 || y.mother == 0);
-        let all = name + parents + places + u32::from(orphans);
-        if birth::compare(f.birth, g.birth).contradicts() {
-            return (same(x.name, y.name) || same(x.ends, y.ends)) && all >= 6;
-        }
-        let is_dated = f.birth.is_full() && !f.birth.is_default();
-        all + if f.birth == g.birth && is_dated { 2 } else { 0 } >= 4
+    /// What is looked at first of a row.
+    pub(crate) fn line(&self, row: u32) -> Line {
+        self.lines[row as usize]
     }
 
     /// The key of one father and mother, for one in `step` families.
@@ -281,6 +267,31 @@ impl Register {
         let Sounds { father, mother, .. } = self.lines[row].sounds;
         let key = hash::mix(u64::from(father), u64::from(mother));
         (father != 0 && mother != 0 && key.is_multiple_of(step)).then_some((key >> 32) as u32)
+    }
+}
+
+impl Line {
+    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or number to
+    /// outweigh chance, and more where the dates of birth contradict each other, with the name among it.
+    pub(crate) fn is_plausible(&self, other: &Line) -> bool {
+        let same = |x: u32, y: u32| x != 0 && x == y;
+        let points = |x: u32, y: u32, points: u32| if same(x, y) { points } else { 0 };
+        let (Line { facts: f, sounds: x }, Line { facts: g, sounds: y }) = (self, other);
+        let name = points(x.name, y.name, 1) + points(x.ends, y.ends, 1) + points(x.given, y.given, 1);
+        let parents = points(x.father, y.father, 2) + points(x.mother, y.mother, 2);
+        let places = points(f.native_place, g.native_place, 1) + points(f.residence, g.residence, 1);
+        // Where neither parent can be compared less can agree.
+        let orphans = (x.father == 0 || y.father == 0) && (x.mother == 0 || y.mother == 0);
+        let all = name + parents + places + u32::from(orphans);
+        // Two equal dates would not bring it to four.
+        if all < 2 {
+            return false;
+        }
+        if birth::compare(f.birth, g.birth).contradicts() {
+            return (same(x.name, y.name) || same(x.ends, y.ends)) && all >= 6;
+        }
+        let is_dated = f.birth.is_full() && !f.birth.is_default();
+        all + if f.birth == g.birth && is_dated { 2 } else { 0 } >= 4
     }
 }
 
