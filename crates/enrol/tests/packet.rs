@@ -249,7 +249,7 @@ proptest! {
         let at = position.index(bytes.len());
         bytes[at] = value;
         if let Ok(read) = Content::decode(&bytes) {
-            prop_assert_eq!(&*read.encode().unwrap(), &bytes[..]);
+            prop_assert_eq!(Content::decode(&read.encode().unwrap()).unwrap(), read);
         }
         bytes.truncate(cut.index(bytes.len()));
         prop_assert!(Content::decode(&bytes).is_err());
