@@ -95,7 +95,8 @@ pub async fn move_boxes(
                 .collect();
             deliver::receive(&centre.db, consignment.consignment, &strays, OFFICER, now).await?;
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
-            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, OFFICER, now).await?;
+            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, OFFICER, now)
+                .await?;
         }
     }
     deliver::forward(&centre.db, scope, district, now).await?;
