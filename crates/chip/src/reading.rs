@@ -82,7 +82,7 @@ pub fn read_card<T: Transport>(
         fetch(session, id, &mut reading, watch)?;
     }
     if let Some((key, id)) = chip_key(&reading.files)? {
-        let given = session.chip_authentication(&key, id, rng)?;
+        let given = or_not(session.chip_authentication(&key, id, rng))?;
         reading.chip_authentication = proof(given);
         if !given {
             // The channel is gone with the proof; nothing more can be read.
@@ -97,9 +97,17 @@ pub fn read_card<T: Transport>(
     }
     if let Some(file) = reading.files.get(FileId::Group(DataGroup::DG15)) {
         let key = dg15::parse(file)?;
-        reading.active_authentication = proof(session.active_authentication(&key, rng)?);
+        reading.active_authentication = proof(or_not(session.active_authentication(&key, rng))?);
     }
     Ok(reading)
+}
+
+/// A chip that refuses to prove the key in its own files has not proven it: a copy would do that.
+fn or_not(given: Result<bool, Error>) -> Result<bool, Error> {
+    match given {
+        Err(Error::Refused { .. }) => Ok(false),
+        other => other,
+    }
 }
 
 fn open<T: Transport>(

@@ -193,6 +193,10 @@ fn a_whole_card_is_read_with_what_it_keeps_back_and_what_it_lacks() {
 
     other_keys(&mut chip);
     assert_eq!(whole(&mut chip, can("999999")).unwrap().chip_authentication, Proof::Failed);
+
+    // A copy that has no keys refuses to begin the proof, which is no excuse.
+    (chip.memory.agreement, chip.memory.signature) = (None, None);
+    assert_eq!(whole(&mut chip, can("999999")).unwrap().chip_authentication, Proof::Failed);
 }
 
 fn session_key(session: &mut Session<&mut Chip>) -> card::ec_key::EcPublicKey {
