@@ -119,7 +119,7 @@ impl Run {
         let own = hits.iter().find(|h| h.id == person);
         self.found += usize::from(own.is_some());
         let votes = self.votes.last().copied().unwrap_or(0);
-        self.missed_with_votes += usize::from(own.is_none() && votes >= MIN_VOTES.0);
+        self.missed_with_votes += usize::from(own.is_none() && votes >= MIN_VOTES);
         self.scores.extend(own.map(|h| h.score));
     }
 

@@ -199,12 +199,18 @@ pub const MAX_PEOPLE: usize = 4_000_000;
 pub const FEATURES_PER_PERSON: usize = 1_150;
 /// Postings per bucket for the expected number of people.
 pub const PLANNED_BUCKET: usize = 40;
-/// Votes a person needs to be looked at, with ten fingers and with five or fewer.
+/// Votes a person needs to be looked at.
 ///
 /// Lower only lengthens the list from which the best are taken; no stranger has to be kept out by it.
-pub const MIN_VOTES: (u8, u8) = (3, 2);
+pub const MIN_VOTES: u8 = 3;
 /// People looked at per search: those with most votes.
 pub const MAX_CANDIDATES: usize = 64;
+/// So many fingers are few, a hand or less: a probe with no more looks at everybody with a vote, and every probe at everybody enrolled
+/// with no more. Of 1,000 among 20,000, 99.6 % are found with one hand and 99.2 % with four fingers, for some 40 ms; with the rule for
+/// ten fingers it was 96.4 % and 93.9 % for 1.6 ms.
+pub const FEW_FINGERS: usize = 5;
+/// People looked at per search then; a look takes some microseconds.
+pub const FEW_CANDIDATES: usize = 50_000;
 /// After so many fingers a candidate with a lower fused score is given up. Strangers have about -1.3 after three.
 pub const STAGE1: [(usize, f32); 2] = [(2, -0.5), (3, 1.0)];
 

@@ -42,6 +42,27 @@ fn finds_the_enrolled_and_nobody_else() {
 }
 
 #[test]
+fn few_fingers_are_enough_on_either_side() {
+    let mut gallery = gallery();
+    let missed = |gallery: &Gallery, probes: &[(u64, Vec<Template>)]| {
+        let found = |(person, probe): &&(u64, Vec<Template>)| {
+            gallery.search(probe, None).iter().any(|hit| hit.id == u128::from(*person))
+        };
+        probes.iter().filter(|probe| !found(probe)).count()
+    };
+    let four: Vec<(u64, Vec<Template>)> =
+        (0..PEOPLE).step_by(15).map(|person| (person, capture(person, 3)[1..5].to_vec())).collect();
+    assert!(missed(&gallery, &four) <= 2, "of 100 with four fingers");
+    // Enrolled with four fingers among people with ten, and captured again with all.
+    let later: Vec<(u64, Vec<Template>)> =
+        (PEOPLE..PEOPLE + 100).map(|person| (person, capture(person, 2))).collect();
+    for person in PEOPLE..PEOPLE + 100 {
+        gallery.insert(person.into(), &capture(person, 1)[1..5]).expect("every person is new");
+    }
+    assert!(missed(&gallery, &later) <= 2, "of 100 enrolled with four fingers");
+}
+
+#[test]
 fn finds_in_the_smallest_galleries() {
     for people in [1u64, 2, 5] {
         let mut gallery = Gallery::new(GalleryParams::default());

@@ -23,7 +23,9 @@ pub use shard::{Shard, merge_hits};
 
 use crate::descriptor::Prepared;
 use crate::params::quick as first_look;
-use crate::params::{MAX_CANDIDATES, MAX_PEOPLE, MIN_VOTES, PERSON_THRESHOLD, STAGE1};
+use crate::params::{
+    FEW_CANDIDATES, FEW_FINGERS, MAX_CANDIDATES, MAX_PEOPLE, MIN_VOTES, PERSON_THRESHOLD, STAGE1,
+};
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template};
@@ -72,6 +74,8 @@ pub struct Gallery {
     index: Index,
     store: Store,
     rows: HashMap<u128, u32>,
+    /// Rows of people with few fingers, whom ten-finger strangers outvote.
+    few: Vec<u32>,
     /// Vote counters, lent to one search at a time so that each need not allocate its own.
     scratch: Mutex<Vec<Votes>>,
 }
@@ -83,6 +87,7 @@ impl Gallery {
             index: Index::with_people(params.expected_people),
             store: Store::with_people(params.expected_people),
             rows: HashMap::with_capacity(params.expected_people),
+            few: Vec::new(),
             scratch: Mutex::new(Vec::new()),
         }
     }
@@ -132,6 +137,9 @@ impl Gallery {
         }
         let row = self.store.push(id, person);
         self.rows.insert(id, row);
+        if is_few(person) {
+            self.few.push(row);
+        }
         self.index.insert(features, row);
         if self.index.is_crowded() {
             self.refile();
@@ -165,26 +173,37 @@ impl Gallery {
         (hits, work)
     }
 
-    /// Rows with enough votes, most votes first.
+    /// Rows with enough votes, most votes first. Where either side has few fingers, votes are few too and strangers with more of them
+    /// many: a probe with few fingers looks at everybody with a vote, and every probe at everybody enrolled with few.
     fn candidates(&self, probe: &Probe, excluded: Option<u32>, work: &mut SearchWork) -> Vec<(u32, u8)> {
         let mut votes = self.lend();
         votes.begin(self.len());
-        let least = if probe.person.fingers() > 5 { MIN_VOTES.0 } else { MIN_VOTES.1 };
+        let few = is_few(&probe.person);
+        let (least, most) = if few { (1, FEW_CANDIDATES) } else { (MIN_VOTES, MAX_CANDIDATES) };
         for keys in [&probe.features.own, &probe.features.near] {
             work.lookups += keys.len();
             self.index.vote(keys, least, &mut votes);
         }
         work.votes = votes.given;
         work.candidates = votes.reached.len();
-        let counted = votes.reached.iter().filter(|&&row| Some(row) != excluded);
-        let mut ranked: Vec<(u32, u8)> = counted.map(|&row| (row, votes.counts[row as usize])).collect();
-        self.give_back(votes);
-        let order = |&(row, votes): &(u32, u8)| (std::cmp::Reverse(votes), row);
-        if ranked.len() > MAX_CANDIDATES {
-            ranked.select_nth_unstable_by_key(MAX_CANDIDATES, order);
-            ranked.truncate(MAX_CANDIDATES);
+        let best = |rows: &mut dyn Iterator<Item = u32>, most: usize| {
+            let counted = rows.filter(|&row| Some(row) != excluded);
+            let mut ranked: Vec<(u32, u8)> = counted.map(|row| (row, votes.counts[row as usize])).collect();
+            let order = |&(row, votes): &(u32, u8)| (std::cmp::Reverse(votes), row);
+            if ranked.len() > most {
+                ranked.select_nth_unstable_by_key(most, order);
+                ranked.truncate(most);
+            }
+            ranked.sort_unstable_by_key(order);
+            ranked
+        };
+        let mut ranked = best(&mut votes.reached.iter().copied(), most);
+        if !few {
+            let known: Vec<u32> = ranked.iter().map(|&(row, _)| row).collect();
+            let others = self.few.iter().copied().filter(|row| !known.contains(row));
+            ranked.extend(best(&mut { others }, FEW_CANDIDATES));
         }
-        ranked.sort_unstable_by_key(order);
+        self.give_back(votes);
         ranked
     }
 
@@ -253,6 +272,10 @@ impl Gallery {
             pool.push(votes);
         }
     }
+}
+
+fn is_few(person: &CompactPerson) -> bool {
+    (1..=FEW_FINGERS).contains(&person.fingers())
 }
 
 impl fmt::Debug for Gallery {
