@@ -112,8 +112,8 @@ impl Grid {
         for row in 0..ROWS {
             let y = (row * STEP) as f32;
             let aside = sway.at(y);
-            for column in 0..COLUMNS {
-                let (x, y) = ((column * STEP) as f32 + aside - core[0], y + across[column] - core[1]);
+            for (column, lift) in across.iter().enumerate() {
+                let (x, y) = ((column * STEP) as f32 + aside - core[0], y + lift - core[1]);
                 grid.flow[row][column] = (pattern.across(x, y) / PERIOD * TURN) as i32;
             }
         }

@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_grey_jpeg_says_its_own_size_and_any_finger_its_place() {
-        let data = crate::jpeg::tests::headers(192, 256);
+        let data = jpeg::tests::headers(192, 256);
         let image = FingerImage::jpeg(Finger::from_code(8), data.clone()).unwrap();
         assert_eq!((image.width, image.height, image.depth), (192, 256, 8));
         let file = encode(std::slice::from_ref(&image), &[]);
@@ -317,7 +317,7 @@ mod tests {
         colours[17] = 3;
         assert!(FingerImage::jpeg(Finger::LeftIndex, colours).unwrap_err().to_string().contains("grey"));
         assert!(FingerImage::jpeg(Finger::LeftIndex, b"WSQ".to_vec()).is_err());
-        assert!(FingerImage::jpeg(Finger::LeftIndex, crate::jpeg::tests::headers(5_000, 9)).is_err());
+        assert!(FingerImage::jpeg(Finger::LeftIndex, jpeg::tests::headers(5_000, 9)).is_err());
         // ISO/IEC 7816-11: thumb 1 to little finger 5, right 1, left 2.
         let subtypes = [1, 2, 5, 6, 7, 10, 13].map(|code| Finger::from_code(code).subtype());
         assert_eq!(subtypes, [0b00101, 0b01001, 0b10101, 0b00110, 0b01010, 0b10110, 0]);
