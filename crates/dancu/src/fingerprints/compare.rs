@@ -18,11 +18,14 @@ const KEPT: usize = 16_384;
 const ROWS: usize = 64;
 
 pub fn run(folder: &Path, out: &Path, skip_bad: bool) -> Result<()> {
-    let files = files::load(folder, skip_bad)?;
+    let loaded = files::load(folder)?;
     let target = File::create(out).with_context(|| format!("cannot write {}", out.display()))?;
     let mut writer = BufWriter::with_capacity(1 << 20, target);
-    write_all(&files, &mut writer, KEPT).with_context(|| format!("cannot write {}", out.display()))?;
-    writer.flush().with_context(|| format!("cannot write {}", out.display()))
+    write_all(&loaded.files, &mut writer, KEPT)
+        .and_then(|()| writer.flush())
+        .with_context(|| format!("cannot write {}", out.display()))?;
+    // The others are compared in any case; only then does the command fail, so that nobody overlooks what is missing.
+    loaded.complete(skip_bad)
 }
 
 /// Writes the header and one row for every ordered pair. Scores are equal both ways to the last bit, so `kept` decides about time
@@ -135,6 +138,25 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bad_file_is_an_error_after_the_others_were_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        for finger in 0..2 {
+            let template =
+                Master::generate(finger, FingerPosition::Unknown).impression(1, Condition::Station);
+            let bytes = fingerprint::encode(&[template]).unwrap();
+            std::fs::write(folder.path().join(format!("{finger}.iso")), bytes).unwrap();
+        }
+        std::fs::write(folder.path().join("bad.iso"), b"FMR\0 20\0 and no more").unwrap();
+        let out = folder.path().join("scores.csv");
+        let error = run(folder.path(), &out, false).unwrap_err().to_string();
+        assert!(error.starts_with("1 of the files are no valid template"), "{error}");
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert!(text.starts_with("a,b,score\n0.iso,1.iso,") && text.lines().count() == 3, "{text}");
+        run(folder.path(), &out, true).unwrap();
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), text);
+    }
     use fingerprint::FingerPosition;
     use fingerprint::synthetic::{Condition, Master};
 

@@ -7,7 +7,7 @@ use fingerprint::Template;
 
 /// Folders below folders, at most so deep: a link that leads back would never end.
 const DEEPEST: usize = 16;
-/// So many bad files are named before the program gives up.
+/// So many bad files are named.
 const NAMED: usize = 20;
 
 /// One file of finger views.
@@ -17,11 +17,41 @@ pub struct TemplateFile {
     pub views: Vec<Template>,
 }
 
-/// Every `*.iso` below `folder`, in the order of their paths as bytes.
+/// What a folder holds.
+pub struct Folder {
+    pub files: Vec<TemplateFile>,
+    /// Files that are no valid template. Each was named on the error stream.
+    pub bad: usize,
+}
+
+impl Folder {
+    /// The files alone.
+    ///
+    /// # Errors
+    /// A bad file, unless they are left out.
+    pub fn all(self, skip_bad: bool) -> Result<Vec<TemplateFile>> {
+        self.complete(skip_bad)?;
+        Ok(self.files)
+    }
+
+    /// # Errors
+    /// A bad file, unless they are left out.
+    pub fn complete(&self, skip_bad: bool) -> Result<()> {
+        if self.bad > 0 && !skip_bad {
+            bail!(
+                "{} of the files are no valid template; correct or remove them, or leave them out with --skip-bad",
+                self.bad
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Every `*.iso` below `folder`, in the order of their paths as bytes; a line on the error stream for each that is no template.
 ///
 /// # Errors
-/// An unreadable folder or file; a file that is no template, unless bad ones are skipped; no template at all.
-pub fn load(folder: &Path, skip_bad: bool) -> Result<Vec<TemplateFile>> {
+/// An unreadable folder; no valid template at all.
+pub fn load(folder: &Path) -> Result<Folder> {
     let mut paths = Vec::new();
     collect(folder, "", 0, &mut paths)?;
     paths.sort_unstable();
@@ -33,21 +63,15 @@ pub fn load(folder: &Path, skip_bad: bool) -> Result<Vec<TemplateFile>> {
         }
     }
     for fault in bad.iter().take(NAMED) {
-        eprintln!("dancu: {fault}");
+        eprintln!("dancu: left out: {fault}");
     }
-    if !bad.is_empty() {
-        let more = bad.len().saturating_sub(NAMED);
-        let what =
-            format!("{} of the files are no valid template ({more} more than are named above)", bad.len());
-        if !skip_bad {
-            bail!("{what}; correct or remove them, or leave them out with --skip-bad");
-        }
-        eprintln!("dancu: {what}; left out");
+    if let Some(more @ 1..) = bad.len().checked_sub(NAMED) {
+        eprintln!("dancu: left out: {more} more files that are no valid template");
     }
     if files.is_empty() {
         bail!("no valid template (*.iso) below {}; give the folder that holds them", folder.display());
     }
-    Ok(files)
+    Ok(Folder { files, bad: bad.len() })
 }
 
 /// The finger views of one file.

@@ -22,7 +22,7 @@ pub enum Command {
         /// The scores go to this file.
         #[arg(long)]
         out: PathBuf,
-        /// Leave out files that are no valid template, with a message for each, instead of stopping.
+        /// Files that are no valid template are named and left out in any case; with this the command does not fail for it at its end.
         #[arg(long)]
         skip_bad: bool,
     },
@@ -57,7 +57,7 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Compare { dir, out, skip_bad } => compare::run(dir, out, *skip_bad),
         Command::Identify { gallery, probe, any_position, false_matches, most, skip_bad } => {
-            let people = files::load(gallery, *skip_bad)?;
+            let people = files::load(gallery)?.all(*skip_bad)?;
             let options =
                 identify::Options { any_position: *any_position, false_matches: *false_matches, most: *most };
             identify::run(people, probe, &options, &mut std::io::stdout().lock())

@@ -16,6 +16,20 @@ pub struct Print {
     pub template: Template,
 }
 
+/// The folders of `folder`, one for each extractor, in the order of their names.
+pub fn extractors(folder: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// Every impression below `DB1` to `DB4`.
 pub fn real(folder: &Path) -> Result<Vec<Print>> {
     let mut prints = Vec::new();

@@ -38,12 +38,15 @@ pub fn run(options: &Options) -> Result<()> {
     let synthetic = accuracy::synthetic();
     let mut accuracy = vec![accuracy::measure("synthetic", &synthetic, options.bozorth3.as_deref())?];
     if options.prints.is_dir() {
-        for extractor in ["fjfx", "mindtct"] {
-            let prints = accuracy::real(&options.prints.join(extractor))?;
-            accuracy.push(accuracy::measure(extractor, &prints, options.bozorth3.as_deref())?);
+        for extractor in accuracy::extractors(&options.prints)? {
+            let prints = accuracy::real(&options.prints.join(&extractor))?;
+            accuracy.push(accuracy::measure(&extractor, &prints, options.bozorth3.as_deref())?);
         }
     } else {
-        println!("{} is not there: no real prints are compared", options.prints.display());
+        println!(
+            "{} is not there: only synthetic prints are compared; give --prints a folder of <extractor>/DB<n>/<finger>_<impression>.iso",
+            options.prints.display()
+        );
     }
     let stages = search::stages();
     print(&stages);
