@@ -308,10 +308,10 @@ proptest! {
         session.transport_authentication(&key(), &mut rng(3)).unwrap();
         for (mut bytes, instruction) in commands.into_iter().zip(instructions) {
             bytes[..2].copy_from_slice(&[0, KNOWN[instruction]]);
-            if let Ok(command) = Command::parse(&bytes) {
-                if session.transmit(&command).is_err() {
-                    break;
-                }
+            if let Ok(command) = Command::parse(&bytes)
+                && session.transmit(&command).is_err()
+            {
+                break;
             }
         }
         prop_assert!(chip.life() != Life::Operational);
