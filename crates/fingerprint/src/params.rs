@@ -47,7 +47,7 @@ pub const QUALITY_STEP: f32 = 0.45;
 //
 // Chosen on fingers 101 to 105 of FVC2002 DB1–4 "B" alone: each extractor's templates, one extractor's against the other's, both
 // damaged on purpose (cropped, bent, thinned, with minutiae added), and as many unguided synthetic ones. Fingers 106 to 110
-// were looked at once, at the end.
+// decided nothing.
 
 /// Length tolerance: constant part.
 pub const LENGTH_TOLERANCE: f32 = 5.0;
