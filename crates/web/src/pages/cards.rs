@@ -148,7 +148,11 @@ fn chip_files(lang: Lang, row: &CardPage, photo: Option<&[u8]>) -> Vec<ChipFile>
     let groups = [
         (DataGroup::DG1, row.dg1.as_deref()),
         (DataGroup::DG2, face.as_deref()),
+        // Fingers are shown to nobody, and the chip's keys are derived where they are needed.
+        (DataGroup::DG3, None),
         (DataGroup::DG13, row.dg13.as_deref()),
+        (DataGroup::DG14, None),
+        (DataGroup::DG15, None),
     ];
     let mut files = Vec::new();
     for (group, file) in groups {
