@@ -109,7 +109,9 @@ pub fn com(data: &[u8]) -> bool {
 pub fn dg1(data: &[u8]) -> bool {
     let Ok(mrz) = mrz_file::parse(data) else { return false };
     same_zone(&mrz);
-    assert_eq!(mrz_file::encode(&mrz), data, "there is one way to write DG1");
+    // Lengths may be written in more than one way; the zone may not.
+    assert!(data.ends_with(mrz.concatenated().as_bytes()), "the zone is in the file as it was read");
+    assert_eq!(mrz_file::parse(&mrz_file::encode(&mrz)).as_ref(), Ok(&mrz));
     true
 }
 
