@@ -21,7 +21,7 @@ pub fn reader(_name: &str) -> Result<String, Error> {
 
 /// # Errors
 /// Always [`Error::BuiltWithoutReaders`].
-pub fn has_card(_name: &str) -> Result<bool, Error> {
+pub fn is_empty(_name: &str) -> Result<bool, Error> {
     Err(Error::BuiltWithoutReaders)
 }
 

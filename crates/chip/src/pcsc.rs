@@ -38,10 +38,11 @@ pub fn reader(name: &str) -> Result<String, Error> {
         .ok_or_else(|| unknown(name, &known))
 }
 
-/// Whether a card lies on the reader of exactly this name.
-pub fn has_card(name: &str) -> Result<bool, Error> {
+/// Whether the service sees that no card lies on the reader of exactly this name. After a command that failed it does not
+/// know for a moment, and a card that is laid down before it has looked again is never noticed.
+pub fn is_empty(name: &str) -> Result<bool, Error> {
     let name = CString::new(name).map_err(|_| Error::Transport("a name with a zero byte".to_owned()))?;
-    present(&context()?, &name)
+    Ok(state(&context()?, &name)?.contains(State::EMPTY))
 }
 
 impl PcscCard {
@@ -88,7 +89,7 @@ fn context() -> Result<Context, Error> {
 fn wait_for_card(context: &Context, reader: &CStr, patience: Duration) -> Result<Card, Error> {
     let mut last = Error::Transport("no card lies on it".to_owned());
     for _turn in 0..=patience.as_millis() / TURN.as_millis() {
-        if present(context, reader)? {
+        if state(context, reader)?.contains(State::PRESENT) {
             match context.connect(reader, ShareMode::Exclusive, Protocols::ANY) {
                 Ok(card) => return Ok(card),
                 // A card that is just being laid down or taken away, or still in another program's hands.
@@ -100,11 +101,11 @@ fn wait_for_card(context: &Context, reader: &CStr, patience: Duration) -> Result
     Err(last)
 }
 
-fn present(context: &Context, reader: &CStr) -> Result<bool, Error> {
+fn state(context: &Context, reader: &CStr) -> Result<State, Error> {
     // An unknown state before makes the service answer at once with the state of now.
     let mut states = [ReaderState::new(reader, State::UNAWARE)];
     context.get_status_change(Duration::ZERO, &mut states).map_err(fault)?;
-    Ok(states[0].event_state().contains(State::PRESENT))
+    Ok(states[0].event_state())
 }
 
 fn find<'a>(known: &'a [CString], name: &str) -> Option<&'a CStr> {

@@ -87,7 +87,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
 
 async fn taken_away(reader: &str) -> Result<()> {
     let name = pcsc::reader(reader)?;
-    while pcsc::has_card(&name)? {
+    while !pcsc::is_empty(&name)? {
         tokio::time::sleep(TURN).await;
     }
     Ok(())

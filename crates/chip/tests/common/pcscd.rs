@@ -89,7 +89,7 @@ impl VirtualReader {
     /// Until a card lies on it, or none.
     pub fn wait(&self, wanted: bool) {
         let seen = (0..200).any(|_turn| {
-            let seen = chip::pcsc::has_card(&self.name).unwrap() == wanted;
+            let seen = chip::pcsc::is_empty(&self.name).unwrap() != wanted;
             if !seen {
                 sleep(TURN);
             }
