@@ -1,7 +1,7 @@
 //! Opening the database, and the two ways into it: the work pool, which sees everything, and scoped read
 //! transactions, which see one unit's rows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ const DATABASE: &str = "dancu";
 
 /// How long a starting server (recovery after a crash) is waited for.
 const STARTING_WAIT: Duration = Duration::from_secs(60);
+
+/// How often the embedded server is started when it goes away while it is being opened.
+const START_ATTEMPTS: u32 = 3;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -81,7 +84,18 @@ impl Database {
                 .map_err(|e| Error::DatabaseUrl { reason: redacted_reason(&e) })?;
             return Database::connect(connect, PoolSizes::default()).await;
         }
-        let data = options.data_dir.clone();
+        let mut attempt = 1;
+        loop {
+            match Database::open_embedded(&options.data_dir).await {
+                // A program killed while it stopped the server leaves one that still answers and is gone a moment later.
+                Err(error) if error.is_disconnected() && attempt < START_ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn open_embedded(data: &Path) -> Result<Database, Error> {
+        let data = data.to_owned();
         let cluster = blocking(move || Cluster::start(&data, Durability::Full)).await?;
         ensure_database(&cluster).await?;
         let mut db = Database::connect(cluster.connect_options(DATABASE), PoolSizes::default()).await?;
@@ -281,7 +295,7 @@ async fn ensure_database(cluster: &Cluster) -> Result<(), Error> {
     Ok(())
 }
 
-/// Connects, waiting while the server says that it is starting up or recovering (57P03).
+/// Connects, waiting while the server says that it is starting up, recovering or shutting down (57P03).
 async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, Error> {
     let deadline = Instant::now() + STARTING_WAIT;
     loop {

@@ -105,6 +105,25 @@ async fn what_was_committed_survives_kill_9_of_the_server() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_stopping_is_waited_for_and_started_again() {
+    let data = Data::new("data");
+    let db = Database::open(&data.options()).await.unwrap();
+    let pid = db.cluster().unwrap().server_pid().unwrap();
+    // SIGTERM is the smart shutdown: the server turns new sessions away and stays until the last one ends, so that
+    // the moment between the two lasts as long as this test wants.
+    let session = db.work().acquire().await.unwrap();
+    assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap().success());
+    let options = data.options();
+    let opening = tokio::spawn(async move { Database::open(&options).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!opening.is_finished(), "a server that stops was taken for one that runs");
+    drop(session.detach());
+    let again = opening.await.unwrap().unwrap();
+    assert_ne!(again.cluster().unwrap().server_pid(), Some(pid));
+    assert_eq!(again.schema_version().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_live_server_is_reused_and_has_no_tcp_listener() {
     let data = Data::new("data");
     let one = data.start();
