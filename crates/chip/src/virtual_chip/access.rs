@@ -47,16 +47,7 @@ impl<R: CryptoRng> VirtualChip<R> {
 
     /// Basic Access Control. Under a channel it would be Terminal Authentication, for which no key was ever set.
     pub(super) fn external_authenticate(&mut self, command: &Command) -> Answer {
-        let pending = std::mem::take(&mut self.state.pending);
-        let Pending::BasicAccess(challenge) = pending else {
-            return Err(StatusWord::CONDITIONS);
-        };
-        if self.state.channel.is_some() {
-            return Err(StatusWord::SECURITY_STATUS);
-        }
-        if command.data.len() != MESSAGE_LEN {
-            return Err(StatusWord::WRONG_LENGTH);
-        }
+        let challenge = self.challenged(command)?;
         let zone = self.memory.zone.as_ref().ok_or(StatusWord::CONDITIONS)?;
         let keys = zone.basic_access_keys();
         let opened = access::open(&keys, &command.data, &challenge, None);
@@ -67,6 +58,21 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.state.next_channel =
             Some(access::channel(keys.cipher(), (&challenge, &share), (&reader, &reader_share)));
         Ok(Response::new(answer, StatusWord::OK))
+    }
+
+    /// The challenge that a message in the clear answers, which is used up by it.
+    pub(super) fn challenged(&mut self, command: &Command) -> Result<[u8; CHALLENGE_LEN], StatusWord> {
+        let pending = std::mem::take(&mut self.state.pending);
+        let Pending::BasicAccess(challenge) = pending else {
+            return Err(StatusWord::CONDITIONS);
+        };
+        if self.state.channel.is_some() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        if command.data.len() != MESSAGE_LEN {
+            return Err(StatusWord::WRONG_LENGTH);
+        }
+        Ok(challenge)
     }
 
     pub(super) fn manage_security_environment(&mut self, command: &Command) -> Answer {

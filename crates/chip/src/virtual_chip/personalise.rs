@@ -1,7 +1,7 @@
 //! The commands that make a card of a blank. Which, after which clauses, is in the crate's README.
 
-use super::{Answer, VirtualChip, access::Pending};
-use crate::access::{self, AccessNumber, MESSAGE_LEN, MrzKey, SHARE_LEN};
+use super::{Answer, VirtualChip};
+use crate::access::{self, AccessNumber, MrzKey, SHARE_LEN};
 use crate::agreement::KeyPair;
 use crate::encoder::{ACCESS_NUMBER, AGREEMENT_KEY, FILE_EXISTS, Life, SIGNATURE_KEY, ZONE};
 use crate::file::{ChipFiles, FileId};
@@ -37,16 +37,7 @@ impl<R: CryptoRng> VirtualChip<R> {
 
     /// MUTUAL AUTHENTICATE (ISO/IEC 7816-4 §11.5.5) with the transport key.
     pub(super) fn authenticate_writer(&mut self, command: &Command) -> Answer {
-        let pending = std::mem::take(&mut self.state.pending);
-        let Pending::BasicAccess(challenge) = pending else {
-            return Err(StatusWord::CONDITIONS);
-        };
-        if self.state.channel.is_some() {
-            return Err(StatusWord::SECURITY_STATUS);
-        }
-        if command.data.len() != MESSAGE_LEN {
-            return Err(StatusWord::WRONG_LENGTH);
-        }
+        let challenge = self.challenged(command)?;
         if self.memory.tries_left == 0 {
             return Err(BLOCKED);
         }
