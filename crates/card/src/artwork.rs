@@ -81,6 +81,33 @@ pub fn draw_back(card: &CardData<'_>, sheet: Sheet) -> Drawing {
     back::draw(card, sheet)
 }
 
+/// Whether all that a card says of its holder can be printed: at sizes that can be read, in letters that the card's fonts have.
+/// To be asked before anything is signed: a chip whose card cannot be printed is made in vain.
+///
+/// # Errors
+/// The first field that cannot be printed.
+pub fn printable(card: &CardData<'_>) -> Result<(), CardError> {
+    let fields = card.fields();
+    let (mut items, mut squeezed) = (Vec::new(), Vec::new());
+    front::fields(fields, &mut items, &mut squeezed);
+    back::marks(fields, &mut items, &mut squeezed);
+    drawing::legible(&squeezed)?;
+    let name = fields.name.to_uppercase();
+    let texts = [
+        ("name", name.as_str(), Font::Bold),
+        ("nationality", fields.nationality, Font::Regular),
+        ("native_place", fields.native_place, Font::Regular),
+        ("residence", fields.residence, Font::Regular),
+        ("marks", fields.marks, Font::Regular),
+    ];
+    match texts.into_iter().find(|(_, text, font)| font.set(text, 0.0).missing.is_some()) {
+        None => Ok(()),
+        Some((field, ..)) => {
+            Err(CardError::Field { field, problem: "has a letter that the card's fonts do not have" })
+        }
+    }
+}
+
 /// [`draw_front`] as SVG for a page.
 pub fn front(card: &CardData<'_>, photo: Option<&[u8]>, marking: Marking) -> Result<String, CardError> {
     Ok(svg::inline(&draw_front(card, photo, Sheet { marking, edge: Edge::Round })?))
@@ -120,6 +147,19 @@ mod tests {
         let card = CardData::new(fields).unwrap();
         let front = front(&card, Some(&headers(240, 320)), Marking::Specimen).unwrap();
         front + &back(&card, Marking::Specimen)
+    }
+
+    #[test]
+    fn what_cannot_be_printed_is_named_before_anything_is_drawn() {
+        let problem = |fields: CardFields<'_>| match printable(&CardData::new(fields).unwrap()) {
+            Ok(()) => "",
+            Err(CardError::Field { field, .. }) => field,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(problem(sample()), "");
+        let long = "WWWWWWWWW ".repeat(29);
+        assert_eq!(problem(CardFields { residence: long.trim_end(), ..sample() }), "residence");
+        assert_eq!(problem(CardFields { marks: "漢", ..sample() }), "marks");
     }
 
     /// Every element that is opened is closed, in order; attribute values are quoted.

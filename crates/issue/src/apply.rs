@@ -2,7 +2,7 @@
 
 use crate::chip::{self, ChipFiles, ChipImages};
 use crate::decide::{self, PinSource};
-use crate::outcome::record;
+use crate::outcome::{CENTRE, record};
 use crate::{Authority, Error, Face};
 use domain::Pin;
 use domain::application::Action;
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
+use store::audit::{self, Entry};
 use store::issue as rows;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
@@ -68,7 +69,7 @@ pub async fn open_batch(
     for item in &ready {
         let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };
         let face = Face::new(&item.record, pin, issued);
-        if let Err(error) = face.card_data() {
+        if let Err(error) = face.printable() {
             rows::block(&mut tx, item.application_id, "card_data", &error.to_string(), now).await?;
             summary.blocked += 1;
             continue;
@@ -83,9 +84,16 @@ pub async fn open_batch(
     rows::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
     rows::put_cards(&mut tx, batch, &cards, now).await?;
     let batched = cards.iter().map(|card| (card.application_id, Action::Batch));
-    record(&mut tx, now, batched, batch, "centre").await?;
-    audit(&mut tx, now, "batch.open", batch, scope.as_str(), serde_json::json!({ "cards": cards.len() }))
-        .await?;
+    record(&mut tx, now, batched, batch, CENTRE).await?;
+    let opened = Entry {
+        at: now,
+        actor: CENTRE.to_owned(),
+        action: "batch.open".to_owned(),
+        subject: format!("batch:{batch}"),
+        unit_path: scope.as_str().to_owned(),
+        detail: serde_json::json!({ "cards": cards.len() }),
+    };
+    audit::append(&mut tx, &opened).await?;
     store::commit(tx).await?;
     summary.batch = Some(batch);
     summary.cards = cards.len();
@@ -239,23 +247,4 @@ fn manifest_sha256(items: impl Iterator<Item = (ApplicationId, CardId)>) -> Vec<
         hash.update(card.uuid().as_bytes());
     }
     hash.finalize().to_vec()
-}
-
-async fn audit(
-    tx: &mut PgConnection,
-    now: OffsetDateTime,
-    action: &str,
-    batch: BatchId,
-    unit_path: &str,
-    detail: serde_json::Value,
-) -> Result<(), Error> {
-    let entry = store::audit::Entry {
-        at: now,
-        actor: "centre".to_owned(),
-        action: action.to_owned(),
-        subject: format!("batch:{batch}"),
-        unit_path: unit_path.to_owned(),
-        detail,
-    };
-    Ok(store::audit::append(tx, &entry).await?)
 }

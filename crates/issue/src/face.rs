@@ -72,6 +72,14 @@ impl Face {
         self.expires.and_then(|day| Date::from_julian_day(day).ok())
     }
 
+    /// Whether a card can be made of these fields: checked, and printed so that it can be read.
+    ///
+    /// # Errors
+    /// The field that cannot stand on a card, and why.
+    pub fn printable(&self) -> Result<(), Error> {
+        Ok(card::artwork::printable(&self.card_data()?)?)
+    }
+
     /// The fields in the form that the card's codecs and artwork take, checked.
     ///
     /// # Errors

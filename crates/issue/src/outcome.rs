@@ -8,8 +8,8 @@ use store::application::{self, Transition};
 use store::{Database, PgConnection, issue as rows, stock};
 use time::OffsetDateTime;
 
-/// Who acts when a whole batch comes back from the printer.
-const CENTRE: &str = "centre";
+/// Who acts on whole batches, as the audit trail names it.
+pub(crate) const CENTRE: &str = "centre";
 /// Why a blank is spoiled whose card the printer reported as bad.
 const PRINTER: &str = "printer";
 

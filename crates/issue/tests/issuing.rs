@@ -102,11 +102,15 @@ async fn who_cannot_have_a_card_is_blocked_with_the_reason_and_holds_up_nobody()
     let db = testkit::fresh_database().await;
     let mut long = record(Sex::Male, "1990");
     long.permanent.detail = "Ngõ ".repeat(400);
+    let mut unprintable = record(Sex::Female, "1993");
+    unprintable.permanent.detail = "WWWWWWWW ".repeat(27);
     let people = [
         (record(Sex::Female, "1899"), None),
         (long, None),
         (record(Sex::Male, "1991"), None),
         (record(Sex::Male, "1992"), None),
+        // The chip would take it, the print would not: found before anything is signed.
+        (unprintable, None),
     ];
     let applicants = register(&db, 0, &people).await;
     sqlx::query("UPDATE person SET status = 2 WHERE person_id = $1")
@@ -115,17 +119,20 @@ async fn who_cannot_have_a_card_is_blocked_with_the_reason_and_holds_up_nobody()
         .await
         .unwrap();
     let summary = batch_of(&db, 100).await;
-    assert_eq!((summary.cards, summary.blocked), (1, 2));
-    let blocked: Vec<(uuid::Uuid, String)> =
-        sqlx::query_as("SELECT application_id, code FROM issue_blocked ORDER BY code")
+    assert_eq!((summary.cards, summary.blocked), (1, 3));
+    let blocked: Vec<(uuid::Uuid, String, String)> =
+        sqlx::query_as("SELECT application_id, code, message FROM issue_blocked ORDER BY code, message")
             .fetch_all(db.work())
             .await
             .unwrap();
-    let expected = [
-        (applicants[1].application.uuid(), "card_data".to_owned()),
-        (applicants[0].application.uuid(), "no_pin_structure".to_owned()),
-    ];
-    assert_eq!(blocked, expected);
+    let reason = |index: usize| {
+        let id = applicants[index].application.uuid();
+        blocked.iter().find(|(blocked, ..)| *blocked == id).map(|(_, code, message)| (code.as_str(), message))
+    };
+    assert_eq!(reason(0).unwrap().0, "no_pin_structure");
+    assert_eq!(reason(1).unwrap().0, "card_data");
+    let (code, message) = reason(4).unwrap();
+    assert!(code == "card_data" && message.contains("legible size"), "{message}");
     assert_eq!(state(&db, applicants[0].application).await, "accepted");
     assert_eq!(state(&db, applicants[2].application).await, "batched");
     assert_eq!(state(&db, applicants[3].application).await, "accepted", "the dead get no card");

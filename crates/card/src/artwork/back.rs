@@ -6,7 +6,7 @@ use super::{
     text::Block,
 };
 use crate::{
-    data::{CardData, printed},
+    data::{CardData, CardFields, printed},
     mrz::{LINE_LEN, Mrz},
 };
 
@@ -18,6 +18,15 @@ pub(super) fn draw(card: &CardData<'_>, sheet: Sheet) -> Drawing {
     let mut items = Vec::new();
     ornament::ground(sheet.edge, &mut items);
     let mut squeezed = Vec::new();
+    marks(card.fields(), &mut items, &mut squeezed);
+    issue(card, &mut items);
+    prints(&mut items);
+    zone(card, sheet, &mut items);
+    sheet.finish("back", "Mặt sau thẻ căn cước công dân", items, squeezed)
+}
+
+/// What the card says of its holder on this side.
+pub(super) fn marks(card: &CardFields<'_>, items: &mut Vec<Item>, squeezed: &mut Vec<&'static str>) {
     items.push(Text::start([MARGIN_X, 5.6], label("Đặc điểm nhận dạng", "Personal identification")));
     let marks = Block {
         x: MARGIN_X,
@@ -29,15 +38,11 @@ pub(super) fn draw(card: &CardData<'_>, sheet: Sheet) -> Drawing {
         colour: INK,
         label: Vec::new(),
     }
-    .set(card.fields().marks);
+    .set(card.marks);
     if marks.squeezed {
         squeezed.push("marks");
     }
     items.extend(marks.items);
-    issue(card, &mut items);
-    prints(&mut items);
-    zone(card, sheet, &mut items);
-    sheet.finish("back", "Mặt sau thẻ căn cước công dân", items, squeezed)
 }
 
 fn issue(card: &CardData<'_>, items: &mut Vec<Item>) {

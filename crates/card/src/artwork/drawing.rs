@@ -162,13 +162,7 @@ impl Drawing {
     /// # Errors
     /// The first field whose text does not fit at a legible size.
     pub fn legible(&self) -> Result<(), CardError> {
-        match self.squeezed.first() {
-            None => Ok(()),
-            Some(&field) => Err(CardError::Field {
-                field,
-                problem: "is too long to be printed at a legible size; shorten it without changing what it says",
-            }),
-        }
+        legible(&self.squeezed)
     }
 
     /// The resolution at which the photo is printed, in dots to the inch; `None` without a photo.
@@ -177,6 +171,16 @@ impl Drawing {
             Item::Picture(picture) => Some(picture.dpi()),
             _ => None,
         })
+    }
+}
+
+pub(super) fn legible(squeezed: &[&'static str]) -> Result<(), CardError> {
+    match squeezed.first() {
+        None => Ok(()),
+        Some(&field) => Err(CardError::Field {
+            field,
+            problem: "is too long to be printed at a legible size; shorten it without changing what it says",
+        }),
     }
 }
 

@@ -27,10 +27,15 @@ pub(super) fn draw(card: &CardData<'_>, photo: Option<&[u8]>, sheet: Sheet) -> R
     symbol(card, &mut items)?;
     portrait(photo, &mut items)?;
     let mut squeezed = Vec::new();
-    identity(card.fields(), &mut items, &mut squeezed);
-    places(card.fields(), &mut items, &mut squeezed);
-    validity(card.fields(), &mut items);
+    fields(card.fields(), &mut items, &mut squeezed);
     Ok(sheet.finish("front", "Mặt trước thẻ căn cước công dân", items, squeezed))
+}
+
+/// What the card says of its holder on this side.
+pub(super) fn fields(card: &CardFields<'_>, items: &mut Vec<Item>, squeezed: &mut Vec<&'static str>) {
+    identity(card, items, squeezed);
+    places(card, items, squeezed);
+    validity(card, items);
 }
 
 fn header(items: &mut Vec<Item>) {
