@@ -1,20 +1,17 @@
 //! `dancu card artwork`: a card's two sides as files for a printer, drawn from what is in its chip.
 
 use crate::centre::Place;
-use crate::{cards, live};
+use crate::{card_verify, cards};
 use anyhow::{Context, Result, bail};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
 use card::data::CardData;
-use card::lds::{dg1, dg2, dg13::Dg13};
+use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
-use domain::id::CardId;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Larger than any file of a chip.
-const MOST_FILE_BYTES: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -31,17 +28,8 @@ pub struct Options {
     issued: bool,
 }
 
-/// The files that a drawing is made of.
-struct Source {
-    dg1: Vec<u8>,
-    dg2: Vec<u8>,
-    dg13: Vec<u8>,
-}
-
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
-    let dir = Path::new(&options.card);
-    let source = if dir.is_dir() { from_directory(dir)? } else { of_card(place, &options.card).await? };
-    let files = draw(&source, options)?;
+    let files = draw(&files_of(place, &options.card).await?, options)?;
     fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
     for (name, bytes) in files {
         let path = options.out.join(name);
@@ -51,39 +39,29 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
     Ok(())
 }
 
-async fn of_card(place: &Place, id: &str) -> Result<Source> {
-    let card: CardId = id.parse().map_err(|_| {
-        anyhow::anyhow!("`{id}` is neither a directory nor the id of a card (dancu card list)")
-    })?;
-    let (files, _) = cards::chip_of(&live::open(place).await?, card).await?;
-    let file = |name| {
-        let id = chip::FileId::from_name(name).context("a name of the standard")?;
-        files.get(id).map(<[u8]>::to_vec).with_context(|| format!("the card has no {name}"))
-    };
-    Ok(Source { dg1: file("DG1")?, dg2: file("DG2")?, dg13: file("DG13")? })
+/// A card's files by their names.
+async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let dir = Path::new(card);
+    if dir.is_dir() {
+        return card_verify::read_directory(dir);
+    }
+    let (files, _) = cards::by_id(place, card).await?;
+    Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 
-fn from_directory(dir: &Path) -> Result<Source> {
-    let file = |name| {
-        let path = dir.join(name);
-        let size =
-            fs::metadata(&path).with_context(|| format!("{}: the drawing needs it", path.display()))?.len();
-        if size > MOST_FILE_BYTES {
-            bail!("{} has {size} bytes; no chip holds so large a file", path.display());
-        }
-        fs::read(&path).with_context(|| format!("{}", path.display()))
+fn draw(files: &BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let file = |group: DataGroup| {
+        files
+            .get(&group.file_name())
+            .with_context(|| format!("the drawing needs {group}, which is not there"))
     };
-    Ok(Source { dg1: file("DG1")?, dg2: file("DG2")?, dg13: file("DG13")? })
-}
-
-fn draw(source: &Source, options: &Options) -> Result<Vec<(&'static str, Vec<u8>)>> {
-    let dg13 = Dg13::parse(&source.dg13)?;
+    let dg13 = Dg13::parse(file(DataGroup::DG13)?)?;
     let card = CardData::new(dg13.card_fields()?)?;
     // What is printed must be what the chip says.
-    if dg1::parse(&source.dg1)? != Mrz::from_card(&card) {
+    if dg1::parse(file(DataGroup::DG1)?)? != Mrz::from_card(&card) {
         bail!("DG1 and DG13 are not of one card: the machine-readable zone does not follow from the fields");
     }
-    let face = dg2::parse(&source.dg2)?;
+    let face = dg2::parse(file(DataGroup::DG2)?)?;
     let sheet = Sheet {
         marking: if options.issued { Marking::Issued } else { Marking::Specimen },
         edge: if options.bleed { Edge::Bleed(BLEED_MM) } else { Edge::Square },

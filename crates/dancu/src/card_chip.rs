@@ -2,16 +2,15 @@
 
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
+use crate::cards;
 use crate::centre::Place;
 use crate::trust::TrustOptions;
-use crate::{cards, live};
 use anyhow::{Context, Result, bail};
 use chip::pcsc::{self, PcscCard};
 use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, Lengths, MrzKey, Opened, Password, Progress, Proof,
     Reading, Session, VirtualChip, read_card, vpcd,
 };
-use domain::id::CardId;
 use rand::rngs::StdRng;
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +23,6 @@ use verify::{ChipProof, Evidence};
 
 /// The private keys of a test card's chip, beside its files.
 const KEY_FILE: &str = "chip.keys";
-const MOST_FILE_BYTES: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub struct EmulateOptions {
@@ -90,25 +88,14 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
     let (files, keys) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        let card: CardId = name.parse().map_err(|_| {
-            anyhow::anyhow!("`{name}` is neither a directory nor the id of a card (dancu card list)")
-        })?;
-        cards::chip_of(&live::open(place).await?, card).await?
+        cards::by_id(place, name).await?
     };
     VirtualChip::new(files, keys, rand::make_rng()).context("DG1, from which the access keys follow")
 }
 
 fn from_directory(dir: &Path) -> Result<(ChipFiles, Option<ChipKeys>)> {
-    let mut files = ChipFiles::default();
-    let entries = fs::read_dir(dir).with_context(|| format!("{}", dir.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        if let Some(id) = FileId::from_name(&entry.file_name().to_string_lossy())
-            && entry.metadata()?.len() <= MOST_FILE_BYTES
-        {
-            files.insert(id, fs::read(entry.path())?);
-        }
-    }
+    let named = card_verify::read_directory(dir)?;
+    let files = ChipFiles::from_named(named.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     let path = dir.join(KEY_FILE);
     let keys = match path.exists() {
         true => Some(ChipKeys::from_bytes(&fs::read(&path)?).with_context(|| format!("{}", path.display()))?),
@@ -155,8 +142,7 @@ fn read_blocking(options: &ReadOptions) -> Result<ExitCode> {
 /// One verdict over what the files say and what the chip proved while it was read.
 fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
     let sources = options.trust.load(None)?;
-    let files: BTreeMap<String, Vec<u8>> =
-        reading.files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect();
+    let files = files_of(reading);
     let absent: Vec<String> = reading.missing.iter().map(|id| id.name()).collect();
     let qr = card_verify::text(options.qr.as_deref(), "--qr")?;
     // Lines that were typed off the card are compared with the chip; a number with two dates is not print.
@@ -175,7 +161,13 @@ fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
     options.verdict.verdict(&verdict, &sources, at)
 }
 
-fn proof(proof: Proof) -> Option<ChipProof> {
+/// What was read, as the verification takes it.
+pub fn files_of(reading: &Reading) -> BTreeMap<String, Vec<u8>> {
+    reading.files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect()
+}
+
+/// What the chip proved, as the verification takes it.
+pub fn proof(proof: Proof) -> Option<ChipProof> {
     match proof {
         Proof::Given => Some(ChipProof::Proven),
         Proof::Failed => Some(ChipProof::Refuted),
@@ -183,20 +175,28 @@ fn proof(proof: Proof) -> Option<ChipProof> {
     }
 }
 
-/// A line that fills as a file is read, where a terminal shows it; elsewhere one line a file.
+/// Shows how reading goes on.
 pub fn show(progress: Progress) {
     let mut out = std::io::stderr();
     let _ = match progress {
         Progress::Opened(Opened::Pace) => writeln!(out, "opened by PACE"),
         Progress::Opened(Opened::BasicAccess) => writeln!(out, "opened by Basic Access Control"),
-        Progress::File(id, done, total) if out.is_terminal() => {
-            let filled = done * 30 / total.max(1);
-            let end = if done == total { "\n" } else { "" };
-            write!(out, "\r{:<13} [{:<30}] {done}/{total}{end}", id.name(), "#".repeat(filled))
-        }
-        Progress::File(id, done, total) if done == total => writeln!(out, "{:<13} {total}", id.name()),
-        Progress::File(..) => Ok(()),
+        Progress::File(id, done, total) => bar("", id, done, total),
     };
+}
+
+/// How far a file is read or written: a line that fills where a terminal shows it; elsewhere one line when it is whole.
+pub fn bar(what: &str, id: FileId, done: usize, total: usize) -> std::io::Result<()> {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let filled = done * 30 / total.max(1);
+        let end = if done == total { "\n" } else { "" };
+        write!(out, "\r{:<13} [{:<30}] {done}/{total}{end}", id.name(), "#".repeat(filled))
+    } else if done == total {
+        writeln!(out, "{what}{:<13} {total}", id.name())
+    } else {
+        Ok(())
+    }
 }
 
 fn write(reading: &Reading, dir: &Path) -> Result<()> {

@@ -165,7 +165,7 @@ fn as_json(verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<s
 }
 
 /// The card's files in a directory; other files are left alone.
-fn read_directory(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+pub fn read_directory(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = CardFiles::default();
     let name = dir.display();
     let entries = fs::read_dir(dir).with_context(|| format!("the card's files are looked for in {name}"))?;

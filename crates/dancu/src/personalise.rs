@@ -4,15 +4,14 @@ use crate::centre::{Centre, Place};
 use crate::{card_chip, cards, live, stock};
 use anyhow::{Context, Result};
 use chip::pcsc::{self, PcscCard};
-use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Proof, Reading, Written};
+use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
 use domain::id::CardId;
 use issue::{Done, Later, Station, Told, Wanted, Workshop};
 use rand::rngs::StdRng;
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-use verify::{ChipProof, Evidence, Outcome, Overall};
+use verify::{Evidence, Outcome, Overall};
 use zeroize::Zeroizing;
 
 /// How often the reader is asked whether the card was taken away.
@@ -154,18 +153,12 @@ impl Workshop for Bench<'_> {
     }
 
     fn judge(&self, reading: &Reading) -> Result<(), String> {
-        let files: BTreeMap<String, Vec<u8>> =
-            reading.files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect();
-        let proof = |proof| match proof {
-            Proof::Given => Some(ChipProof::Proven),
-            Proof::Failed => Some(ChipProof::Refuted),
-            Proof::NotOffered => None,
-        };
+        let files = card_chip::files_of(reading);
         let verdict = verify::check_card(&Evidence {
             links: &self.links,
             crls: &self.crls,
-            active_authentication: proof(reading.active_authentication),
-            chip_authentication: proof(reading.chip_authentication),
+            active_authentication: card_chip::proof(reading.active_authentication),
+            chip_authentication: card_chip::proof(reading.chip_authentication),
             ..Evidence::new(&files, &self.trust, self.centre.clock.now())
         });
         if verdict.overall == Overall::Genuine {
@@ -187,15 +180,7 @@ impl Workshop for Bench<'_> {
                 let word = if again { "going on with" } else { "writing" };
                 writeln!(out, "{word} card {number} on blank {serial}")
             }
-            Told::Written(Written(id, done, total)) if out.is_terminal() => {
-                let filled = done * 30 / total.max(1);
-                let end = if done == total { "\n" } else { "" };
-                write!(out, "\r{:<13} [{:<30}] {done}/{total}{end}", id.name(), "#".repeat(filled))
-            }
-            Told::Written(Written(id, done, total)) if done == total => {
-                writeln!(out, "written       {:<13} {total}", id.name())
-            }
-            Told::Written(_) => Ok(()),
+            Told::Written(Written(id, done, total)) => card_chip::bar("written       ", id, done, total),
             Told::Activated => writeln!(out, "activated; reading it back"),
             Told::Read(progress) => {
                 card_chip::show(progress);
