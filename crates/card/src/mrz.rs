@@ -16,7 +16,8 @@ pub const LINE_LEN: usize = 30;
 /// Three well-formed lines whose check digits all hold.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mrz {
-    lines: [String; 3],
+    /// The lines in one run of 90 ASCII characters, as DG1 holds them.
+    zone: String,
 }
 
 /// Personal data stays out of logs.
@@ -34,35 +35,35 @@ impl Mrz {
 
     fn build(pin: &str, name: &str, birth: BirthDate, sex: Sex, expires: Expiry) -> Mrz {
         let number = &pin[pin.len() - 9..];
-        let line1 = format!("IDVNM{number}{}{pin}<<{}", check_digit(number), check_digit(pin));
-        let (birth, expires) = (birth.mrz(), expires.mrz());
-        let mut line2 = format!(
-            "{birth}{}{}{expires}{}VNM<<<<<<<<<<<",
-            check_digit(&birth),
-            sex.mrz(),
-            check_digit(&expires)
-        );
-        line2.push(check_digit(&composite_input(&line1, &line2)));
-        Mrz { lines: [line1, line2, name_line(name)] }
+        let mut zone = String::with_capacity(3 * LINE_LEN);
+        zone.push_str("IDVNM");
+        push_checked(&mut zone, number);
+        zone.push_str(pin);
+        zone.push_str("<<");
+        zone.push(check_digit(pin));
+        push_checked(&mut zone, &birth.mrz());
+        zone.push(sex.mrz());
+        push_checked(&mut zone, &expires.mrz());
+        zone.push_str("VNM<<<<<<<<<<<");
+        zone.push(composite(&zone[..LINE_LEN], &zone[LINE_LEN..]));
+        zone.push_str(&name_line(name));
+        Mrz { zone }
     }
 
     /// Reads three lines, separated by line ends or as one run of 90 characters (as in DG1), and verifies
     /// every check digit.
     pub fn parse(text: &str) -> Result<Mrz, CardError> {
-        let lines = split(text)?;
-        for (index, line) in lines.iter().enumerate() {
-            let bad = line.bytes().position(|b| !matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'<'));
-            if let Some(column) = bad {
-                return Err(error(index + 1, column + 1, "only A-Z, 0-9 and '<' may stand here"));
-            }
+        let mrz = Mrz { zone: split(text)?.concat() };
+        let bad = mrz.zone.bytes().position(|b| !matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'<'));
+        if let Some(at) = bad {
+            return Err(error(at / LINE_LEN + 1, at % LINE_LEN + 1, "only A-Z, 0-9 and '<' may stand here"));
         }
-        let mrz = Mrz { lines };
         mrz.check()?;
         Ok(mrz)
     }
 
     fn check(&self) -> Result<(), CardError> {
-        let [line1, line2, line3] = &self.lines;
+        let [line1, line2, line3] = self.lines();
         if !line1.starts_with("IDVNM") {
             return Err(error(1, 1, "not a Vietnamese identity card: 'IDVNM' expected"));
         }
@@ -83,7 +84,7 @@ impl Mrz {
         if !matches!(&line2[7..8], "M" | "F" | "<") {
             return Err(error(2, 8, "sex must be M, F or '<'"));
         }
-        if line2.as_bytes()[29] != check_digit(&composite_input(line1, line2)) as u8 {
+        if !line2.ends_with(composite(line1, line2)) {
             return Err(error(2, 30, "wrong composite check digit"));
         }
         if line3.starts_with('<') {
@@ -93,26 +94,26 @@ impl Mrz {
     }
 
     pub fn lines(&self) -> [&str; 3] {
-        [&self.lines[0], &self.lines[1], &self.lines[2]]
+        [&self.zone[..LINE_LEN], &self.zone[LINE_LEN..2 * LINE_LEN], &self.zone[2 * LINE_LEN..]]
     }
 
     /// 90 characters without line ends, as DG1 holds them.
-    pub fn concatenated(&self) -> String {
-        self.lines.concat()
+    pub fn concatenated(&self) -> &str {
+        &self.zone
     }
 
     pub fn pin(&self) -> &str {
-        &self.lines[0][15..27]
+        &self.lines()[0][15..27]
     }
 
     /// `yymmdd`, with `<<` for an unknown part.
     pub fn birth(&self) -> &str {
-        &self.lines[1][..6]
+        &self.lines()[1][..6]
     }
 
     /// `None` if the zone leaves it unspecified.
     pub fn sex(&self) -> Option<Sex> {
-        match self.lines[1].as_bytes()[7] {
+        match self.lines()[1].as_bytes()[7] {
             b'M' => Some(Sex::Male),
             b'F' => Some(Sex::Female),
             _ => None,
@@ -121,24 +122,34 @@ impl Mrz {
 
     /// `yymmdd`.
     pub fn expiry(&self) -> &str {
-        &self.lines[1][8..14]
+        &self.lines()[1][8..14]
     }
 
     /// The third line as it stands: surname, `<<`, other names, filler.
     pub fn name(&self) -> &str {
-        &self.lines[2]
+        self.lines()[2]
     }
 }
 
 /// Weighted sum modulo 10 with weights 7, 3, 1; `<` counts 0, A–Z count 10–35 (Doc 9303-3 §4.9). The input is
-/// MRZ characters; any other character counts as a filler.
+/// MRZ characters; any other byte counts as a filler.
 pub fn check_digit(text: &str) -> char {
-    let sum: u32 = text
-        .chars()
-        .zip([7u32, 3, 1].into_iter().cycle())
-        .map(|(c, weight)| weight * if c.is_ascii_lowercase() { 0 } else { c.to_digit(36).unwrap_or(0) })
-        .sum();
+    checksum(text.bytes())
+}
+
+fn checksum(text: impl Iterator<Item = u8>) -> char {
+    let value = |byte: u8| match byte {
+        b'0'..=b'9' => u32::from(byte - b'0'),
+        b'A'..=b'Z' => u32::from(byte - b'A') + 10,
+        _ => 0,
+    };
+    let sum: u32 = text.zip([7, 3, 1].into_iter().cycle()).map(|(byte, weight)| weight * value(byte)).sum();
     char::from(b'0' + (sum % 10) as u8)
+}
+
+fn push_checked(zone: &mut String, field: &str) {
+    zone.push_str(field);
+    zone.push(check_digit(field));
 }
 
 /// A Vietnamese name as MRZ letters: diacritics dropped, Đ to D, apostrophes dropped, any other separator a
@@ -200,7 +211,7 @@ pub fn name_line(name: &str) -> String {
     format!("{line:<<30}")
 }
 
-fn split(text: &str) -> Result<[String; 3], CardError> {
+fn split(text: &str) -> Result<[&str; 3], CardError> {
     let text = text.trim_end_matches(['\r', '\n']);
     if !text.is_ascii() {
         let before = &text[..text.find(|c: char| !c.is_ascii()).unwrap_or(0)];
@@ -212,16 +223,16 @@ fn split(text: &str) -> Result<[String; 3], CardError> {
         90 if !text.contains('\n') => vec![&text[..30], &text[30..60], &text[60..]],
         _ => text.lines().collect(),
     };
-    if lines.len() != 3 {
-        return Err(error(lines.len().min(3) + 1, 1, "a TD1 zone has three lines of 30 characters"));
-    }
+    let lines: [&str; 3] = lines.try_into().map_err(|lines: Vec<&str>| {
+        error(lines.len().min(3) + 1, 1, "a TD1 zone has three lines of 30 characters")
+    })?;
     for (index, line) in lines.iter().enumerate() {
         if line.len() != LINE_LEN {
             let column = line.len().min(LINE_LEN) + 1;
             return Err(error(index + 1, column, "the line must be 30 characters long"));
         }
     }
-    Ok([lines[0].to_owned(), lines[1].to_owned(), lines[2].to_owned()])
+    Ok(lines)
 }
 
 fn check_at(
@@ -239,8 +250,8 @@ fn check_at(
 }
 
 /// Doc 9303-5 §4.2.4: line 1 positions 6–30, line 2 positions 1–7, 9–15 and 19–29.
-fn composite_input(line1: &str, line2: &str) -> String {
-    [&line1[5..30], &line2[0..7], &line2[8..15], &line2[18..29]].concat()
+fn composite(line1: &str, line2: &str) -> char {
+    checksum([&line1[5..30], &line2[0..7], &line2[8..15], &line2[18..29]].into_iter().flat_map(str::bytes))
 }
 
 fn error(line: usize, column: usize, problem: &'static str) -> CardError {
@@ -263,7 +274,7 @@ mod tests {
         let mrz = Mrz::from_card(&CardData::new(sample()).unwrap());
         assert_eq!(mrz.lines().join("\n"), SAMPLE);
         assert_eq!(Mrz::parse(SAMPLE).unwrap(), mrz);
-        assert_eq!(Mrz::parse(&mrz.concatenated()).unwrap(), mrz);
+        assert_eq!(Mrz::parse(mrz.concatenated()).unwrap(), mrz);
         assert_eq!((mrz.pin(), mrz.birth(), mrz.expiry()), ("001199012345", "990101", "390101"));
     }
 
@@ -276,7 +287,7 @@ mod tests {
         // The composite of the TD1 specimen in Doc 9303-5, appendix B.
         let line1 = "I<UTOD231458907<<<<<<<<<<<<<<<";
         let line2 = "7408122F1204159UTO<<<<<<<<<<<6";
-        assert_eq!(check_digit(&composite_input(line1, line2)), '6');
+        assert_eq!(composite(line1, line2), '6');
     }
 
     #[test]

@@ -117,13 +117,13 @@ fn qr(text: &str, dg13: Option<&Dg13>, checks: &mut Vec<Check>) {
     }
 }
 
-fn parsed<T>(
-    files: &BTreeMap<String, Vec<u8>>,
+fn parsed<'a, T>(
+    files: &'a BTreeMap<String, Vec<u8>>,
     checks: &mut Vec<Check>,
     group: DataGroup,
     code: crate::CheckCode,
     passed: &str,
-    parse: impl Fn(&[u8]) -> Result<T, card::CardError>,
+    parse: impl Fn(&'a [u8]) -> Result<T, card::CardError>,
 ) -> Option<T> {
     let Some(file) = files.get(&group.file_name()) else {
         checks.skip(code, format!("{group} was not read"));

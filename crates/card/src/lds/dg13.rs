@@ -4,6 +4,8 @@
 //!
 //! with n ascending. The SET keeps that order: a DER encoder that sorts it changes the bytes that are hashed.
 
+use std::borrow::Cow;
+
 use crate::{
     CardError,
     data::{BirthDate, CardData, CardFields, Expiry, Sex, parse_printed},
@@ -44,33 +46,36 @@ impl FieldNumber {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub enum Value {
-    Text(String),
+pub enum Value<'a> {
+    Text(Cow<'a, str>),
     /// The relatives named in field 13 (father, mother) or 14 (spouse), in that order; may be empty.
-    Relatives(Vec<String>),
+    Relatives(Vec<&'a str>),
 }
 
-/// The fields in file order.
+/// The fields in file order, as they stand in the file or the card's data.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Dg13 {
-    fields: Vec<(FieldNumber, Value)>,
+pub struct Dg13<'a> {
+    fields: Vec<(FieldNumber, Value<'a>)>,
 }
 
 /// Personal data stays out of logs.
-impl std::fmt::Debug for Dg13 {
+impl std::fmt::Debug for Dg13<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Dg13(redacted, {} fields)", self.fields.len())
     }
 }
 
-impl Dg13 {
-    pub fn from_card(card: &CardData<'_>) -> Dg13 {
+impl<'a> Dg13<'a> {
+    pub fn from_card(card: &CardData<'a>) -> Dg13<'a> {
         let card = card.fields();
-        let text = |number, text: &str| (number, Value::Text(text.to_owned()));
-        let mut fields = vec![
+        let text = |number, text: &'a str| (number, Value::Text(Cow::Borrowed(text)));
+        let made = |number, text| (number, Value::Text(Cow::Owned(text)));
+        // Fifteen at most: one allocation.
+        let mut fields = Vec::with_capacity(15);
+        fields.extend([
             text(FieldNumber::PIN, card.pin),
             text(FieldNumber::NAME, card.name),
-            text(FieldNumber::BIRTH, &card.birth.printed()),
+            made(FieldNumber::BIRTH, card.birth.printed()),
             text(FieldNumber::SEX, card.sex.vietnamese()),
             text(FieldNumber::NATIONALITY, card.nationality),
             text(FieldNumber::ETHNICITY, card.ethnicity),
@@ -78,25 +83,24 @@ impl Dg13 {
             text(FieldNumber::NATIVE_PLACE, card.native_place),
             text(FieldNumber::RESIDENCE, card.residence),
             text(FieldNumber::MARKS, card.marks),
-            text(FieldNumber::ISSUED, &crate::data::printed(card.issued)),
-            text(FieldNumber::EXPIRES, &card.expires.printed()),
-        ];
+            made(FieldNumber::ISSUED, crate::data::printed(card.issued)),
+            made(FieldNumber::EXPIRES, card.expires.printed()),
+        ]);
         let parents = match (card.father, card.mother) {
             (None, None) => vec![],
-            (Some(father), None) => vec![father.to_owned()],
+            (Some(father), None) => vec![father],
             // The mother is the second entry, so an unknown father leaves an empty first one.
-            (father, Some(mother)) => vec![father.unwrap_or("").to_owned(), mother.to_owned()],
+            (father, Some(mother)) => vec![father.unwrap_or(""), mother],
         };
         fields.push((FieldNumber::PARENTS, Value::Relatives(parents)));
-        let spouse = card.spouse.into_iter().map(str::to_owned).collect();
-        fields.push((FieldNumber::SPOUSE, Value::Relatives(spouse)));
+        fields.push((FieldNumber::SPOUSE, Value::Relatives(card.spouse.into_iter().collect())));
         fields.extend(card.cmnd.map(|old| text(FieldNumber::CMND, old)));
         Dg13 { fields }
     }
 
     pub fn text(&self, number: FieldNumber) -> Option<&str> {
         self.fields.iter().find_map(|(n, value)| match value {
-            Value::Text(text) if *n == number => Some(text.as_str()),
+            Value::Text(text) if *n == number => Some(text.as_ref()),
             _ => None,
         })
     }
@@ -151,14 +155,14 @@ impl Dg13 {
         })
     }
 
-    pub fn fields(&self) -> &[(FieldNumber, Value)] {
+    pub fn fields(&self) -> &[(FieldNumber, Value<'a>)] {
         &self.fields
     }
 
     fn relative(&self, number: FieldNumber, index: usize) -> Option<&str> {
         self.fields.iter().find_map(|(n, value)| match value {
             Value::Relatives(names) if *n == number => {
-                names.get(index).map(String::as_str).filter(|name| !name.is_empty())
+                names.get(index).copied().filter(|name| !name.is_empty())
             }
             _ => None,
         })
@@ -184,7 +188,7 @@ impl Dg13 {
         out
     }
 
-    pub fn parse(file: &[u8]) -> Result<Dg13, CardError> {
+    pub fn parse(file: &'a [u8]) -> Result<Dg13<'a>, CardError> {
         let outer = tlv::single(file, Tag(0x6D), "DG13 must be one object with tag 6D")?;
         let mut reader = outer.children()?;
         let sequence = reader.expect(Tag::SEQUENCE, "SEQUENCE expected")?;
@@ -195,7 +199,7 @@ impl Dg13 {
         let set = reader.expect(Tag::SET, "SET of fields expected")?;
         reader.finish()?;
         let mut reader = set.children()?;
-        let mut fields: Vec<(FieldNumber, Value)> = Vec::new();
+        let mut fields: Vec<(FieldNumber, Value<'a>)> = Vec::new();
         while !reader.is_empty() {
             let field = reader.expect(Tag::SEQUENCE, "field (SEQUENCE) expected")?;
             let (number, value) = parse_field(&field)?;
@@ -209,7 +213,7 @@ impl Dg13 {
 }
 
 /// Size of a field's number and value.
-fn field_len(value: &Value) -> usize {
+fn field_len(value: &Value<'_>) -> usize {
     let value_len = match value {
         Value::Text(text) => tlv::encoded_len(Tag::UTF8_STRING, text.len()),
         Value::Relatives(names) => names
@@ -220,7 +224,7 @@ fn field_len(value: &Value) -> usize {
     tlv::encoded_len(Tag::INTEGER, 1) + value_len
 }
 
-fn put_field(out: &mut Vec<u8>, number: FieldNumber, value: &Value) {
+fn put_field(out: &mut Vec<u8>, number: FieldNumber, value: &Value<'_>) {
     tlv::put_header(out, Tag::SEQUENCE, field_len(value));
     tlv::put(out, Tag::INTEGER, &[number.0]);
     match value {
@@ -237,7 +241,7 @@ fn put_field(out: &mut Vec<u8>, number: FieldNumber, value: &Value) {
     }
 }
 
-fn parse_field(field: &Tlv<'_>) -> Result<(FieldNumber, Value), CardError> {
+fn parse_field<'a>(field: &Tlv<'a>) -> Result<(FieldNumber, Value<'a>), CardError> {
     let mut reader = field.children()?;
     let number = reader.expect(Tag::INTEGER, "field number (INTEGER) expected")?;
     let &[number_byte @ 1..=0x7F] = number.value else {
@@ -252,14 +256,14 @@ fn parse_field(field: &Tlv<'_>) -> Result<(FieldNumber, Value), CardError> {
     let value = match reader.read()? {
         Some(value) => text(&value)?,
         // Seen for fields without a value.
-        None => String::new(),
+        None => "",
     };
     reader.finish()?;
-    Ok((number, Value::Text(value)))
+    Ok((number, Value::Text(Cow::Borrowed(value))))
 }
 
 /// Collects names from sibling SEQUENCEs or from SEQUENCEs nested in one: both occur.
-fn relatives(reader: &mut Reader<'_>, names: &mut Vec<String>) -> Result<(), CardError> {
+fn relatives<'a>(reader: &mut Reader<'a>, names: &mut Vec<&'a str>) -> Result<(), CardError> {
     while let Some(value) = reader.read()? {
         if names.len() == 8 {
             return Err(error(value.offset, "more relatives than a card can name"));
@@ -273,14 +277,12 @@ fn relatives(reader: &mut Reader<'_>, names: &mut Vec<String>) -> Result<(), Car
     Ok(())
 }
 
-fn text(value: &Tlv<'_>) -> Result<String, CardError> {
+fn text<'a>(value: &Tlv<'a>) -> Result<&'a str, CardError> {
     if !matches!(value.tag, Tag::UTF8_STRING | Tag::PRINTABLE_STRING) {
         return Err(error(value.offset, "UTF8String or PrintableString expected"));
     }
-    match std::str::from_utf8(value.value) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(e) => Err(error(value.value_offset() + e.valid_up_to(), "text is not UTF-8")),
-    }
+    std::str::from_utf8(value.value)
+        .map_err(|e| error(value.value_offset() + e.valid_up_to(), "text is not UTF-8"))
 }
 
 fn error(offset: usize, problem: &'static str) -> CardError {
@@ -335,7 +337,8 @@ mod tests {
             let again = CardData::new(dg13.card_fields().unwrap()).unwrap();
             assert_eq!(Dg13::from_card(&again).encode(), file);
         }
-        let six = Dg13::parse(&unhex(SIX_FIELDS)).unwrap();
+        let six = unhex(SIX_FIELDS);
+        let six = Dg13::parse(&six).unwrap();
         let lacking = six.card_fields().map(|_| ()).unwrap_err().to_string();
         assert!(lacking.contains("sex") || lacking.contains("issued"), "{lacking}");
     }
@@ -343,7 +346,8 @@ mod tests {
     #[test]
     fn an_unknown_father_does_not_move_the_mother() {
         let card = CardData::new(CardFields { father: None, ..sample() }).unwrap();
-        let dg13 = Dg13::parse(&Dg13::from_card(&card).encode()).unwrap();
+        let file = Dg13::from_card(&card).encode();
+        let dg13 = Dg13::parse(&file).unwrap();
         assert_eq!((dg13.father(), dg13.mother()), (None, Some("Trần Thị B")));
     }
 
@@ -360,7 +364,8 @@ mod tests {
             let fields = CardFields { name: &name, native_place: &place, spouse: spouse.as_deref(), ..sample() };
             if let Ok(card) = CardData::new(fields) {
                 let dg13 = Dg13::from_card(&card);
-                prop_assert_eq!(Dg13::parse(&dg13.encode()).unwrap(), dg13);
+                let file = dg13.encode();
+                prop_assert_eq!(Dg13::parse(&file).unwrap(), dg13);
             }
         }
 
