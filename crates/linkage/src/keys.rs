@@ -103,6 +103,7 @@ impl Parts {
     }
 
     /// The key under one rule. Thirty-two bits: a rare collision only costs one comparison too many.
+    #[inline(always)]
     pub(crate) fn key(&self, rule: usize) -> Option<u32> {
         let parents = || join(self.father, self.mother);
         let key = match rule {

@@ -15,6 +15,7 @@ use crate::batch::trained::{
 };
 use crate::compare::compare;
 use crate::level::{BirthLevel, ParentLevel};
+use crate::model::probability;
 
 /// Pairs looked at in each round; of more, every n-th.
 const SAMPLE: usize = 200_000;
@@ -243,19 +244,23 @@ fn take_native(trained: &mut Trained, counts: &[f64]) {
     }
 }
 
-/// The weight of a pair as a file's results state it.
-pub(crate) fn pair_weight(register: &Register, trained: &Trained, prior: ClassRates, pair: u64) -> f64 {
+/// The weight of a pair as a file's results state it; `None` where it is less likely than `least` whatever the
+/// frequencies are.
+pub(crate) fn pair_weight(
+    register: &Register,
+    trained: &Trained,
+    prior: ClassRates,
+    least: f64,
+    pair: u64,
+) -> Option<f64> {
     let (a, b) = rows(pair);
     let (a, b) = (register.side(a), register.side(b));
     let comparison = compare(&a, &b);
     let rates = prior.times(trained.rates(&vector(&comparison.levels)));
-    // Kin alone may rule a pair out before any frequency is looked up.
-    if (rates.clean + rates.damaged) < (rates.kin + rates.twin) * HOPELESS {
-        return weight(rates);
+    // Frequencies only speak against strangers, so that kin alone may rule a pair out.
+    if probability(weight(ClassRates { unrelated: 0.0, ..rates })) < least {
+        return None;
     }
     let shares = shares(&register.frequencies, trained, &a, &b, &comparison).product();
-    weight(ClassRates { unrelated: rates.unrelated * shares, ..rates })
+    Some(weight(ClassRates { unrelated: rates.unrelated * shares, ..rates }))
 }
-
-/// Odds against kin below which a pair is settled.
-const HOPELESS: f64 = 1e-4;

@@ -10,8 +10,10 @@ mod evidence;
 mod explain;
 mod frequencies;
 mod learn;
+mod look;
 mod places;
 mod register;
+mod scatter;
 mod trained;
 
 pub use block::{Block, Texts};
@@ -60,7 +62,7 @@ impl<'a> Linker<'a> {
     pub fn pairs(&self, trained: &Trained, min_probability: f64) -> Vec<RowPair> {
         let prior = trained.prior(self.register.len() as f64, self.register.pairs_in_question());
         let weigh = |&pair: &u64| {
-            let weight = learn::pair_weight(self.register, trained, prior, pair);
+            let weight = learn::pair_weight(self.register, trained, prior, min_probability, pair)?;
             let probability = probability(weight);
             let (left, right) = candidates::rows(pair);
             (probability >= min_probability).then_some(RowPair { left, right, weight, probability })

@@ -7,11 +7,12 @@ use rayon::prelude::*;
 
 use crate::batch::block::{Block, Texts};
 use crate::batch::frequencies::Frequencies;
+use crate::batch::look::Look;
 use crate::batch::places::{Codes, folded_key, place_bits};
-use crate::birth::{self, Birth};
+use crate::birth::Birth;
 use crate::compare::Side;
 use crate::hash::{self, NumberHasher};
-use crate::keys::{Parts, ends, given, words};
+use crate::keys::{ends, given, words};
 use crate::names::{NO_NAME, Names};
 use crate::row::{Facts, KINH, sex_flags};
 use crate::token;
@@ -38,29 +39,13 @@ pub struct Collector {
 #[derive(Clone, Debug)]
 pub struct Register {
     ids: Texts,
-    lines: Vec<Line>,
+    pub(crate) facts: Vec<Facts>,
+    /// What blocking looks at, row by row as the facts.
+    pub(crate) looks: Vec<Look>,
     pub(crate) names: [Names; 3],
     /// Where the second file begins, when two are linked.
     pub(crate) second: Option<usize>,
     pub(crate) frequencies: Frequencies,
-}
-
-/// All that blocking looks at, in one cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-pub(crate) struct Line {
-    facts: Facts,
-    sounds: Sounds,
-}
-
-/// Hashes of a record's names by sound; 0 for a missing one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sounds {
-    name: u32,
-    given: u32,
-    ends: u32,
-    father: u32,
-    mother: u32,
 }
 
 impl Collector {
@@ -139,13 +124,12 @@ impl Collector {
             NO_NAME => [0; 3],
             id => columns[column][id as usize],
         };
-        let line = |&facts: &Facts| {
-            let [name, given, ends] = of(NAME, facts.name);
-            let (father, mother) = (of(FATHER, facts.father)[0], of(MOTHER, facts.mother)[0]);
-            Line { facts, sounds: Sounds { name, given, ends, father, mother } }
+        let look = |facts: &Facts| {
+            let parents = [of(FATHER, facts.father)[0], of(MOTHER, facts.mother)[0]];
+            Look::new(of(NAME, facts.name), parents, facts)
         };
-        let lines = self.facts.par_iter().map(line).collect();
-        Register { ids: self.ids, lines, names, second: self.second, frequencies }
+        let looks = self.facts.par_iter().map(look).collect();
+        Register { ids: self.ids, facts: self.facts, looks, names, second: self.second, frequencies }
     }
 
     /// Replaces the numbers of places by bits that tell district and province.
@@ -198,11 +182,11 @@ fn sounds(names: &Names) -> Vec<[u32; 3]> {
 impl Register {
     /// Number of records.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.facts.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.facts.is_empty()
     }
 
     /// The identifier of a record, as it stood in the file.
@@ -225,7 +209,7 @@ impl Register {
     }
 
     pub(crate) fn facts(&self, row: u32) -> &Facts {
-        &self.lines[row as usize].facts
+        &self.facts[row as usize]
     }
 
     pub(crate) fn side(&self, row: u32) -> Side<'_> {
@@ -238,60 +222,6 @@ impl Register {
             father: self.names[FATHER].view(facts.father),
             mother: self.names[MOTHER].view(facts.mother),
         }
-    }
-
-    pub(crate) fn parts(&self, row: usize) -> Parts {
-        let Line { facts, sounds } = &self.lines[row];
-        let known = |key: u32| (key != 0).then_some(u64::from(key));
-        Parts {
-            pin: None,
-            cmnd: None,
-            name: known(sounds.name),
-            father: known(sounds.father),
-            mother: known(sounds.mother),
-            given: known(sounds.given),
-            ends: known(sounds.ends),
-            birth: facts.birth,
-            native: known(facts.native_place),
-            residence: known(facts.residence),
-        }
-    }
-
-    /// What is looked at first of a row.
-    pub(crate) fn line(&self, row: u32) -> Line {
-        self.lines[row as usize]
-    }
-
-    /// The key of one father and mother, for one in `step` families.
-    pub(crate) fn family_key(&self, row: usize, step: u64) -> Option<u32> {
-        let Sounds { father, mother, .. } = self.lines[row].sounds;
-        let key = hash::mix(u64::from(father), u64::from(mother));
-        (father != 0 && mother != 0 && key.is_multiple_of(step)).then_some((key >> 32) as u32)
-    }
-}
-
-impl Line {
-    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or number to
-    /// outweigh chance, and more where the dates of birth contradict each other, with the name among it.
-    pub(crate) fn is_plausible(&self, other: &Line) -> bool {
-        let same = |x: u32, y: u32| x != 0 && x == y;
-        let points = |x: u32, y: u32, points: u32| if same(x, y) { points } else { 0 };
-        let (Line { facts: f, sounds: x }, Line { facts: g, sounds: y }) = (self, other);
-        let name = points(x.name, y.name, 1) + points(x.ends, y.ends, 1) + points(x.given, y.given, 1);
-        let parents = points(x.father, y.father, 2) + points(x.mother, y.mother, 2);
-        let places = points(f.native_place, g.native_place, 1) + points(f.residence, g.residence, 1);
-        // Where neither parent can be compared less can agree.
-        let orphans = (x.father == 0 || y.father == 0) && (x.mother == 0 || y.mother == 0);
-        let all = name + parents + places + u32::from(orphans);
-        // Two equal dates would not bring it to four.
-        if all < 2 {
-            return false;
-        }
-        if birth::compare(f.birth, g.birth).contradicts() {
-            return (same(x.name, y.name) || same(x.ends, y.ends)) && all >= 6;
-        }
-        let is_dated = f.birth.is_full() && !f.birth.is_default();
-        all + if f.birth == g.birth && is_dated { 2 } else { 0 } >= 4
     }
 }
 
