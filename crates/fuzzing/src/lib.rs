@@ -9,6 +9,7 @@ mod material;
 mod messages;
 mod registers;
 mod texts;
+mod verifiable;
 
 /// One parser of outside bytes, and what must hold whatever it is given.
 pub struct Target {
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "blank", run: blanks::blank, seeds: blanks::blank_seeds },
     Target { name: "chip_memory", run: blanks::memory, seeds: blanks::memory_seeds },
     Target { name: "certificate", run: keys::certificate, seeds: keys::certificate_seeds },
+    Target { name: "cv_certificate", run: verifiable::certificate, seeds: verifiable::seeds },
     Target { name: "revocation_list", run: keys::revocation_list, seeds: keys::revocation_list_seeds },
     Target { name: "master_list", run: keys::master_list, seeds: keys::master_list_seeds },
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },

@@ -143,6 +143,15 @@ impl Curve {
             .ok_or_else(|| version.error("explicit parameters that are those of no curve known here"))
     }
 
+    /// Prime, both coefficients, the generator uncompressed and its order, each without leading zeros: the parameters of a
+    /// card-verifiable certificate (Doc 9303-11 §9.4.1, §9.4.4).
+    pub(crate) fn values(self) -> [Vec<u8>; 5] {
+        let domain = self.domain();
+        let number = |digits| read::without_leading_zeros(&hex(digits)).to_vec();
+        let generator = [&[0x04], &hex(domain.generator)[..]].concat();
+        [number(domain.p), number(domain.a), number(domain.b), generator, number(domain.order)]
+    }
+
     fn domain(self) -> Domain {
         match self {
             Curve::P256 => Domain {

@@ -60,6 +60,11 @@ impl SigningToken {
     pub fn after_recording(serial: SerialNumber) -> SigningToken {
         SigningToken { serial }
     }
+
+    /// Uses the token up; it must be for this number.
+    pub(crate) fn redeem(self, serial: &SerialNumber) -> Result<(), PkiError> {
+        if self.serial == *serial { Ok(()) } else { Err(PkiError::WrongToken) }
+    }
 }
 
 /// A filled profile that nobody has looked at.
@@ -199,9 +204,7 @@ impl LintedCertificate {
     /// Signs with the issuer's key and verifies the result before it gives it out.
     pub fn sign(self, token: SigningToken, signer: &dyn Signer) -> Result<Certificate, PkiError> {
         let PreparedCertificate { serial, tbs, issuer, .. } = self.0;
-        if token.serial != serial {
-            return Err(PkiError::WrongToken);
-        }
+        token.redeem(&serial)?;
         let der = sign_and_wrap(issuer.algorithm, &issuer.public_key, &tbs, signer)?;
         Certificate::from_der(&der)
     }

@@ -5,6 +5,7 @@ mod certificate;
 mod chain;
 mod crl;
 mod curve;
+mod cv;
 mod error;
 mod issue;
 mod key;
@@ -22,6 +23,11 @@ pub use certificate::{Certificate, KeyUsagePeriod};
 pub use chain::{build_path, check_key_use, check_period, check_roles, find_issuer};
 pub use crl::{Crl, PreparedCrl, Revocation, prepare_crl};
 pub use curve::{Curve, ParameterForm};
+pub use cv::{
+    Authorization, CvCertificate, CvPublicKey, CvRole, CvSubject, HolderReference, Parameters,
+    PreparedCvCertificate, Rights, cv_date, cv_date_bytes, prepare_cv_certificate, prepare_cv_link,
+    prepare_cvca, sign_plain,
+};
 pub use error::PkiError;
 pub use issue::{
     LintedCertificate, PreparedCertificate, SerialNumber, SigningToken, prepare_csca, prepare_csca_link,
