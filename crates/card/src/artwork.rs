@@ -162,6 +162,31 @@ mod tests {
         assert_eq!(problem(CardFields { marks: "漢", ..sample() }), "marks");
     }
 
+    /// Doc 9303-5 §4.2.1.3 and figure 6: the first character 5.0 ± 1.0 mm from the left edge, ten to the inch, all three lines
+    /// in a zone 23.3 mm high at the lower edge.
+    #[test]
+    fn the_machine_readable_zone_lies_where_readers_look() {
+        let card = CardData::new(sample()).unwrap();
+        let drawing = draw_back(&card, Sheet { marking: Marking::Issued, edge: Edge::Square });
+        let lines: Vec<_> = drawing
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Text(text) if text.runs[0].font == Font::OcrB => Some(text),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(lines.len(), 3);
+        for line in lines {
+            let ([x, baseline], run) = (line.at, &line.runs[0]);
+            assert!((4.0..=6.0).contains(&x), "{x}");
+            let capital_height = run.size * 0.75;
+            assert!(baseline - capital_height > HEIGHT_MM - 23.3 && baseline < HEIGHT_MM, "{baseline}");
+            let width = run.font.set(&run.text, 0.0).width * run.size;
+            assert!((width - 30.0 * 2.54).abs() < 0.01, "{width}");
+        }
+    }
+
     /// Every element that is opened is closed, in order; attribute values are quoted.
     fn is_well_formed(svg: &str) -> bool {
         let mut open: Vec<&str> = Vec::new();

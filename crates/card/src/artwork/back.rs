@@ -94,6 +94,7 @@ fn zone(card: &CardData<'_>, sheet: Sheet, items: &mut Vec<Item>) {
     });
     // The size at which a character of OCR-B takes a tenth of an inch; it is that of size I of ISO 1073-2.
     let size = PITCH / Font::OcrB.set("<", 0.0).width;
+    // In the middle the first character begins 4.7 mm from the edge; Doc 9303-5 §4.2.1.3 wants 5.0 ± 1.0 mm.
     let x = (super::WIDTH_MM - LINE_LEN as f64 * PITCH) / 2.0;
     for (index, line) in Mrz::from_card(card).lines().into_iter().enumerate() {
         items.push(Item::Text(Text {
