@@ -3,21 +3,17 @@
 use std::fmt;
 
 use crate::lanes::LANES;
-use crate::params::{EDGE_COUNT, EDGE_MIN, EDGE_RADIUS, MAX_PREPARED, QUALITY_LEVELS, QUALITY_STEP};
+use crate::params::{
+    EDGE_ANGLE_TOLERANCE, EDGE_COUNT, EDGE_MIN, EDGE_RADIUS, MAX_PREPARED, QUALITY_LEVELS, QUALITY_STEP,
+};
 use crate::{FingerPosition, Minutia, MinutiaKind, Template, angle};
-
-/// Bearings and directions are filed in 16 bins each, 22.5 degrees wide.
-pub(crate) const BINS: usize = 16;
 
 /// A template made ready for comparison. Make it once and compare it often: preparing costs about a fifth of a comparison.
 #[derive(Clone)]
 pub struct Prepared {
     pub(crate) position: FingerPosition,
     pub(crate) points: Vec<Point>,
-    /// Edges sorted by bin of (bearing, direction).
-    pub(crate) edges: Edges,
-    /// Edges `starts[b]..starts[b + 1]` are those of bin b.
-    pub(crate) starts: Vec<u16>,
+    pub(crate) edges: Box<Edges>,
     /// The corners of the convex hull, counter-clockwise.
     pub(crate) hull: Vec<u8>,
     /// How much each minutia counts, by its quality among this finger's; 1 on average.
@@ -49,26 +45,57 @@ pub(crate) struct Edge {
     pub(crate) direction: u8,
 }
 
-/// Edges, number by number, so that many are compared at once.
-#[derive(Clone)]
+/// Edges by ascending bearing, number by number, so that many are compared at once.
+#[derive(Clone, PartialEq)]
 pub(crate) struct Edges {
     len: usize,
-    from: Vec<u8>,
-    /// Lengths, bearings and directions, each with room to read a block beyond the last.
-    numbers: [Vec<u8>; 3],
+    /// Edges `starts[b]..starts[b + 1]` are those of bearing b.
+    starts: [u16; 257],
+    pub(crate) from: [u8; ROOM],
+    pub(crate) lengths: [u8; ROOM],
+    pub(crate) bearings: [u8; ROOM],
+    pub(crate) directions: [u8; ROOM],
 }
 
+/// All edges, and room to read a whole vector beyond the last.
+const ROOM: usize = (MAX_PREPARED * EDGE_COUNT).next_multiple_of(64) + 64;
+
 impl Edges {
-    fn new(edges: &[Edge]) -> Self {
-        let number = |of: fn(&Edge) -> u8| edges.iter().map(of).chain([0; LANES]).collect();
-        let numbers = [number(|e| e.length), number(|e| e.bearing), number(|e| e.direction)];
-        Self { len: edges.len(), from: number(|e| e.from), numbers }
+    #[inline(always)]
+    fn new(unsorted: &[Edge]) -> Box<Self> {
+        let none = [0; ROOM];
+        let mut edges = Box::new(Self {
+            len: unsorted.len(),
+            starts: [0; 257],
+            from: none,
+            lengths: none,
+            bearings: none,
+            directions: none,
+        });
+        let mut next = [0u16; 256];
+        for edge in unsorted {
+            next[usize::from(edge.bearing)] += 1;
+        }
+        let mut sum = 0;
+        for (next, start) in next.iter_mut().zip(&mut edges.starts) {
+            *start = sum;
+            sum += std::mem::replace(next, sum);
+        }
+        edges.starts[256] = sum;
+        for edge in unsorted {
+            let next = &mut next[usize::from(edge.bearing)];
+            let at = usize::from(*next);
+            *next += 1;
+            (edges.from[at], edges.lengths[at]) = (edge.from, edge.length);
+            (edges.bearings[at], edges.directions[at]) = (edge.bearing, edge.direction);
+        }
+        edges
     }
 
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> Edge {
-        let [lengths, bearings, directions] = &self.numbers;
-        let (length, bearing, direction) = (lengths[index], bearings[index], directions[index]);
+        let (length, bearing, direction) =
+            (self.lengths[index], self.bearings[index], self.directions[index]);
         Edge { from: self.from[index], length, bearing, direction }
     }
 
@@ -77,11 +104,23 @@ impl Edges {
         (0..self.len).map(|index| self.get(index))
     }
 
-    /// Lengths, bearings and directions from `start` on, which is the place of an edge.
+    /// The runs of edges whose bearing is within tolerance: one, or two where the turn closes.
     #[inline(always)]
-    pub(crate) fn block(&self, start: usize) -> [&[u8; LANES]; 3] {
-        let [lengths, bearings, directions] = &self.numbers;
-        [block(lengths, start), block(bearings, start), block(directions, start)]
+    pub(crate) fn windows(&self, bearing: u8) -> impl Iterator<Item = (usize, usize)> {
+        let low = bearing.wrapping_sub(EDGE_ANGLE_TOLERANCE);
+        let high = bearing.wrapping_add(EDGE_ANGLE_TOLERANCE);
+        let start = |bearing: usize| usize::from(self.starts[bearing]);
+        let (low, high) = (start(usize::from(low)), start(usize::from(high) + 1));
+        let closed = bearing.checked_sub(EDGE_ANGLE_TOLERANCE).is_none()
+            || bearing.checked_add(EDGE_ANGLE_TOLERANCE).is_none();
+        let (first, second) = if closed { ((low, self.len), Some((0, high))) } else { ((low, high), None) };
+        std::iter::once(first).chain(second)
+    }
+
+    /// Lengths and directions from `start` on, which is the place of an edge.
+    #[inline(always)]
+    pub(crate) fn block(&self, start: usize) -> [&[u8; LANES]; 2] {
+        [block(&self.lengths, start), block(&self.directions, start)]
     }
 }
 
@@ -127,37 +166,15 @@ impl Prepared {
 
     #[inline(always)]
     fn from_points_portable(position: FingerPosition, points: Vec<Point>) -> Self {
-        let unsorted = edges(&points);
-        let mut starts = vec![0u16; BINS * BINS + 1];
-        for edge in &unsorted {
-            starts[edge.bin() + 1] += 1;
-        }
-        for bin in 0..BINS * BINS {
-            starts[bin + 1] += starts[bin];
-        }
-        let mut next: [u16; BINS * BINS] = std::array::from_fn(|bin| starts[bin]);
-        let mut sorted = [Edge::default(); MAX_PREPARED * EDGE_COUNT];
-        for edge in &unsorted {
-            let slot = &mut next[edge.bin()];
-            sorted[usize::from(*slot)] = *edge;
-            *slot += 1;
-        }
-        let sorted = &sorted[..unsorted.len()];
+        let edges = Edges::new(&edges(&points));
         let (hull, weights) = (hull(&points), weights(&points));
-        Self { position, edges: Edges::new(sorted), starts, hull, weights, points }
+        Self { position, edges, hull, weights, points }
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Prepared({:?}, {} minutiae, redacted)", self.position, self.points.len())
-    }
-}
-
-impl Edge {
-    #[inline(always)]
-    pub(crate) fn bin(&self) -> usize {
-        usize::from(self.bearing >> 4) * BINS + usize::from(self.direction >> 4)
     }
 }
 
@@ -311,9 +328,9 @@ mod tests {
             let points = best_points(&master.impression(seed, Condition::Unguided));
             let wide = Prepared::from_points(FingerPosition::LeftIndex, points.clone());
             let narrow = Prepared::from_points_portable(FingerPosition::LeftIndex, points);
-            assert_eq!((&wide.starts, &wide.hull), (&narrow.starts, &narrow.hull));
+            assert_eq!(wide.hull, narrow.hull);
             assert_eq!(wide.weights, narrow.weights);
-            assert_eq!((&wide.edges.from, &wide.edges.numbers), (&narrow.edges.from, &narrow.edges.numbers));
+            assert!(wide.edges == narrow.edges);
         }
     }
 

@@ -4,8 +4,6 @@
 //! use SSE2, which every such processor has; elsewhere a loop. A test proves them equal.
 
 pub(crate) const LANES: usize = 16;
-/// One bit each in a `u64`.
-pub(crate) const PLACES: usize = 64;
 
 /// Bit n is set where `values[n] & mask == wanted`.
 #[inline(always)]
@@ -44,6 +42,25 @@ pub(crate) fn near(values: &[u16; LANES], other: u16, limit: u16) -> u32 {
     near_portable(values, other, limit)
 }
 
+/// Bit n is set where `values[n]` is not below `least`.
+#[inline(always)]
+pub(crate) fn at_least(values: &[u16; LANES], least: u16) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86-64, and the two loads of 16 bytes lie inside the array of 32.
+    unsafe {
+        use std::arch::x86_64::*;
+        let least = _mm_set1_epi16(least as i16);
+        let start: *const __m128i = values.as_ptr().cast();
+        // Subtraction that stops at zero leaves zero exactly for what is not below the least.
+        let part = |at: usize| {
+            _mm_cmpeq_epi16(_mm_subs_epu16(least, _mm_loadu_si128(start.add(at))), _mm_setzero_si128())
+        };
+        _mm_movemask_epi8(_mm_packs_epi16(part(0), part(1))) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    at_least_portable(values, least)
+}
+
 /// Bit n is set where `values[n]` differs from `other` by no more than `most`.
 #[inline(always)]
 pub(crate) fn within(values: &[u8; LANES], other: u8, most: u8) -> u32 {
@@ -77,28 +94,6 @@ pub(crate) fn within_turn(values: &[u8; LANES], other: u8, most: u8) -> u32 {
     within_turn_portable(values, other, most)
 }
 
-/// Bit n is set where the square of the distance of place n from the centre is below `square`.
-#[inline(always)]
-pub(crate) fn within_circle(x: &[f32; PLACES], y: &[f32; PLACES], centre: (f32, f32), square: f32) -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE2 is part of x86-64, and the loads of four numbers lie inside the arrays of 64.
-    unsafe {
-        use std::arch::x86_64::*;
-        let (cx, cy) = (_mm_set1_ps(centre.0), _mm_set1_ps(centre.1));
-        let limit = _mm_set1_ps(square);
-        let mut bits = 0;
-        for at in (0..PLACES).step_by(4) {
-            let dx = _mm_sub_ps(_mm_loadu_ps(x.as_ptr().add(at)), cx);
-            let dy = _mm_sub_ps(_mm_loadu_ps(y.as_ptr().add(at)), cy);
-            let square = _mm_add_ps(_mm_mul_ps(dx, dx), _mm_mul_ps(dy, dy));
-            bits |= (_mm_movemask_ps(_mm_cmplt_ps(square, limit)) as u64) << at;
-        }
-        bits
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    within_circle_portable(x, y, centre, square)
-}
-
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn within_portable(values: &[u8; LANES], other: u8, most: u8) -> u32 {
     values.iter().enumerate().fold(0, |bits, (lane, v)| bits | u32::from(v.abs_diff(other) <= most) << lane)
@@ -111,16 +106,13 @@ fn within_turn_portable(values: &[u8; LANES], other: u8, most: u8) -> u32 {
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn within_circle_portable(x: &[f32; PLACES], y: &[f32; PLACES], centre: (f32, f32), square: f32) -> u64 {
-    (0..PLACES).fold(0, |bits, at| {
-        let (dx, dy) = (x[at] - centre.0, y[at] - centre.1);
-        bits | u64::from(dx * dx + dy * dy < square) << at
-    })
+fn equal_portable(values: &[u32; LANES], mask: u32, wanted: u32) -> u32 {
+    values.iter().enumerate().fold(0, |bits, (lane, value)| bits | u32::from(value & mask == wanted) << lane)
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-fn equal_portable(values: &[u32; LANES], mask: u32, wanted: u32) -> u32 {
-    values.iter().enumerate().fold(0, |bits, (lane, value)| bits | u32::from(value & mask == wanted) << lane)
+fn at_least_portable(values: &[u16; LANES], least: u16) -> u32 {
+    values.iter().enumerate().fold(0, |bits, (lane, &value)| bits | u32::from(value >= least) << lane)
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
@@ -137,22 +129,12 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
         #[test]
-        fn bytes_and_places_too(
+        fn bytes_too(
             values in prop::array::uniform16(any::<u8>()), other in any::<u8>(), most in any::<u8>(),
-            places in prop::collection::vec((-200f32..200.0, -200f32..200.0), PLACES), radius in 1f32..100.0,
         ) {
             for most in [most, 0, 14, 128, 255] {
                 prop_assert_eq!(within(&values, other, most), within_portable(&values, other, most));
                 prop_assert_eq!(within_turn(&values, other, most), within_turn_portable(&values, other, most));
-            }
-            let (x, y): (Vec<f32>, Vec<f32>) = places.into_iter().unzip();
-            let (x, y): ([f32; PLACES], [f32; PLACES]) = (x.try_into().unwrap(), y.try_into().unwrap());
-            for square in [radius * radius, 0.0, 1e9] {
-                let centre = (x[3], y[5]);
-                prop_assert_eq!(
-                    within_circle(&x, &y, centre, square),
-                    within_circle_portable(&x, &y, centre, square)
-                );
             }
         }
 
@@ -167,6 +149,7 @@ mod tests {
             }
             for limit in [limit, 1, u16::MAX] {
                 prop_assert_eq!(near(&narrow, other, limit), near_portable(&narrow, other, limit));
+                prop_assert_eq!(at_least(&narrow, limit), at_least_portable(&narrow, limit));
             }
         }
     }

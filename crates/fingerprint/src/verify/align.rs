@@ -3,7 +3,7 @@
 use super::relax::{Candidates, Group};
 use super::{WIDTH, ones};
 use crate::params::*;
-use crate::{Prepared, angle, lanes};
+use crate::{Prepared, angle};
 
 /// Two minutiae taken for one.
 #[derive(Clone, Copy, Default)]
@@ -51,14 +51,19 @@ pub(super) struct Surface<'a> {
     pub(super) by: [f32; WIDTH],
     /// For every cell the second finger's minutiae in it and in the eight around it.
     grid: [u64; GRID * GRID],
+    /// For every sixteenth of a turn the second finger's minutiae that any direction in it is within tolerance of.
+    facing: [u64; SECTORS],
 }
+
+/// Parts of a turn, 16 byte angles each.
+const SECTORS: usize = 16;
 
 /// Side of the grid. It repeats itself beyond 512 pixels, so what it says about a finger larger than that has to be checked.
 const GRID: usize = 32;
-/// Side of a cell in pixels, not below [`ALIGN_RADIUS`].
+/// Side of a cell in pixels; no mate is further away.
 const CELL: f32 = 16.0;
 
-const _: () = assert!(ALIGN_RADIUS <= CELL);
+const _: () = assert!(ALIGN_RADIUS <= CELL && BEND_RADIUS <= CELL && MATE_RADIUS <= CELL);
 
 /// Where no minutia is. Opposite signs keep the unused places of both fingers apart.
 const FAR: f32 = 1e6;
@@ -68,7 +73,8 @@ const MOST_NEAR: usize = 256;
 impl<'a> Surface<'a> {
     #[inline(always)]
     pub(super) fn new(a: &'a Prepared, b: &'a Prepared) -> Self {
-        let mut surface = Self { a, b, bx: [-FAR; WIDTH], by: [-FAR; WIDTH], grid: [0; GRID * GRID] };
+        let (bx, by) = ([-FAR; WIDTH], [-FAR; WIDTH]);
+        let mut surface = Self { a, b, bx, by, grid: [0; GRID * GRID], facing: [0; SECTORS] };
         for (index, point) in b.points.iter().enumerate() {
             (surface.bx[index], surface.by[index]) = (point.x, point.y);
             let (column, row) = (column(point.x), column(point.y));
@@ -77,13 +83,30 @@ impl<'a> Surface<'a> {
                     surface.grid[row % GRID * GRID + column % GRID] |= 1 << index;
                 }
             }
+            let least = usize::from(point.angle.wrapping_sub(MATE_ANGLE)) / SECTORS;
+            let most = usize::from(point.angle.wrapping_add(MATE_ANGLE)) / SECTORS;
+            for sector in 0..=(most + SECTORS - least) % SECTORS {
+                surface.facing[(least + sector) % SECTORS] |= 1 << index;
+            }
         }
         surface
     }
 
+    /// The second finger's minutiae in and around the cell of a place: all that are near, and some that are not.
+    #[inline(always)]
+    fn near(&self, x: f32, y: f32) -> u64 {
+        self.grid[column(y) * GRID + column(x)]
+    }
+
+    /// The second finger's minutiae whose direction is about this: all within tolerance, and some that are not.
+    #[inline(always)]
+    fn facing(&self, angle: u8) -> u64 {
+        self.facing[usize::from(angle) / SECTORS]
+    }
+
     /// The best of several ways to lay one finger on the other without bending it.
     #[inline(always)]
-    pub(super) fn align(&self, candidates: &Candidates) -> Option<Aligned> {
+    pub(super) fn align(&self, candidates: &Candidates) -> Option<(f32, Aligned)> {
         let mut best: Option<(f32, Aligned)> = None;
         for group in candidates.groups() {
             let aligned = self.lay(candidates, group);
@@ -92,7 +115,7 @@ impl<'a> Surface<'a> {
                 best = Some((worth, aligned));
             }
         }
-        best.map(|(_, aligned)| aligned)
+        best
     }
 
     #[inline(always)]
@@ -112,15 +135,15 @@ impl<'a> Surface<'a> {
     fn worth(&self, aligned: &Aligned) -> f32 {
         let (mut fit, mut common_a, mut common_b) = (0.0, 0u32, 0u64);
         for (i, p) in self.a.points.iter().enumerate() {
-            let (x, y) = (aligned.x[i], aligned.y[i]);
-            let near = self.grid[column(y) * GRID + column(x)];
+            let (x, y, angle) = (aligned.x[i], aligned.y[i], p.angle.wrapping_add(aligned.turn));
+            let near = self.near(x, y);
             common_a += u32::from(near != 0);
             common_b |= near;
             let mut best = 0f32;
-            for j in ones(near) {
+            for j in ones(near & self.facing(angle)) {
                 let (dx, dy) = (self.bx[j] - x, self.by[j] - y);
                 let square = (dx * dx + dy * dy) * (1.0 / (ALIGN_RADIUS * ALIGN_RADIUS));
-                let twist = angle::distance(p.angle.wrapping_add(aligned.turn), self.b.points[j].angle);
+                let twist = angle::distance(angle, self.b.points[j].angle);
                 let twist_share = f32::from(twist) * (1.0 / MATE_ANGLE as f32);
                 let fit = 1.0 - 0.5 * square - 0.5 * twist_share * twist_share;
                 best = if (square < 1.0) & (twist <= MATE_ANGLE) { best.max(fit) } else { best };
@@ -145,32 +168,35 @@ impl<'a> Surface<'a> {
     #[inline(always)]
     fn mates(&self, x: &[f32; WIDTH], y: &[f32; WIDTH], turn: u8, bend: &Bend, radius: f32) -> Mates {
         let mut mates = Mates { len: 0, pairs: [Mate::default(); WIDTH] };
-        let mut near = [(0f32, Mate::default()); MOST_NEAR];
+        let mut near = [(0u64, (0f32, 0f32, 0f32)); MOST_NEAR];
         let mut count = 0;
         let square_radius = radius * radius;
         for (i, p) in self.a.points.iter().enumerate() {
-            let (px, py) = (x[i] + bend.dx[i], y[i] + bend.dy[i]);
-            for j in ones(lanes::within_circle(&self.bx, &self.by, (px, py), square_radius)) {
-                let twist = angle::distance(p.angle.wrapping_add(turn), self.b.points[j].angle);
-                if twist > MATE_ANGLE || count == MOST_NEAR {
+            let (px, py, angle) = (x[i] + bend.dx[i], y[i] + bend.dy[i], p.angle.wrapping_add(turn));
+            for j in ones(self.near(px, py) & self.facing(angle)) {
+                let twist = angle::distance(angle, self.b.points[j].angle);
+                let (dx, dy) = (self.bx[j] - px, self.by[j] - py);
+                let square = dx * dx + dy * dy;
+                if square >= square_radius || twist > MATE_ANGLE || count == MOST_NEAR {
                     continue;
                 }
-                let (dx, dy) = (self.bx[j] - px, self.by[j] - py);
                 let twist = f32::from(twist) / f32::from(MATE_ANGLE);
-                let fit = 1.0 - 0.5 * (dx * dx + dy * dy) / square_radius - 0.5 * twist * twist;
-                let (dx, dy) = (self.bx[j] - x[i], self.by[j] - y[i]);
-                near[count] = (fit, Mate { i: i as u8, j: j as u8, fit, dx, dy });
+                let fit = (1.0 - 0.5 * square / square_radius - 0.5 * twist * twist).max(0.0);
+                // Not negative, so that its bits sort as it does; then come the lower places.
+                let key = u64::from(!fit.to_bits()) << 32 | (i as u64) << 16 | (j as u64) << 8;
+                near[count] = (key, (fit, self.bx[j] - x[i], self.by[j] - y[i]));
                 count += 1;
             }
         }
         let near = &mut near[..count];
-        near.sort_unstable_by(|(p, x), (q, y)| q.total_cmp(p).then((x.i, x.j).cmp(&(y.i, y.j))));
+        near.sort_unstable_by_key(|&(key, _)| key);
         let (mut used_a, mut used_b) = (0u64, 0u64);
-        for (_, mate) in near {
-            if used_a >> mate.i & 1 == 0 && used_b >> mate.j & 1 == 0 {
-                used_a |= 1 << mate.i;
-                used_b |= 1 << mate.j;
-                mates.pairs[mates.len] = *mate;
+        for &mut (key, (fit, dx, dy)) in near {
+            let (i, j) = ((key >> 16) as u8, (key >> 8) as u8);
+            if used_a >> i & 1 == 0 && used_b >> j & 1 == 0 {
+                used_a |= 1 << i;
+                used_b |= 1 << j;
+                mates.pairs[mates.len] = Mate { i, j, fit, dx, dy };
                 mates.len += 1;
             }
         }
@@ -238,14 +264,14 @@ impl Movement {
     fn fit(candidates: &Candidates, group: &Group) -> Self {
         let Candidates { ax, ay, bx, by, strength, .. } = candidates;
         let mut sums = [0f32; 5];
-        for at in group.members() {
+        for at in group.members().map(|rank| candidates.place(rank)) {
             let terms = [1.0, ax[at], ay[at], bx[at], by[at]];
             sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += strength[at] * term);
         }
         let [weight, means @ ..] = sums;
         let [mean_ax, mean_ay, mean_bx, mean_by] = means.map(|sum| sum / weight);
         let (mut dot, mut cross) = (0.0, 0.0);
-        for at in group.members() {
+        for at in group.members().map(|rank| candidates.place(rank)) {
             let (vx, vy) = (ax[at] - mean_ax, ay[at] - mean_ay);
             let (wx, wy) = (bx[at] - mean_bx, by[at] - mean_by);
             dot += strength[at] * (vx * wx + vy * wy);

@@ -2,32 +2,43 @@
 
 use super::votes::Votes;
 use super::{WIDTH, ones};
+use crate::lanes::{self, LANES};
 use crate::params::*;
 use crate::{Prepared, angle};
 
 const _: () = assert!(CANDIDATES < u64::BITS as usize);
 
 /// Minutiae of the first finger with minutiae of the second that they may be, number by number, so that one candidate is held
-/// against many at once.
+/// against many at once. By ascending turn, and once more behind the last, so that those of nearly the same turn lie side by side.
 pub(super) struct Candidates {
     pub(super) len: usize,
     i: [u8; CANDIDATES],
     j: [u8; CANDIDATES],
-    pub(super) ax: [f32; CANDIDATES],
-    pub(super) ay: [f32; CANDIDATES],
-    pub(super) bx: [f32; CANDIDATES],
-    pub(super) by: [f32; CANDIDATES],
-    /// Direction in the second finger minus direction in the first, as a unit vector.
-    cos: [f32; CANDIDATES],
-    sin: [f32; CANDIDATES],
+    /// Direction in the second finger minus direction in the first; a whole turn more behind the last.
+    turn: [u16; TWICE],
+    pub(super) ax: [f32; TWICE],
+    pub(super) ay: [f32; TWICE],
+    pub(super) bx: [f32; TWICE],
+    pub(super) by: [f32; TWICE],
+    /// The turn as a unit vector.
+    cos: [f32; TWICE],
+    sin: [f32; TWICE],
     pub(super) strength: [f32; CANDIDATES],
-    /// Bit q of `fits[p]` is set where both can hold.
-    fits: [u64; CANDIDATES],
     /// Strongest first.
     order: [u8; CANDIDATES],
+    /// Bit q of `fits[p]` is set where the p-th and the q-th strongest can both hold.
+    fits: [u64; CANDIDATES],
 }
 
-/// Candidates that fit one movement, one bit each, with the sum of their strengths.
+/// Candidates that are held against one at once.
+const BLOCK: usize = 8;
+/// All candidates twice, and room to read a block beyond the last.
+const TWICE: usize = 2 * CANDIDATES + BLOCK;
+/// Two candidates, and how well they fit.
+type Fit = (u8, u8, f32);
+const MOST_FITS: usize = CANDIDATES * (CANDIDATES - 1) / 2 + BLOCK;
+
+/// Candidates that fit one movement, one bit for each rank, with the sum of their strengths.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Group {
     pub(super) members: u64,
@@ -46,104 +57,202 @@ impl Group {
     }
 }
 
+/// Steps in which votes are counted, the last for all that are higher.
+const VOTE_STEPS: usize = 64;
+
+#[inline(always)]
+fn step_of(vote: u16) -> usize {
+    usize::from((vote - MIN_VOTE) >> 2).min(VOTE_STEPS - 1)
+}
+
+/// The [`CANDIDATES`] with most votes of cells in ascending order, or all; ties go to the lower cell. `many` counts them by step.
+#[inline(always)]
+fn strongest<'r>(ranked: &'r mut [(u16, u16)], many: &[u16; VOTE_STEPS]) -> &'r [(u16, u16)] {
+    if ranked.len() <= CANDIDATES {
+        return ranked;
+    }
+    let (mut step, mut left) = (VOTE_STEPS - 1, CANDIDATES);
+    while let Some(fewer) = left.checked_sub(usize::from(many[step])) {
+        (left, step) = (fewer, step - 1);
+    }
+    // Higher steps come first, then the step in which there are too many.
+    let mut split = [(0u16, 0u16); WIDTH * WIDTH];
+    let (mut above, mut within) = (0, 0);
+    for at in 0..ranked.len() {
+        let one = ranked[at];
+        let own = step_of(one.0);
+        split[within] = one;
+        within += usize::from(own == step);
+        ranked[above] = one;
+        above += usize::from(own > step);
+    }
+    let within = &mut split[..within];
+    within.sort_unstable_by_key(|&(vote, cell)| (std::cmp::Reverse(vote), cell));
+    ranked[above..above + left].copy_from_slice(&within[..left]);
+    &ranked[..CANDIDATES]
+}
+
 impl Candidates {
     /// The pairs with most votes.
     #[inline(always)]
     pub(super) fn best(votes: &Votes, a: &Prepared, b: &Prepared) -> Self {
-        // Votes above the cell, so that one integer sorts both; lower cells first.
-        let mut ranked = [0u32; WIDTH * WIDTH];
+        let mut ranked = [(0u16, 0u16); WIDTH * WIDTH];
         let mut count = 0;
-        for (cell, &vote) in votes[..a.points.len() * WIDTH].iter().enumerate() {
-            ranked[count] = u32::from(vote) << 16 | (0xffff - cell as u32);
-            count += usize::from(vote >= MIN_VOTE);
+        let mut many = [0u16; VOTE_STEPS];
+        let (rows, _) = votes[..a.points.len() * WIDTH].as_chunks::<LANES>();
+        let blocks = b.points.len().div_ceil(LANES);
+        for (at, row) in rows.iter().enumerate() {
+            if at % (WIDTH / LANES) >= blocks {
+                continue;
+            }
+            for lane in ones(u64::from(lanes::at_least(row, MIN_VOTE))) {
+                ranked[count] = (row[lane], (at * LANES + lane) as u16);
+                many[step_of(row[lane])] += 1;
+                count += 1;
+            }
         }
-        let mut ranked = &mut ranked[..count];
-        if ranked.len() > CANDIDATES {
-            ranked.select_nth_unstable_by(CANDIDATES - 1, |x, y| y.cmp(x));
-            ranked = &mut ranked[..CANDIDATES];
+        let ranked = strongest(&mut ranked[..count], &many);
+        let mut turned = [(0u32, 0u16); CANDIDATES];
+        for (turned, &(vote, cell)) in turned.iter_mut().zip(ranked.iter()) {
+            let (i, j) = (usize::from(cell) / WIDTH, usize::from(cell) % WIDTH);
+            let turn = b.points[j].angle.wrapping_sub(a.points[i].angle);
+            *turned = (u32::from(turn) << 16 | u32::from(cell), vote);
         }
-        ranked.sort_unstable_by(|x, y| y.cmp(x));
+        let turned = &mut turned[..ranked.len()];
+        turned.sort_unstable();
+        Self::of(turned, a, b)
+    }
+
+    #[inline(always)]
+    fn of(turned: &[(u32, u16)], a: &Prepared, b: &Prepared) -> Self {
         let unit = &*angle::UNIT;
-        let mut candidates = Self::none(ranked.len());
-        for (at, &packed) in ranked.iter().enumerate() {
-            let cell = (0xffff - (packed & 0xffff)) as usize;
+        let len = turned.len();
+        let mut candidates = Self::none(len);
+        for (at, &(packed, vote)) in turned.iter().enumerate() {
+            let (turn, cell) = ((packed >> 16) as usize, (packed & 0xffff) as usize);
             let (i, j) = (cell / WIDTH, cell % WIDTH);
             let (p, q) = (&a.points[i], &b.points[j]);
+            let (cos, sin) = unit[turn];
             (candidates.i[at], candidates.j[at]) = (i as u8, j as u8);
-            (candidates.ax[at], candidates.ay[at]) = (p.x, p.y);
-            (candidates.bx[at], candidates.by[at]) = (q.x, q.y);
-            (candidates.cos[at], candidates.sin[at]) = unit[usize::from(q.angle.wrapping_sub(p.angle))];
-            candidates.strength[at] = (packed >> 16) as f32 / 64.0;
+            for (at, turn) in [(at, turn), (at + len, turn + 256)] {
+                candidates.turn[at] = turn as u16;
+                (candidates.ax[at], candidates.ay[at]) = (p.x, p.y);
+                (candidates.bx[at], candidates.by[at]) = (q.x, q.y);
+                (candidates.cos[at], candidates.sin[at]) = (cos, sin);
+            }
+            candidates.strength[at] = f32::from(vote) / 64.0;
         }
         candidates
     }
 
     fn none(len: usize) -> Self {
-        let zeros = [0.0; CANDIDATES];
+        let zeros = [0.0; TWICE];
         Self {
             len,
             i: [0; CANDIDATES],
             j: [0; CANDIDATES],
+            turn: [0; TWICE],
             ax: zeros,
             ay: zeros,
             bx: zeros,
             by: zeros,
             cos: zeros,
             sin: zeros,
-            strength: zeros,
+            strength: [0.0; CANDIDATES],
             fits: [0; CANDIDATES],
-            order: std::array::from_fn(|at| at as u8),
+            order: [0; CANDIDATES],
         }
     }
 
     /// Lets candidates support each other until the ones that fit no common movement have faded.
     #[inline(always)]
     pub(super) fn relax(&mut self) {
-        let mut matrix = [[0f32; CANDIDATES]; CANDIDATES];
-        for (p, row) in matrix[..self.len].iter_mut().enumerate() {
-            self.fit(p, row);
-            let bits = row.iter().enumerate().fold(0u64, |bits, (q, &fit)| bits | u64::from(fit > 0.0) << q);
-            self.fits[p] = bits & ((1 << self.len) - 1);
-        }
+        let mut fits: [Fit; MOST_FITS] = [(0, 0, 0.0); MOST_FITS];
+        let count = self.collect(&mut fits);
+        let fits = &fits[..count];
         let share = (1.0 - RELAXATION_KEEP) / RELAXATION_PEERS;
         for _ in 0..RELAXATION_ROUNDS {
-            // The matrix is symmetric, so support is added up by rows: every step is independent and runs on whole vectors.
             let mut next = self.strength.map(|own| RELAXATION_KEEP * own);
-            for (row, own) in matrix[..self.len].iter().zip(&self.strength) {
-                let given = share * own;
-                next.iter_mut().zip(row).for_each(|(sum, fit)| *sum += fit * given);
+            for &(p, q, fit) in fits {
+                let (p, q) = (usize::from(p), usize::from(q));
+                next[p] += share * fit * self.strength[q];
+                next[q] += share * fit * self.strength[p];
             }
-            next[self.len..].fill(0.0);
             self.strength = next;
         }
-        let (strength, i, j) = (&self.strength, &self.i, &self.j);
-        self.order[..self.len].sort_unstable_by(|&p, &q| {
-            let (p, q) = (usize::from(p), usize::from(q));
-            strength[q].total_cmp(&strength[p]).then((i[p], j[p]).cmp(&(i[q], j[q])))
-        });
+        // A strength is not negative, so that its bits sort as it does; then come the lower cells.
+        let mut ranked = [0u64; CANDIDATES];
+        for (at, ranked) in ranked[..self.len].iter_mut().enumerate() {
+            let cell = u64::from(self.i[at]) << 16 | u64::from(self.j[at]) << 8;
+            *ranked = u64::from(!self.strength[at].to_bits()) << 32 | cell | at as u64;
+        }
+        ranked[..self.len].sort_unstable();
+        self.order = ranked.map(|packed| packed as u8);
+        let mut rank = [0u8; CANDIDATES];
+        for (at, &candidate) in self.order[..self.len].iter().enumerate() {
+            rank[usize::from(candidate) % CANDIDATES] = at as u8;
+        }
+        for &(p, q, _) in fits {
+            let (p, q) = (rank[usize::from(p)], rank[usize::from(q)]);
+            self.fits[usize::from(p)] |= 1 << q;
+            self.fits[usize::from(q)] |= 1 << p;
+        }
     }
 
-    /// How well candidate `p` and each other fit one movement of the finger: 0 (cannot both hold) to 1. Entries beyond the last
-    /// candidate mean nothing.
+    /// All pairs of candidates that can both hold; returns how many. Only those of nearly the same turn are looked at.
     #[inline(always)]
-    fn fit(&self, p: usize, row: &mut [f32; CANDIDATES]) {
+    fn collect(&self, fits: &mut [Fit; MOST_FITS]) -> usize {
+        let (mut count, mut end) = (0, 0);
+        for p in 0..self.len {
+            let (start, most) = (p + 1, self.turn[p] + GLOBAL_TURN);
+            end = start.max(end);
+            while end < p + self.len && self.turn[end] <= most {
+                end += 1;
+            }
+            for block in (start..end).step_by(BLOCK) {
+                let mut row = [0.0; BLOCK];
+                self.fit(p, block, &mut row);
+                for (lane, fit) in row.into_iter().enumerate() {
+                    let q = block + lane;
+                    let place = if q < self.len { q } else { q - self.len };
+                    if let Some(slot) = fits.get_mut(count) {
+                        *slot = (p as u8, place as u8, fit);
+                    }
+                    count += usize::from((fit > 0.0) & (q < end));
+                }
+            }
+        }
+        count
+    }
+
+    /// How well candidate `p` and each of a block fit one movement of the finger: 0 (cannot both hold) to 1.
+    #[inline(always)]
+    fn fit(&self, p: usize, start: usize, row: &mut [f32; BLOCK]) {
+        let block = |numbers: &[f32; TWICE]| -> [f32; BLOCK] {
+            *numbers[start..].first_chunk().expect("there is room for a block beyond the last")
+        };
+        let (cos_q, sin_q) = (block(&self.cos), block(&self.sin));
+        let (ax, ay, bx, by) = (block(&self.ax), block(&self.ay), block(&self.bx), block(&self.by));
         for (q, fit) in row.iter_mut().enumerate() {
-            let (cos, sin) = (self.cos[p] + self.cos[q], self.sin[p] + self.sin[q]);
-            // |u + v|² = 2 + 2 cos(difference of turns).
+            let (cos, sin) = (self.cos[p] + cos_q[q], self.sin[p] + sin_q[q]);
+            // |u + v|² = 2 + 2 cos(difference of turns), nearly 4 here, so that this is its root to within 0.001.
             let norm = cos * cos + sin * sin;
+            let root = 1.0 + 0.25 * norm;
             let twist = (4.0 - norm) * (1.0 / GLOBAL_TWIST);
-            let (vx, vy) = (self.ax[q] - self.ax[p], self.ay[q] - self.ay[p]);
-            let (wx, wy) = (self.bx[q] - self.bx[p], self.by[q] - self.by[p]);
+            let (vx, vy) = (ax[q] - self.ax[p], ay[q] - self.ay[p]);
+            let (wx, wy) = (bx[q] - self.bx[p], by[q] - self.by[p]);
             let (square_v, square_w) = (vx * vx + vy * vy, wx * wx + wy * wy);
             // Rotate the edge in the first finger by the mean turn of the two pairs, then compare it with the edge in the second.
             let (rx, ry) = (vx * cos - vy * sin, vx * sin + vy * cos);
             let dot = rx * wx + ry * wy;
             let (lv, lw) = (square_v.sqrt(), square_w.sqrt());
-            let stretch = (lv - lw).abs() / (GLOBAL_LENGTH_TOLERANCE + GLOBAL_LENGTH_SHARE * 0.5 * (lv + lw));
-            let scale = lv * lw * norm.sqrt() + 1e-6;
-            // Short edges turn easily: some pixels of jitter count as an angle.
             let both = lv + lw + 1.0;
-            let swing = (rx * wy - ry * wx).abs() * both / (scale * (GLOBAL_SINE * both + GLOBAL_JITTER));
+            // Short edges turn easily: some pixels of jitter count as an angle.
+            let stretch_room = GLOBAL_LENGTH_TOLERANCE + GLOBAL_LENGTH_SHARE * 0.5 * (lv + lw);
+            let swing_room = (lv * lw * root + 1e-6) * (GLOBAL_SINE * both + GLOBAL_JITTER);
+            let share = 1.0 / (stretch_room * swing_room);
+            let stretch = (lv - lw) * swing_room * share;
+            let swing = (rx * wy - ry * wx) * both * stretch_room * share;
             let close = (1.0 - stretch * stretch).max(0.0) * (1.0 - swing * swing).max(0.0);
             let long = (square_v >= EDGE_MIN * EDGE_MIN) & (square_w >= EDGE_MIN * EDGE_MIN);
             *fit = if (dot > 0.0) & long { close * (1.0 - twist).max(0.0) } else { 0.0 };
@@ -154,11 +263,10 @@ impl Candidates {
     #[inline(always)]
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         let mut seen = [0u64; ALIGNMENTS];
-        let anchors = self.order[..self.len.min(ALIGNMENTS)].iter().enumerate();
-        anchors.filter_map(move |(count, &anchor)| {
-            let group = self.group(usize::from(anchor));
-            let new = !seen[..count].contains(&group.members);
-            seen[count] = group.members;
+        (0..self.len.min(ALIGNMENTS)).filter_map(move |anchor| {
+            let group = self.group(anchor);
+            let new = !seen[..anchor].contains(&group.members);
+            seen[anchor] = group.members;
             (new && group.len() >= LEAST_SEEDS).then_some(group)
         })
     }
@@ -166,25 +274,31 @@ impl Candidates {
     /// Takes candidates from the strongest down, each minutia once, as long as they fit the anchor and most of those taken before.
     #[inline(always)]
     fn group(&self, anchor: usize) -> Group {
-        let mut members = 1 << anchor;
-        let (mut used_a, mut used_b) = (1u64 << self.i[anchor], 1u64 << self.j[anchor]);
-        let mut support = self.strength[anchor];
-        let floor = self.strength[anchor] * SEED_SHARE;
-        for &at in &self.order[..self.len] {
-            let at = usize::from(at);
+        let own = self.place(anchor);
+        let mut members = 1u64 << anchor;
+        let (mut used_a, mut used_b) = (1u64 << self.i[own], 1u64 << self.j[own]);
+        let mut support = self.strength[own];
+        let floor = support * SEED_SHARE;
+        for rank in ones(self.fits[anchor]) {
+            let at = self.place(rank);
             if self.strength[at] <= floor {
                 break;
             }
             let (i, j) = (self.i[at], self.j[at]);
-            let fits = self.fits[at];
             let free = used_a >> i & 1 == 0 && used_b >> j & 1 == 0;
-            if free && fits >> anchor & 1 == 1 && (fits & members).count_ones() * 2 >= members.count_ones() {
-                members |= 1 << at;
+            if free && (self.fits[rank] & members).count_ones() * 2 >= members.count_ones() {
+                members |= 1 << rank;
                 used_a |= 1 << i;
                 used_b |= 1 << j;
                 support += self.strength[at];
             }
         }
         Group { members, support }
+    }
+
+    /// Where the candidate of a rank is.
+    #[inline(always)]
+    pub(super) fn place(&self, rank: usize) -> usize {
+        usize::from(self.order[rank]) % CANDIDATES
     }
 }

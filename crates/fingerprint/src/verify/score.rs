@@ -5,6 +5,15 @@ use super::align::{Aligned, Mates, Surface};
 use crate::MinutiaKind;
 use crate::params::*;
 
+/// The score of two fingers whose best alignment is so poor that the steps after it are left out: what strangers with such an alignment
+/// reach on average. `None` where it is good enough to go on.
+#[inline(always)]
+pub(super) fn hopeless(surface: &Surface<'_>, worth: f32) -> Option<f32> {
+    let smaller = surface.a.points.len().min(surface.b.points.len()) as f32;
+    let hope = worth.ln_1p() - HOPE_COUNT * smaller.ln_1p();
+    (hope < LEAST_HOPE).then(|| HOPELESS_SCORE * (HOPELESS_SLOPE * (hope - LEAST_HOPE)).exp())
+}
+
 /// Logarithm of the odds from four figures ([`SCORE_WEIGHTS`]), bent so that it ends at 0 below.
 #[inline(always)]
 pub(super) fn score(surface: &Surface<'_>, aligned: &Aligned, mates: &Mates) -> f32 {
