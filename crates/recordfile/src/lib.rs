@@ -4,6 +4,8 @@ mod columns;
 mod csv_reader;
 mod error;
 mod parquet_reader;
+mod runs;
+mod text_column;
 mod writer;
 
 pub use columns::{COLUMNS, Faults, ROWS};

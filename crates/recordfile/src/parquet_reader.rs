@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::columns::{COLUMNS, Faults, Header, Kind, ROWS, Value, with_text};
 use crate::error::Error;
+use crate::text_column::TextColumn;
 
 pub(crate) fn read_parquet(file: File, send: &mut dyn FnMut(Block) -> bool) -> Result<Faults, Error> {
     let start = |source| Error::Parquet { row: None, source };
@@ -95,7 +96,7 @@ fn read_group(
     let mut columns = Vec::new();
     for (column, position) in header.positions.iter().enumerate() {
         columns.push(match position {
-            Some(at) => Some(Column::open(group, *at, COLUMNS[column])?),
+            Some(at) => Some(Source::open(group, *at, COLUMNS[column])?),
             None => None,
         });
     }
@@ -182,7 +183,67 @@ fn block(parts: Vec<Part>, faults: &mut Faults) -> Block {
     block
 }
 
-/// One column of a row group and the values of the rows being read.
+/// Where the rows of a column come from.
+enum Source {
+    Texts(TextColumn),
+    Values(Column),
+}
+
+impl Source {
+    fn open(group: &dyn RowGroupReader, at: usize, name: &'static str) -> Result<Source, Error> {
+        let texts = TextColumn::open(group, at).map_err(|source| Error::Parquet { row: None, source })?;
+        Ok(match texts {
+            Some(texts) => Source::Texts(texts),
+            None => Source::Values(Column::open(group, at, name)?),
+        })
+    }
+
+    /// Decodes the next `count` rows.
+    fn part(&mut self, count: usize, before: u64, column: usize) -> Result<Part, Error> {
+        let texts = match self {
+            Source::Texts(texts) => texts,
+            Source::Values(values) => return values.part(count, before, column),
+        };
+        let row = |at: usize| before + at as u64 + 1;
+        let texts = texts.read(count).map_err(|source| Error::Parquet { row: Some(row(0)), source })?;
+        let texts = texts.map_err(|at| Error::NotUtf8 { row: row(at), field: COLUMNS[column] })?;
+        if texts.len() != count {
+            return Err(ends_early(row(texts.len()), COLUMNS[column]));
+        }
+        let mut faults = Faults::default();
+        let value = |at: usize| match texts.get(at) {
+            "" => None,
+            text => Some(Value::Text(text)),
+        };
+        let values = match Kind::of(column) {
+            Kind::Id if texts.iter().any(str::is_empty) => {
+                let mut ids = Texts::default();
+                for (at, text) in texts.iter().enumerate() {
+                    if text.is_empty() { ids.push(&row(at).to_string()) } else { ids.push(text) }
+                }
+                PartValues::Text(ids)
+            }
+            Kind::Id | Kind::Text => PartValues::Text(texts),
+            Kind::Sex => {
+                let sex = |at| faults.sex(row(at), COLUMNS[column], value(at)?);
+                PartValues::Sex((0..count).map(sex).collect())
+            }
+            Kind::Number => {
+                let mut number = |at, value| faults.number(row(at), COLUMNS[column], value);
+                let numbers = (0..count).map(|at| value(at).map_or(0, |value| number(at, value)));
+                PartValues::Number(numbers.collect())
+            }
+        };
+        Ok(Part { values, faults })
+    }
+}
+
+fn ends_early(row: u64, column: &'static str) -> Error {
+    let source = ParquetError::General(format!("column `{column}` ends before the others"));
+    Error::Parquet { row: Some(row), source }
+}
+
+/// One column of a row group that the library decodes, and the values of the rows being read.
 struct Column {
     values: Values,
     levels: Vec<i16>,
@@ -237,8 +298,7 @@ impl Column {
         };
         let read = read.map_err(|source| Error::Parquet { row: Some(row), source })?;
         if read != count {
-            let source = ParquetError::General(format!("column `{name}` ends before the others"));
-            return Err(Error::Parquet { row: Some(row + read as u64), source });
+            return Err(ends_early(row + read as u64, name));
         }
         self.places.clear();
         let mut next = 0;

@@ -1,12 +1,21 @@
 //! Records of a file on their way in, column by column.
 
+use std::sync::Arc;
+
 use crate::record::Sex;
 
-/// The texts of one column, one after another in one allocation.
+/// The texts of one column: one after another in one allocation, or as places in a dictionary that blocks share.
 #[derive(Clone, Debug, Default)]
 pub struct Texts {
     bytes: String,
     ends: Vec<usize>,
+    coded: Option<Coded>,
+}
+
+#[derive(Clone, Debug)]
+struct Coded {
+    dictionary: Arc<Texts>,
+    codes: Vec<u32>,
 }
 
 impl Texts {
@@ -33,39 +42,56 @@ impl Texts {
             start = end;
         }
         if whole && start == bytes.len() {
-            Ok(Texts { bytes, ends })
+            Ok(Texts { bytes, ends, coded: None })
         } else {
             Err(ends.len().saturating_sub(1))
         }
     }
 
+    /// For each row the place of its text in `dictionary`; a row whose place lies behind its end has none. What is worked
+    /// out from a text of a dictionary is worked out once, as long as blocks come with the same one.
+    pub fn coded(dictionary: Arc<Texts>, codes: Vec<u32>) -> Texts {
+        Texts { coded: Some(Coded { dictionary, codes }), ..Texts::default() }
+    }
+
+    pub(crate) fn codes(&self) -> Option<(&Arc<Texts>, &[u32])> {
+        self.coded.as_ref().map(|coded| (&coded.dictionary, &coded.codes[..]))
+    }
+
     pub fn push(&mut self, text: &str) {
+        if let Some(Coded { dictionary, codes }) = self.coded.take() {
+            codes.iter().for_each(|&code| self.push(dictionary.get(code as usize)));
+        }
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len());
     }
 
     /// The text of a row; empty where the column ends before it.
     pub fn get(&self, row: usize) -> &str {
-        let start = if row == 0 { 0 } else { self.ends.get(row - 1).copied().unwrap_or(self.bytes.len()) };
-        let end = self.ends.get(row).copied().unwrap_or(start);
+        if let Some(Coded { dictionary, codes }) = &self.coded {
+            return codes.get(row).map_or("", |&code| dictionary.get(code as usize));
+        }
+        let Some(&end) = self.ends.get(row) else { return "" };
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
         &self.bytes[start..end]
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.ends.len()).map(|row| self.get(row))
+        (0..self.len()).map(|row| self.get(row))
     }
 
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.coded.as_ref().map_or(self.ends.len(), |coded| coded.codes.len())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.coded = None;
     }
 }
 
@@ -120,6 +146,17 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_a_dictionary_are_its_texts() {
+        let mut dictionary = Texts::default();
+        ["Hòa", "", "Lan"].iter().for_each(|text| dictionary.push(text));
+        let mut texts = Texts::coded(Arc::new(dictionary), vec![2, 0, 7, 1, 2]);
+        assert_eq!(texts.iter().collect::<Vec<_>>(), ["Lan", "Hòa", "", "", "Lan"]);
+        assert_eq!(texts.get(5), "");
+        texts.push("Mai");
+        assert_eq!(texts.iter().collect::<Vec<_>>(), ["Lan", "Hòa", "", "", "Lan", "Mai"]);
+    }
 
     #[test]
     fn texts_from_parts_are_whole_or_named() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -32,6 +33,8 @@ pub struct Collector {
     provinces: Codes,
     ethnicities: Codes,
     addresses: Addresses,
+    /// For each column of texts but the identifiers.
+    remembered: [Remembered; 8],
     second: Option<usize>,
 }
 
@@ -70,33 +73,30 @@ impl Collector {
     pub fn add(&mut self, block: &Block) {
         let rows = block.len();
         let [own, father, mother] = &mut self.names;
+        let [of_own, of_father, of_mother, hometowns, residences, addressed, of_groups, of_provinces] =
+            &mut self.remembered;
         let (places, provinces, ethnicities) = (&mut self.places, &mut self.provinces, &mut self.ethnicities);
-        let addresses = &mut self.addresses;
+        let (addresses, ids) = (&mut self.addresses, &mut self.ids);
         // Columns know nothing of each other, so that they are numbered side by side.
-        let ((name, hometown, residence), (father, mother, rest)) = rayon::join(
+        let ((name, hometown, residence), (father, mother, address, ethnicity, province)) = rayon::join(
             || {
-                let name = own.numbers(&block.full_name, rows);
-                let hometown: Vec<u32> = (0..rows).map(|row| places.code(block.hometown.get(row))).collect();
-                let residence: Vec<u32> =
-                    (0..rows).map(|row| places.code(block.residence.get(row))).collect();
+                let name = of_own.numbers(&block.full_name, rows, |text| own.number(text));
+                let hometown = hometowns.numbers(&block.hometown, rows, |text| places.code(text));
+                let residence = residences.numbers(&block.residence, rows, |text| places.code(text));
+                (0..rows).for_each(|row| ids.push(block.rec_id.get(row)));
                 (name, hometown, residence)
             },
             || {
-                let father = father.numbers(&block.father_name, rows);
-                let mother = mother.numbers(&block.mother_name, rows);
-                let rest: Vec<(u32, u32, u32)> = (0..rows)
-                    .map(|row| {
-                        let ethnicity = ethnicities.code(block.ethnicity.get(row));
-                        let province = provinces.code(block.birth_province.get(row));
-                        (ethnicity, province, addresses.key(block.address_line.get(row)))
-                    })
-                    .collect();
-                (father, mother, rest)
+                let father = of_father.numbers(&block.father_name, rows, |text| father.number(text));
+                let mother = of_mother.numbers(&block.mother_name, rows, |text| mother.number(text));
+                let address = addressed.numbers(&block.address_line, rows, |text| addresses.key(text));
+                let ethnicity = of_groups.numbers(&block.ethnicity, rows, |text| ethnicities.code(text));
+                let province = of_provinces.numbers(&block.birth_province, rows, |text| provinces.code(text));
+                (father, mother, address, ethnicity, province)
             },
         );
         self.facts.reserve(rows);
         for row in 0..rows {
-            let (ethnicity, province, address) = rest[row];
             let (day, month, year) = block.birth.get(row).copied().unwrap_or_default();
             self.facts.push(Facts {
                 name: name[row],
@@ -104,13 +104,12 @@ impl Collector {
                 mother: mother[row],
                 native_place: hometown[row],
                 residence: residence[row],
-                address,
+                address: address[row],
                 birth: Birth::new(Some(day), Some(month), Some(year)),
-                birth_province: u16::try_from(province).unwrap_or(0),
-                ethnicity: u8::try_from(ethnicity).unwrap_or(0),
+                birth_province: u16::try_from(province[row]).unwrap_or(0),
+                ethnicity: u8::try_from(ethnicity[row]).unwrap_or(0),
                 flags: sex_flags(block.sex.get(row).copied().flatten()),
             });
-            self.ids.push(block.rec_id.get(row));
         }
     }
 
@@ -239,22 +238,41 @@ impl Default for NameColumn {
 }
 
 impl NameColumn {
-    fn numbers(&mut self, texts: &Texts, rows: usize) -> Vec<u32> {
-        let hashes: Vec<u64> = (0..rows).map(|row| hash::bytes(texts.get(row).as_bytes())).collect();
-        let mut numbers = Vec::with_capacity(rows);
-        for (row, key) in hashes.into_iter().enumerate() {
-            let text = texts.get(row);
-            numbers.push(match (text, self.spellings.get(&key)) {
-                ("", _) => NO_NAME,
-                (_, Some(&id)) => id,
-                (text, None) => {
-                    let id = self.names.intern(text);
-                    self.spellings.insert(key, id);
-                    id
-                }
-            });
+    fn number(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return NO_NAME;
         }
-        numbers
+        let key = hash::bytes(text.as_bytes());
+        if let Some(&id) = self.spellings.get(&key) {
+            return id;
+        }
+        let id = self.names.intern(text);
+        self.spellings.insert(key, id);
+        id
+    }
+}
+
+/// The numbers of the texts of the last dictionary.
+#[derive(Clone, Debug, Default)]
+struct Remembered {
+    dictionary: Option<Arc<Texts>>,
+    numbers: Vec<u32>,
+}
+
+impl Remembered {
+    /// The numbers of a block's texts.
+    fn numbers(&mut self, texts: &Texts, rows: usize, mut number: impl FnMut(&str) -> u32) -> Vec<u32> {
+        let Some((dictionary, codes)) = texts.codes() else {
+            return (0..rows).map(|row| number(texts.get(row))).collect();
+        };
+        if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
+            self.dictionary = Some(Arc::clone(dictionary));
+            self.numbers.clear();
+            self.numbers.extend(dictionary.iter().map(&mut number));
+        }
+        let none = number("");
+        let of = |row| codes.get(row).and_then(|&code: &u32| self.numbers.get(code as usize));
+        (0..rows).map(|row| of(row).copied().unwrap_or(none)).collect()
     }
 }
 
