@@ -73,6 +73,12 @@ impl MrzKey {
         &self.0
     }
 
+    /// The document number with its check digit, by which a chip that Basic Access Control opened names itself (Doc 9303-11
+    /// §7.1.2).
+    pub(crate) fn document_number(&self) -> &str {
+        &self.0[..self.0.len() - 14]
+    }
+
     /// From [`MrzKey::text`].
     pub(crate) fn from_information(text: &str) -> Result<MrzKey, Error> {
         let fields = (text.is_ascii() && text.len() > 16).then(|| {

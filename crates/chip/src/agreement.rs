@@ -78,7 +78,12 @@ impl KeyPair {
 
 /// The x coordinate, which is the shared secret of ECDH.
 pub(crate) fn x(point: &Point) -> &[u8] {
-    &point[1..=Curve::FIELD_LEN]
+    x_of(point)
+}
+
+/// The same with its length, as it stands for a public key in Terminal Authentication (Doc 9303-11 §7.1.4.2.3).
+pub(crate) fn x_of(point: &Point) -> &[u8; Curve::FIELD_LEN] {
+    point[1..].first_chunk().expect("a point has two coordinates")
 }
 
 /// Generic mapping (Doc 9303-11 §4.4.3.3.1): nonce · G + common point.

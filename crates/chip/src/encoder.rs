@@ -4,6 +4,7 @@ use crate::access::{AccessNumber, MrzKey};
 use crate::file::{ChipFiles, FileId};
 use crate::production::{ChipSerial, TransportKey};
 use crate::session::{Lengths, ReadFile, Session, Transport};
+use crate::terminal::TrustAnchor;
 use crate::{ChipKeys, Error, Step};
 use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
@@ -65,6 +66,7 @@ pub struct ChipImage {
     keys: ChipKeys,
     number: AccessNumber,
     zone: MrzKey,
+    trust: Option<TrustAnchor>,
 }
 
 impl std::fmt::Debug for ChipImage {
@@ -83,7 +85,16 @@ impl ChipImage {
         if [FileId::CardAccess, FileId::Com, FileId::Sod].into_iter().any(|id| files.get(id).is_none()) {
             return Err(Error::Unfit("EF.CardAccess, EF.COM or EF.SOD is missing"));
         }
-        Ok(ChipImage { number: AccessNumber::of(&mrz), zone: MrzKey::of(&mrz), files, keys })
+        Ok(ChipImage { number: AccessNumber::of(&mrz), zone: MrzKey::of(&mrz), files, keys, trust: None })
+    }
+
+    /// The same for a chip that gives fingers to those whom this authority's verifiers authorise. Without it nobody gets them.
+    pub fn trusting(self, anchor: TrustAnchor) -> ChipImage {
+        ChipImage { trust: Some(anchor), ..self }
+    }
+
+    pub fn trust(&self) -> Option<&TrustAnchor> {
+        self.trust.as_ref()
     }
 
     pub fn files(&self) -> &ChipFiles {
@@ -119,6 +130,9 @@ pub trait Encoder {
 
     fn write_keys(&mut self, keys: &ChipKeys) -> Result<(), Error>;
 
+    /// Whom the chip trusts to authorise inspection systems, and the day.
+    fn write_trust(&mut self, anchor: &TrustAnchor) -> Result<(), Error>;
+
     /// Makes the file, if it is not there, and writes it from its first byte on. `progress` is told how many bytes are
     /// written.
     fn write_file(&mut self, id: FileId, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<(), Error>;
@@ -151,6 +165,9 @@ pub fn write_image(
 ) -> Result<(), Error> {
     encoder.write_passwords(&image.number, &image.zone)?;
     encoder.write_keys(&image.keys)?;
+    if let Some(anchor) = &image.trust {
+        encoder.write_trust(anchor)?;
+    }
     for (id, bytes) in image.files.iter() {
         encoder.write_file(id, bytes, &mut |done| watch(Written(id, done, bytes.len())))?;
         if id.needs_terminal_authentication() && encoder.read_back(id)?.as_deref() != Some(bytes) {
@@ -200,7 +217,12 @@ impl<T: Transport> IsoEncoder<T> {
         let reference = tlv::encode(Tag(0x84), &[&[reference]]);
         let secret = zeroize::Zeroizing::new(tlv::encode(Tag(0x92), &[secret]));
         let template = zeroize::Zeroizing::new(tlv::encode(Tag(0x7F48), &[&reference, &secret]));
-        self.session.exchange(Step::WriteKey, &Command::new(0, 0xDB, 0x3F, 0xFF, &template, None)).map(drop)
+        self.put(Step::WriteKey, &template)
+    }
+
+    /// PUT DATA (odd instruction) into the current directory.
+    fn put(&mut self, step: Step, data: &[u8]) -> Result<(), Error> {
+        self.session.exchange_in_parts(step, Command::new(0, 0xDB, 0x3F, 0xFF, data, None)).map(drop)
     }
 
     fn put_password(&mut self, reference: u8, value: &str) -> Result<(), Error> {
@@ -271,6 +293,12 @@ impl<T: Transport> Encoder for IsoEncoder<T> {
     fn write_keys(&mut self, keys: &ChipKeys) -> Result<(), Error> {
         self.put_key(AGREEMENT_KEY, keys.agreement.secret())?;
         self.put_key(SIGNATURE_KEY, keys.signature.secret())
+    }
+
+    fn write_trust(&mut self, anchor: &TrustAnchor) -> Result<(), Error> {
+        self.put(Step::WriteTrust, anchor.cvca.bytes())?;
+        let day = pki::cv_date_bytes(anchor.today).ok_or(Error::Unfit("a day that a chip cannot know"))?;
+        self.put(Step::WriteTrust, &tlv::encode(Tag(0x5F25), &[&day]))
     }
 
     fn write_file(&mut self, id: FileId, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<(), Error> {

@@ -17,11 +17,15 @@ pub enum Step {
     PaceConfirmation,
     ChipAuthentication,
     ActiveAuthentication,
+    TrustPoints,
+    TerminalCertificate,
+    TerminalAuthentication,
     TransportAuthentication,
     CreateFile,
     WriteFile,
     WriteKey,
     WritePassword,
+    WriteTrust,
     Activate,
     Terminate,
 }
@@ -41,11 +45,15 @@ impl std::fmt::Display for Step {
             Step::PaceConfirmation => "PACE, confirmation",
             Step::ChipAuthentication => "Chip Authentication",
             Step::ActiveAuthentication => "Active Authentication",
+            Step::TrustPoints => "reading whom the chip trusts",
+            Step::TerminalCertificate => "Terminal Authentication, a certificate",
+            Step::TerminalAuthentication => "Terminal Authentication",
             Step::TransportAuthentication => "authentication with the transport key",
             Step::CreateFile => "making a file",
             Step::WriteFile => "writing a file",
             Step::WriteKey => "writing a private key",
             Step::WritePassword => "writing a password",
+            Step::WriteTrust => "writing whom the chip trusts",
             Step::Activate => "activating the card",
             Step::Terminate => "terminating the card",
         })
@@ -106,6 +114,12 @@ pub enum Error {
     Unfit(&'static str),
     #[error("the memory of a virtual chip cannot be read: {0}")]
     Memory(&'static str),
+    #[error(transparent)]
+    Certificate(#[from] pki::PkiError),
+    #[error("the inspection system cannot be used: {0}")]
+    InspectionSystem(&'static str),
+    #[error("the chip trusts {known}, and no certificate of this inspection system leads there")]
+    NotTrusted { known: String },
     #[error("the chip keys cannot be read: {0}")]
     ChipKeys(&'static str),
 }

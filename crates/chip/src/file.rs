@@ -1,6 +1,7 @@
 //! The files of a chip, by the names under which they are exported and the identifiers under which they are read.
 
 use card::lds::{DataGroup, EF_CARD_ACCESS, EF_COM, EF_SOD};
+use pki::Rights;
 use std::collections::BTreeMap;
 
 /// An elementary file (Doc 9303-10, table "Elementary files").
@@ -11,13 +12,16 @@ pub enum FileId {
     Com,
     Sod,
     Group(DataGroup),
+    /// Whom the chip trusts to authorise inspection systems (Doc 9303-11 appendix K.2). The chip writes it itself, so that it
+    /// is in no card's files. In the application it has the identifier that EF.CardAccess has at the master file.
+    Cvca,
 }
 
 impl FileId {
     /// The two bytes with which the file is selected.
     pub fn identifier(self) -> u16 {
         match self {
-            FileId::CardAccess => 0x011C,
+            FileId::CardAccess | FileId::Cvca => 0x011C,
             FileId::Com => 0x011E,
             FileId::Sod => 0x011D,
             FileId::Group(group) => 0x0100 | u16::from(group.number()),
@@ -29,6 +33,7 @@ impl FileId {
         self.identifier() as u8 & 0x1F
     }
 
+    /// 011C is taken for EF.CardAccess.
     pub fn from_identifier(identifier: u16) -> Option<FileId> {
         match identifier {
             0x011C => Some(FileId::CardAccess),
@@ -50,9 +55,11 @@ impl FileId {
             FileId::Com => EF_COM.to_owned(),
             FileId::Sod => EF_SOD.to_owned(),
             FileId::Group(group) => group.file_name(),
+            FileId::Cvca => "EF.CVCA".to_owned(),
         }
     }
 
+    /// The file of this name, if a card's files may have it.
     pub fn from_name(name: &str) -> Option<FileId> {
         match name {
             EF_CARD_ACCESS => Some(FileId::CardAccess),
@@ -64,7 +71,16 @@ impl FileId {
 
     /// Readable only after Terminal Authentication: fingers and irises.
     pub fn needs_terminal_authentication(self) -> bool {
-        matches!(self, FileId::Group(group) if matches!(group.number(), 3 | 4))
+        !self.is_granted(Rights::NONE)
+    }
+
+    /// Whether an inspection system with these rights reads it; true for files that need none.
+    pub(crate) fn is_granted(self, rights: Rights) -> bool {
+        match self {
+            FileId::Group(group) if group.number() == 3 => rights.fingers,
+            FileId::Group(group) if group.number() == 4 => rights.irises,
+            _ => true,
+        }
     }
 }
 
@@ -116,5 +132,6 @@ mod tests {
         }
         assert_eq!(FileId::from_name("csca.der"), None);
         assert_eq!(FileId::from_identifier(0x0111), None);
+        assert_eq!(FileId::from_name(&FileId::Cvca.name()), None, "the chip writes it itself");
     }
 }

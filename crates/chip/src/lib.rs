@@ -10,6 +10,7 @@ mod pace;
 mod production;
 mod reading;
 mod session;
+mod terminal;
 mod virtual_chip;
 
 #[cfg(not(feature = "pcsc"))]
@@ -25,8 +26,9 @@ pub use error::{Error, Step};
 pub use file::{ChipFiles, FileId};
 pub use keys::{ChipKeys, active_signature_is_right};
 pub use production::{ChipSerial, MasterKey, TransportKey};
-pub use reading::{Access, Opened, Progress, Proof, Reading, read_card};
+pub use reading::{Access, Inspection, Opened, Progress, Proof, Reading, read_card, read_card_as};
 pub use session::{Lengths, ReadFile, Session, Transport};
+pub use terminal::{InspectionSystem, TrustAnchor};
 pub use virtual_chip::{ATR, Memory, VirtualChip};
 
 #[cfg(test)]

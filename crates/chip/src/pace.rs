@@ -9,7 +9,7 @@ use card::tlv::{self, Reader, Tag};
 /// Dynamic authentication data of GENERAL AUTHENTICATE.
 pub(crate) const DYNAMIC_DATA: Tag = Tag(0x7C);
 
-/// The objects in dynamic authentication data (Doc 9303-11 §4.4.4.2), reader to chip and chip to reader.
+/// The objects in dynamic authentication data (Doc 9303-11 §4.4.5, table 4), reader to chip and chip to reader.
 pub(crate) mod object {
     pub(crate) const ENCRYPTED_NONCE: u8 = 0x80;
     pub(crate) const MAPPING_OF_READER: u8 = 0x81;
@@ -52,7 +52,7 @@ pub(crate) fn token(keys: &SessionKeys, ephemeral_of_other: &[u8]) -> [u8; 8] {
     keys.mac(&tlv::encode(Tag(0x7F49), &[&oid, &point]))
 }
 
-/// The channel starts at zero (Doc 9303-11 §9.8.6.4).
+/// The channel starts at zero (Doc 9303-11 §9.8.7.3).
 pub(crate) fn channel(keys: SessionKeys) -> Channel {
     Channel::new(keys, 0)
 }

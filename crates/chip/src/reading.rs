@@ -3,6 +3,7 @@
 use crate::access::{MrzKey, Password};
 use crate::file::{ChipFiles, FileId};
 use crate::session::{ReadFile, Session, Transport};
+use crate::terminal::InspectionSystem;
 use crate::{Error, Step};
 use card::ec_key::EcPublicKey;
 use card::lds::{DataGroup, card_access, com, dg14, dg15};
@@ -37,6 +38,18 @@ pub enum Proof {
     NotOffered,
 }
 
+/// Whether the chip accepted the reader as an inspection system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inspection {
+    /// The reader did not show itself as one.
+    NotTried,
+    Accepted,
+    /// The files that need a right stay closed; everything else goes on.
+    Refused {
+        why: String,
+    },
+}
+
 /// A card as it was read.
 #[derive(Debug, Clone)]
 pub struct Reading {
@@ -48,6 +61,7 @@ pub struct Reading {
     pub missing: Vec<FileId>,
     pub chip_authentication: Proof,
     pub active_authentication: Proof,
+    pub inspection: Inspection,
 }
 
 /// Something to show while a card is read.
@@ -68,6 +82,18 @@ pub fn read_card<T: Transport>(
     rng: &mut impl CryptoRng,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Reading, Error> {
+    read_card_as(session, access, None, rng, watch)
+}
+
+/// [`read_card`] as an inspection system, if one is given: it shows itself after Chip Authentication, and gets the files to which
+/// its certificates give a right. A chip that does not accept it is read like by anybody else.
+pub fn read_card_as<T: Transport>(
+    session: &mut Session<T>,
+    access: &Access,
+    system: Option<&InspectionSystem>,
+    rng: &mut impl CryptoRng,
+    watch: &mut dyn FnMut(Progress),
+) -> Result<Reading, Error> {
     let mut reading = Reading {
         opened: Opened::Pace,
         files: ChipFiles::default(),
@@ -75,6 +101,7 @@ pub fn read_card<T: Transport>(
         missing: Vec::new(),
         chip_authentication: Proof::NotOffered,
         active_authentication: Proof::NotOffered,
+        inspection: Inspection::NotTried,
     };
     reading.opened = open(session, access, rng, &mut reading.files, watch)?;
     watch(Progress::Opened(reading.opened));
@@ -88,6 +115,9 @@ pub fn read_card<T: Transport>(
             // The channel is gone with the proof; nothing more can be read.
             return Ok(reading);
         }
+    }
+    if let Some(system) = system {
+        reading.inspection = inspect(session, system, reading.chip_authentication)?;
     }
     for group in listed(&reading.files)? {
         let id = FileId::Group(group);
@@ -107,6 +137,25 @@ fn or_not(given: Result<bool, Error>) -> Result<bool, Error> {
     match given {
         Err(Error::Refused { .. }) => Ok(false),
         other => other,
+    }
+}
+
+fn inspect<T: Transport>(
+    session: &mut Session<T>,
+    system: &InspectionSystem,
+    proof: Proof,
+) -> Result<Inspection, Error> {
+    if proof != Proof::Given {
+        let why =
+            "the chip has no key for Chip Authentication, without which there is no Terminal Authentication";
+        return Ok(Inspection::Refused { why: why.to_owned() });
+    }
+    match session.terminal_authentication(system) {
+        Ok(()) => Ok(Inspection::Accepted),
+        Err(error @ (Error::Refused { .. } | Error::NotTrusted { .. })) => {
+            Ok(Inspection::Refused { why: error.to_string() })
+        }
+        Err(error) => Err(error),
     }
 }
 

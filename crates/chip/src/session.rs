@@ -1,12 +1,14 @@
 //! The reader's side: one conversation with a chip.
 
 mod authenticate;
+mod inspect;
 mod open;
 
 use crate::file::FileId;
 use crate::production::ChipSerial;
 use crate::{Error, Step};
 use card::apdu::{Command, Response, StatusWord};
+use card::ec_key::Curve;
 use card::secure_messaging::Channel;
 use card::tlv::{self, Tag};
 
@@ -81,6 +83,10 @@ pub struct Session<T> {
     transport: T,
     channel: Option<Channel>,
     lengths: Lengths,
+    /// How Terminal Authentication names the chip, from the protocol that opened it.
+    pub(crate) chip_id: Vec<u8>,
+    /// Our key of Chip Authentication, compressed: its x coordinate (Doc 9303-11 §7.1.4.2.3).
+    pub(crate) reader_key: Option<[u8; Curve::FIELD_LEN]>,
 }
 
 impl<T> std::fmt::Debug for Session<T> {
@@ -111,7 +117,7 @@ impl std::fmt::Debug for ReadFile {
 
 impl<T: Transport> Session<T> {
     pub fn new(transport: T, lengths: Lengths) -> Session<T> {
-        Session { transport, channel: None, lengths }
+        Session { transport, channel: None, lengths, chip_id: Vec::new(), reader_key: None }
     }
 
     pub fn is_protected(&self) -> bool {
@@ -220,6 +226,19 @@ impl<T: Transport> Session<T> {
         } else {
             Err(Error::Refused { step, status: response.status })
         }
+    }
+
+    /// The same with data of any length: in one command where chip and reader take it, otherwise in a chain of them (ISO/IEC
+    /// 7816-4 §5.3.3).
+    pub(crate) fn exchange_in_parts(&mut self, step: Step, mut command: Command) -> Result<Response, Error> {
+        let most = self.most_command_data();
+        while command.data.len() > most {
+            let rest = command.data.split_off(most);
+            let part = Command { cla: command.cla | 0x10, le: None, ..command.clone() };
+            self.exchange(step, &part)?;
+            command.data = rest;
+        }
+        self.exchange(step, &command)
     }
 
     /// Sends any command, under protection if there is a channel, and gives the answer whatever its status.

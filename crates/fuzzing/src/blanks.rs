@@ -131,6 +131,7 @@ pub fn memory_seeds() -> Vec<Vec<u8>> {
     let mut encoder = IsoEncoder::new(Direct(&mut chip), Lengths::Extended(4_000));
     encoder.begin(&key(), &mut rng(3)).expect("our own blank");
     write_image(&mut encoder, &image(), &mut |_| ()).expect("our own blank");
+    encoder.write_trust(&crate::verifiable::anchor()).expect("our own blank");
     encoder.activate().expect("our own blank");
     vec![blank, chip.memory().to_bytes().to_vec()]
 }

@@ -49,6 +49,7 @@ impl<T: Transport> Session<T> {
         self.exchange(step, &Command::new(0, 0x86, 0, 0, &sent, Some(256)))?;
         let keys = SessionKeys::derive(Cipher::Aes128, agreement::x(&common));
         self.channel = Some(Channel::new(keys, 0));
+        self.reader_key = Some(*agreement::x_of(own.public().point()));
         match self.select_application() {
             Ok(()) => Ok(true),
             Err(Error::Card(_)) => Ok(false),

@@ -2,7 +2,7 @@
 
 use super::{Session, Transport};
 use crate::access::{self, MESSAGE_LEN, MrzKey, Password, SHARE_LEN};
-use crate::agreement::{KeyPair, Point, map_generator};
+use crate::agreement::{KeyPair, Point, map_generator, x_of};
 use crate::pace::{self, object};
 use crate::production::TransportKey;
 use crate::{Error, Step};
@@ -66,12 +66,22 @@ impl<T: Transport> Session<T> {
             return Err(Error::Protocol { step, problem: "the chip's token is wrong" });
         }
         self.channel = Some(pace::channel(keys));
+        self.is_chip(x_of(&theirs));
         Ok(())
     }
 
     /// Basic Access Control (Doc 9303-11 §4.3), after the application is selected.
     pub fn basic_access(&mut self, key: &MrzKey, rng: &mut impl CryptoRng) -> Result<(), Error> {
-        self.mutual_authentication(Step::BasicAccess, &key.basic_access_keys(), rng)
+        self.mutual_authentication(Step::BasicAccess, &key.basic_access_keys(), rng)?;
+        self.is_chip(key.document_number().as_bytes());
+        Ok(())
+    }
+
+    /// How the chip is named in Terminal Authentication (Doc 9303-11 §7.1.2), which can only come after Chip Authentication in
+    /// this session.
+    fn is_chip(&mut self, id: &[u8]) {
+        self.chip_id = id.to_vec();
+        self.reader_key = None;
     }
 
     /// Before a blank is written: both sides know its transport key. The messages are those of Basic Access Control, which

@@ -1,8 +1,9 @@
 //! The chip's side of PACE and Basic Access Control.
 
+use super::inspect::Terminal;
 use super::{Answer, VirtualChip};
 use crate::access::{self, CHALLENGE_LEN, MESSAGE_LEN, Password, SHARE_LEN};
-use crate::agreement::{KeyPair, Point, map_generator};
+use crate::agreement::{self, KeyPair, Point, map_generator};
 use crate::encoder::Life;
 use crate::pace::{self, object};
 use card::apdu::{Command, Response, StatusWord};
@@ -22,7 +23,7 @@ pub(super) enum Pending {
     #[default]
     None,
     /// A challenge was given out.
-    BasicAccess([u8; CHALLENGE_LEN]),
+    Challenge([u8; CHALLENGE_LEN]),
     PaceNonce(Password),
     PaceMapping(Zeroizing<[u8; 16]>),
     PaceAgreement(Point),
@@ -41,12 +42,15 @@ impl<R: CryptoRng> VirtualChip<R> {
         }
         let mut challenge = [0; CHALLENGE_LEN];
         self.rng.fill_bytes(&mut challenge);
-        self.state.pending = Pending::BasicAccess(challenge);
+        self.state.pending = Pending::Challenge(challenge);
         Ok(Response::new(challenge.to_vec(), StatusWord::OK))
     }
 
-    /// Basic Access Control. Under a channel it would be Terminal Authentication, for which no key was ever set.
+    /// Basic Access Control; under a channel the last step of Terminal Authentication.
     pub(super) fn external_authenticate(&mut self, command: &Command) -> Answer {
+        if self.state.channel.is_some() {
+            return self.authenticate_terminal(command);
+        }
         let challenge = self.challenged(command)?;
         let zone = self.memory.zone.as_ref().ok_or(StatusWord::CONDITIONS)?;
         let keys = zone.basic_access_keys();
@@ -55,6 +59,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         let mut share = Zeroizing::new([0; SHARE_LEN]);
         self.rng.fill_bytes(share.as_mut_slice());
         let answer = access::seal(&keys, &challenge, &reader, &share);
+        self.state.terminal = Terminal::of_chip(zone.document_number().as_bytes());
         self.state.next_channel =
             Some(access::channel(keys.cipher(), (&challenge, &share), (&reader, &reader_share)));
         Ok(Response::new(answer, StatusWord::OK))
@@ -63,7 +68,7 @@ impl<R: CryptoRng> VirtualChip<R> {
     /// The challenge that a message in the clear answers, which is used up by it.
     pub(super) fn challenged(&mut self, command: &Command) -> Result<[u8; CHALLENGE_LEN], StatusWord> {
         let pending = std::mem::take(&mut self.state.pending);
-        let Pending::BasicAccess(challenge) = pending else {
+        let Pending::Challenge(challenge) = pending else {
             return Err(StatusWord::CONDITIONS);
         };
         if self.state.channel.is_some() {
@@ -77,12 +82,12 @@ impl<R: CryptoRng> VirtualChip<R> {
 
     pub(super) fn manage_security_environment(&mut self, command: &Command) -> Answer {
         self.state.pending = Pending::None;
-        let (mut protocol, mut password, mut others) = (None, None, 0);
+        let (mut protocol, mut reference, mut others) = (None, None, 0);
         let mut reader = Reader::new(&command.data);
         while let Some(object) = reader.read().map_err(|_| StatusWord::WRONG_DATA)? {
             match object.tag.0 {
                 0x80 => protocol = Some(object.value),
-                0x83 => password = Some(object.value),
+                0x83 => reference = Some(object.value),
                 _ => others += 1,
             }
         }
@@ -92,7 +97,7 @@ impl<R: CryptoRng> VirtualChip<R> {
                 if protocol != Some(oid::PACE_ECDH_GM_AES_128) {
                     return Err(StatusWord::WRONG_DATA);
                 }
-                let password = match password {
+                let password = match reference {
                     Some([0x01]) => self.memory.zone.clone().map(Password::Mrz),
                     Some([0x02]) => self.memory.number.clone().map(Password::AccessNumber),
                     _ => None,
@@ -110,8 +115,11 @@ impl<R: CryptoRng> VirtualChip<R> {
                 }
                 self.state.pending = Pending::ChipAuthentication;
             }
-            // Set DST and Set AT of Terminal Authentication: no certification authority is known.
-            (0x81, 0xB6 | 0xA4) => return Err(StatusWord::REFERENCE_NOT_FOUND),
+            // Set DST and Set AT for Terminal Authentication. Version 1 knows no other objects, auxiliary data (67) among
+            // them: a terminal that sends some would sign more than the chip checks.
+            (0x81, 0xB6 | 0xA4) if protocol.is_some() || others > 0 => return Err(StatusWord::WRONG_DATA),
+            (0x81, 0xB6) => self.choose_verifier(reference)?,
+            (0x81, 0xA4) => self.choose_terminal(reference)?,
             _ => return Err(StatusWord::WRONG_P1_P2),
         }
         Ok(Response::status(StatusWord::OK))
@@ -137,7 +145,7 @@ impl<R: CryptoRng> VirtualChip<R> {
                 self.agree_as_chip(sent)?;
                 return Ok(Response::new(pace::dynamic_data(None), StatusWord::OK));
             }
-            Pending::None | Pending::BasicAccess(_) => return Err(StatusWord::CONDITIONS),
+            Pending::None | Pending::Challenge(_) => return Err(StatusWord::CONDITIONS),
         };
         Ok(Response::new(pace::dynamic_data(Some((tag, &data))), StatusWord::OK))
     }
@@ -180,6 +188,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         }
         let answer = pace::token(&keys, reader);
         self.state.next_channel = Some(pace::channel(keys));
+        self.state.terminal = Terminal::of_chip(agreement::x(own));
         Ok((object::TOKEN_OF_CHIP, answer.to_vec()))
     }
 }

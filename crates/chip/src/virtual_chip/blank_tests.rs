@@ -18,7 +18,7 @@ fn key() -> TransportKey {
     MasterKey::parse(&"07".repeat(32)).unwrap().transport_key(serial())
 }
 
-fn image(big: usize) -> ChipImage {
+pub(super) fn image(big: usize) -> ChipImage {
     let keys = ChipKeys::generate(&mut rng(1));
     let body = |length: usize| (0..length).map(|i| (i * 7 % 251) as u8).collect::<Vec<u8>>();
     let groups = [1, 2, 3, 14, 15].map(|n| DataGroup::from_number(n).unwrap());

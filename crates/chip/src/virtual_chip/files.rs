@@ -10,6 +10,8 @@ use rand::CryptoRng;
 impl<R: CryptoRng> VirtualChip<R> {
     pub(super) fn select_file(&mut self, id: FileId) -> Answer {
         self.state.selected = None;
+        // One identifier stands for two files (Doc 9303-11 appendix K.2).
+        let id = if id == FileId::CardAccess && self.state.in_application { FileId::Cvca } else { id };
         self.readable(id)?;
         self.state.selected = Some(id);
         Ok(Response::status(StatusWord::OK))
@@ -81,12 +83,14 @@ impl<R: CryptoRng> VirtualChip<R> {
     /// A file where it stands, if the reader has come far enough to see it.
     fn readable(&self, id: FileId) -> Result<&[u8], StatusWord> {
         let here = (id == FileId::CardAccess) != self.state.in_application;
-        let file = self.memory.files.get(id).filter(|_| here).ok_or(StatusWord::FILE_NOT_FOUND)?;
+        let file = if id == FileId::Cvca { self.memory.trust.file() } else { self.memory.files.get(id) };
+        let file = file.filter(|_| here).ok_or(StatusWord::FILE_NOT_FOUND)?;
         if self.memory.life != Life::Operational {
             // Who writes may read back; a blank is closed to everybody else.
             return if self.writer_is_here() { Ok(file) } else { Err(StatusWord::SECURITY_STATUS) };
         }
         let open = id == FileId::CardAccess || self.state.channel.is_some();
-        if open && !id.needs_terminal_authentication() { Ok(file) } else { Err(StatusWord::SECURITY_STATUS) }
+        let granted = id.is_granted(self.state.terminal.rights());
+        if open && granted { Ok(file) } else { Err(StatusWord::SECURITY_STATUS) }
     }
 }

@@ -1,5 +1,6 @@
 //! What a virtual chip keeps without power, and its form as bytes.
 
+use super::trust::{DAY, TRUST_POINT, Trust};
 use crate::Error;
 use crate::access::{AccessNumber, MrzKey};
 use crate::agreement::KeyPair;
@@ -40,6 +41,7 @@ pub struct Memory {
     pub(super) signature: Option<KeyPair>,
     pub(super) number: Option<AccessNumber>,
     pub(super) zone: Option<MrzKey>,
+    pub(super) trust: Trust,
 }
 
 impl std::fmt::Debug for Memory {
@@ -70,6 +72,7 @@ impl Memory {
             signature: None,
             number: None,
             zone: None,
+            trust: Trust::default(),
         }
     }
 
@@ -103,6 +106,8 @@ impl Memory {
         if let Some(zone) = &self.zone {
             put(ZONE, zone.text().as_bytes());
         }
+        self.trust.objects().iter().for_each(|object| out.extend_from_slice(object));
+        let mut put = |tag, value: &[u8]| out.extend_from_slice(&tlv::encode(tag, &[value]));
         for (id, bytes) in self.files.iter() {
             let identifier = tlv::encode(FILE_IDENTIFIER, &[&id.identifier().to_be_bytes()]);
             put(FILE, &[identifier, tlv::encode(FILE_BYTES, &[bytes])].concat());
@@ -133,6 +138,7 @@ impl Memory {
                 SIGNATURE => memory.signature = Some(pair(Curve::P256, value)?),
                 NUMBER => memory.number = Some(AccessNumber::parse(text(value)?)?),
                 ZONE => memory.zone = Some(MrzKey::from_information(text(value)?)?),
+                TRUST_POINT | DAY => memory.trust.load(&object)?,
                 FILE => {
                     let (id, bytes) = file(&object)?;
                     memory.files.insert(id, bytes);
@@ -140,6 +146,7 @@ impl Memory {
                 _ => return Err(wrong("an object that it does not have")),
             }
         }
+        memory.trust.check()?;
         Ok(memory)
     }
 }

@@ -2,9 +2,11 @@
 
 mod access;
 mod files;
+mod inspect;
 mod memory;
 mod personalise;
 mod prove;
+mod trust;
 
 use crate::Error;
 use crate::access::{AccessNumber, MrzKey};
@@ -12,10 +14,12 @@ use crate::encoder::Life;
 use crate::file::{ChipFiles, FileId};
 use crate::keys::ChipKeys;
 use crate::session::APPLICATION;
+use crate::terminal::TrustAnchor;
 use access::Pending;
 use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::secure_messaging::Channel;
+use inspect::Terminal;
 pub use memory::Memory;
 use rand::CryptoRng;
 
@@ -41,6 +45,16 @@ pub struct VirtualChip<R> {
 /// Keeps the memory of a chip where it survives a power cut. Says whether it could.
 type Keeper = Box<dyn FnMut(&Memory) -> bool + Send>;
 
+/// What a command is in a chain.
+enum Joined {
+    Alone,
+    Part,
+    Whole(Command),
+}
+
+/// Bytes of data that the commands of a chain have together at most: a certificate's.
+const MOST_CHAINED: usize = 4_096;
+
 #[derive(Default)]
 struct State {
     channel: Option<Channel>,
@@ -52,6 +66,9 @@ struct State {
     is_writer: bool,
     /// The session ends with the answer to this command.
     closing: bool,
+    /// Commands of a chain that came so far, as one.
+    chain: Option<Command>,
+    terminal: Terminal,
     /// The channel that the next message will be under, after Chip Authentication and PACE.
     next_channel: Option<Channel>,
 }
@@ -73,6 +90,13 @@ impl<R: CryptoRng> VirtualChip<R> {
             (memory.agreement, memory.signature) = (Some(agreement), Some(signature));
         }
         Ok(VirtualChip::of(memory, rng))
+    }
+
+    /// The same chip, which gives fingers to whoever this authority's verifiers authorise.
+    pub fn trusting(mut self, anchor: &TrustAnchor) -> Result<VirtualChip<R>, Error> {
+        self.memory.trust.begin_with(trust::TrustPoint::own(anchor.cvca.bytes())?);
+        self.memory.trust.advance(anchor.today);
+        Ok(self)
     }
 
     /// A chip with this memory, which has just been given power.
@@ -152,15 +176,48 @@ impl<R: CryptoRng> VirtualChip<R> {
     }
 
     fn perform(&mut self, command: &Command, le: Option<u32>) -> Response {
-        // Chaining is meant for GENERAL AUTHENTICATE only.
-        let known_class = command.cla == 0 || (command.cla == 0x10 && command.ins == 0x86);
-        let answer =
-            if known_class { self.dispatch(command, le) } else { Err(StatusWord::CLASS_NOT_SUPPORTED) };
+        // Steps of GENERAL AUTHENTICATE are a chain too, and are answered one by one.
+        let known_class =
+            command.cla == 0 || (command.cla == 0x10 && matches!(command.ins, 0x86 | 0x2A | 0xDB));
+        let answer = match known_class.then(|| self.joined(command)) {
+            None => Err(StatusWord::CLASS_NOT_SUPPORTED),
+            Some(Err(status)) => Err(status),
+            Some(Ok(Joined::Part)) => Ok(Response::status(StatusWord::OK)),
+            Some(Ok(Joined::Alone)) => self.dispatch(command, le),
+            Some(Ok(Joined::Whole(whole))) => self.dispatch(&whole, le),
+        };
         if !matches!(command.ins, 0x22 | 0x84 | 0x86) {
             // Another command in between ends a protocol that is under way, except the one that a challenge waits for.
             self.state.pending = Pending::None;
         }
         answer.unwrap_or_else(Response::status)
+    }
+
+    /// Puts the commands of a chain together, for certificates and keys that are longer than a short command. A command of
+    /// another kind drops what came so far.
+    fn joined(&mut self, command: &Command) -> Result<Joined, StatusWord> {
+        let begun = self
+            .state
+            .chain
+            .take()
+            .filter(|begun| (begun.ins, begun.p1, begun.p2) == (command.ins, command.p1, command.p2));
+        if !matches!(command.ins, 0x2A | 0xDB) || (begun.is_none() && command.cla == 0) {
+            return Ok(Joined::Alone);
+        }
+        if self.state.channel.is_none() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        let mut whole = Command { data: Vec::new(), ..command.clone() };
+        whole.data.extend(begun.into_iter().flat_map(|begun| begun.data));
+        whole.data.extend_from_slice(&command.data);
+        if whole.data.len() > MOST_CHAINED {
+            return Err(StatusWord::WRONG_LENGTH);
+        }
+        if command.cla == 0 {
+            return Ok(Joined::Whole(whole));
+        }
+        self.state.chain = Some(whole);
+        Ok(Joined::Part)
     }
 
     fn dispatch(&mut self, command: &Command, le: Option<u32>) -> Answer {
@@ -188,9 +245,7 @@ impl<R: CryptoRng> VirtualChip<R> {
             0x22 => self.manage_security_environment(command),
             0x86 => self.general_authenticate(command),
             0x88 => self.internal_authenticate(command),
-            // PSO: Verify Certificate. No certification authority of inspection systems is trusted, so that no chain of
-            // Terminal Authentication ends here.
-            0x2A => Err(StatusWord::REFERENCE_NOT_FOUND),
+            0x2A => self.verify_certificate(command),
             _ => Err(StatusWord::INSTRUCTION_NOT_SUPPORTED),
         }
     }
@@ -234,5 +289,9 @@ impl<R: CryptoRng> VirtualChip<R> {
 
 #[cfg(test)]
 mod blank_tests;
+#[cfg(test)]
+mod inspect_material;
+#[cfg(test)]
+mod inspect_tests;
 #[cfg(test)]
 mod tests;

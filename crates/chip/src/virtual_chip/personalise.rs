@@ -1,5 +1,6 @@
 //! The commands that make a card of a blank. Which, after which clauses, is in the crate's README.
 
+use super::trust::{Trust, TrustPoint};
 use super::{Answer, VirtualChip};
 use crate::access::{self, AccessNumber, MrzKey, SHARE_LEN};
 use crate::agreement::KeyPair;
@@ -136,11 +137,24 @@ impl<R: CryptoRng> VirtualChip<R> {
     }
 
     /// PUT DATA (ISO/IEC 7816-4 §11.4.6, odd instruction, current directory): a private key template (7F48, ISO/IEC 7816-8 §9)
-    /// with the key's reference (84) and the number itself (92).
+    /// with the key's reference (84) and the number itself (92); the certificate of the CVCA that the chip is to trust (7F21);
+    /// or the day (5F25).
     pub(super) fn put_data(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if (command.p1, command.p2) != (0x3F, 0xFF) {
             return Err(StatusWord::WRONG_P1_P2);
+        }
+        match &command.data[..] {
+            [0x7F, 0x21, ..] => {
+                let point = TrustPoint::own(&command.data).map_err(|_| StatusWord::WRONG_DATA)?;
+                self.memory.trust.begin_with(point);
+                return self.kept();
+            }
+            [0x5F, 0x25, 6, digits @ ..] => {
+                self.memory.trust.advance(pki::cv_date(digits).ok_or(StatusWord::WRONG_DATA)?);
+                return self.kept();
+            }
+            _ => {}
         }
         let (reference, secret) = key_in(&command.data).ok_or(StatusWord::WRONG_DATA)?;
         let (place, curve) = match reference {
@@ -201,6 +215,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         memory.files = ChipFiles::default();
         (memory.transport_key, memory.agreement, memory.signature) = (None, None, None);
         (memory.number, memory.zone) = (None, None);
+        memory.trust = Trust::default();
         self.state.closing = true;
         self.kept()
     }
@@ -210,7 +225,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::status(StatusWord::OK))
     }
 
-    fn keep(&mut self) -> Result<(), StatusWord> {
+    pub(super) fn keep(&mut self) -> Result<(), StatusWord> {
         let kept = self.keeper.as_mut().is_none_or(|keeper| keeper(&self.memory));
         self.broken = !kept;
         if kept { Ok(()) } else { Err(MEMORY_FAILURE) }

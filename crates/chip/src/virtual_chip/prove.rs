@@ -29,6 +29,9 @@ impl<R: CryptoRng> VirtualChip<R> {
         let common = key.agree(&theirs).ok_or(StatusWord::WRONG_DATA)?;
         let keys = SessionKeys::derive(Cipher::Aes128, agreement::x(&common));
         self.state.next_channel = Some(Channel::new(keys, 0));
+        // Rights of the channel before end with it (Doc 9303-11 §7.1.3).
+        let terminal = std::mem::take(&mut self.state.terminal);
+        self.state.terminal = terminal.after_chip_authentication(agreement::x_of(&theirs));
         Ok(())
     }
 }

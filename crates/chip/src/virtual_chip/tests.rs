@@ -66,16 +66,16 @@ fn files(keys: &ChipKeys) -> ChipFiles {
     ])
 }
 
-fn chip() -> Chip {
+pub(super) fn chip() -> Chip {
     let keys = ChipKeys::generate(&mut rng(1));
     VirtualChip::new(files(&keys), Some(keys), rng(2)).unwrap()
 }
 
-fn group(number: u8) -> FileId {
+pub(super) fn group(number: u8) -> FileId {
     FileId::Group(DataGroup::from_number(number).unwrap())
 }
 
-fn read<T: Transport>(session: &mut Session<T>, id: FileId) -> Vec<u8> {
+pub(super) fn read<T: Transport>(session: &mut Session<T>, id: FileId) -> Vec<u8> {
     match session.read_file(id, &mut |_, _| ()).unwrap() {
         ReadFile::Bytes(bytes) => bytes,
         other => panic!("{}: {other:?}", id.name()),
@@ -199,7 +199,7 @@ fn a_whole_card_is_read_with_what_it_keeps_back_and_what_it_lacks() {
     assert_eq!(whole(&mut chip, can("999999")).unwrap().chip_authentication, Proof::Failed);
 }
 
-fn session_key(session: &mut Session<&mut Chip>) -> card::ec_key::EcPublicKey {
+pub(super) fn session_key(session: &mut Session<&mut Chip>) -> card::ec_key::EcPublicKey {
     let infos = dg14::parse(&read(session, group(14))).unwrap();
     let mut keys = infos.iter().filter_map(|info| match info {
         card::security_info::SecurityInfo::ChipPublicKey { key, .. } => Some(key.clone()),
