@@ -119,3 +119,80 @@ impl Slots {
         self.slots.capacity() * size_of::<u32>()
     }
 }
+
+/// How often each of many hashes came: eight bytes a slot, so that a count is one look at memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    /// The upper bits of a hash, where its place follows from, and its count; 0 where free. Two of a million hashes are
+    /// taken for one with a probability of about a third.
+    slots: Vec<u64>,
+    used: usize,
+}
+
+/// Bits of a count, which stays at its largest value.
+const COUNT_BITS: u32 = 24;
+const MOST: u64 = (1 << COUNT_BITS) - 1;
+
+impl Counts {
+    /// `hash` must depend in its upper bits on all of what is counted.
+    pub(crate) fn add(&mut self, hash: u64) {
+        if self.used * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let at = self.place(hash);
+        let slot = &mut self.slots[at];
+        if *slot == 0 {
+            *slot = hash & !MOST;
+            self.used += 1;
+        }
+        *slot += u64::from(*slot & MOST < MOST);
+    }
+
+    pub(crate) fn of(&self, hash: u64) -> u32 {
+        if self.slots.is_empty() { 0 } else { (self.slots[self.place(hash)] & MOST) as u32 }
+    }
+
+    /// Where this hash is, or the free slot where it belongs.
+    fn place(&self, hash: u64) -> usize {
+        let size = self.slots.len();
+        let mut at = (hash >> (64 - size.ilog2())) as usize;
+        while self.slots[at] != 0 && (self.slots[at] ^ hash) >> COUNT_BITS != 0 {
+            at = (at + 1) & (size - 1);
+        }
+        at
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(64);
+        let old = std::mem::replace(&mut self.slots, vec![0; size]);
+        for slot in old.into_iter().filter(|&slot| slot != 0) {
+            let at = self.place(slot);
+            self.slots[at] = slot;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_counted() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.of(mix(1, 1)), 0);
+        for number in 0..5_000u64 {
+            (0..number % 7).for_each(|_| counts.add(mix(number, 1)));
+        }
+        for number in 0..5_000u64 {
+            assert_eq!(u64::from(counts.of(mix(number, 1))), number % 7);
+        }
+        assert_eq!(counts.of(mix(5_000, 1)), 0);
+        // A hash of nothing but zeros, and one that no count reaches.
+        counts.add(0);
+        assert_eq!(counts.of(0), 1);
+        let mut full = Counts { slots: vec![0; 64], used: 1 };
+        full.slots[0] = MOST;
+        full.add(0);
+        assert_eq!(full.of(0), MOST as u32);
+    }
+}

@@ -141,6 +141,13 @@ impl Names {
         self.classes.len()
     }
 
+    /// Reads of each of these names what `view` will read, so that the waits for memory overlap.
+    pub(crate) fn touch(&self, ids: impl Iterator<Item = u32>, starts: &mut Vec<u32>) -> u32 {
+        starts.clear();
+        starts.extend(ids.filter(|&id| id != NO_NAME).map(|id| self.starts[id as usize]));
+        starts.iter().fold(0, |sum, &start| sum ^ self.arena[start as usize])
+    }
+
     fn sequence(&self, id: u32) -> &[u32] {
         &self.arena[self.starts[id as usize] as usize..self.starts[id as usize + 1] as usize]
     }

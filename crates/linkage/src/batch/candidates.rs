@@ -20,18 +20,14 @@ pub(crate) fn rows(pair: u64) -> (u32, u32) {
     ((pair >> 32) as u32, pair as u32)
 }
 
-/// A rule as the keys that it gives to all records, 0 for none.
+/// A rule as what brings together the records that share a key.
 struct Rule {
-    keys: fn(&[Look], &mut Vec<u32>),
+    fill: fn(&[Look], &mut Scattered),
 }
 
 /// A function of its own for each rule, so that it reads only what the rule is made of.
 const fn rule<const RULE: usize>() -> Rule {
-    Rule {
-        keys: |looks, keys| {
-            keys.extend(looks.iter().map(|look| look.parts().key(RULE).map_or(0, |key| key.max(1))));
-        },
-    }
+    Rule { fill: |looks, scattered| scattered.fill(looks.iter().map(|look| look.parts().key(RULE))) }
 }
 
 /// The first rules are of numbers, which a file does not have.
@@ -47,7 +43,7 @@ pub(crate) fn candidates(register: &Register) -> Vec<u64> {
     let by_rule: Vec<Vec<u64>> = RULES
         .par_iter()
         .map_init(Scattered::default, |scattered, rule| {
-            scattered.fill(|keys| (rule.keys)(&register.looks, keys));
+            (rule.fill)(&register.looks, scattered);
             let mut pairs = Vec::new();
             scattered.blocks(BLOCK_LIMIT_DEDUPE, &mut |blocks| plausible_pairs(register, blocks, &mut pairs));
             pairs
@@ -65,7 +61,7 @@ pub(crate) fn candidates(register: &Register) -> Vec<u64> {
 /// All pairs of one father and mother in one of `step` families, ascending.
 pub(crate) fn families(register: &Register, step: u64) -> Vec<u64> {
     let mut scattered = Scattered::default();
-    scattered.fill(|keys| keys.extend(register.looks.iter().map(|look| look.family_key(step))));
+    scattered.fill(register.looks.iter().map(|look| look.family_key(step)));
     let mut pairs = Vec::new();
     scattered.blocks(FAMILY_LIMIT, &mut |blocks| {
         for block in blocks.iter() {

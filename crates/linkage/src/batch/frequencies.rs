@@ -4,22 +4,18 @@
 //! than the country does. Every share is therefore taken in the narrowest stratum that two records have in common, and
 //! each stratum leans on the next wider one where it holds few people.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::batch::register::{FATHER, MOTHER, NAME};
-use crate::hash::{NumberHasher, mix};
+use crate::hash::{Counts, mix};
 use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::record::Place;
 use crate::row::Facts;
 use crate::statistics::NameFrequency;
 use crate::token::Token;
-
-type Counts = HashMap<u64, u32, BuildHasherDefault<NumberHasher>>;
 
 static SERIAL: AtomicUsize = AtomicUsize::new(0);
 
@@ -68,15 +64,14 @@ struct Table {
 
 impl Table {
     fn add(&mut self, stratum: u64, value: u64) {
-        *self.totals.entry(stratum).or_default() += 1;
-        *self.counts.entry(mix(stratum, value)).or_default() += 1;
+        self.totals.add(mix(stratum, 0));
+        self.counts.add(mix(stratum, value));
     }
 
     /// The share of `value` in `stratum`, leaning on `wider`; `own` is what the asking record itself counts there.
     fn share(&self, stratum: u64, value: u64, own: f64, wider: f64) -> f64 {
-        let of = |map: &Counts, key| f64::from(map.get(&key).copied().unwrap_or(0));
-        let total = (of(&self.totals, stratum) - own).max(0.0);
-        let count = (of(&self.counts, mix(stratum, value)) - own).max(0.0);
+        let total = (f64::from(self.totals.of(mix(stratum, 0))) - own).max(0.0);
+        let count = (f64::from(self.counts.of(mix(stratum, value))) - own).max(0.0);
         ((count + LEAN * wider) / (total + LEAN)).max(RAREST)
     }
 }
@@ -91,33 +86,36 @@ pub(crate) struct Common {
     sex: u8,
     /// Decade of birth, 0 where it differs.
     decade: u16,
+    /// Hashes that stand for the strata of surnames and of other words.
+    surname_key: u64,
+    word_key: u64,
 }
 
 impl Common {
     pub(crate) fn of(a: &Facts, b: &Facts) -> Common {
         let same = |x: u32, y: u32| if x == y { x } else { 0 };
         let province = |facts: &Facts| facts.native_place().map_or(0, Place::province_bits);
+        let ethnicity = if a.ethnicity == b.ethnicity { a.ethnicity } else { 0 };
+        let (commune, province) = (same(a.native_place, b.native_place), same(province(a), province(b)));
+        let sex = if a.sex() == b.sex() { a.flags & 3 } else { 0 };
+        let decade = same(decade(a).into(), decade(b).into()) as u16;
+        let person = u64::from(ethnicity) << 32 | u64::from(sex) << 16 | u64::from(decade);
         Common {
-            ethnicity: if a.ethnicity == b.ethnicity { a.ethnicity } else { 0 },
-            commune: same(a.native_place, b.native_place),
-            province: same(province(a), province(b)),
-            sex: if a.sex() == b.sex() { a.flags & 3 } else { 0 },
-            decade: same(decade(a).into(), decade(b).into()) as u16,
+            ethnicity,
+            commune,
+            province,
+            sex,
+            decade,
+            surname_key: mix(mix(u64::from(commune) << 32 | u64::from(province), 1), ethnicity.into()),
+            // Only a minority's given names depend on the province.
+            word_key: mix(mix(person, 2), if ethnicity > 1 { province.into() } else { 0 }),
         }
     }
 
     /// A hash that stands for the word in this column and these strata.
     fn key(&self, column: usize, position: u64, class: u32) -> u64 {
-        let Common { ethnicity, commune, province, sex, decade } = *self;
-        // Mixed first: `mix` alone lets bits of two structured numbers cancel out.
-        let word = mix(u64::from(class) << 32 | (column as u64) << 2 | position, 1);
-        if position == SURNAME {
-            let place = u64::from(commune) << 32 | u64::from(province);
-            return mix(mix(word, place), u64::from(ethnicity)) | 1;
-        }
-        let person = u64::from(ethnicity) << 32 | u64::from(sex) << 16 | u64::from(decade);
-        // Only a minority's given names depend on the province.
-        mix(mix(word, person), if ethnicity > 1 { province.into() } else { 0 }) | 1
+        let strata = if position == SURNAME { self.surname_key } else { self.word_key };
+        mix(strata, u64::from(class) << 32 | (column as u64) << 2 | position) | 1
     }
 
     pub(crate) fn same_sex(&self) -> bool {
@@ -180,7 +178,7 @@ struct Memo {
     slots: Vec<(u64, f64)>,
 }
 
-const MEMO_SLOTS: usize = 1 << 16;
+const MEMO_SLOTS: usize = 1 << 18;
 
 thread_local! {
     static MEMO: std::cell::RefCell<Memo> = const { std::cell::RefCell::new(Memo { slots: Vec::new() }) };

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use crate::batch::PAIRS_PER_TASK;
 use crate::batch::candidates::{families, rows};
 use crate::batch::evidence::shares;
 use crate::batch::register::Register;
@@ -13,7 +14,8 @@ use crate::batch::trained::{
     BIRTH, BIRTH_PROVINCE, ClassRates, ETHNICITY, FAMILY, FIELDS, GROUPS, NAME, NATIVES, SEX, Trained,
     family_level, group, is_silent, vector, weight,
 };
-use crate::compare::compare;
+use crate::compare::{Side, compare};
+use crate::hash;
 use crate::level::{BirthLevel, ParentLevel};
 use crate::model::probability;
 
@@ -69,15 +71,14 @@ pub(crate) fn learn(register: &Register, candidates: &[u64], start: &Trained) ->
 /// Every n-th pair with its vector, and n.
 fn sample(register: &Register, trained: &Trained, pairs: &[u64]) -> (Vec<Pair>, f64) {
     let step = pairs.len() / SAMPLE + 1;
-    let picked: Vec<u64> = pairs.iter().copied().step_by(step).collect();
-    let look = |&pair: &u64| {
-        let (a, b) = rows(pair);
-        let (a, b) = (register.side(a), register.side(b));
-        let comparison = compare(&a, &b);
-        let shares = shares(&register.frequencies, trained, &a, &b, &comparison).product();
+    let picked: Vec<(u32, u32)> = pairs.iter().step_by(step).map(|&pair| rows(pair)).collect();
+    let look = |a: &Side<'_>, b: &Side<'_>| {
+        let comparison = compare(a, b);
+        let shares = shares(&register.frequencies, trained, a, b, &comparison).product();
         Pair { vector: vector(&comparison.levels), shares }
     };
-    let mut looked: Vec<Pair> = picked.par_iter().map(look).collect();
+    let mut looked: Vec<Pair> =
+        picked.par_chunks(PAIRS_PER_TASK).flat_map_iter(|pairs| register.each(pairs, look)).collect();
     // Strangers beyond doubt would be looked at in every round and teach nothing.
     let prior = trained.prior(register.len() as f64, register.pairs_in_question());
     looked.retain(|pair| {
@@ -204,14 +205,11 @@ fn learn_strangers(register: &Register, trained: &mut Trained) {
     if rows < 1000 {
         return;
     }
-    let pairs: Vec<[u8; 8]> = (0..STRANGERS)
-        .into_par_iter()
-        .filter_map(|at| {
-            let a = crate::hash::mix(at, 11) % rows;
-            let b = crate::hash::mix(at, 12) % rows;
-            (a != b).then(|| vector(&compare(&register.side(a as u32), &register.side(b as u32)).levels))
-        })
-        .collect();
+    let drawn = |at| ((hash::mix(at, 11) % rows) as u32, (hash::mix(at, 12) % rows) as u32);
+    let drawn: Vec<(u32, u32)> = (0..STRANGERS).map(drawn).filter(|(a, b)| a != b).collect();
+    let look = |a: &Side<'_>, b: &Side<'_>| vector(&compare(a, b).levels);
+    let pairs: Vec<[u8; 8]> =
+        drawn.par_chunks(PAIRS_PER_TASK).flat_map_iter(|pairs| register.each(pairs, look)).collect();
     for (field, by_share) in [
         (BIRTH, &[BirthLevel::Exact as usize, BirthLevel::ExactDefault as usize][..]),
         (BIRTH_PROVINCE, &[1]),
@@ -251,16 +249,15 @@ pub(crate) fn pair_weight(
     trained: &Trained,
     prior: ClassRates,
     least: f64,
-    pair: u64,
+    a: &Side<'_>,
+    b: &Side<'_>,
 ) -> Option<f64> {
-    let (a, b) = rows(pair);
-    let (a, b) = (register.side(a), register.side(b));
-    let comparison = compare(&a, &b);
+    let comparison = compare(a, b);
     let rates = prior.times(trained.rates(&vector(&comparison.levels)));
     // Frequencies only speak against strangers, so that kin alone may rule a pair out.
     if probability(weight(ClassRates { unrelated: 0.0, ..rates })) < least {
         return None;
     }
-    let shares = shares(&register.frequencies, trained, &a, &b, &comparison).product();
+    let shares = shares(&register.frequencies, trained, a, b, &comparison).product();
     Some(weight(ClassRates { unrelated: rates.unrelated * shares, ..rates }))
 }

@@ -65,12 +65,11 @@ impl Look {
         }
     }
 
-    /// The key of one father and mother, for one in `step` families; 0 for none.
-    pub(crate) fn family_key(&self, step: u64) -> u32 {
+    /// The key of one father and mother, for one in `step` families.
+    pub(crate) fn family_key(&self, step: u64) -> Option<u32> {
         let (father, mother) = (self.0[FATHER], self.0[MOTHER]);
         let key = hash::mix(u64::from(father), u64::from(mother));
-        let is_asked = father != 0 && mother != 0 && key.is_multiple_of(step);
-        if is_asked { ((key >> 32) as u32).max(1) } else { 0 }
+        (father != 0 && mother != 0 && key.is_multiple_of(step)).then_some((key >> 32) as u32)
     }
 
     pub(crate) fn ask(&self) -> Asked<'_> {

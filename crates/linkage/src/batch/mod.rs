@@ -25,6 +25,8 @@ use rayon::prelude::*;
 
 use crate::model::probability;
 
+const PAIRS_PER_TASK: usize = 4096;
+
 /// Two records of a register that may be one person.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowPair {
@@ -61,12 +63,17 @@ impl<'a> Linker<'a> {
     /// The pairs of at least `min_probability`, by rows.
     pub fn pairs(&self, trained: &Trained, min_probability: f64) -> Vec<RowPair> {
         let prior = trained.prior(self.register.len() as f64, self.register.pairs_in_question());
-        let weigh = |&pair: &u64| {
-            let weight = learn::pair_weight(self.register, trained, prior, min_probability, pair)?;
-            let probability = probability(weight);
-            let (left, right) = candidates::rows(pair);
-            (probability >= min_probability).then_some(RowPair { left, right, weight, probability })
+        let weigh = |pairs: &[u64]| {
+            let rows: Vec<(u32, u32)> = pairs.iter().map(|&pair| candidates::rows(pair)).collect();
+            let weights = self
+                .register
+                .each(&rows, |a, b| learn::pair_weight(self.register, trained, prior, min_probability, a, b));
+            let likely = rows.into_iter().zip(weights).filter_map(|((left, right), weight)| {
+                let (weight, probability) = (weight?, probability(weight?));
+                (probability >= min_probability).then_some(RowPair { left, right, weight, probability })
+            });
+            likely.collect::<Vec<RowPair>>()
         };
-        self.candidates.par_iter().filter_map(weigh).collect()
+        self.candidates.par_chunks(PAIRS_PER_TASK).flat_map_iter(weigh).collect()
     }
 }

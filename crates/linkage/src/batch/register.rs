@@ -211,6 +211,29 @@ impl Register {
         &self.facts[row as usize]
     }
 
+    /// Calls `look` with the sides of each pair of rows. What a comparison waits for is memory: all that it reads of some
+    /// pairs is asked for before the first of them is looked at.
+    pub(crate) fn each<T>(
+        &self,
+        pairs: &[(u32, u32)],
+        mut look: impl FnMut(&Side<'_>, &Side<'_>) -> T,
+    ) -> Vec<T> {
+        const FETCHED: usize = 128;
+        let (mut facts, mut starts) = (Vec::with_capacity(2 * FETCHED), Vec::with_capacity(2 * FETCHED));
+        let mut looked = Vec::with_capacity(pairs.len());
+        for some in pairs.chunks(FETCHED) {
+            facts.clear();
+            facts.extend(some.iter().flat_map(|&(a, b)| [*self.facts(a), *self.facts(b)]));
+            let of_columns: [fn(&Facts) -> u32; 3] =
+                [|facts| facts.name, |facts| facts.father, |facts| facts.mother];
+            for (names, of) in self.names.iter().zip(of_columns) {
+                std::hint::black_box(names.touch(facts.iter().map(of), &mut starts));
+            }
+            looked.extend(some.iter().map(|&(a, b)| look(&self.side(a), &self.side(b))));
+        }
+        looked
+    }
+
     pub(crate) fn side(&self, row: u32) -> Side<'_> {
         let facts = self.facts(row);
         Side {

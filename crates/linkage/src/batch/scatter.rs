@@ -10,6 +10,9 @@ const MOST_BITS: u32 = 12;
 /// Bits of a key that tell rows of a bucket apart: with those of the bucket not more than a key has.
 const SLOT_BITS: u32 = 12;
 
+/// In the place of a key; a key of zero becomes one.
+const NO_KEY: u32 = 0;
+
 /// The rows of one rule by the leading bits of their keys. Kept from rule to rule for its allocations.
 #[derive(Default)]
 pub(crate) struct Scattered {
@@ -43,24 +46,25 @@ impl Blocks {
 }
 
 impl Scattered {
-    /// Takes a key for each row from `keys`; rows of key 0 are left out.
-    pub(crate) fn fill(&mut self, keys: impl FnOnce(&mut Vec<u32>)) {
-        self.keys.clear();
-        keys(&mut self.keys);
-        self.bits = (self.keys.len() / BUCKET_ROWS).max(2).ilog2().min(MOST_BITS);
+    /// Takes a key for each row from `keys`; rows without are left out.
+    pub(crate) fn fill(&mut self, keys: impl ExactSizeIterator<Item = Option<u32>>) {
+        self.bits = (keys.len() / BUCKET_ROWS).max(2).ilog2().min(MOST_BITS);
         let shift = 32 - self.bits;
         let mut next = vec![0u32; 1 << self.bits];
         let mut rows = 0;
-        for &key in self.keys.iter().filter(|&&key| key != 0) {
-            next[(key >> shift) as usize] += 1;
-            rows += 1;
-        }
+        self.keys.clear();
+        self.keys.extend(keys.map(|key| {
+            let key = key.map_or(NO_KEY, |key| key.max(1));
+            next[(key >> shift) as usize] += u32::from(key != NO_KEY);
+            rows += usize::from(key != NO_KEY);
+            key
+        }));
         let mut sum = 0;
         for slot in &mut next {
             (*slot, sum) = (sum, sum + *slot);
         }
         self.entries.resize(rows, 0);
-        for (row, &key) in self.keys.iter().enumerate().filter(|(_, key)| **key != 0) {
+        for (row, &key) in self.keys.iter().enumerate().filter(|(_, key)| **key != NO_KEY) {
             let slot = &mut next[(key >> shift) as usize];
             self.entries[*slot as usize] = u64::from(key) << 32 | row as u64;
             *slot += 1;
@@ -108,16 +112,18 @@ mod tests {
         for rows in [0, 1, 7, 5_000, 40_000u64] {
             let key = |row: u64| match crate::hash::mix(row % (rows / 3 + 1) * (row % 5), 1) >> 32 {
                 // Some rows have no key, many share one, and some keys differ in their last bits alone.
-                key if key.is_multiple_of(7) => 0,
-                key => (key as u32).max(1) & !u32::from(row.is_multiple_of(11)),
+                key if key.is_multiple_of(7) => None,
+                key => Some(key as u32 & !u32::from(row.is_multiple_of(11))),
             };
             let mut expected: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-            (0..rows).for_each(|row| expected.entry(key(row)).or_default().push(row as u32));
-            expected.retain(|&key, block| key != 0 && (2..=24).contains(&block.len()));
+            for (row, key) in (0..rows).filter_map(|row| Some((row, key(row)?))) {
+                expected.entry(key).or_default().push(row as u32);
+            }
+            expected.retain(|_, block| (2..=24).contains(&block.len()));
             let (mut scattered, mut found) = (Scattered::default(), Vec::new());
             for _ in 0..2 {
                 found.clear();
-                scattered.fill(|keys| keys.extend((0..rows).map(key)));
+                scattered.fill((0..rows as usize).map(|row| key(row as u64)));
                 scattered.blocks(24, &mut |blocks| found.extend(blocks.iter().map(<[u32]>::to_vec)));
             }
             assert_eq!(found, expected.into_values().collect::<Vec<_>>(), "{rows} rows");
