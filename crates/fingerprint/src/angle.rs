@@ -39,5 +39,5 @@ pub(crate) fn of_vector(dx: f32, dy: f32) -> u8 {
     if dy < 0.0 {
         turn = -turn;
     }
-    (turn + 256.5) as u32 as u8
+    (turn + 256.5) as i32 as u8
 }

@@ -8,7 +8,7 @@ use crate::params::{
 };
 use crate::{FingerPosition, Minutia, MinutiaKind, Template, angle};
 
-/// A template made ready for comparison. Make it once and compare it often: preparing costs about a fifth of a comparison.
+/// A template made ready for comparison. Make it once and compare it often: preparing costs about as much as a comparison.
 #[derive(Clone)]
 pub struct Prepared {
     pub(crate) position: FingerPosition,
@@ -248,36 +248,60 @@ fn hull(points: &[Point]) -> Vec<u8> {
 
 #[inline(always)]
 fn edges(points: &[Point]) -> Vec<Edge> {
-    let mut edges = Vec::with_capacity(points.len() * EDGE_COUNT);
-    let mut neighbours = Neighbours::new(points);
+    const MOST: usize = MAX_PREPARED * EDGE_COUNT;
+    let mut ends = [(0u8, 0u8); MOST];
+    let (mut dx, mut dy) = ([0f32; MOST], [0f32; MOST]);
+    let mut count = 0;
+    let neighbours = Neighbours::new(points);
     for (from, a) in points.iter().enumerate() {
-        for to in neighbours.nearest(from, (EDGE_MIN, EDGE_RADIUS), EDGE_COUNT) {
-            let b = points[to];
-            let (dx, dy) = (b.x - a.x, b.y - a.y);
-            edges.push(Edge {
-                from: from as u8,
-                length: ((dx * dx + dy * dy).sqrt() + 0.5) as u8,
-                bearing: angle::of_vector(dx, dy).wrapping_sub(a.angle),
-                direction: b.angle.wrapping_sub(a.angle),
-            });
+        for &to in neighbours.nearest(from, (EDGE_MIN, EDGE_RADIUS), EDGE_COUNT).indices() {
+            let b = &points[usize::from(to)];
+            ends[count] = (from as u8, to);
+            (dx[count], dy[count]) = (b.x - a.x, b.y - a.y);
+            count += 1;
         }
     }
-    edges
+    // All together, so that the compiler makes vectors of it.
+    let (mut lengths, mut bearings) = ([0u8; MOST], [0u8; MOST]);
+    for ((length, bearing), (dx, dy)) in lengths.iter_mut().zip(&mut bearings).zip(dx.into_iter().zip(dy)) {
+        *length = ((dx * dx + dy * dy).sqrt() + 0.5) as i32 as u8;
+        *bearing = angle::of_vector(dx, dy);
+    }
+    let edge = |((&(from, to), length), bearing): ((&(u8, u8), u8), u8)| {
+        let own = points[usize::from(from)].angle;
+        let direction = points[usize::from(to)].angle.wrapping_sub(own);
+        Edge { from, length, bearing: bearing.wrapping_sub(own), direction }
+    };
+    ends[..count].iter().zip(lengths).zip(bearings).map(edge).collect()
 }
 
 /// The places of a finger's minutiae, to ask which are nearest to which.
 pub(crate) struct Neighbours {
     len: usize,
-    x: [f32; MAX_PREPARED],
-    y: [f32; MAX_PREPARED],
-    near: [u32; MAX_PREPARED],
+    x: [f32; PLACES],
+    y: [f32; PLACES],
+}
+
+/// Room for all minutiae of a finger in whole vectors.
+const PLACES: usize = MAX_PREPARED.next_multiple_of(LANES);
+
+/// What [`Neighbours::nearest`] found.
+pub(crate) struct Nearest {
+    len: usize,
+    indices: [u8; PLACES],
+}
+
+impl Nearest {
+    #[inline(always)]
+    pub(crate) fn indices(&self) -> &[u8] {
+        &self.indices[..self.len]
+    }
 }
 
 impl Neighbours {
     #[inline(always)]
     pub(crate) fn new(points: &[Point]) -> Self {
-        let zeros = [0.0; MAX_PREPARED];
-        let mut neighbours = Self { len: points.len(), x: zeros, y: zeros, near: [0; MAX_PREPARED] };
+        let mut neighbours = Self { len: points.len(), x: [0.0; PLACES], y: [0.0; PLACES] };
         for (index, point) in points.iter().enumerate() {
             (neighbours.x[index], neighbours.y[index]) = (point.x, point.y);
         }
@@ -286,29 +310,34 @@ impl Neighbours {
 
     /// At most `count` minutiae no nearer and no further than these distances, the nearest, in no particular order.
     #[inline(always)]
-    pub(crate) fn nearest(
-        &mut self,
-        from: usize,
-        (least, most): (f32, f32),
-        count: usize,
-    ) -> impl Iterator<Item = usize> {
+    pub(crate) fn nearest(&self, from: usize, (least, most): (f32, f32), count: usize) -> Nearest {
         let (x, y) = (self.x[from], self.y[from]);
-        let mut squares = [0f32; MAX_PREPARED];
-        for (square, (px, py)) in squares.iter_mut().zip(self.x.iter().zip(&self.y)) {
-            *square = (px - x) * (px - x) + (py - y) * (py - y);
+        let mut keys = [i32::MAX; PLACES];
+        for (to, (key, (px, py))) in keys.iter_mut().zip(self.x.iter().zip(&self.y)).enumerate() {
+            let square = (px - x) * (px - x) + (py - y) * (py - y);
+            // Distance first and the neighbour in the low bits, so that one integer ranks both.
+            let own = ((square * 8.0) as i32) << 8 | to as i32;
+            *key = if (square >= least * least) & (square <= most * most) { own } else { i32::MAX };
         }
+        let mut near = [i32::MAX; PLACES];
         let mut found = 0;
-        for (to, &square) in squares[..self.len].iter().enumerate() {
-            // Distance first and the neighbour in the low bits, so that one integer sorts both.
-            self.near[found] = (square * 8.0) as u32 * 256 + to as u32;
-            found += usize::from((square >= least * least) & (square <= most * most));
+        for &key in &keys[..self.len] {
+            near[found] = key;
+            found += usize::from(key != i32::MAX);
         }
-        let mut near = &mut self.near[..found];
-        if near.len() > count {
-            near.select_nth_unstable(count - 1);
-            near = &mut near[..count];
+        near[found..].fill(i32::MAX);
+        let mut nearest = Nearest { len: 0, indices: [0; PLACES] };
+        let blocks = &near.as_chunks::<LANES>().0[..found.div_ceil(LANES)];
+        for &key in &near[..found] {
+            // There are few: counting who is nearer takes less than sorting, and has no branches to guess.
+            let mut nearer = [0i32; LANES];
+            for block in blocks {
+                nearer.iter_mut().zip(block).for_each(|(count, &other)| *count += i32::from(other < key));
+            }
+            nearest.indices[nearest.len] = key as u8;
+            nearest.len += usize::from((nearer.iter().sum::<i32>() as usize) < count);
         }
-        near.iter().map(|&packed| (packed & 255) as usize)
+        nearest
     }
 }
 

@@ -61,6 +61,20 @@ pub(crate) fn at_least(values: &[u16; LANES], least: u16) -> u32 {
     at_least_portable(values, least)
 }
 
+/// Bit n is set where `values[n]` is not below `least`.
+#[inline(always)]
+pub(crate) fn bytes_at_least(values: &[u8; LANES], least: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of x86-64, and the load of 16 bytes is the array.
+    unsafe {
+        use std::arch::x86_64::*;
+        let (values, least) = (_mm_loadu_si128(values.as_ptr().cast()), _mm_set1_epi8(least as i8));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_subs_epu8(least, values), _mm_setzero_si128())) as u32
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    bytes_at_least_portable(values, least)
+}
+
 /// Bit n is set where `values[n]` differs from `other` by no more than `most`.
 #[inline(always)]
 pub(crate) fn within(values: &[u8; LANES], other: u8, most: u8) -> u32 {
@@ -116,6 +130,11 @@ fn at_least_portable(values: &[u16; LANES], least: u16) -> u32 {
 }
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
+fn bytes_at_least_portable(values: &[u8; LANES], least: u8) -> u32 {
+    values.iter().enumerate().fold(0, |bits, (lane, &value)| bits | u32::from(value >= least) << lane)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
 fn near_portable(values: &[u16; LANES], other: u16, limit: u16) -> u32 {
     values.iter().enumerate().fold(0, |bits, (lane, value)| bits | u32::from(value ^ other < limit) << lane)
 }
@@ -133,6 +152,7 @@ mod tests {
             values in prop::array::uniform16(any::<u8>()), other in any::<u8>(), most in any::<u8>(),
         ) {
             for most in [most, 0, 14, 128, 255] {
+                prop_assert_eq!(bytes_at_least(&values, most), bytes_at_least_portable(&values, most));
                 prop_assert_eq!(within(&values, other, most), within_portable(&values, other, most));
                 prop_assert_eq!(within_turn(&values, other, most), within_turn_portable(&values, other, most));
             }

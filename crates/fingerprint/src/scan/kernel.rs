@@ -1,7 +1,8 @@
 //! How many edges two fingers have in common, by their sketches; three ways to compute one number.
 
 use super::sketch::{MOST, Sketch};
-use crate::params::sketch::TOP;
+use crate::lanes::{self, LANES};
+use crate::params::sketch::{EDGES, TOP};
 
 /// The widest instructions that the processor has, found out once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,18 @@ impl Kernel {
     /// the [`TOP`] minutiae with most.
     #[inline]
     pub(super) fn common(self, probe: &Sketch, other: &Sketch) -> u32 {
-        let most = match self {
+        self.common_of::<MOST>(probe, other)
+    }
+
+    /// The same of the probe's best half of minutiae, which takes half the time.
+    #[inline]
+    pub(super) fn common_of_best(self, probe: &Sketch, other: &Sketch) -> u32 {
+        self.common_of::<{ MOST / 2 }>(probe, other)
+    }
+
+    #[inline]
+    fn common_of<const N: usize>(self, probe: &Sketch, other: &Sketch) -> u32 {
+        let most: [u8; N] = match self {
             // SAFETY: `detect` and `available` name a kernel only after asking the processor for its instructions.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => unsafe { avx512(probe, other) },
@@ -51,30 +63,23 @@ impl Kernel {
     }
 }
 
-/// Edges in common, at most 17, one per minutia of the probe.
-type Most = [u8; MOST];
-
-/// The sum of the greatest [`TOP`], by counting how many there are of each.
+/// The sum of the greatest [`TOP`] of numbers up to [`EDGES`]: a number n is in it once for each of 1 to n.
 #[inline]
-fn sum_of_top(most: &Most) -> u32 {
-    let mut counts = [0u32; 32];
-    for &value in most {
-        counts[usize::from(value & 31)] += 1;
-    }
-    let (mut sum, mut left) = (0, TOP);
-    for value in (1..32).rev() {
-        let taken = counts[value].min(left);
-        sum += taken * value as u32;
-        left -= taken;
-    }
-    sum
+fn sum_of_top(most: &[u8]) -> u32 {
+    let (blocks, _) = most.as_chunks::<LANES>();
+    let at_least =
+        |value| -> u32 { blocks.iter().map(|block| lanes::bytes_at_least(block, value).count_ones()).sum() };
+    (1..=EDGES as u8).map(|value| at_least(value).min(TOP)).sum()
 }
 
-fn portable(probe: &Sketch, other: &Sketch) -> Most {
-    let mut most = [0; MOST];
+const _: () = assert!((MOST / 2).is_multiple_of(LANES));
+
+/// Edges in common, one number per minutia of the probe.
+fn portable<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
+    let mut most = [0; N];
     for index in 0..other.len {
         let (a, b) = (other.words[0][index], other.words[1][index]);
-        for (most, (p, q)) in most[..probe.len].iter_mut().zip(probe.words[0].iter().zip(&probe.words[1])) {
+        for (most, (p, q)) in most.iter_mut().zip(probe.words[0].iter().zip(&probe.words[1])) {
             *most = (*most).max(((a & p).count_ones() + (b & q).count_ones()) as u8);
         }
     }
@@ -83,29 +88,30 @@ fn portable(probe: &Sketch, other: &Sketch) -> Most {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn avx512(probe: &Sketch, other: &Sketch) -> Most {
+fn avx512<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
     use std::arch::x86_64::*;
-    const VECTORS: usize = MOST / 8;
-    // SAFETY: all loads are of 64 bytes inside arrays of 256, all stores of eight bytes inside one of 32.
+    const LANES: usize = 8;
+    const { assert!(N <= MOST && N.is_multiple_of(LANES)) };
+    // SAFETY: all loads are of 64 bytes inside arrays of 256, all stores of eight bytes inside one of N.
     unsafe {
-        let load = |word: usize, at: usize| _mm512_load_si512(probe.words[word].as_ptr().add(8 * at).cast());
-        let first: [__m512i; VECTORS] = [load(0, 0), load(0, 1), load(0, 2), load(0, 3)];
-        let second: [__m512i; VECTORS] = [load(1, 0), load(1, 1), load(1, 2), load(1, 3)];
-        let mut best = [_mm512_setzero_si512(); VECTORS];
+        let load =
+            |word: usize, at: usize| _mm512_load_si512(probe.words[word].as_ptr().add(LANES * at).cast());
+        // As many as there may be; those that N does not need are never used.
+        let mut best = [_mm512_setzero_si512(); MOST / LANES];
         for index in 0..other.len {
             let a = _mm512_set1_epi64(other.words[0][index] as i64);
             let b = _mm512_set1_epi64(other.words[1][index] as i64);
-            for vector in 0..VECTORS {
+            for (vector, best) in best[..N / LANES].iter_mut().enumerate() {
                 let common = _mm512_add_epi64(
-                    _mm512_popcnt_epi64(_mm512_and_si512(a, first[vector])),
-                    _mm512_popcnt_epi64(_mm512_and_si512(b, second[vector])),
+                    _mm512_popcnt_epi64(_mm512_and_si512(a, load(0, vector))),
+                    _mm512_popcnt_epi64(_mm512_and_si512(b, load(1, vector))),
                 );
-                best[vector] = _mm512_max_epu64(best[vector], common);
+                *best = _mm512_max_epu64(*best, common);
             }
         }
-        let mut most = [0u8; MOST];
-        for (vector, best) in best.into_iter().enumerate() {
-            _mm_storel_epi64(most.as_mut_ptr().add(8 * vector).cast(), _mm512_cvtepi64_epi8(best));
+        let mut most = [0u8; N];
+        for (vector, best) in best[..N / LANES].iter().enumerate() {
+            _mm_storel_epi64(most.as_mut_ptr().add(LANES * vector).cast(), _mm512_cvtepi64_epi8(*best));
         }
         most
     }
@@ -113,9 +119,10 @@ fn avx512(probe: &Sketch, other: &Sketch) -> Most {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2(probe: &Sketch, other: &Sketch) -> Most {
+fn avx2<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
     use std::arch::x86_64::*;
-    const VECTORS: usize = MOST / 4;
+    const LANES: usize = 4;
+    const { assert!(N <= MOST && N.is_multiple_of(LANES)) };
     // SAFETY: all loads are of 32 bytes inside arrays of 256, all stores of 32 bytes inside one of 256.
     unsafe {
         // Bits in each number of four bits (Muła's method).
@@ -128,12 +135,13 @@ fn avx2(probe: &Sketch, other: &Sketch) -> Most {
             let low = _mm256_and_si256(value, low);
             _mm256_add_epi8(_mm256_shuffle_epi8(table, low), _mm256_shuffle_epi8(table, high))
         };
-        let load = |word: usize, at: usize| _mm256_loadu_si256(probe.words[word].as_ptr().add(4 * at).cast());
-        let mut best = [_mm256_setzero_si256(); VECTORS];
+        let load =
+            |word: usize, at: usize| _mm256_loadu_si256(probe.words[word].as_ptr().add(LANES * at).cast());
+        let mut best = [_mm256_setzero_si256(); MOST / LANES];
         for index in 0..other.len {
             let a = _mm256_set1_epi64x(other.words[0][index] as i64);
             let b = _mm256_set1_epi64x(other.words[1][index] as i64);
-            for (vector, best) in best.iter_mut().enumerate() {
+            for (vector, best) in best[..N / LANES].iter_mut().enumerate() {
                 let both = _mm256_add_epi8(
                     bytes(_mm256_and_si256(a, load(0, vector))),
                     bytes(_mm256_and_si256(b, load(1, vector))),
@@ -145,9 +153,9 @@ fn avx2(probe: &Sketch, other: &Sketch) -> Most {
         }
         let mut wide = [0u64; MOST];
         for (vector, best) in best.into_iter().enumerate() {
-            _mm256_storeu_si256(wide.as_mut_ptr().add(4 * vector).cast(), best);
+            _mm256_storeu_si256(wide.as_mut_ptr().add(LANES * vector).cast(), best);
         }
-        wide.map(|count| count as u8)
+        std::array::from_fn(|index| wide[index] as u8)
     }
 }
 
@@ -176,6 +184,11 @@ mod tests {
         fn every_kernel_gives_the_same_number(a in sketch(), b in sketch()) {
             for kernel in Kernel::available() {
                 prop_assert_eq!(kernel.common(&a, &b), Kernel::Portable.common(&a, &b), "{:?}", kernel);
+                let best = kernel.common_of_best(&a, &b);
+                prop_assert_eq!(best, Kernel::Portable.common_of_best(&a, &b), "{:?}", kernel);
+                let mut half = a.clone();
+                half.words.iter_mut().for_each(|words| words[MOST / 2..].fill(0));
+                prop_assert_eq!(best, kernel.common(&half, &b));
             }
         }
 

@@ -44,7 +44,7 @@ pub struct ScanQuery {
 /// What one scan did, for measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScanWork {
-    /// Pairs of fingers whose sketches were compared.
+    /// Pairs of fingers whose sketches may have been compared, the whole or half of each.
     pub sketches: usize,
     /// People compared on at least one finger.
     pub candidates: usize,
@@ -176,10 +176,7 @@ impl Scan {
         if fingers.is_empty() || self.is_empty() {
             return Ok((Vec::new(), ScanWork::default()));
         }
-        for finger in &mut fingers {
-            finger.strangers = self.strangers(finger);
-        }
-        let candidates = self.candidates(&fingers, excluded, query.positions);
+        let candidates = self.candidates(&mut fingers, excluded, query.positions);
         let found: Vec<(Option<Hit>, usize)> =
             candidates.par_iter().map(|&row| self.examine(row, &fingers, &query)).collect();
         let work = ScanWork {
@@ -193,53 +190,84 @@ impl Scan {
         Ok((hits, work))
     }
 
-    /// What strangers have in common with a finger, from a sample of everybody's fingers.
-    fn strangers(&self, finger: &ProbeFinger) -> (f32, f32) {
-        let step = self.sketches.len().div_ceil(SAMPLE).max(1);
-        let (mut count, mut sum, mut squares) = (0f32, 0f32, 0f32);
-        for sketch in self.sketches.iter().step_by(step) {
-            let common = self.kernel.common(&finger.sketch, sketch) as f32;
-            (count, sum, squares) = (count + 1.0, sum + common, squares + common * common);
+    /// Rows whose sketches agree best, best first. Where any of many fingers may be any there are so many pairs of fingers that half of each
+    /// sketch has to choose whose whole sketches are looked at.
+    fn candidates(&self, probe: &mut [ProbeFinger], excluded: Option<u32>, positions: Positions) -> Vec<u32> {
+        let any = positions == Positions::Any;
+        let everybody = || (0..self.len() as u32).into_par_iter().with_min_len(256);
+        let keep = |share: f32| KEEP_LEAST.max((self.len() as f32 * share) as usize);
+        let best = |ranked: &mut Vec<(f32, u32)>, keep: usize| {
+            let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+            if ranked.len() > keep {
+                ranked.select_nth_unstable_by(keep, order);
+                ranked.truncate(keep);
+            }
+            ranked.sort_unstable_by(order);
+        };
+        let mut rows: Option<Vec<u32>> = None;
+        if any && probe.len() >= HALF_FINGERS {
+            let half = |finger: &ProbeFinger, index: usize| {
+                self.kernel.common_of_best(&finger.sketch, &self.sketches[index])
+            };
+            self.meet_strangers(probe, half);
+            let agreement = |row: u32| (self.agreement(row, probe, positions, half), row);
+            let mut ranked: Vec<(f32, u32)> = everybody().map(agreement).collect();
+            best(&mut ranked, keep(KEEP_SHARE_HALF));
+            rows = Some(ranked.into_iter().map(|(_, row)| row).collect());
         }
-        let mean = sum / count.max(1.0);
-        (mean, (squares / count.max(1.0) - mean * mean).max(1.0).sqrt())
+        let whole =
+            |finger: &ProbeFinger, index: usize| self.kernel.common(&finger.sketch, &self.sketches[index]);
+        self.meet_strangers(probe, whole);
+        let probe = &*probe;
+        let agreement = |row: u32| (self.agreement(row, probe, positions, whole), row);
+        let known = |&(_, row): &(f32, u32)| Some(row) != excluded;
+        let mut ranked: Vec<(f32, u32)> = match rows {
+            Some(rows) => rows.into_par_iter().map(agreement).filter(known).collect(),
+            None => everybody().map(agreement).filter(known).collect(),
+        };
+        best(&mut ranked, keep(if any { KEEP_SHARE_ANY } else { KEEP_SHARE }));
+        ranked.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Rows whose sketches agree best, best first.
-    fn candidates(&self, probe: &[ProbeFinger], excluded: Option<u32>, positions: Positions) -> Vec<u32> {
-        let agreement = |row: usize| -> f32 {
-            let (mut sum, mut common) = (0.0, 0u8);
-            for finger in probe {
-                let (mut most, mut among) = (0, 0u8);
-                for index in self.fingers_of(row as u32) {
-                    if may_be_one(finger.position, self.fingers[index].position, positions) {
-                        most = most.max(self.kernel.common(&finger.sketch, &self.sketches[index]));
-                        among += 1;
-                    }
-                }
-                if among > 0 {
-                    let (mean, deviation) = finger.strangers;
-                    sum += (most as f32 - mean) / deviation - expected_greatest(among);
-                    common += 1;
+    /// Finds out what strangers have in common with each finger, from a sample of everybody's fingers.
+    fn meet_strangers(&self, probe: &mut [ProbeFinger], common: impl Fn(&ProbeFinger, usize) -> u32) {
+        let step = self.sketches.len().div_ceil(SAMPLE).max(1);
+        for finger in probe {
+            let (mut count, mut sum, mut squares) = (0f32, 0f32, 0f32);
+            for index in (0..self.sketches.len()).step_by(step) {
+                let common = common(finger, index) as f32;
+                (count, sum, squares) = (count + 1.0, sum + common, squares + common * common);
+            }
+            let mean = sum / count.max(1.0);
+            finger.strangers = (mean, (squares / count.max(1.0) - mean * mean).max(1.0).sqrt());
+        }
+    }
+
+    /// How far a person's fingers agree with the probe's beyond what strangers' do.
+    #[inline]
+    fn agreement(
+        &self,
+        row: u32,
+        probe: &[ProbeFinger],
+        positions: Positions,
+        common: impl Fn(&ProbeFinger, usize) -> u32,
+    ) -> f32 {
+        let (mut sum, mut fingers) = (0.0, 0u8);
+        for finger in probe {
+            let (mut most, mut among) = (0, 0u8);
+            for index in self.fingers_of(row) {
+                if may_be_one(finger.position, self.fingers[index].position, positions) {
+                    most = most.max(common(finger, index));
+                    among += 1;
                 }
             }
-            sum / f32::from(common.max(1)).sqrt()
-        };
-        let mut ranked: Vec<(f32, u32)> = (0..self.len())
-            .into_par_iter()
-            .with_min_len(256)
-            .map(|row| (agreement(row), row as u32))
-            .filter(|&(_, row)| Some(row) != excluded)
-            .collect();
-        let share = if positions == Positions::Any { KEEP_SHARE_ANY } else { KEEP_SHARE };
-        let keep = KEEP_LEAST.max((self.len() as f32 * share) as usize);
-        let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if ranked.len() > keep {
-            ranked.select_nth_unstable_by(keep, order);
-            ranked.truncate(keep);
+            if among > 0 {
+                let (mean, deviation) = finger.strangers;
+                sum += (most as f32 - mean) / deviation - expected_greatest(among);
+                fingers += 1;
+            }
         }
-        ranked.sort_unstable_by(order);
-        ranked.into_iter().map(|(_, row)| row).collect()
+        sum / f32::from(fingers.max(1)).sqrt()
     }
 
     /// Compares a person's fingers, those that agree best by their sketches first, and gives up early.

@@ -32,10 +32,10 @@ impl Sketch {
     /// `points` come best first.
     pub(crate) fn new(points: &[Point]) -> Self {
         let mut sketch = Self { words: [[0; MOST]; 2], len: points.len().min(MOST) };
-        let mut neighbours = Neighbours::new(points);
+        let neighbours = Neighbours::new(points);
         for (index, a) in points[..sketch.len].iter().enumerate() {
-            for to in neighbours.nearest(index, (NEAREST, RADIUS), EDGES) {
-                let bit = edge_bit(a, &points[to]);
+            for &to in neighbours.nearest(index, (NEAREST, RADIUS), EDGES).indices() {
+                let bit = edge_bit(a, &points[usize::from(to)]);
                 sketch.words[bit / 64][index] |= 1 << (bit % 64);
             }
         }
