@@ -24,10 +24,15 @@ impl Kernel {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vpopcntdq") {
+            let popcnt = is_x86_feature_detected!("popcnt");
+            if popcnt
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vpopcntdq")
+            {
                 kernels.push(Self::Avx512);
             }
-            if is_x86_feature_detected!("avx2") {
+            if popcnt && is_x86_feature_detected!("avx2") {
                 kernels.push(Self::Avx2);
             }
         }
@@ -50,32 +55,36 @@ impl Kernel {
 
     #[inline]
     fn common_of<const N: usize>(self, probe: &Sketch, other: &Sketch) -> u32 {
-        let most: [u8; N] = match self {
+        match self {
             // SAFETY: `detect` and `available` name a kernel only after asking the processor for its instructions.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512(probe, other) },
+            Self::Avx512 => unsafe { avx512::<N>(probe, other) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2(probe, other) },
-            _ => portable(probe, other),
-        };
-        sum_of_top(&most)
+            Self::Avx2 => unsafe { avx2::<N>(probe, other) },
+            _ => portable::<N>(probe, other),
+        }
     }
 }
 
-/// The sum of the greatest [`TOP`] of numbers up to [`EDGES`]: a number n is in it once for each of 1 to n.
-#[inline]
+/// The sum of the greatest [`TOP`] of numbers up to [`EDGES`], one per minutia of the probe: a number n is in it once for each of 1 to n.
+#[inline(always)]
 fn sum_of_top(most: &[u8]) -> u32 {
     let (blocks, _) = most.as_chunks::<LANES>();
-    let at_least =
-        |value| -> u32 { blocks.iter().map(|block| lanes::bytes_at_least(block, value).count_ones()).sum() };
-    (1..=EDGES as u8).map(|value| at_least(value).min(TOP)).sum()
+    let mut sum = 0;
+    for value in 1..=EDGES as u8 {
+        let many: u32 = blocks.iter().map(|block| lanes::bytes_at_least(block, value).count_ones()).sum();
+        if many == 0 {
+            break;
+        }
+        sum += many.min(TOP);
+    }
+    sum
 }
 
 const _: () = assert!((MOST / 2).is_multiple_of(LANES));
 
-/// Edges in common, one number per minutia of the probe.
-fn portable<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
+fn portable<const N: usize>(probe: &Sketch, other: &Sketch) -> u32 {
     let mut most = [0; N];
     for index in 0..other.len {
         let (a, b) = (other.words[0][index], other.words[1][index]);
@@ -83,12 +92,12 @@ fn portable<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
             *most = (*most).max(((a & p).count_ones() + (b & q).count_ones()) as u8);
         }
     }
-    most
+    sum_of_top(&most)
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vpopcntdq")]
-fn avx512<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
+#[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq,popcnt")]
+fn avx512<const N: usize>(probe: &Sketch, other: &Sketch) -> u32 {
     use std::arch::x86_64::*;
     const LANES: usize = 8;
     const { assert!(N <= MOST && N.is_multiple_of(LANES)) };
@@ -106,20 +115,21 @@ fn avx512<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
                     _mm512_popcnt_epi64(_mm512_and_si512(a, load(0, vector))),
                     _mm512_popcnt_epi64(_mm512_and_si512(b, load(1, vector))),
                 );
-                *best = _mm512_max_epu64(*best, common);
+                // The sums are below 256, so comparing by bytes compares them.
+                *best = _mm512_max_epu8(*best, common);
             }
         }
         let mut most = [0u8; N];
         for (vector, best) in best[..N / LANES].iter().enumerate() {
             _mm_storel_epi64(most.as_mut_ptr().add(LANES * vector).cast(), _mm512_cvtepi64_epi8(*best));
         }
-        most
+        sum_of_top(&most)
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn avx2<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
+#[target_feature(enable = "avx2,popcnt")]
+fn avx2<const N: usize>(probe: &Sketch, other: &Sketch) -> u32 {
     use std::arch::x86_64::*;
     const LANES: usize = 4;
     const { assert!(N <= MOST && N.is_multiple_of(LANES)) };
@@ -155,7 +165,8 @@ fn avx2<const N: usize>(probe: &Sketch, other: &Sketch) -> [u8; N] {
         for (vector, best) in best.into_iter().enumerate() {
             _mm256_storeu_si256(wide.as_mut_ptr().add(LANES * vector).cast(), best);
         }
-        std::array::from_fn(|index| wide[index] as u8)
+        let most: [u8; N] = std::array::from_fn(|index| wide[index] as u8);
+        sum_of_top(&most)
     }
 }
 
