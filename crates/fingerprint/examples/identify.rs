@@ -1,6 +1,6 @@
 //! Speed and accuracy of 1:N search on synthetic people; deterministic but for the times.
 //!
-//! `cargo run --release -p fingerprint --example identify -- [people] [seed]`
+//! `cargo run --release -p fingerprint --example identify -- [people] [seed] [searches of each kind]`
 
 use fingerprint::identify::{Gallery, GalleryParams, Probe, SearchWork};
 use fingerprint::params::MIN_VOTES;
@@ -10,13 +10,13 @@ use fingerprint::{Hit, Template};
 #[path = "fvc/report.rs"]
 mod report;
 
-const PROBES: u64 = 1_000;
 const BATCH: usize = 500;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a whole number"));
     let people = arguments.next().unwrap_or(20_000);
     let seed = arguments.next().unwrap_or(1) << 40;
+    let searches = arguments.next().unwrap_or(1_000);
     let mut gallery = Gallery::new(GalleryParams { expected_people: people as usize, ..Default::default() });
     let (mut preparing, mut inserting) = (0.0, 0.0);
     for first in (0..people).step_by(BATCH) {
@@ -37,12 +37,12 @@ fn main() {
     println!("{people} people, {bytes} bytes and {quadruples} quadruples each");
     println!("prepare {:.3} ms, insert {:.3} ms", mean_ms(preparing, people), mean_ms(inserting, people));
 
-    let step = (people / PROBES).max(1);
+    let step = (people / searches).max(1);
     let again =
         Run::new(&gallery, (0..people).step_by(step as usize).map(|p| (seed + p, capture(seed + p, 2))));
     again.print("enrolled people, captured again");
     let strangers =
-        Run::new(&gallery, (0..PROBES).map(|p| (seed + people + p, capture(seed + people + p, 2))));
+        Run::new(&gallery, (0..searches).map(|p| (seed + people + p, capture(seed + people + p, 2))));
     strangers.print("strangers");
     let some = |range: std::ops::Range<usize>| {
         let probes = (0..people)

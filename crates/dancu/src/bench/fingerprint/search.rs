@@ -53,6 +53,8 @@ fn four(person: u64, occasion: u64) -> Vec<Template> {
 #[derive(Default)]
 struct Outcome {
     searches: usize,
+    /// Those for somebody who is enrolled.
+    wanted: usize,
     cpu_seconds: f64,
     found: usize,
     wrong: usize,
@@ -61,6 +63,7 @@ struct Outcome {
 impl Outcome {
     fn add(&mut self, wanted: Option<u128>, hits: impl Iterator<Item = u128>, seconds: f64) {
         self.searches += 1;
+        self.wanted += usize::from(wanted.is_some());
         self.cpu_seconds += seconds;
         for id in hits {
             if Some(id) == wanted { self.found += 1 } else { self.wrong += 1 }
@@ -69,49 +72,101 @@ impl Outcome {
 
     fn report(&self) -> Value {
         let searches = self.searches.max(1) as f64;
+        let missed = (self.wanted - self.found) as f64 / self.wanted as f64;
         json!({
             "searches": self.searches, "cpu_ms": rounded(self.cpu_seconds * 1e3 / searches, 3),
             "found": self.found, "false_hits": self.wrong,
+            "missed_percent": (self.wanted > 0).then(|| rounded(100.0 * missed, 2)),
         })
     }
 }
 
-/// Ten fingers, the index: preparing, inserting, searching.
+/// Ten fingers, the index: preparing, inserting, searching; and searching for people of whom only some fingers are captured.
 pub fn gallery(people: usize, searches: usize, seed: u64) -> Result<Value> {
     let first = seed << 40;
     let mut gallery = Gallery::new(GalleryParams { expected_people: people, ..GalleryParams::default() });
     let (mut preparing, mut inserting) = (0.0, 0.0);
     for start in (0..people).step_by(BATCH) {
         let batch: Vec<u64> = (start..people.min(start + BATCH)).map(|p| first + p as u64).collect();
-        let captured: Vec<Vec<Template>> = batch.par_iter().map(|&person| ten(person, 1)).collect();
+        let probes: Vec<Probe> = if start == 0 {
+            // One batch on this thread, whose clock is read; the others on all.
+            let captured: Vec<Vec<Template>> = batch.par_iter().map(|&person| ten(person, 1)).collect();
+            let begun = cpu_seconds();
+            let probes = captured.iter().map(|templates| Probe::new(templates)).collect();
+            preparing += cpu_seconds() - begun;
+            probes
+        } else {
+            batch.par_iter().map(|&person| Probe::new(&ten(person, 1))).collect()
+        };
         let begun = cpu_seconds();
-        let probes: Vec<Probe> = captured.iter().map(|templates| Probe::new(templates)).collect();
-        let middle = cpu_seconds();
         for (&person, probe) in batch.iter().zip(&probes) {
             gallery.insert_probe(person.into(), probe)?;
         }
-        preparing += middle - begun;
-        inserting += cpu_seconds() - middle;
+        inserting += cpu_seconds() - begun;
     }
-    let (mut known, mut strangers) = (Outcome::default(), Outcome::default());
-    for index in 0..searches {
-        let person = first + (index * people / searches.max(1)) as u64;
-        for (person, wanted, outcome) in [
-            (person, Some(u128::from(person)), &mut known),
-            (first + (people + index) as u64, None, &mut strangers),
-        ] {
-            let probe = Probe::new(&ten(person, 2));
-            let begun = cpu_seconds();
-            let hits = gallery.search_probe(&probe, None);
-            outcome.add(wanted, hits.iter().map(|hit| hit.id), cpu_seconds() - begun);
+    let mut variants = Vec::new();
+    for (name, fingers, searches) in
+        [("ten", 0..10, searches), ("one hand", 0..5, searches / 4), ("four", 1..5, searches / 4)]
+    {
+        let (mut known, mut strangers) = (Outcome::default(), Outcome::default());
+        for index in 0..searches {
+            let person = first + (index * people / searches) as u64;
+            for (person, wanted, outcome) in [
+                (person, Some(u128::from(person)), &mut known),
+                (first + (people + index) as u64, None, &mut strangers),
+            ] {
+                let probe = Probe::new(&ten(person, 2)[fingers.clone()]);
+                let begun = cpu_seconds();
+                let hits = gallery.search_probe(&probe, None);
+                outcome.add(wanted, hits.iter().map(|hit| hit.id), cpu_seconds() - begun);
+            }
         }
+        let (enrolled, strangers) = (known.report(), strangers.report());
+        variants.push(json!({ "fingers": name, "enrolled": enrolled, "strangers": strangers }));
     }
-    let each = |seconds: f64| rounded(seconds * 1e3 / people as f64, 3);
+    let each = |seconds: f64, of: usize| rounded(seconds * 1e3 / of.max(1) as f64, 3);
     Ok(json!({
         "search": "gallery, ten fingers", "people": people, "bytes_per_person": gallery.memory_bytes() / people.max(1),
-        "prepare_cpu_ms": each(preparing), "insert_cpu_ms": each(inserting),
-        "enrolled": known.report(), "strangers": strangers.report(), "threshold": PERSON_THRESHOLD,
+        "prepare_cpu_ms": each(preparing, people.min(BATCH)), "insert_cpu_ms": each(inserting, people),
+        "threshold": PERSON_THRESHOLD, "variants": variants,
     }))
+}
+
+/// How times and memory grow from one number of people to the next of one kind of search.
+pub fn growth(searches: &[Value]) -> Vec<Value> {
+    let follows = |pair: &&[Value]| pair[0]["search"] == pair[1]["search"];
+    let grown = |pair: &[Value]| {
+        let mut factors = serde_json::Map::new();
+        compare("", &pair[0], &pair[1], &mut factors);
+        json!({
+            "search": pair[0]["search"], "from": pair[0]["people"], "to": pair[1]["people"], "factors": factors,
+        })
+    };
+    searches.windows(2).filter(follows).map(grown).collect()
+}
+
+/// The factor between every two times or sizes in the same place of two reports.
+fn compare(path: &str, from: &Value, to: &Value, factors: &mut serde_json::Map<String, Value>) {
+    match (from, to) {
+        (Value::Object(from), Value::Object(to)) => {
+            // Variants are told apart by what they are called.
+            let name = ["positions", "fingers"].iter().find_map(|key| from.get(*key)?.as_str());
+            let path = [path, name.unwrap_or_default()].join(" ");
+            for (key, from) in from {
+                compare(&[&path, key.as_str()].join(" "), from, to.get(key).unwrap_or(&Value::Null), factors);
+            }
+        }
+        (Value::Array(from), Value::Array(to)) => {
+            from.iter().zip(to).for_each(|(from, to)| compare("", from, to, factors));
+        }
+        _ => {
+            let measured = path.ends_with("cpu_ms") || path.ends_with("bytes_per_person");
+            if let (true, Some(from), Some(to)) = (measured, from.as_f64(), to.as_f64()) {
+                let words: Vec<&str> = path.split_whitespace().collect();
+                factors.insert(words.join(" "), rounded(to / from.max(1e-9), 2).into());
+            }
+        }
+    }
 }
 
 /// Four fingers, everybody looked at; on one thread, so that its clock counts everything.
