@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Crates that serve tests and automation only; nothing that ships may use them.
-const UNSHIPPED: [&str; 3] = ["testkit", "fuzzing", "xtask"];
+const UNSHIPPED: [&str; 4] = ["specimen", "testkit", "fuzzing", "xtask"];
 
 /// What a crate must never depend on, whatever its layer (the "must never" column of ARCHITECTURE.md).
 const BANNED: [(&str, &[&str]); 10] = [

@@ -52,20 +52,20 @@ pub fn certificate(data: &[u8]) -> bool {
     let _ =
         (certificate.authority_key_identifier(), certificate.is_authority(), certificate.is_self_issued());
     let _ = (check_roles(&certificate, &HOME.csca), check_period(&certificate, &HOME.csca, START));
-    let is_ours = [&HOME.csca, &HOME.signer].iter().any(|ours| ours.der() == certificate.der());
+    let is_ours = [&HOME.csca, &HOME.ds].iter().any(|ours| ours.der() == certificate.der());
     let signed = certificate.verify_signed_by(&HOME.csca).is_ok();
     assert!(!signed || is_ours, "nobody else signs for our CSCA");
     true
 }
 
 pub fn certificate_seeds() -> Vec<Vec<u8>> {
-    let pem = HOME.signer.to_pem().expect("our own certificate");
-    vec![HOME.csca.der().to_vec(), HOME.signer.der().to_vec(), pem.into_bytes()]
+    let pem = HOME.ds.to_pem().expect("our own certificate");
+    vec![HOME.csca.der().to_vec(), HOME.ds.der().to_vec(), pem.into_bytes()]
 }
 
 pub fn revocation_list(data: &[u8]) -> bool {
     let Ok(list) = Crl::from_der(data, &HOME.csca) else { return false };
-    let _ = (list.next_update(), list.revoked_at(&HOME.signer));
+    let _ = (list.next_update(), list.revoked_at(&HOME.ds));
     assert!(revocation_list_seeds().iter().any(|ours| ours == data), "nobody else signs for our CSCA");
     true
 }

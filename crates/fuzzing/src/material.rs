@@ -1,9 +1,6 @@
 //! A synthetic country, card, kit and centre: what the seeds are made of, the same in every run.
 
-use card::data::{BirthDate, CardData, CardFields, Expiry};
-use card::lds::{DataGroup, com, dg1, dg2, dg13::Dg13};
-use card::mrz::Mrz;
-use card::sod::{SodTemplate, hash};
+use card::data::{CardData, CardFields};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
@@ -14,93 +11,36 @@ use enrol::packet::{
 };
 use fingerprint::FingerPosition;
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
-use pki::{
-    CSCA_P256, Certificate, DOCUMENT_SIGNER_P256, Name, SerialNumber, Signer, SigningToken, prepare_csca,
-    prepare_document_signer,
-};
+use pki::Signer;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use std::collections::BTreeMap;
+use specimen::{Country, Files, PHOTO, person};
 use std::sync::LazyLock;
 use time::OffsetDateTime;
-use time::macros::{date, datetime};
+use time::macros::datetime;
 use zeroize::Zeroizing;
 
-pub const START: OffsetDateTime = datetime!(2021-04-01 00:00 UTC);
-pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
+pub use specimen::{START, serial};
 
-/// The headers of a JPEG of 240 by 320 pixels.
-const PHOTO: &[u8] = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x01\x40\x00\xF0\x01\x01\x11\x00\xFF\xD9";
+pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
 pub fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-pub struct Country {
-    pub csca: Certificate,
-    pub csca_key: SoftwareSigner,
-    pub signer: Certificate,
-    signer_key: SoftwareSigner,
-}
-
-pub static HOME: LazyLock<Country> = LazyLock::new(country);
-
-pub fn serial(number: u8) -> SerialNumber {
-    SerialNumber::new(&[number]).expect("a small number")
-}
-
-fn country() -> Country {
-    let mut rng = rng(1);
-    let mut key = || SoftwareSigner::generate(&mut rng).reproducible();
-    let (csca_key, signer_key) = (key(), key());
-    let name = |common| Name::new("VN", "dancu", common).expect("a short name");
-    let token = |number| SigningToken::after_recording(serial(number));
-    let csca = prepare_csca(&CSCA_P256, &name("CSCA"), serial(1), START, csca_key.public_key())
-        .and_then(|prepared| prepared.lint()?.sign(token(1), &csca_key))
-        .expect("the profile of our own CSCA");
-    let key = signer_key.public_key();
-    let signer = prepare_document_signer(&DOCUMENT_SIGNER_P256, &csca, &name("DS"), serial(2), START, key)
-        .and_then(|prepared| prepared.lint()?.sign(token(2), &csca_key))
-        .expect("the profile of our own document signer");
-    Country { csca, csca_key, signer, signer_key }
-}
-
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub static HOME: LazyLock<Country> = LazyLock::new(|| Country::reproducible(1));
 
 /// The files of a genuine card.
 pub static FILES: LazyLock<Files> = LazyLock::new(|| {
-    let data = CardData::new(CardFields {
-        pin: "001199012345",
+    let fields = CardFields {
         cmnd: Some("183456789"),
-        name: "Nguyễn Thị Mẫu",
-        birth: BirthDate::Full(date!(1999 - 01 - 01)),
-        sex: card::data::Sex::Female,
-        nationality: "Việt Nam",
-        ethnicity: "Kinh",
-        religion: "Không",
-        native_place: "Xã Mẫu",
-        residence: "Xã Mẫu, Huyện Thử",
         marks: "Nốt ruồi",
         father: Some("Nguyễn Văn Mẫu"),
         mother: Some("Trần Thị Thử"),
-        spouse: None,
-        issued: date!(2021 - 04 - 06),
-        expires: Expiry::On(date!(2039 - 01 - 01)),
-    })
-    .expect("the fields of an invented person");
-    let groups = [
-        (DataGroup::DG1, dg1::encode(&Mrz::from_card(&data))),
-        (DataGroup::DG2, dg2::encode(PHOTO).expect("the photo above")),
-        (DataGroup::DG13, Dg13::from_card(&data).encode()),
-    ];
-    let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();
-    let template = SodTemplate::new(HOME.signer.der()).expect("our own certificate");
-    let prepared = template.prepare(&hashes).expect("three groups");
-    let signature = HOME.signer_key.sign(prepared.to_be_signed()).expect("a key in memory");
-    let mut files: Files = groups.iter().map(|(group, file)| (group.file_name(), file.clone())).collect();
-    files.insert("EF.COM".to_owned(), com::encode(&groups.map(|(group, _)| group)));
-    files.insert("EF.SOD".to_owned(), prepared.assemble(&signature));
-    files
+        ..person()
+    };
+    let card = CardData::new(fields).expect("the fields of an invented person");
+    HOME.sign(&specimen::groups(&card, PHOTO))
 });
 
 pub fn judge(files: &Files) -> verify::Verdict {

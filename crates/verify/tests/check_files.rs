@@ -66,7 +66,7 @@ fn a_changed_signature_fails_alone() {
 
 #[test]
 fn another_countrys_trust_is_no_trust() {
-    let other = country(Suite::ALL[0], 2);
+    let other = Country::of("VN", Suite::ALL[0], 2);
     // Same name, other key.
     let verdict = check_files(&FILES, &[other.csca.der().to_vec()], NOW);
     check_fails(&verdict, &[CheckCode::Chain], "no trusted CSCA");
@@ -125,7 +125,7 @@ fn what_was_not_read_is_not_passed() {
 #[test]
 fn every_suite_is_accepted_explicit_parameters_too_and_a_flipped_byte_is_not() {
     for suite in Suite::ALL {
-        let country = country(suite, 7);
+        let country = Country::of("VN", suite, 7);
         let mut files = signed_files(&country, person(), person());
         let trust = [country.csca.der().to_vec()];
         let verdict = check_files(&files, &trust, NOW);
@@ -137,7 +137,7 @@ fn every_suite_is_accepted_explicit_parameters_too_and_a_flipped_byte_is_not() {
 
 #[test]
 fn trust_in_the_old_key_reaches_the_new_one_over_a_link() {
-    let old = country(HOME.suite, 8);
+    let old = Country::of("VN", HOME.suite, 8);
     let new = &*HOME;
     let link = prepare_csca_link(&new.suite.csca_link(), &old.csca, &new.csca, serial(9), START)
         .and_then(|prepared| prepared.lint()?.sign(token(9), &old.csca_key))
@@ -171,7 +171,7 @@ fn a_revoked_signer_is_found_and_an_old_list_proves_nothing() {
     let both = [list(&[], NOW), list(&revocation, START)];
     check_fails(&judge(&both), &[CheckCode::Revocation], "revoked");
     // Somebody else's list says nothing about our signer.
-    let other = country(HOME.suite, 2);
+    let other = Country::of("VN", HOME.suite, 2);
     let foreign = prepare_crl(&other.csca, HOME.suite.algorithm, 1, NOW, NOW + Duration::DAY, &revocation)
         .and_then(|prepared| prepared.sign(&other.csca_key))
         .unwrap();

@@ -19,6 +19,7 @@ use pki::{
     Certificate, Profile, Revocation as Revoked, Signer, prepare_crl, prepare_document_signer,
     prepare_master_list_signer,
 };
+use specimen::Country;
 use support::*;
 use time::Duration;
 use time::macros::date;
@@ -161,12 +162,12 @@ fn a_signer_must_have_been_made_for_it_by_somebody_trusted() {
         groups.map(|group| (group, CARD[&group.file_name()].clone()))
     };
     let judged = |certificate: &Certificate, key| {
-        let mut files = sign(&HOME, certificate, key, &groups());
+        let mut files = HOME.sign_with(certificate, key, &groups());
         files.insert("EF.CardAccess".to_owned(), CARD["EF.CardAccess"].clone());
         judge(&files)
     };
     // A country that calls itself the same.
-    let stranger = country(HOME.suite, 2);
+    let stranger = Country::of("VN", HOME.suite, 2);
     check_fails(&judged(&stranger.ds, &stranger.ds_key), &[Chain], "no trusted CSCA");
     // The authority's own key, and the key for master lists, in a document signer's place.
     check_fails(&judged(&HOME.csca, &HOME.csca_key), &[Chain], "key usage is not digitalSignature alone");
@@ -231,7 +232,7 @@ fn a_moment_of_signing_that_is_stated_must_lie_in_the_certificates_time() {
 
 #[test]
 fn another_country_that_is_trusted_too_may_not_sign_our_cards() {
-    let laos = country_named(HOME.suite, 4, "LA");
+    let laos = Country::of("LA", HOME.suite, 4);
     let files = whole_card(&laos, 1, person());
     let trust = [HOME.csca.der().to_vec(), laos.csca.der().to_vec()];
     check_fails(
@@ -316,7 +317,7 @@ fn civil_data_of_thirteen_to_fifteen_fields_is_taken() {
             DataGroup::DG13 => (group, file.clone()),
             _ => (group, CARD[&group.file_name()].clone()),
         });
-        let verdict = judge(&sign(&HOME, &HOME.ds, &HOME.ds_key, &groups));
+        let verdict = judge(&HOME.sign(&groups));
         assert_eq!(verdict.overall, Overall::Genuine, "{verdict:#?}");
     }
 }
