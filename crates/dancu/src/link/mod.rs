@@ -5,6 +5,7 @@ mod model;
 use anyhow::{Context, Result};
 use clap::Args;
 use linkage::batch::{Collector, Linker, Register, RowPair, Trained, clusters};
+use rayon::prelude::*;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -60,15 +61,16 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Dedupe { file, options, clusters: out, cluster_probability } => {
             check_probability(*cluster_probability)?;
-            let (register, pairs) = link(&[file], options)?;
-            if let Some(path) = out {
-                let first = clusters(&register, &pairs, *cluster_probability);
-                write_whole(path, |out| write_clusters(out, &register, &first))?;
+            let cluster = |register: &Register, pairs: &[RowPair]| -> Result<()> {
+                let Some(path) = out else { return Ok(()) };
+                let first = clusters(register, pairs, *cluster_probability);
+                write_whole(path, |out| write_clusters(out, register, &first))?;
                 eprintln!("{} written", path.display());
-            }
-            Ok(())
+                Ok(())
+            };
+            link(&[file], options, cluster)
         }
-        Command::Pairs { a, b, options } => link(&[a, b], options).map(|_| ()),
+        Command::Pairs { a, b, options } => link(&[a, b], options, |_, _| Ok(())),
         Command::Explain { file, left, right, model } => explain(file, left, right, model.as_deref()),
     }
 }
@@ -81,7 +83,12 @@ fn check_probability(probability: f64) -> Result<()> {
     Ok(())
 }
 
-fn link(files: &[&PathBuf], options: &Options) -> Result<(Register, Vec<RowPair>)> {
+/// `cluster` makes of the pairs what else is asked for, while they are being written.
+fn link(
+    files: &[&PathBuf],
+    options: &Options,
+    cluster: impl FnOnce(&Register, &[RowPair]) -> Result<()> + Send,
+) -> Result<()> {
     check_probability(options.min_probability)?;
     // Better now than after the work.
     let saved = options.model.as_deref().filter(|path| path.exists()).map(model::load).transpose()?;
@@ -104,9 +111,13 @@ fn link(files: &[&PathBuf], options: &Options) -> Result<(Register, Vec<RowPair>
     let mut pairs = linker.pairs(&trained, options.min_probability);
     pairs.sort_by(|x, y| y.weight.total_cmp(&x.weight).then((x.left, x.right).cmp(&(y.left, y.right))));
     drop(linker);
-    write_whole(&options.out, |out| write_pairs(out, &register, &pairs))?;
+    let (written, clustered) = rayon::join(
+        || write_whole(&options.out, |out| write_pairs(out, &register, &pairs)),
+        || cluster(&register, &pairs),
+    );
+    written.and(clustered)?;
     lap(format!("{} pairs in {}", pairs.len(), options.out.display()));
-    Ok((register, pairs))
+    Ok(())
 }
 
 /// Reads one file, or two of which only pairs between them count.
@@ -151,12 +162,27 @@ fn write_pairs(out: &mut impl Write, register: &Register, pairs: &[RowPair]) -> 
 }
 
 fn write_clusters(out: &mut impl Write, register: &Register, first: &[u32]) -> Result<()> {
-    let mut out = csv::Writer::from_writer(out);
-    out.write_record(["rec_id", "cluster_id"])?;
-    for (row, &first) in first.iter().enumerate() {
-        out.write_record([register.id(row as u32), register.id(first)])?;
+    /// Rows that are put down side by side, and how many of them are held at once.
+    const ROWS: usize = 1 << 16;
+    const PARTS: usize = 8;
+    out.write_all(b"rec_id,cluster_id\n")?;
+    for (at, some) in first.chunks(PARTS * ROWS).enumerate() {
+        let parts: Vec<Result<Vec<u8>>> = some
+            .par_chunks(ROWS)
+            .enumerate()
+            .map(|(part, first)| {
+                let start = (at * PARTS + part) * ROWS;
+                let mut lines = csv::Writer::from_writer(Vec::with_capacity(32 * ROWS));
+                for (row, &first) in (start as u32..).zip(first) {
+                    lines.write_record([register.id(row), register.id(first)])?;
+                }
+                Ok(lines.into_inner()?)
+            })
+            .collect();
+        for part in parts {
+            out.write_all(&part?)?;
+        }
     }
-    out.flush()?;
     Ok(())
 }
 

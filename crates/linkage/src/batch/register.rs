@@ -80,18 +80,25 @@ impl Collector {
         // Columns know nothing of each other, so that they are numbered side by side.
         let ((name, hometown, residence), (father, mother, address, ethnicity, province)) = rayon::join(
             || {
-                let name = of_own.numbers(&block.full_name, rows, |text| own.number(text));
-                let hometown = hometowns.numbers(&block.hometown, rows, |text| places.code(text));
-                let residence = residences.numbers(&block.residence, rows, |text| places.code(text));
+                let name =
+                    of_own.numbers(&block.full_name, rows, NO_NAME, |texts, rows| own.numbers(texts, rows));
+                let mut code = by_text(|text| places.code(text));
+                let hometown = hometowns.numbers(&block.hometown, rows, 0, &mut code);
+                let residence = residences.numbers(&block.residence, rows, 0, &mut code);
                 (0..rows).for_each(|row| ids.push(block.rec_id.get(row)));
                 (name, hometown, residence)
             },
             || {
-                let father = of_father.numbers(&block.father_name, rows, |text| father.number(text));
-                let mother = of_mother.numbers(&block.mother_name, rows, |text| mother.number(text));
-                let address = addressed.numbers(&block.address_line, rows, |text| addresses.key(text));
-                let ethnicity = of_groups.numbers(&block.ethnicity, rows, |text| ethnicities.code(text));
-                let province = of_provinces.numbers(&block.birth_province, rows, |text| provinces.code(text));
+                let father = of_father
+                    .numbers(&block.father_name, rows, NO_NAME, |texts, rows| father.numbers(texts, rows));
+                let mother = of_mother
+                    .numbers(&block.mother_name, rows, NO_NAME, |texts, rows| mother.numbers(texts, rows));
+                let key = by_text(|text| addresses.key(text));
+                let address = addressed.numbers(&block.address_line, rows, 0, key);
+                let ethnicity =
+                    of_groups.numbers(&block.ethnicity, rows, 0, by_text(|text| ethnicities.code(text)));
+                let code = by_text(|text| provinces.code(text));
+                let province = of_provinces.numbers(&block.birth_province, rows, 0, code);
                 (father, mother, address, ethnicity, province)
             },
         );
@@ -261,18 +268,37 @@ impl Default for NameColumn {
 }
 
 impl NameColumn {
-    fn number(&mut self, text: &str) -> u32 {
-        if text.is_empty() {
-            return NO_NAME;
+    fn numbers(&mut self, texts: &Texts, rows: usize) -> Vec<u32> {
+        const FETCHED: usize = 64;
+        let mut numbers = Vec::with_capacity(rows);
+        let (mut keys, mut known) = ([0; FETCHED], [None; FETCHED]);
+        for start in (0..rows).step_by(FETCHED) {
+            let end = (start + FETCHED).min(rows);
+            // Looked up together, so that the waits for memory overlap.
+            for (key, row) in keys.iter_mut().zip(start..end) {
+                *key = hash::bytes(texts.get(row).as_bytes());
+            }
+            for (known, key) in known.iter_mut().zip(&keys[..end - start]) {
+                *known = self.spellings.get(key).copied();
+            }
+            for (at, row) in (start..end).enumerate() {
+                numbers.push(known[at].unwrap_or_else(|| self.number(keys[at], texts.get(row))));
+            }
         }
-        let key = hash::bytes(text.as_bytes());
-        if let Some(&id) = self.spellings.get(&key) {
-            return id;
-        }
-        let id = self.names.intern(text);
-        self.spellings.insert(key, id);
-        id
+        numbers
     }
+
+    fn number(&mut self, key: u64, text: &str) -> u32 {
+        let names = &mut self.names;
+        *self
+            .spellings
+            .entry(key)
+            .or_insert_with(|| if text.is_empty() { NO_NAME } else { names.intern(text) })
+    }
+}
+
+fn by_text(mut number: impl FnMut(&str) -> u32) -> impl FnMut(&Texts, usize) -> Vec<u32> {
+    move |texts, rows| (0..rows).map(|row| number(texts.get(row))).collect()
 }
 
 /// The numbers of the texts of the last dictionary.
@@ -283,17 +309,19 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// The numbers of a block's texts.
-    fn numbers(&mut self, texts: &Texts, rows: usize, mut number: impl FnMut(&str) -> u32) -> Vec<u32> {
-        let Some((dictionary, codes)) = texts.codes() else {
-            return (0..rows).map(|row| number(texts.get(row))).collect();
-        };
+    /// The numbers of a block's texts, `none` for a row without; `number` gives those of the first texts of a column.
+    fn numbers(
+        &mut self,
+        texts: &Texts,
+        rows: usize,
+        none: u32,
+        mut number: impl FnMut(&Texts, usize) -> Vec<u32>,
+    ) -> Vec<u32> {
+        let Some((dictionary, codes)) = texts.codes() else { return number(texts, rows) };
         if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
             self.dictionary = Some(Arc::clone(dictionary));
-            self.numbers.clear();
-            self.numbers.extend(dictionary.iter().map(&mut number));
+            self.numbers = number(dictionary, dictionary.len());
         }
-        let none = number("");
         let of = |row| codes.get(row).and_then(|&code: &u32| self.numbers.get(code as usize));
         (0..rows).map(|row| of(row).copied().unwrap_or(none)).collect()
     }
