@@ -63,6 +63,26 @@ fn few_fingers_are_enough_on_either_side() {
 }
 
 #[test]
+fn many_at_once_are_enrolled_as_one_by_one() {
+    let people: Vec<(u128, Vec<Template>)> =
+        (0..60).map(|person| (u128::from(person), capture(person, 1))).collect();
+    let (mut together, mut one_by_one) =
+        (Gallery::new(GalleryParams::default()), Gallery::new(GalleryParams::default()));
+    together.insert_all(&people).expect("every person is new");
+    for (id, templates) in &people {
+        one_by_one.insert(*id, templates).expect("every person is new");
+    }
+    assert_eq!(together.indexed_quadruples(), one_by_one.indexed_quadruples());
+    for person in 0..70 {
+        let probe = capture(person, 2);
+        assert_eq!(together.search(&probe, None), one_by_one.search(&probe, None));
+    }
+    let more = [(100, capture(100, 1)), (3, capture(3, 2)), (101, capture(101, 1))];
+    assert_eq!(together.insert_all(&more), Err(Error::AlreadyEnrolled));
+    assert!(together.contains(100) && !together.contains(101));
+}
+
+#[test]
 fn finds_in_the_smallest_galleries() {
     for people in [1u64, 2, 5] {
         let mut gallery = Gallery::new(GalleryParams::default());

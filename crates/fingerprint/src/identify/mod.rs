@@ -19,6 +19,7 @@ use index::{Index, Votes};
 pub use probe::Probe;
 use probe::{ProbeFingers, best_per_position};
 use quadruples::Features;
+use rayon::prelude::*;
 pub use shard::{Shard, merge_hits};
 
 use crate::descriptor::Prepared;
@@ -29,6 +30,9 @@ use crate::params::{
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template};
+
+/// People who are prepared before they are filed.
+const INSERTED_TOGETHER: usize = 2_000;
 
 /// How a gallery is laid out and how eagerly it looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,6 +130,26 @@ impl Gallery {
     /// Enrols a person whose probe was made before. Few tens of microseconds, most of it waiting for memory.
     pub fn insert_probe(&mut self, id: u128, probe: &Probe) -> Result<(), Error> {
         self.enrol(id, &probe.person, &probe.features)
+    }
+
+    /// Enrols many, prepared on all cores of the pool it is called in and filed in their order: a gallery's start. Whoever comes before
+    /// the first that cannot be enrolled is.
+    ///
+    /// # Errors
+    /// Those of [`Gallery::insert`].
+    pub fn insert_all(&mut self, people: &[(u128, Vec<Template>)]) -> Result<(), Error> {
+        for batch in people.chunks(INSERTED_TOGETHER) {
+            let prepare = |(_, templates): &(u128, Vec<Template>)| {
+                let person = CompactPerson::new(best_per_position(templates));
+                let features = Features::of_enrolled(&person);
+                (person, features)
+            };
+            let prepared: Vec<(CompactPerson, Features)> = batch.par_iter().map(prepare).collect();
+            for ((id, _), (person, features)) in batch.iter().zip(&prepared) {
+                self.enrol(*id, person, features)?;
+            }
+        }
+        Ok(())
     }
 
     fn enrol(&mut self, id: u128, person: &CompactPerson, features: &Features) -> Result<(), Error> {
