@@ -235,7 +235,7 @@ impl<T: Transport> IsoEncoder<T> {
         let size = &size[if size[1] == 0 { 2 } else { 1 }..];
         let parts = [
             tlv::encode(Tag(0x80), &[size]),
-            // A working elementary file, transparent (ISO/IEC 7816-4 §7.4.3, table 12).
+            // A working elementary file, transparent (ISO/IEC 7816-4 §7.4.5, table 12).
             tlv::encode(Tag(0x82), &[&[0x01]]),
             tlv::encode(Tag(0x83), &[&id.identifier().to_be_bytes()]),
             tlv::encode(Tag(0x88), &[&[id.short_identifier() << 3]]),

@@ -48,7 +48,7 @@ impl Lengths {
     const EXTENDED: Lengths = Lengths::Extended(4_000);
 
     /// Extended when the historical bytes of the answer to reset say that the chip takes it: compact TLV 73, third byte,
-    /// bit 7 (ISO/IEC 7816-4 §8.1.1.2.7).
+    /// bit 7 (ISO/IEC 7816-4:2013 §12.1.1.9).
     pub fn from_atr(atr: &[u8]) -> Lengths {
         if extended_in_atr(atr) == Some(true) { Lengths::EXTENDED } else { Lengths::Short }
     }

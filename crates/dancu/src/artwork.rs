@@ -1,7 +1,7 @@
 //! `dancu card artwork`: a card's two sides as files for a printer, drawn from what is in its chip.
 
 use crate::centre::Place;
-use crate::{card_verify, cards};
+use crate::{card_verify, cards, live};
 use anyhow::{Context, Result, bail};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
@@ -45,7 +45,7 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
-    let (files, _) = cards::by_id(place, card).await?;
+    let (files, _) = cards::chip_of(&live::open(place).await?, cards::id(card)?).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 

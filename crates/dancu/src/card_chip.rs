@@ -2,27 +2,32 @@
 
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
-use crate::cards;
 use crate::centre::Place;
 use crate::trust::TrustOptions;
+use crate::{cards, inspection, live};
 use anyhow::{Context, Result, bail};
+use card::lds::dg3::{Compression, FingerImage};
 use chip::pcsc::{self, PcscCard};
 use chip::{
-    Access, AccessNumber, ChipFiles, ChipKeys, FileId, Lengths, MrzKey, Opened, Password, Progress, Proof,
-    Reading, Session, VirtualChip, read_card, vpcd,
+    Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
+    Progress, Proof, Reading, Session, TrustAnchor, VirtualChip, read_card_as, vpcd,
 };
 use rand::rngs::StdRng;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use verify::{ChipProof, Evidence};
+use zeroize::Zeroizing;
 
 /// The private keys of a test card's chip, beside its files.
 const KEY_FILE: &str = "chip.keys";
+/// The certificate of the country verifying CA that a test card's chip trusts.
+const CVCA_FILE: &str = "cvca.cvcert";
 
 #[derive(Debug, clap::Args)]
 pub struct EmulateOptions {
@@ -50,6 +55,13 @@ pub struct ReadOptions {
     /// Write the files and the photo into this directory.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Read fingers too, as the inspection system whose key and certificates lie in this directory (`dancu pki
+    /// inspection-system` writes it).
+    #[arg(long, value_name = "DIR")]
+    inspection_system: Option<PathBuf>,
+    /// A file with the passphrase of the inspection system's key. Without it, the one in its directory.
+    #[arg(long, value_name = "FILE", requires = "inspection_system")]
+    inspection_passphrase: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustOptions,
     /// The text of the QR code printed on the card, to compare with the chip; `@FILE` reads it from a file.
@@ -85,15 +97,25 @@ pub async fn emulate(place: &Place, options: &EmulateOptions) -> Result<ExitCode
 }
 
 async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
-    let (files, keys) = if Path::new(name).is_dir() {
+    let (files, keys, anchor) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        cards::by_id(place, name).await?
+        let (card, centre) = (cards::id(name)?, live::open(place).await?);
+        let (files, keys) = cards::chip_of(&centre, card).await?;
+        (files, keys, inspection::anchor(&centre)?)
     };
-    VirtualChip::new(files, keys, rand::make_rng()).context("DG1, from which the access keys follow")
+    let chip = VirtualChip::new(files, keys, rand::make_rng());
+    let chip = chip.context("DG1, from which the access keys follow")?;
+    Ok(match anchor {
+        Some(anchor) => chip.trusting(&anchor)?,
+        None => chip,
+    })
 }
 
-fn from_directory(dir: &Path) -> Result<(ChipFiles, Option<ChipKeys>)> {
+/// A chip's files, its keys, and whom it trusts.
+type Parts = (ChipFiles, Option<ChipKeys>, Option<TrustAnchor>);
+
+fn from_directory(dir: &Path) -> Result<Parts> {
     let named = card_verify::read_directory(dir)?;
     let files = ChipFiles::from_named(named.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     let path = dir.join(KEY_FILE);
@@ -104,7 +126,16 @@ fn from_directory(dir: &Path) -> Result<(ChipFiles, Option<ChipKeys>)> {
     if keys.is_none() {
         eprintln!("{} has no {KEY_FILE}: the chip can be read, but cannot prove itself", dir.display());
     }
-    Ok((files, keys))
+    let path = dir.join(CVCA_FILE);
+    let anchor = match path.exists() {
+        true => {
+            let cvca = inspection::certificate(&path)?;
+            let day = cvca.effective();
+            Some(TrustAnchor::new(cvca, day).with_context(|| format!("{}", path.display()))?)
+        }
+        false => None,
+    };
+    Ok((files, keys, anchor))
 }
 
 /// Exit code: 0 genuine, 1 rejected, 2 unproven.
@@ -125,14 +156,22 @@ fn read_blocking(options: &ReadOptions) -> Result<ExitCode> {
         (None, Some(zone)) => Password::Mrz(zone.clone()),
         (None, None) => bail!("give the card access number (--can) or the machine-readable zone (--mrz)"),
     };
+    let system = options.inspection_system.as_deref();
+    let system =
+        system.map(|dir| inspection::open(dir, options.inspection_passphrase.as_deref())).transpose()?;
     let card = PcscCard::connect(reader, Duration::from_secs(options.wait))?;
     let lengths = if options.short { Lengths::Short } else { card.lengths() };
     let mut session = Session::new(card, lengths);
     let mut rng: StdRng = rand::make_rng();
     let access = Access { password, zone };
-    let reading = read_card(&mut session, &access, &mut rng, &mut show)?;
+    let reading = read_card_as(&mut session, &access, system.as_ref(), &mut rng, &mut show)?;
     // The card is given back before anything else takes time.
     drop(session);
+    match &reading.inspection {
+        Inspection::NotTried => {}
+        Inspection::Accepted => eprintln!("the card accepted the inspection system"),
+        Inspection::Refused { why } => eprintln!("the card did not accept the inspection system: {why}"),
+    }
     if let Some(dir) = &options.out {
         write(&reading, dir)?;
     }
@@ -202,8 +241,10 @@ pub fn bar(what: &str, id: FileId, done: usize, total: usize) -> std::io::Result
 fn write(reading: &Reading, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("{}", dir.display()))?;
     for (id, bytes) in reading.files.iter() {
-        fs::write(dir.join(id.name()), bytes)?;
+        let path = dir.join(id.name());
+        if id.needs_terminal_authentication() { private(&path, bytes)? } else { fs::write(path, bytes)? }
     }
+    fingers(reading, dir)?;
     let dg2 = FileId::from_name("DG2").and_then(|id| reading.files.get(id));
     // A photo that cannot be read is the verdict's business.
     let Some(Ok(face)) = dg2.map(card::lds::dg2::parse) else { return Ok(()) };
@@ -214,4 +255,63 @@ fn write(reading: &Reading, dir: &Path) -> Result<()> {
     fs::write(dir.join(name), face.image)?;
     eprintln!("photo   {}", dir.join(name).display());
     Ok(())
+}
+
+/// The images in DG3, one file each, named by the finger's position (ISO/IEC 19794-4, table 6): 2 is the right index finger, 7 the
+/// left.
+fn fingers(reading: &Reading, dir: &Path) -> Result<()> {
+    let dg3 = FileId::from_name("DG3").and_then(|id| reading.files.get(id));
+    // A file that cannot be read is the verdict's business.
+    let Some(Ok(images)) = dg3.map(card::lds::dg3::parse) else { return Ok(()) };
+    for image in images {
+        let (extension, bytes) = picture(&image);
+        let path = dir.join(format!("finger-{}.{extension}", image.finger.code()));
+        private(&path, &bytes)?;
+        eprintln!("finger  {}", path.display());
+    }
+    Ok(())
+}
+
+/// An image as a file that programs for pictures know; uncompressed ones as PGM or PBM.
+fn picture(image: &FingerImage) -> (&'static str, Zeroizing<Vec<u8>>) {
+    let (width, height) = (image.width, image.height);
+    let plain = || Zeroizing::new(image.data.clone());
+    match (image.compression, image.depth) {
+        (Compression::Jpeg, _) => ("jpg", plain()),
+        (Compression::Jpeg2000, _) => ("jp2", plain()),
+        (Compression::Png, _) => ("png", plain()),
+        (Compression::Wsq, _) => ("wsq", plain()),
+        (Compression::None, 8) => {
+            let head = format!("P5\n{width} {height}\n255\n");
+            ("pgm", Zeroizing::new([head.as_bytes(), &image.data].concat()))
+        }
+        (Compression::Packed, 1) => {
+            let mut bytes = Zeroizing::new(format!("P4\n{width} {height}\n").into_bytes());
+            // A set bit is black there and white here.
+            bytes.extend(image.data.iter().map(|byte| !byte));
+            ("pbm", bytes)
+        }
+        (Compression::None | Compression::Packed, _) => ("raw", plain()),
+    }
+}
+
+/// For its owner's eyes only: fingers are what the card itself keeps from everybody.
+fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use card::lds::dg3::Finger;
+
+    #[test]
+    fn finger_images_become_files_that_programs_open() {
+        let packed = FingerImage::packed(Finger::RightIndex, 9, 2, vec![0xFF, 0x80, 0x00, 0x00]).unwrap();
+        let (extension, bytes) = picture(&packed);
+        assert_eq!((extension, &bytes[..]), ("pbm", &b"P4\n9 2\n\x00\x7F\xFF\xFF"[..]));
+        let grey = FingerImage { compression: Compression::None, depth: 8, ..packed.clone() };
+        assert!(picture(&grey).1.starts_with(b"P5\n9 2\n255\n"));
+    }
 }

@@ -92,12 +92,11 @@ pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, 
     Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
 }
 
-/// [`chip_of`] the card with this id, where a directory was not meant.
-pub async fn by_id(place: &Place, id: &str) -> Result<(chip::ChipFiles, Option<chip::ChipKeys>)> {
-    let card: CardId = id.parse().map_err(|_| {
-        anyhow::anyhow!("`{id}` is neither a directory nor the id of a card (dancu card list)")
-    })?;
-    chip_of(&live::open(place).await?, card).await
+/// The id of a card, where a directory was not meant.
+pub fn id(text: &str) -> Result<CardId> {
+    text.parse().map_err(|_| {
+        anyhow::anyhow!("`{text}` is neither a directory nor the id of a card (dancu card list)")
+    })
 }
 
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {

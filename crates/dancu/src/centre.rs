@@ -153,8 +153,12 @@ pub fn signing_key(
 /// The passphrase of the key files, made on the first start. An operator moves it to another disk or into the service
 /// manager's credentials; see docs/operations.md.
 pub fn passphrase(folder: &Path) -> Result<Passphrase> {
-    let path =
-        std::env::var_os("DANCU_PASSPHRASE_FILE").map_or_else(|| folder.join("passphrase"), PathBuf::from);
+    let named = std::env::var_os("DANCU_PASSPHRASE_FILE").map(PathBuf::from);
+    passphrase_at(&named.unwrap_or_else(|| folder.join("passphrase")))
+}
+
+/// The passphrase in this file, drawn when there is none.
+pub fn passphrase_at(path: &Path) -> Result<Passphrase> {
     if !path.exists() {
         let mut bytes = Zeroizing::new([0u8; 24]);
         system_rng().fill_bytes(bytes.as_mut_slice());
@@ -165,9 +169,9 @@ pub fn passphrase(folder: &Path) -> Result<Passphrase> {
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&draft, &path)?;
+        fs::rename(&draft, path)?;
     }
-    Ok(Passphrase::from_file(&path)?)
+    Ok(Passphrase::from_file(path)?)
 }
 
 /// Key agreement for `enrol` by the key store of `hsm`.

@@ -15,6 +15,7 @@ mod demo;
 mod desks;
 mod fingerprints;
 mod import;
+mod inspection;
 mod link;
 mod live;
 mod lost;

@@ -1,7 +1,7 @@
 //! `dancu card personalise`: blanks on a reader become the cards of a batch.
 
 use crate::centre::{Centre, Place};
-use crate::{card_chip, cards, live, stock};
+use crate::{card_chip, cards, inspection, live, stock};
 use anyhow::{Context, Result};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
@@ -141,7 +141,13 @@ impl Workshop for Bench<'_> {
                 .await
                 .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
             let keys = keys.ok_or(issue::Error::ChipKeysMissing)?;
-            Ok(ChipImage::new(files, keys)?)
+            let image = ChipImage::new(files, keys)?;
+            let anchor = inspection::anchor(self.centre)
+                .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
+            Ok(match anchor {
+                Some(anchor) => image.trusting(anchor),
+                None => image,
+            })
         })
     }
 

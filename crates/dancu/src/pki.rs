@@ -1,7 +1,7 @@
 //! `dancu pki`: the country's keys, certificates and lists; and where the keys of an installation are.
 
 use crate::centre::{Centre, Place, passphrase, signing_key};
-use crate::live;
+use crate::{inspection, live};
 use anyhow::{Context, Result, bail, ensure};
 use hsm::{Passphrase, Pin, Token, TokenConfig};
 use issue::certificates::{Certifier, hex};
@@ -65,6 +65,8 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    #[command(flatten)]
+    Inspection(inspection::Command),
     /// One certificate a line: serial number, role, last day, whether revoked.
     List,
 }
@@ -117,6 +119,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
             master_list(&centre, add, out).await
         }
         Command::Roll { out } => roll(&centre, out.as_deref()).await,
+        Command::Inspection(command) => inspection::run(&centre, command).await,
         Command::List => list(&centre).await,
     }
 }
@@ -429,7 +432,7 @@ impl Keys {
     }
 
     /// The key of this name, made when there is none.
-    async fn key(&self, name: String) -> Result<Arc<dyn Signer>> {
+    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>> {
         let keys = self.clone();
         tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>> {
             let algorithm = keys.suite.algorithm;

@@ -126,6 +126,7 @@ fn cards_are_written_whatever_happens_to_program_and_reader() {
     fs::write(&key, "00112233445566778899AABBCCDDEEFF".repeat(2)).unwrap();
     let desk = Desk { data: &data, reader: &reader, key };
     receive(&desk);
+    let system = authorise(&data);
 
     let card = desk.lay(0);
     desk.personalise_until("written       DG1 ", |program| program.kill().unwrap());
@@ -159,7 +160,7 @@ fn cards_are_written_whatever_happens_to_program_and_reader() {
     assert!(String::from_utf8_lossy(&stranger.stdout).contains("is not in stock"), "{stranger:?}");
     desk.take_away(card);
     counted(&desk);
-    read_by_others(&desk);
+    read_by_others(&desk, &system);
     succeeded(&data.run(&["audit", "verify"]));
 }
 
@@ -189,7 +190,7 @@ fn counted(desk: &Desk<'_>) {
 }
 
 /// The first card, by the reader that others wrote: PACE with the access number, Passive and Active Authentication.
-fn read_by_others(desk: &Desk<'_>) {
+fn read_by_others(desk: &Desk<'_>, system: &Path) {
     let used = desk.list("used");
     let number = used.lines().find(|line| line.starts_with("479055550A0000000000")).unwrap();
     let number = number.split_whitespace().nth(4).unwrap().to_owned();
@@ -208,7 +209,46 @@ fn read_by_others(desk: &Desk<'_>) {
         assert!([1, 2, 13, 14, 15].iter().all(|group| passive.verified_groups.contains(group)));
         judgement.active.unwrap();
     }
+    read_by_inspectors(desk, &mrz.pin()[6..], system);
     desk.take_away(card);
+}
+
+/// A country verifying CA, a verifier and an inspection system, before the first card is written.
+fn authorise(data: &Data) -> PathBuf {
+    let system = data.0.join("system");
+    let out = system.to_str().unwrap();
+    let made = ["pki", "inspection-system", "DESK1", "--dv", "HANOI", "--out", out];
+    assert!(refused(&data.run(&made)).contains("pki dv HANOI"));
+    assert!(refused(&data.run(&["pki", "dv", "HANOI"])).contains("pki cvca"));
+    assert!(succeeded(&data.run(&["pki", "cvca"])).starts_with("VNCVCA00001 country verifying CA"));
+    assert!(refused(&data.run(&["pki", "cvca"])).contains("--roll"));
+    succeeded(&data.run(&["pki", "dv", "HANOI"]));
+    assert!(succeeded(&data.run(&made)).contains("VNDESK100001 inspection system, by VNHANOI00001"));
+    system
+}
+
+/// The same card by our own reader: as anybody, and as an inspection system, also after the authority changed its key.
+fn read_by_inspectors(desk: &Desk<'_>, number: &str, system: &Path) {
+    let (data, out) = (desk.data, desk.data.0.join("read"));
+    let (csca, folder) = (desk.data.0.join("export/csca.der"), out.to_str().unwrap());
+    let anybody =
+        ["card", "read", "--reader", &desk.reader.name, "--can", number, "--trust", csca.to_str().unwrap()];
+    let anybody = [&anybody[..], &["--out", folder, "--at", "2021-06-01"]].concat();
+    let system = ["--inspection-system", system.to_str().unwrap()];
+    succeeded(&data.run(&anybody));
+    assert!(out.join("DG2").exists() && !out.join("DG3").exists());
+    let read = data.run(&[&anybody[..], &system].concat());
+    assert!(succeeded(&read).contains("genuine"), "{read:?}");
+    let said = String::from_utf8_lossy(&read.stderr);
+    assert!(said.contains("the card accepted the inspection system"), "{said}");
+    assert!(out.join("DG3").exists() && said.contains("finger-"), "{said}");
+
+    succeeded(&data.run(&["pki", "cvca", "--roll"]));
+    succeeded(&data.run(&["pki", "dv", "HANOI"]));
+    succeeded(&data.run(&["pki", "inspection-system", "DESK1", "--dv", "HANOI", "--out", system[1]]));
+    let read = data.run(&[&anybody[..], &system].concat());
+    let said = String::from_utf8_lossy(&read.stderr);
+    assert!(read.status.success() && said.contains("the card accepted the inspection system"), "{said}");
 }
 
 fn zone(dir: &Path) -> Mrz {

@@ -400,6 +400,11 @@ fn read_back<T: Transport>(
     if session.serial()? != Some(serial) {
         return Ok(Err("the chip tells another serial number than its blank".to_owned()));
     }
+    if let Some(anchor) = image.trust()
+        && session.trust_points()? != std::slice::from_ref(anchor.cvca().holder())
+    {
+        return Ok(Err("the chip does not trust the authority that it was told of".to_owned()));
+    }
     for (id, bytes) in image.files().iter() {
         let same = if id.needs_terminal_authentication() {
             reading.refused.contains(&id)

@@ -5,8 +5,8 @@
 mod common;
 
 use chip::{
-    ChipFiles, ChipImage, ChipSerial, IsoEncoder, Lengths, Life, MasterKey, Memory, Reading, Transport,
-    VirtualChip,
+    AccessNumber, ChipFiles, ChipImage, ChipSerial, IsoEncoder, Lengths, Life, MasterKey, Memory, Password,
+    Reading, Session, Transport, TrustAnchor, VirtualChip,
 };
 use common::*;
 use domain::Sex;
@@ -70,6 +70,8 @@ struct Bench {
     csca: Vec<u8>,
     source: ChipKeySource,
     master: MasterKey,
+    /// Whom new cards trust to authorise inspection systems.
+    anchor: Option<TrustAnchor>,
     /// What verification says; `Err` of an empty text kills the program in its midst.
     verdict: Result<(), String>,
 }
@@ -82,7 +84,11 @@ impl Workshop for Bench {
             let keys = self.source.keys(card);
             let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images(100), Some(&keys))?;
             let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
-            Ok(ChipImage::new(ChipFiles::from_named(named), keys)?)
+            let image = ChipImage::new(ChipFiles::from_named(named), keys)?;
+            Ok(match self.anchor.clone() {
+                Some(anchor) => image.trusting(anchor),
+                None => image,
+            })
         })
     }
 
@@ -123,7 +129,7 @@ async fn sign(db: &Arc<testkit::FreshDatabase>, applicants: &[Applicant]) -> Ben
     let opened = issue::open_batch(db, &authority, &scope(), DISTRICT, 9_999, &pins, NOW).await.unwrap();
     issue::sign_batch(db, &authority, opened.batch.unwrap(), photos(applicants), NOW).await.unwrap();
     let csca = authority.csca.der().to_vec();
-    Bench { db: Arc::clone(db), csca, source, master: master(), verdict: Ok(()) }
+    Bench { db: Arc::clone(db), csca, source, master: master(), anchor: None, verdict: Ok(()) }
 }
 
 async fn serve(bench: &Bench, wire: Wire) -> Result<Done, Error> {
@@ -414,4 +420,44 @@ async fn a_box_is_received_once_and_what_contradicts_it_is_refused() {
     assert_eq!((there.received(), there.spoiled, there.expected()), (15, 1, 14));
     assert_eq!(count(&db, "SELECT expected - counted FROM stock_count").await, 1);
     assert_eq!(count(&db, "SELECT count(*) FROM audit WHERE action LIKE 'stock.%'").await, 4);
+}
+
+/// A country verifying CA of this seed.
+fn cvca(seed: u64) -> TrustAnchor {
+    let key = hsm::SoftwareSigner::generate(&mut ChaCha20Rng::seed_from_u64(seed));
+    let subject = pki::CvSubject {
+        holder: pki::HolderReference::new("VN", "CVCA", 1).unwrap(),
+        authorization: pki::Authorization { role: pki::CvRole::Cvca, rights: pki::Rights::ALL },
+        public_key: pki::Signer::public_key(&key),
+        effective: NOW.date(),
+        expires: NOW.date() + time::Duration::days(1_000),
+    };
+    let prepared = pki::prepare_cvca(&subject).unwrap();
+    let token = pki::SigningToken::after_recording(prepared.serial());
+    TrustAnchor::new(prepared.sign(token, &key).unwrap(), NOW.date()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_trusts_the_authority_that_it_was_told_of_though_its_writing_was_cut() {
+    let (mut bench, _) = bench(1).await;
+    bench.anchor = Some(cvca(3));
+    let chip = blank(0);
+    for left in [15, 40] {
+        let cut = Wire { chip: Arc::clone(&chip), left, answers: left == 15 };
+        assert!(serve(&bench, cut).await.is_err());
+    }
+    let done = serve(&bench, Wire::whole(&chip)).await.unwrap();
+    let Done::Personalised { card, .. } = done else { panic!("{done:?}") };
+
+    let image = bench.image(card).await.unwrap();
+    let mut session = Session::new(Wire::whole(&chip), Lengths::Short);
+    let chip::ReadFile::Bytes(infos) = session.read_card_access().unwrap() else {
+        panic!("no EF.CardAccess")
+    };
+    let infos = card::lds::card_access::parse(&infos).unwrap();
+    let number: AccessNumber = image.number().clone();
+    session.pace(&infos, &Password::AccessNumber(number), &mut ChaCha20Rng::seed_from_u64(4)).unwrap();
+    session.select_application().unwrap();
+    let trusted: Vec<String> = session.trust_points().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["VNCVCA00001"]);
 }

@@ -143,7 +143,7 @@ impl<T: Transport> Session<T> {
         wanted: u8,
         more: More,
     ) -> Result<Vec<u8>, Error> {
-        // Bit 5 of the class byte says that more commands of the chain follow (ISO/IEC 7816-4 §5.1.1.1).
+        // Bit 5 of the class byte says that more commands of the chain follow (ISO/IEC 7816-4 §5.3.3).
         let cla = if more == More::Follows { 0x10 } else { 0x00 };
         let command = Command::new(cla, 0x86, 0, 0, &pace::dynamic_data(sent), Some(256));
         let response: Response = self.exchange(step, &command)?;

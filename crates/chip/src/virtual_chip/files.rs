@@ -34,7 +34,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::new(data.to_vec(), status))
     }
 
-    /// READ BINARY with an odd instruction (ISO/IEC 7816-4 §11.2.3): the offset stands in object 54, the data in object 53.
+    /// READ BINARY with an odd instruction (ISO/IEC 7816-4 §11.3.3): the offset stands in object 54, the data in object 53.
     pub(super) fn read_binary_odd(&mut self, command: &Command, le: Option<u32>) -> Answer {
         match u16::from_be_bytes([command.p1, command.p2]) {
             0x0000 => {}

@@ -25,7 +25,7 @@ use rand::CryptoRng;
 
 /// The answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3): no interface bytes but those of
 /// T=0 and T=1; historical bytes that announce selection by full name and by identifier, short file identifiers, and
-/// extended lengths (ISO/IEC 7816-4 §8.1.1.2.7); a check byte.
+/// extended lengths (ISO/IEC 7816-4:2013 §12.1.1.9); a check byte.
 pub const ATR: &[u8] = &[0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0x94, 0x01, 0x40, 0x22];
 
 /// A command's result: data and a status of success, or the status that says why not.
@@ -138,7 +138,7 @@ impl<R: CryptoRng> VirtualChip<R> {
 
     fn respond(&mut self, command: Command) -> Response {
         if !command.is_protected() {
-            // A command without protection ends the channel (Doc 9303-11 §9.8.8); it is then treated as a stranger's.
+            // A command without protection ends the channel (Doc 9303-11 §9.8.3); it is then treated as a stranger's.
             self.leave_channel();
             let response = self.perform(&command, command.le);
             self.state.channel = self.state.next_channel.take();

@@ -22,7 +22,7 @@ const NOT_ENOUGH_MEMORY: StatusWord = StatusWord(0x6A84);
 const CAPACITY: usize = 512 * 1024;
 
 impl<R: CryptoRng> VirtualChip<R> {
-    /// GET DATA (ISO/IEC 7816-4 §11.4.3): the production data. A finished card gives it only under a channel.
+    /// GET DATA (ISO/IEC 7816-4): the production data. A finished card gives it only under a channel.
     pub(super) fn get_data(&self, command: &Command) -> Answer {
         if (command.p1, command.p2) != (0x9F, 0x7F) {
             return Err(StatusWord::REFERENCE_NOT_FOUND);
@@ -36,7 +36,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::new(tlv::encode(PRODUCTION_DATA, &[&self.memory.production]), StatusWord::OK))
     }
 
-    /// MUTUAL AUTHENTICATE (ISO/IEC 7816-4 §11.5.5) with the transport key.
+    /// MUTUAL AUTHENTICATE (ISO/IEC 7816-4 §11.6) with the transport key.
     pub(super) fn authenticate_writer(&mut self, command: &Command) -> Answer {
         let challenge = self.challenged(command)?;
         if self.memory.tries_left == 0 {
@@ -73,7 +73,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         }
     }
 
-    /// CREATE FILE (ISO/IEC 7816-9 §6.2): file control parameters with size, descriptor and identifier.
+    /// CREATE FILE (ISO/IEC 7816-9): file control parameters with size, descriptor and identifier.
     pub(super) fn create_file(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if (command.p1, command.p2) != (0, 0) {
@@ -136,7 +136,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.kept()
     }
 
-    /// PUT DATA (ISO/IEC 7816-4 §11.4.6, odd instruction, current directory): a private key template (7F48, ISO/IEC 7816-8 §9)
+    /// PUT DATA (ISO/IEC 7816-4, odd instruction, current directory): a private key template (7F48, ISO/IEC 7816-8)
     /// with the key's reference (84) and the number itself (92); the certificate of the CVCA that the chip is to trust (7F21);
     /// or the day (5F25).
     pub(super) fn put_data(&mut self, command: &Command) -> Answer {
@@ -166,7 +166,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.kept()
     }
 
-    /// CHANGE REFERENCE DATA (ISO/IEC 7816-4 §11.5.7) with P1 = 01, a new value without the old one.
+    /// CHANGE REFERENCE DATA (ISO/IEC 7816-4 §11.6.7) with P1 = 01, a new value without the old one.
     pub(super) fn change_reference_data(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if command.p1 != 0x01 {
@@ -185,7 +185,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.kept()
     }
 
-    /// ACTIVATE FILE (ISO/IEC 7816-9 §6.5) of the card as a whole.
+    /// ACTIVATE FILE (ISO/IEC 7816-9) of the card as a whole.
     pub(super) fn activate(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if (command.p1, command.p2) != (0, 0) || !command.data.is_empty() {
@@ -204,7 +204,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.kept()
     }
 
-    /// TERMINATE CARD USAGE (ISO/IEC 7816-9 §6.8).
+    /// TERMINATE CARD USAGE (ISO/IEC 7816-9).
     pub(super) fn terminate(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if (command.p1, command.p2) != (0, 0) || !command.data.is_empty() {
