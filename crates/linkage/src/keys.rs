@@ -107,8 +107,9 @@ impl Parts {
     pub(crate) fn key(&self, rule: usize) -> Option<u32> {
         let parents = || join(self.father, self.mother);
         let key = match rule {
-            PIN_RULE => self.pin,
-            CMND_RULE => self.cmnd,
+            PIN_RULE | CMND_RULE => {
+                return if rule == PIN_RULE { self.pin } else { self.cmnd }.map(number_key);
+            }
             2 => join(self.name, self.year()),
             3 => join(self.name, self.day_month()),
             4 => join(self.ends, self.unordered_date()),
@@ -136,7 +137,8 @@ impl Parts {
             25 => join(join(self.mother, self.year()), self.month()),
             _ => None,
         };
-        key.map(number_key)
+        // What was joined is mixed already.
+        key.map(|key| (key >> 32) as u32)
     }
 }
 

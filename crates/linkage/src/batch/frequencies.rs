@@ -6,9 +6,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
-
-use crate::batch::register::{FATHER, MOTHER, NAME};
 use crate::hash::{Counts, mix};
 use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
@@ -241,19 +238,28 @@ impl Column {
 impl Frequencies {
     pub(crate) fn new(facts: &[Facts], names: &[Names; 3]) -> Frequencies {
         let step = facts.len() / COUNTED + 1;
-        let columns: Vec<Column> = (0..3)
-            .into_par_iter()
-            .map(|column| match column {
-                NAME => Column::new(facts, &names[NAME], step, |facts| facts.name),
-                FATHER => Column::new(facts, &names[FATHER], step, |facts| facts.father),
-                _ => Column::new(facts, &names[MOTHER], step, |facts| facts.mother),
-            })
-            .collect();
+        let [own, father, mother] = names;
+        let ((own, father), (mother, mut others)) = rayon::join(
+            || {
+                rayon::join(
+                    || Column::new(facts, own, step, |facts| facts.name),
+                    || Column::new(facts, father, step, |facts| facts.father),
+                )
+            },
+            || {
+                rayon::join(
+                    || Column::new(facts, mother, step, |facts| facts.mother),
+                    || Frequencies::of_facts(facts, step),
+                )
+            },
+        );
+        others.names = [own, father, mother];
+        others
+    }
+
+    fn of_facts(facts: &[Facts], step: usize) -> Frequencies {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let mut frequencies = Frequencies { serial, counted: 1.0 / step as f64, ..Frequencies::default() };
-        for (slot, column) in frequencies.names.iter_mut().zip(columns) {
-            *slot = column;
-        }
         let mut sexes = [0.0f64; 4];
         for facts in facts.iter().step_by(step) {
             frequencies.count(facts);

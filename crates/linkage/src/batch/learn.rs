@@ -205,11 +205,14 @@ fn learn_strangers(register: &Register, trained: &mut Trained) {
     if rows < 1000 {
         return;
     }
-    let drawn = |at| ((hash::mix(at, 11) % rows) as u32, (hash::mix(at, 12) % rows) as u32);
-    let drawn: Vec<(u32, u32)> = (0..STRANGERS).map(drawn).filter(|(a, b)| a != b).collect();
-    let look = |a: &Side<'_>, b: &Side<'_>| vector(&compare(a, b).levels);
+    // None of these rates is of names.
+    let look = |(a, b): (u64, u64)| {
+        let (a, b) = (register.nameless_side(a as u32), register.nameless_side(b as u32));
+        vector(&compare(&a, &b).levels)
+    };
+    let drawn = |at: u64| (hash::mix(at, 11) % rows, hash::mix(at, 12) % rows);
     let pairs: Vec<[u8; 8]> =
-        drawn.par_chunks(PAIRS_PER_TASK).flat_map_iter(|pairs| register.each(pairs, look)).collect();
+        (0..STRANGERS).into_par_iter().map(drawn).filter(|(a, b)| a != b).map(look).collect();
     for (field, by_share) in [
         (BIRTH, &[BirthLevel::Exact as usize, BirthLevel::ExactDefault as usize][..]),
         (BIRTH_PROVINCE, &[1]),

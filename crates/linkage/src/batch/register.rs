@@ -14,6 +14,7 @@ use crate::birth::Birth;
 use crate::compare::Side;
 use crate::hash::{self, NumberHasher};
 use crate::keys::{ends, given, words};
+use crate::name::NameView;
 use crate::names::{NO_NAME, Names};
 use crate::row::{Facts, KINH, sex_flags};
 use crate::token;
@@ -124,8 +125,10 @@ impl Collector {
         self.name_places();
         self.number_ethnicities();
         let names = self.names.map(|column| column.names);
-        let frequencies = Frequencies::new(&self.facts, &names);
-        let columns: Vec<Vec<[u32; 3]>> = names.par_iter().map(sounds).collect();
+        let (frequencies, columns) = rayon::join(
+            || Frequencies::new(&self.facts, &names),
+            || names.par_iter().map(sounds).collect::<Vec<Vec<[u32; 3]>>>(),
+        );
         let of = |column: usize, id: u32| match id {
             NO_NAME => [0; 3],
             id => columns[column][id as usize],
@@ -243,14 +246,19 @@ impl Register {
 
     pub(crate) fn side(&self, row: u32) -> Side<'_> {
         let facts = self.facts(row);
+        let [own, father, mother] = &self.names;
         Side {
-            facts,
-            pin: None,
-            cmnd: None,
-            name: self.names[NAME].view(facts.name),
-            father: self.names[FATHER].view(facts.father),
-            mother: self.names[MOTHER].view(facts.mother),
+            name: own.view(facts.name),
+            father: father.view(facts.father),
+            mother: mother.view(facts.mother),
+            ..self.nameless_side(row)
         }
+    }
+
+    /// A record without what names would tell.
+    pub(crate) fn nameless_side(&self, row: u32) -> Side<'_> {
+        let none = NameView::new(None, std::iter::empty());
+        Side { facts: self.facts(row), pin: None, cmnd: None, name: none, father: none, mother: none }
     }
 }
 
