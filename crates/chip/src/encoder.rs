@@ -88,9 +88,9 @@ impl ChipImage {
         Ok(ChipImage { number: AccessNumber::of(&mrz), zone: MrzKey::of(&mrz), files, keys, trust: None })
     }
 
-    /// The same for a chip that gives fingers to those whom this authority's verifiers authorise. Without it nobody gets them.
-    pub fn trusting(self, anchor: TrustAnchor) -> ChipImage {
-        ChipImage { trust: Some(anchor), ..self }
+    /// The same for a chip that gives fingers to those whom this authority's verifiers authorise. Without one nobody gets them.
+    pub fn trusting(self, anchor: Option<TrustAnchor>) -> ChipImage {
+        ChipImage { trust: anchor, ..self }
     }
 
     pub fn trust(&self) -> Option<&TrustAnchor> {

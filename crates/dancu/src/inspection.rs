@@ -95,6 +95,26 @@ pub async fn run(centre: &Centre, command: &Command) -> Result<()> {
     }
 }
 
+/// One certificate a line, like those of the country's signers: reference, role, last day, whether it is over.
+pub fn list(centre: &Centre) -> Result<()> {
+    let today = centre.clock.now().date();
+    for certificate in Register::of(centre).all()? {
+        let state = if certificate.expires() < today { "over" } else { "valid" };
+        println!("{} {:<18} {} {state}", certificate.holder(), role(&certificate), certificate.expires());
+    }
+    Ok(())
+}
+
+fn role(certificate: &CvCertificate) -> &'static str {
+    match certificate.authorization().map(|authorization| authorization.role) {
+        Some(CvRole::Cvca) if certificate.is_link() => "cvca_link",
+        Some(CvRole::Cvca) => "cvca",
+        Some(CvRole::DomesticVerifier | CvRole::ForeignVerifier) => "dv",
+        Some(CvRole::InspectionSystem) => "inspection_system",
+        None => "other",
+    }
+}
+
 /// Whom chips that are personalised now are to trust; `None` where there is no CVCA.
 pub fn anchor(centre: &Centre) -> Result<Option<TrustAnchor>> {
     let Some(cvca) = Register::of(centre).newest(CVCA)? else { return Ok(None) };

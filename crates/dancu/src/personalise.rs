@@ -144,10 +144,7 @@ impl Workshop for Bench<'_> {
             let image = ChipImage::new(files, keys)?;
             let anchor = inspection::anchor(self.centre)
                 .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
-            Ok(match anchor {
-                Some(anchor) => image.trusting(anchor),
-                None => image,
-            })
+            Ok(image.trusting(anchor))
         })
     }
 

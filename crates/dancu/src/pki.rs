@@ -300,7 +300,7 @@ async fn list(centre: &Centre) -> Result<()> {
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
         println!("{} {:<18} {} {state}", row.serial, row.role, certificate.not_after().date());
     }
-    Ok(())
+    inspection::list(centre)
 }
 
 fn report(what: &str, certificate: &Certificate) {

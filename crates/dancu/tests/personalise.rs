@@ -244,6 +244,9 @@ fn read_by_inspectors(desk: &Desk<'_>, number: &str, system: &Path) {
     assert!(out.join("DG3").exists() && said.contains("finger-"), "{said}");
 
     succeeded(&data.run(&["pki", "cvca", "--roll"]));
+    let listed = succeeded(&data.run(&["pki", "list"]));
+    let roles = ["csca", "document_signer", "cvca", "cvca_link", "dv", "inspection_system"];
+    assert!(roles.iter().all(|role| listed.contains(&format!(" {role} "))), "{listed}");
     succeeded(&data.run(&["pki", "dv", "HANOI"]));
     succeeded(&data.run(&["pki", "inspection-system", "DESK1", "--dv", "HANOI", "--out", system[1]]));
     let read = data.run(&[&anybody[..], &system].concat());

@@ -364,7 +364,7 @@ fn a_blank_becomes_a_card_that_trusts_whom_it_was_told() {
         let key = crate::MasterKey::from_bytes([7; 32].into()).transport_key(serial);
         let mut chip: Chip = VirtualChip::of(Memory::blank(serial, key.clone()), rng(2));
         let anchor = TrustAnchor::new(cvca(1, TODAY).0, TODAY + Duration::days(3)).unwrap();
-        let image = blank_tests::image(900).trusting(anchor);
+        let image = blank_tests::image(900).trusting(Some(anchor));
         let mut encoder = IsoEncoder::new(&mut chip, lengths);
         encoder.begin(&key, &mut rng(3)).unwrap();
         // Twice, as when writing is resumed.
