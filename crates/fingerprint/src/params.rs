@@ -288,8 +288,8 @@ pub mod quick {
     pub const MOST_TURN: u8 = 32;
     /// Two captures are shifted no further against each other, across or along, beyond the difference of their means.
     pub const MOST_SHIFT: f32 = 90.0;
-    /// After so many minutiae fewer that fit end the counting.
-    pub const FEWEST_AFTER: [(usize, u32); 2] = [(8, 2), (14, 4)];
+    /// After eight and after sixteen minutiae fewer that fit end the counting.
+    pub const FEWEST_AFTER: [u32; 2] = [2, 4];
     /// Least sum of minutiae that fit after one, two … five fingers. Of strangers with many votes (5,000 people enrolled, 149,000 of
     /// them) the sum over five is 30 on average and one in 100 reaches 42; of 1,348 people captured again the least had
     /// 3, 17, 28, 36 and 56. Lower by some, for captures that are worse.
