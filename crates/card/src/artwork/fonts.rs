@@ -48,6 +48,14 @@ pub struct SetText {
     pub missing: Option<char>,
 }
 
+/// The letter that marks after it stand over or under.
+struct Base {
+    x: f64,
+    glyph: GlyphId,
+    /// Around it and the marks so far. Drawing an outline to know it takes longer than all else, and few letters need it.
+    bounds: Option<Rect>,
+}
+
 impl Font {
     pub const ALL: [Font; 4] = [Font::Regular, Font::Bold, Font::Italic, Font::OcrB];
 
@@ -109,7 +117,7 @@ impl Font {
     /// program to program. A mark without a letter of its own (as in ơ̆) is centred over or under its base.
     pub fn set(self, text: &str, spacing_em: f64) -> SetText {
         let mut set = SetText { glyphs: Vec::new(), width: 0.0, missing: None };
-        let mut base = None;
+        let mut base: Option<Base> = None;
         for c in text.nfc() {
             let Some(glyph) = self.face().glyph_index(c) else {
                 set.missing = set.missing.or(Some(c));
@@ -118,13 +126,13 @@ impl Font {
                 continue;
             };
             match base.as_mut() {
-                Some((x, bounds)) if is_combining_mark(c) => {
-                    let (dx, dy) = self.lift(glyph, bounds);
-                    set.glyphs.push(Glyph { id: glyph.0, c, x: *x + dx, y: dy });
+                Some(base) if is_combining_mark(c) => {
+                    let (dx, dy) = self.lift(glyph, base);
+                    set.glyphs.push(Glyph { id: glyph.0, c, x: base.x + dx, y: dy });
                 }
                 _ => {
                     set.glyphs.push(Glyph { id: glyph.0, c, x: set.width, y: 0.0 });
-                    base = self.face().glyph_bounding_box(glyph).map(|bounds| (set.width, bounds));
+                    base = Some(Base { x: set.width, glyph, bounds: None });
                     set.width += self.advance(glyph.0) + spacing_em;
                 }
             }
@@ -133,9 +141,13 @@ impl Font {
     }
 
     /// How far a mark moves to stand over (or under) what is there, which then includes it.
-    fn lift(self, mark: GlyphId, base: &mut Rect) -> (f64, f64) {
-        let em = f64::from(self.face().units_per_em());
-        let Some(own) = self.face().glyph_bounding_box(mark) else { return (0.0, 0.0) };
+    fn lift(self, mark: GlyphId, base: &mut Base) -> (f64, f64) {
+        let face = self.face();
+        let em = f64::from(face.units_per_em());
+        base.bounds = base.bounds.or_else(|| face.glyph_bounding_box(base.glyph));
+        let (Some(own), Some(base)) = (face.glyph_bounding_box(mark), &mut base.bounds) else {
+            return (0.0, 0.0);
+        };
         let middle = |rect: &Rect| (f64::from(rect.x_min) + f64::from(rect.x_max)) / 2.0;
         let dx = middle(base) - middle(&own);
         let gap = MARK_GAP * em;
