@@ -166,6 +166,7 @@ fn pack(x: u64, y: u64, point: &Point) -> [u8; MINUTIA_BYTES] {
     [a, b, c, d]
 }
 
+#[inline]
 fn unpack(index: usize, bytes: &[u8]) -> Point {
     let packed = u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     let kind = match packed >> 28 & 3 {

@@ -239,12 +239,10 @@ impl Gallery {
         probe: &mut ProbeFingers<'_>,
         work: &mut SearchWork,
     ) -> Option<Hit> {
-        let mut common: Vec<(u8, FingerPosition)> = FingerPosition::ALL
-            .into_iter()
-            .map(|position| (self.store.count(row, position).min(probe.person.count(position)), position))
-            .filter(|&(minutiae, _)| minutiae > 0)
-            .collect();
+        let mut common = FingerPosition::ALL
+            .map(|position| (self.store.count(row, position).min(probe.person.count(position)), position));
         common.sort_unstable_by_key(|&(minutiae, position)| (std::cmp::Reverse(minutiae), position));
+        let common = &common[..common.partition_point(|&(minutiae, _)| minutiae > 0)];
         let mut fit = 0;
         for (&(_, position), least) in common.iter().zip(first_look::LEAST) {
             self.store.points_into(row, position, &mut probe.enrolled);

@@ -88,8 +88,8 @@ impl Canvas {
         for point in &points {
             let sector = u32::from(point.angle >> 4);
             let fits = (0b111u16).rotate_left(sector + 15);
-            let (left, right) = (place(point.x - PAINT), place(point.x + PAINT));
-            let (low, high) = (place(point.y - PAINT), place(point.y + PAINT));
+            let (left, right) = (place(point.x - PAINT) as usize, place(point.x + PAINT) as usize);
+            let (low, high) = (place(point.y - PAINT) as usize, place(point.y + PAINT) as usize);
             for row in low..=high {
                 cells[row * SIDE + left..=row * SIDE + right].iter_mut().for_each(|cell| *cell |= fits);
             }
@@ -177,17 +177,20 @@ impl Canvas {
 
     #[inline(always)]
     fn fits_of(&self, laid: &Laid, start: usize, lay: &Lay) -> u32 {
-        let mut cells = [0u16; BLOCK];
-        for (cell, at) in cells.iter_mut().zip(start..start + BLOCK) {
-            let (x, y) = (laid.x[at], laid.y[at]);
-            let column = place(lay.cos * x - lay.sin * y + lay.dx);
-            let row = place(lay.sin * x + lay.cos * y + lay.dy);
-            *cell = (row * SIDE + column) as u16;
+        let block = |numbers: &[f32; LAID_ROOM]| -> [f32; BLOCK] {
+            *numbers[start..].first_chunk().expect("room is made of whole blocks")
+        };
+        let (x, y) = (block(&laid.x), block(&laid.y));
+        let mut cells = [0u32; BLOCK];
+        for at in 0..BLOCK {
+            let column = place(lay.cos * x[at] - lay.sin * y[at] + lay.dx);
+            let row = place(lay.sin * x[at] + lay.cos * y[at] + lay.dy);
+            cells[at] = row * SIDE as u32 + column;
         }
         let mut sum = 0;
         for (cell, at) in cells.into_iter().zip(start..start + BLOCK) {
             let sector = laid.angle[at].wrapping_add(lay.turn) >> 4;
-            sum += self.cells[usize::from(cell) % (SIDE * SIDE)] >> sector & laid.live[at];
+            sum += self.cells[cell as usize % (SIDE * SIDE)] >> sector & laid.live[at];
         }
         u32::from(sum)
     }
@@ -232,9 +235,14 @@ fn centre(points: &mut [Point]) {
 
 /// Column or row of the grid; the rim takes everything outside.
 #[inline(always)]
-fn place(at: f32) -> usize {
-    ((at * (1.0 / CELL) + (SIDE / 2) as f32) as i32).clamp(0, SIDE as i32 - 1) as usize
+fn place(at: f32) -> u32 {
+    // A half less, since the sum rounds to the nearest.
+    let place = (at * (1.0 / CELL) + (SIDE / 2) as f32 - 0.5).clamp(0.0, (SIDE - 1) as f32);
+    // The lowest bits of 2^23 and a small number are that number: vectors have no other cast that is safe for all numbers.
+    (place + 8_388_608.0).to_bits() & (SIDE as u32 - 1)
 }
+
+const _: () = assert!(SIDE.is_power_of_two());
 
 #[cfg(test)]
 mod tests {
