@@ -225,8 +225,8 @@ pub const MAX_CANDIDATES: usize = 64;
 pub const FEW_FINGERS: usize = 5;
 /// People looked at per search then, those with most votes; a look takes some 6 µs.
 ///
-/// Of 1,000 captured again among 30,000, who were found by looking at everybody with a vote, with one hand 0.3 % had less votes than 600
-/// strangers and none less than 1,500; with four fingers 0.8 % and none. A fifth of strangers have one vote and a twentieth
+/// Of 1,000 captured again among 30,000, who were found by looking at everybody with a vote, with one hand 0.3 % had fewer votes than 600
+/// strangers and none fewer than 1,500; with four fingers 0.8 % and none. A fifth of strangers have one vote and a twentieth
 /// more, so up to some 90,000 people nobody with a vote is left out, and at a million 2 % are looked at.
 pub const FEW_CANDIDATES: usize = 20_000;
 /// After so many fingers a candidate with a lower fused score is given up. Strangers have about -1.3 after three.
