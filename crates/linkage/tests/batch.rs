@@ -71,6 +71,36 @@ fn copies_are_found_and_families_stay_apart() {
 }
 
 #[test]
+fn twins_stay_apart_in_a_file_without_parents() {
+    let (mut people, copies) = people_and_copies(6000);
+    let first = people.len();
+    people.extend(copies);
+    let twins: Vec<Record> = (0..120)
+        .map(|at| {
+            let (one, other) = (&people[at * 50], &people[at * 50 + 25]);
+            let surname = one.full_name.split(' ').next().unwrap_or_default();
+            let own_words: Vec<&str> = other.full_name.split(' ').skip(1).collect();
+            let full_name = format!("{surname} {}", own_words.join(" "));
+            Record { id: (1 << 100) + at as u128, full_name, sex: other.sex, ..one.clone() }
+        })
+        .collect();
+    let twins_from = people.len();
+    people.extend(twins);
+    for person in &mut people {
+        (person.father_name, person.mother_name, person.native_place) = (None, None, None);
+    }
+    let (_, pairs) = link(&register(&[&people]));
+    let likely: Vec<&RowPair> = pairs.iter().filter(|pair| pair.probability >= 0.95).collect();
+    let is_right = |pair: &&&RowPair| {
+        let copy = pair.right as usize;
+        (first..twins_from).contains(&copy) && pair.left as usize == (copy - first) * 10
+    };
+    let right = likely.iter().filter(is_right).count();
+    assert!(right * 100 > 97 * likely.len(), "{right} of {} pairs are right", likely.len());
+    assert!(right * 10 > 5 * (twins_from - first), "{right} of {} copies found", twins_from - first);
+}
+
+#[test]
 fn an_explanation_sums_to_the_weight_of_the_pair() {
     let (mut people, copies) = people_and_copies(1500);
     people.extend(copies);

@@ -26,7 +26,8 @@ const FAMILY_RECORDS: u64 = 80_000;
 const ROUNDS: usize = 30;
 /// Pairs the starting rates are worth, so that a level nobody has seen yet keeps a sane rate.
 const PSEUDO_PAIRS: f64 = 20.0;
-/// Fewer candidates than this teach nothing: the starting rates stay.
+/// Fewer candidates than this teach nothing: the starting rates stay. So do those of kin where there are fewer pairs of one
+/// family, as in a file without parents: twins live there all the same.
 const LEAST_PAIRS: usize = 500;
 /// Pairs of strangers drawn for the rates that no frequency gives.
 const STRANGERS: u64 = 120_000;
@@ -55,15 +56,17 @@ pub(crate) fn learn(register: &Register, candidates: &[u64], start: &Trained) ->
         let seen = expect(&trained, prior, &some);
         let among_kin = expect(&trained, prior, &kin);
         take_matches(&mut trained, &start, &seen);
-        take_kin(&mut trained, &start, &among_kin);
+        if families.len() >= LEAST_PAIRS {
+            take_kin(&mut trained, &start, &among_kin);
+            let siblings = [1, 2, 3].map(|native| trained.tables[FAMILY][family_level(1, 1, native)].kin);
+            let share = siblings.iter().sum::<f64>().max(0.05);
+            let per_record =
+                |class: usize| ((among_kin.totals[class] + 1.0) * kin_step / share / records).max(1e-6);
+            (trained.kin_per_record, trained.twins_per_record) = (per_record(2), per_record(3));
+        }
         let [clean, damaged, ..] = seen.totals;
         trained.matches_per_record = ((clean + damaged + 1.0) * step / records).max(1e-6);
         trained.damaged_share = ((damaged + 1.0) / (clean + damaged + 4.0)).clamp(0.02, 0.6);
-        let siblings = [1, 2, 3].map(|native| trained.tables[FAMILY][family_level(1, 1, native)].kin);
-        let share = siblings.iter().sum::<f64>().max(0.05);
-        let per_record =
-            |class: usize| ((among_kin.totals[class] + 1.0) * kin_step / share / records).max(1e-6);
-        (trained.kin_per_record, trained.twins_per_record) = (per_record(2), per_record(3));
     }
     trained
 }
