@@ -15,15 +15,16 @@ pub struct Options {
     /// Real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Left out with a message when it is not there.
     #[arg(long, default_value = "../shared/data/fingerprints/fvc2002")]
     prints: PathBuf,
-    /// Numbers of people for the exhaustive search with four fingers, each larger than the one before. A million take 4.8 GB and minutes to
-    /// make.
+    /// Numbers of people for the exhaustive search with four fingers, each larger than the one before. A million take 3.6 to 4.8 GB and some
+    /// two minutes of processor time to make.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<usize>,
-    /// Numbers of people for the gallery with ten fingers. A million take 8.3 GB and a quarter of an hour of processor time to make.
+    /// Numbers of people for the gallery with ten fingers. A million take 8.3 GB and at least eight minutes of
+    /// processor time to make.
     #[arg(long, value_delimiter = ',', default_value = "20000,100000")]
     gallery: Vec<usize>,
     /// Searches for people who are enrolled, and as many for strangers, at each size.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 100)]
     searches: usize,
     #[arg(long, default_value_t = 2026)]
     seed: u64,
