@@ -284,11 +284,15 @@ impl Index {
 
     /// Reads what comparing these rows will read, so that the waits for memory overlap.
     fn touch(&self, rows: &[u32]) {
-        let names = rows.iter().flat_map(|&row| {
-            let facts = &self.rows[row as usize].facts;
-            [facts.name, facts.father, facts.mother]
-        });
-        std::hint::black_box(self.names.touch(names, &mut Vec::with_capacity(3 * rows.len())));
+        let ids: Vec<u32> = rows
+            .iter()
+            .flat_map(|&row| {
+                let facts = &self.rows[row as usize].facts;
+                [facts.name, facts.father, facts.mother]
+            })
+            .collect();
+        std::hint::black_box(self.statistics.touch(ids.iter().copied()));
+        std::hint::black_box(self.names.touch(ids.into_iter(), &mut Vec::with_capacity(3 * rows.len())));
     }
 
     /// Drops removed rows and sorts all keys anew.

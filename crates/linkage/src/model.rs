@@ -208,6 +208,9 @@ impl Model<'_> {
 
     /// The share of the population that agrees with a name to a level, by the parts that agree there.
     fn share(&self, level: NameLevel, a: &NameView<'_>, b: &NameView<'_>, stratum: usize) -> f64 {
+        if matches!(level, NameLevel::Missing | NameLevel::Different) {
+            return 1.0;
+        }
         let frequency = if a.id.is_some() && a.id == b.id {
             self.statistics.name(a, stratum)
         } else {

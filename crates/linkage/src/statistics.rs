@@ -188,6 +188,11 @@ impl Statistics {
         NameFrequency { surname, middle, given, full: (surname * middle * given).max(seen).max(RAREST) }
     }
 
+    /// Reads of each of these names what `name` will read, so that the waits for memory overlap.
+    pub(crate) fn touch(&self, ids: impl Iterator<Item = u32>) -> u32 {
+        ids.filter_map(|id| self.names.get(id as usize)).fold(0, |sum, &count| sum ^ count)
+    }
+
     fn word(&self, token: &Token, stratum: usize, position: usize, prior: f64) -> f64 {
         let count = self.words.get(token.class as usize).map_or(0, |counts| counts[stratum][position]);
         smoothed(count, if stratum == 0 { self.people } else { self.minority }, prior)
