@@ -7,7 +7,8 @@ use fingerprint::{
     Template, compare, encode, parse, quality,
 };
 
-const SIDE: u16 = 800;
+/// The largest image that a record can name (14 bits).
+const SIDE: u16 = 16_383;
 
 fn template(position: FingerPosition, places: impl Iterator<Item = (u16, u16, u8)>) -> Template {
     let capture =
@@ -17,7 +18,8 @@ fn template(position: FingerPosition, places: impl Iterator<Item = (u16, u16, u8
     Template::new(capture, places.map(minutia).collect()).expect("inside the image")
 }
 
-/// Every kind as one finger: nothing, one point, lines, clusters that repeat one base, lattices.
+/// Every kind as one finger: nothing, one point, lines, clusters that repeat one base, lattices, the corners of a
+/// huge image.
 fn hostile(position: FingerPosition) -> Vec<Template> {
     let all = 0..255u16;
     vec![
@@ -29,7 +31,9 @@ fn hostile(position: FingerPosition) -> Vec<Template> {
         template(position, all.clone().map(|n| (300 + n % 2 * 100, 300, 64))),
         template(position, all.clone().map(|n| (300 + n % 3 * 80, 300 + n % 2 * 70, 64))),
         template(position, all.clone().map(|n| (40 * (n % 16), 40 * (n / 16), 64))),
-        template(position, all.map(|n| (9 * (n % 16), 9 * (n / 16), 128 * (n % 2) as u8))),
+        template(position, all.clone().map(|n| (9 * (n % 16), 9 * (n / 16), 128 * (n % 2) as u8))),
+        // So far apart that squares of distances are large.
+        template(position, all.map(|n| (n % 2 * 16_000 + n, n / 2 % 2 * 16_000, n as u8))),
     ]
 }
 
