@@ -13,14 +13,19 @@ use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, MrzKey, Opened, Password, Proof, Session, VirtualChip,
     read_card,
 };
-use common::{ISSUED, TestCard};
+use common::TestCard;
 use dmrtd::auth::passive::PassiveAuthError;
 use other_reader::{Judgement, Key, connect, other_reader};
 use pcscd::VirtualReader;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
+use time::macros::datetime;
 use verify::Overall;
+
+/// When the card is issued.
+const ISSUED: OffsetDateTime = datetime!(2021-04-06 0:00 UTC);
 
 type Chip = VirtualChip<ChaCha20Rng>;
 

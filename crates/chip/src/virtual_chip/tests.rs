@@ -1,13 +1,12 @@
 use super::*;
 use crate::{AccessNumber, Lengths, Password, ReadFile, Session, Step, Transport};
-use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
+use card::data::CardData;
 use card::lds::{card_access, com, dg14, dg15};
 use card::mrz::Mrz;
 use card::tlv::{self, Tag};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use time::macros::date;
 
 pub(super) type Chip = VirtualChip<ChaCha20Rng>;
 
@@ -23,25 +22,7 @@ pub(super) fn rng(seed: u64) -> ChaCha20Rng {
 
 /// A card of a person who does not exist.
 pub(super) fn mrz() -> Mrz {
-    let fields = CardFields {
-        pin: "001199012345",
-        cmnd: None,
-        name: "Nguyễn Thị Mẫu",
-        birth: BirthDate::Full(date!(1999 - 01 - 01)),
-        sex: Sex::Female,
-        nationality: "Việt Nam",
-        ethnicity: "Kinh",
-        religion: "Không",
-        native_place: "",
-        residence: "",
-        marks: "",
-        father: None,
-        mother: None,
-        spouse: None,
-        issued: date!(2021 - 04 - 06),
-        expires: Expiry::On(date!(2039 - 01 - 01)),
-    };
-    Mrz::from_card(&CardData::new(fields).unwrap())
+    Mrz::from_card(&CardData::new(specimen::person()).unwrap())
 }
 
 fn other_keys(chip: &mut Chip) {
