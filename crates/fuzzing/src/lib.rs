@@ -53,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "master_list", run: keys::master_list, seeds: keys::master_list_seeds },
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },
     Target { name: "register", run: registers::check, seeds: registers::seeds },
+    Target { name: "register_parquet", run: registers::parquet, seeds: registers::parquet_seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },
     Target { name: "short_texts", run: texts::short, seeds: texts::short_seeds },
 ];

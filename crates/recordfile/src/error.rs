@@ -28,6 +28,10 @@ pub enum Error {
     ColumnType { column: &'static str, found: String },
     #[error("the Parquet file cannot be read{}; check that it is whole and compressed with Snappy, Zstandard or gzip", at(*.row))]
     Parquet { row: Option<u64>, source: parquet::errors::ParquetError },
+    #[error(
+        "the Parquet file contradicts itself: it is damaged; get it again, or write it again from its source"
+    )]
+    Damaged,
     #[error("{path} cannot be written; check that its directory exists and the disk has room")]
     Write { path: PathBuf, source: io::Error },
     #[error("{path} cannot be written as Parquet")]

@@ -99,6 +99,32 @@ fn a_text_that_is_not_utf8_is_named_by_its_row() {
     }
 }
 
+/// Numbers and texts as our own writer puts them. Where the library panics at the damage, that is an error too.
+#[test]
+fn no_damaged_byte_of_a_small_file_breaks_the_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("register.parquet");
+    let rows = "full_name,birth_day,birth_year\nLý Thị Mẫu,7,1986\nLý Văn Mẫu,,1986\n";
+    let mut writer = recordfile::Writer::create(&path).unwrap();
+    recordfile::read_csv(rows.as_bytes(), &mut |block| writer.write(&block).is_ok()).unwrap();
+    writer.finish().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let (mut read, mut refused) = (0, 0);
+    // The second half says where all is, and how much of it.
+    for at in whole.len() / 2..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        match names(&bytes) {
+            Ok((names, sexes, _)) => {
+                assert_eq!(sexes.len(), names.len(), "byte {at}");
+                read += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(read > 0 && refused > read / 10, "{read} read, {refused} refused");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
