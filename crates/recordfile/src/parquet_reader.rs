@@ -58,7 +58,7 @@ impl ChunkReader for Positioned {
     type T = BufReader<PositionedReader>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(PositionedReader { file: Arc::clone(&self.file), at: start }))
+        Ok(BufReader::new(PositionedReader { file: Arc::clone(&self.file), at: start, len: self.len }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -75,10 +75,16 @@ impl ChunkReader for Positioned {
 struct PositionedReader {
     file: Arc<File>,
     at: u64,
+    len: u64,
 }
 
 impl Read for PositionedReader {
+    /// Beyond the end is an error: no part of a whole file asks for that, and of a damaged one the library would skip as many bytes
+    /// as are said to be there, one by one.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.at >= self.len {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
         Ok(read)
