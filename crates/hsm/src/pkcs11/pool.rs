@@ -22,6 +22,8 @@ use super::{
 
 /// Requests that may wait. More are turned away at once: the token is slower than what is asked of it.
 const MOST_WAITING: usize = 4_096;
+/// How long the end of a pool waits for its sessions to be closed. A token that hangs is not waited for.
+const CLOSING: Duration = Duration::from_secs(2);
 /// The pause before the second attempt; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -33,11 +35,15 @@ pub(super) struct Pool {
 struct Queue {
     state: Mutex<State>,
     filled: Condvar,
+    /// A thread has closed its session and ends.
+    ended: Condvar,
 }
 
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// Threads that may have a session.
+    threads: usize,
 }
 
 struct Job {
@@ -49,15 +55,19 @@ struct Job {
 
 impl Pool {
     pub(super) fn start(config: &TokenConfig, door: &Door) -> Pool {
-        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false });
-        let queue = Arc::new(Queue { state, filled: Condvar::new() });
-        for _ in 0..config.sessions.max(1) {
+        let threads = config.sessions.max(1);
+        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false, threads });
+        let queue = Arc::new(Queue { state, filled: Condvar::new(), ended: Condvar::new() });
+        for _ in 0..threads {
             let (queue, door, attempts) = (Arc::clone(&queue), door.clone(), config.attempts.max(1));
             std::thread::spawn(move || {
                 let mut worker = Worker { door, attempts, open: None };
                 while let Some(job) = queue.next() {
                     worker.serve(job);
                 }
+                drop(worker);
+                queue.lock().threads -= 1;
+                queue.ended.notify_all();
             });
         }
         Pool { queue, timeout: config.timeout }
@@ -85,9 +95,13 @@ impl Pool {
 }
 
 impl Drop for Pool {
+    /// Returns when all sessions are closed: a module that is taken down with the process while another thread closes its session
+    /// crashes, and a command that did its work would end with an error.
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
+        let mut state = self.queue.lock();
+        state.closed = true;
         self.queue.filled.notify_all();
+        let _ = self.queue.ended.wait_timeout_while(state, CLOSING, |state| state.threads > 0);
     }
 }
 
