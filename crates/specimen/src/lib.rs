@@ -57,12 +57,14 @@ impl Country {
     }
 
     fn with_keys(code: &str, suite: Suite, (csca_key, ds_key): (SoftwareSigner, SoftwareSigner)) -> Country {
-        let name = |common| Name::new(code, "dancu", common).unwrap();
-        let csca = prepare_csca(&suite.csca(), &name("CSCA"), serial(1), START, csca_key.public_key())
-            .and_then(|prepared| prepared.lint()?.sign(token(1), &csca_key))
+        // As real ones: names in Vietnamese, and a serial number of many bytes whose first bit is set.
+        let name = |common| Name::new(code, "Dân cư", common).unwrap();
+        let large = || SerialNumber::new(&[0x81; 19]).unwrap();
+        let csca = prepare_csca(&suite.csca(), &name("CSCA (mẫu)"), large(), START, csca_key.public_key())
+            .and_then(|prepared| prepared.lint()?.sign(SigningToken::after_recording(large()), &csca_key))
             .unwrap();
-        let profile = suite.document_signer();
-        let ds = prepare_document_signer(&profile, &csca, &name("DS"), serial(2), START, ds_key.public_key())
+        let (profile, name) = (suite.document_signer(), name("Document signer 1"));
+        let ds = prepare_document_signer(&profile, &csca, &name, serial(2), START, ds_key.public_key())
             .and_then(|prepared| prepared.lint()?.sign(token(2), &csca_key))
             .unwrap();
         Country { suite, csca, csca_key, ds, ds_key }
@@ -83,8 +85,9 @@ impl Country {
         let hashes: Vec<_> = groups.iter().map(|(group, file)| (*group, hash(file))).collect();
         let algorithm = self.suite.algorithm;
         let digest = match algorithm.hash() {
+            HashAlgorithm::Sha256 => DigestAlgorithm::Sha256,
             HashAlgorithm::Sha384 => DigestAlgorithm::Sha384,
-            _ => DigestAlgorithm::Sha256,
+            HashAlgorithm::Sha512 => DigestAlgorithm::Sha512,
         };
         let template =
             SodTemplate::new(certificate.der()).unwrap().signed_with(digest, algorithm.identifier());

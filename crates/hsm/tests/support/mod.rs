@@ -1,60 +1,23 @@
-//! A country with a card's security object, in any suite, with keys of the software key store.
+//! What outside judges are asked about a country's signatures, in any suite, by keys of the software key store.
 
 #![allow(clippy::unwrap_used, dead_code, reason = "in a test a panic is the report; not every test uses all")]
 
 use std::{fs, path::Path, process::Command};
 
-use card::{
-    lds::DataGroup,
-    sod::{DigestAlgorithm, SodTemplate, hash},
-};
-use hsm::SoftwareSigner;
+use card::{lds::DataGroup, sod::hash};
 use pki::*;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
+use specimen::{Country, START};
 use time::{OffsetDateTime, macros::datetime};
 
-pub const START: OffsetDateTime = datetime!(2021-01-01 00:00 UTC);
-pub const CHECK: OffsetDateTime = datetime!(2021-02-01 00:00 UTC);
-
-pub struct Country {
-    pub suite: Suite,
-    pub csca: Certificate,
-    pub csca_key: SoftwareSigner,
-    pub ds: Certificate,
-    pub ds_key: SoftwareSigner,
-}
+pub const CHECK: OffsetDateTime = datetime!(2021-05-01 00:00 UTC);
 
 pub fn country(suite: Suite, seed: u64) -> Country {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut key = || SoftwareSigner::generate_for(suite.algorithm, &mut rng);
-    let (csca_key, ds_key) = (key(), key());
-    let serial = SerialNumber::new(&[0x81; 19]).unwrap();
-    let name = Name::new("VN", "Dân cư", "CSCA Việt Nam (mẫu)").unwrap();
-    let csca = prepare_csca(&suite.csca(), &name, serial.clone(), START, csca_key.public_key())
-        .and_then(|prepared| prepared.lint()?.sign(SigningToken::after_recording(serial), &csca_key))
-        .unwrap();
-    let serial = SerialNumber::new(&[2]).unwrap();
-    let name = Name::new("VN", "Dân cư", "Document signer 1").unwrap();
-    let key = ds_key.public_key();
-    let ds = prepare_document_signer(&suite.document_signer(), &csca, &name, serial.clone(), START, key)
-        .and_then(|prepared| prepared.lint()?.sign(SigningToken::after_recording(serial), &csca_key))
-        .unwrap();
-    Country { suite, csca, csca_key, ds, ds_key }
+    Country::of("VN", suite, seed)
 }
 
 pub fn sod(country: &Country) -> Vec<u8> {
-    let algorithm = country.suite.algorithm;
-    let digest = match algorithm.hash() {
-        HashAlgorithm::Sha256 => DigestAlgorithm::Sha256,
-        HashAlgorithm::Sha384 => DigestAlgorithm::Sha384,
-        HashAlgorithm::Sha512 => DigestAlgorithm::Sha512,
-    };
-    let template = SodTemplate::new(country.ds.der()).unwrap().signed_with(digest, algorithm.identifier());
-    let hashes = [(DataGroup::DG1, hash(b"one")), (DataGroup::DG13, hash(b"thirteen"))];
-    let prepared = template.prepare(&hashes).unwrap();
-    let signature = country.ds_key.sign(prepared.to_be_signed()).unwrap();
-    prepared.assemble(&signature)
+    let groups = [(DataGroup::DG1, b"one".to_vec()), (DataGroup::DG13, b"thirteen".to_vec())];
+    country.sign(&groups)["EF.SOD"].clone()
 }
 
 /// The CMS inside tag 77.
