@@ -20,30 +20,26 @@ pub(crate) fn rows(pair: u64) -> (u32, u32) {
     ((pair >> 32) as u32, pair as u32)
 }
 
-/// A rule as what brings together the records that share a key.
-struct Rule {
-    fill: fn(&[Look], &mut Scattered),
-}
-
-/// A function of its own for each rule, so that it reads only what the rule is made of.
-const fn rule<const RULE: usize>() -> Rule {
-    Rule { fill: |looks, scattered| scattered.fill(looks.iter().map(|look| look.parts().key(RULE))) }
+/// Brings together the records that share a key of this rule: a function of its own for each, so that it reads only what the
+/// rule is made of.
+fn fill<const RULE: usize>(looks: &[Look], scattered: &mut Scattered) {
+    scattered.fill(looks.iter().map(|look| look.parts().key(RULE)));
 }
 
 /// The first rules are of numbers, which a file does not have.
 #[rustfmt::skip]
-const RULES: [Rule; FILE_RULES - 2] = [
-    rule::<2>(), rule::<3>(), rule::<4>(), rule::<5>(), rule::<6>(), rule::<7>(), rule::<8>(), rule::<9>(),
-    rule::<10>(), rule::<11>(), rule::<12>(), rule::<13>(), rule::<14>(), rule::<15>(), rule::<16>(), rule::<17>(),
-    rule::<18>(), rule::<19>(), rule::<20>(), rule::<21>(), rule::<22>(), rule::<23>(), rule::<24>(), rule::<25>(),
+const RULES: [fn(&[Look], &mut Scattered); FILE_RULES - 2] = [
+    fill::<2>, fill::<3>, fill::<4>, fill::<5>, fill::<6>, fill::<7>, fill::<8>, fill::<9>,
+    fill::<10>, fill::<11>, fill::<12>, fill::<13>, fill::<14>, fill::<15>, fill::<16>, fill::<17>,
+    fill::<18>, fill::<19>, fill::<20>, fill::<21>, fill::<22>, fill::<23>, fill::<24>, fill::<25>,
 ];
 
 /// All pairs to be weighed, ascending, each once. A block over the limit is left out under its rule.
 pub(crate) fn candidates(register: &Register) -> Vec<u64> {
     let by_rule: Vec<Vec<u64>> = RULES
         .par_iter()
-        .map_init(Scattered::default, |scattered, rule| {
-            (rule.fill)(&register.looks, scattered);
+        .map_init(Scattered::default, |scattered, fill| {
+            fill(&register.looks, scattered);
             let mut pairs = Vec::new();
             scattered.blocks(BLOCK_LIMIT_DEDUPE, &mut |blocks| plausible_pairs(register, blocks, &mut pairs));
             pairs
