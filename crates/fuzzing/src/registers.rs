@@ -65,15 +65,16 @@ fn forgive_the_library() {
 
 /// What our writer makes of the seeds of [`check`]: dictionaries, Snappy, values that are missing.
 pub fn parquet_seeds() -> Vec<Vec<u8>> {
-    let written = |seed: Vec<u8>| {
-        let path = std::env::temp_dir().join(format!("dancu-fuzzing-{}.parquet", std::process::id()));
-        let mut writer = recordfile::Writer::create(&path).expect("a temporary file");
+    let write = |seed: Vec<u8>, path: &std::path::Path| {
+        let mut writer = recordfile::Writer::create(path).expect("a temporary file");
         recordfile::read_csv(&seed[..], &mut |block| writer.write(&block).is_ok())
             .expect("a seed is a register");
         writer.finish().expect("a temporary file");
-        let bytes = std::fs::read(&path).expect("what was written");
-        std::fs::remove_file(&path).expect("what was written");
+        let bytes = std::fs::read(path).expect("what was written");
+        std::fs::remove_file(path).expect("what was written");
         bytes
     };
+    // A name that is nobody else's, with the ending by which the writer knows the format.
+    let written = |seed: Vec<u8>| crate::with_file(&[], |path| write(seed, &path.with_extension("parquet")));
     seeds().into_iter().map(written).collect()
 }

@@ -38,11 +38,12 @@ pub fn read(path: &Path, mut take: impl FnMut(&Block)) -> Result<Faults, Error> 
         for block in receiver {
             take(&block);
         }
-        reader.join().unwrap_or_else(|panic| match is_parquet {
-            // The library asserts what a damaged file does not keep. What was taken before is taken from a file that is refused.
-            true => Err(Error::Damaged),
-            false => std::panic::resume_unwind(panic),
-        })
+        match reader.join() {
+            Ok(read) => read,
+            // The library asserts what a damaged file does not keep.
+            Err(_) if is_parquet => Err(Error::Damaged),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     })
 }
 
