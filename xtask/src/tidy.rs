@@ -56,7 +56,8 @@ const LICENCES: [&str; 14] = [
 ];
 
 const MOST_LINES: usize = 500;
-const MOST_FUNCTION_LINES: usize = 70;
+/// Lines of a function that is not long.
+pub const MOST_FUNCTION_LINES: usize = 70;
 /// In percent: a few functions are tables or straight lines of steps that read best in one piece.
 const LONG_FUNCTIONS_ALLOWED: usize = 4;
 
@@ -197,7 +198,8 @@ fn sizes(faults: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Adds the Rust files below a folder, but those in build directories.
+pub fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
@@ -214,7 +216,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// Line number and length of every function. rustfmt puts a function's closing brace alone, at the indentation of the
 /// line on which the function begins.
-fn function_lengths(source: &str) -> Vec<(usize, usize)> {
+pub fn function_lengths(source: &str) -> Vec<(usize, usize)> {
     let lines: Vec<&str> = source.lines().collect();
     let mut found = Vec::new();
     for (i, line) in lines.iter().enumerate() {
