@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::decide::{self, Check, Presented};
 use domain::application::{Action, State};
+use domain::handover::Outcome;
 use domain::id::{ApplicationId, ConsignmentId};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -210,21 +211,15 @@ pub async fn hand_over(
     let (mut transitions, mut handed, mut recorded) = (Vec::new(), Vec::new(), Vec::new());
     // Taken out as they are met, so that an attempt that is in the list twice counts once.
     for row in results.iter().filter(|row| new.remove(&(row.application, row.attempt))) {
-        let action = match row.outcome {
-            "handed_over" => {
+        match row.outcome {
+            Outcome::HandedOver => {
                 summary.handed_over += 1;
                 handed.push(row.application);
-                Action::HandOver
             }
-            "absent" => {
-                summary.absent += 1;
-                Action::HandoverFail
-            }
-            _ => {
-                summary.no_match += 1;
-                Action::HandoverFail
-            }
-        };
+            Outcome::Absent => summary.absent += 1,
+            Outcome::NoMatch => summary.no_match += 1,
+        }
+        let action = row.outcome.action();
         recorded.push(row);
         transitions.push(Transition {
             application_id: row.application,
@@ -232,7 +227,8 @@ pub async fn hand_over(
             at: row.at,
             actor: Arc::from(row.officer.as_str()),
             reference: None,
-            detail: (action == Action::HandoverFail).then(|| serde_json::json!({ "code": row.outcome })),
+            detail: (action == Action::HandoverFail)
+                .then(|| serde_json::json!({ "code": row.outcome.code() })),
         });
     }
     refuse_none(application::record(&mut tx, now, &transitions).await?)?;
@@ -252,9 +248,9 @@ async fn audit_attempts(tx: &mut PgConnection, attempts: &[&rows::HandoverRow]) 
             at: row.at,
             actor: row.officer.clone(),
             action: match row.outcome {
-                "handed_over" => "card.handed_over",
-                "absent" => "card.not_fetched",
-                _ => "card.refused",
+                Outcome::HandedOver => "card.handed_over",
+                Outcome::Absent => "card.not_fetched",
+                Outcome::NoMatch => "card.refused",
             }
             .to_owned(),
             subject: format!("application:{}", row.application),
@@ -282,9 +278,9 @@ fn row(attempt: &Attempt, check: Option<Check>) -> rows::HandoverRow {
         attempt: attempt.number,
         at: attempt.at,
         outcome: match check {
-            None => "absent",
-            Some(check) if check.matches => "handed_over",
-            Some(_) => "no_match",
+            None => Outcome::Absent,
+            Some(check) if check.matches => Outcome::HandedOver,
+            Some(_) => Outcome::NoMatch,
         },
         score: check.map(|check| check.score),
         officer: attempt.officer.clone(),

@@ -107,6 +107,13 @@ impl PartialDate {
         Date::from_calendar_date(self.year.into(), Month::try_from(self.month).ok()?, self.day).ok()
     }
 
+    /// The earliest day it can be.
+    pub fn earliest(self) -> Date {
+        let month = Month::try_from(self.month.max(1)).expect("1 to 12 by construction");
+        Date::from_calendar_date(self.year.into(), month, self.day.max(1))
+            .expect("a real day by construction")
+    }
+
     /// The latest day it can be: eligibility by age counts from it, so that nobody is invited too early.
     pub fn latest(self) -> Date {
         let month =

@@ -1,9 +1,9 @@
 //! The kit's check while the citizen stands there: what must be put right, what the officer should look at again, and what
 //! differs from the register.
 
-use domain::ResidentRecord;
 use domain::pin::PinMismatch;
 use domain::unit::{UnitLevel, UnitTable};
+use domain::{Field, ResidentRecord};
 use fingerprint::FingerPosition;
 use time::OffsetDateTime;
 
@@ -32,8 +32,8 @@ pub struct Check {
     /// Saving is not offered while there are any.
     pub problems: Vec<Problem>,
     pub advice: Vec<Advice>,
-    /// Fields in which the declaration differs from the register, by their stable names; empty without a register record.
-    pub differs: Vec<&'static str>,
+    /// Fields in which the declaration differs from the register; empty without a register record.
+    pub differs: Vec<Field>,
 }
 
 impl Check {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use domain::Field;
 use domain::record::Place;
 use enrol::check::{Advice, Check, check};
 use enrol::packet::{Biometric, Content, Finger, FingerCapture, MissingReason};
@@ -29,7 +30,7 @@ fn what_differs_from_the_register_is_listed_and_does_not_hinder() {
     register.marital = Some(2);
     register.permanent = Place { unit: "18562".parse().unwrap(), detail: "Thôn 4".to_owned() };
     let checked = run(&content(1), Some(&register), 80);
-    assert_eq!(checked.differs, ["marital", "permanent"]);
+    assert_eq!(checked.differs, [Field::Marital, Field::Permanent]);
     assert!(checked.can_be_saved());
 }
 

@@ -139,7 +139,7 @@ impl Laptop {
         let content = Content {
             claimed_person_id: input.register.as_ref().map(|(id, _)| *id),
             record: input.record,
-            differs: differs.into_iter().map(str::to_owned).collect(),
+            differs: differs.into_iter().map(|field| field.code().to_owned()).collect(),
             receipt_hash: draft.receipt_code.hash(),
             fingers: input.fingers,
             photo: input.photo,

@@ -2,6 +2,7 @@
 
 use crate::{Error, PgConnection, UnitScope};
 use domain::application::State;
+use domain::handover::Outcome;
 use domain::id::{ApplicationId, ConsignmentId};
 use sqlx::Row;
 use std::collections::HashMap;
@@ -185,8 +186,7 @@ pub struct HandoverRow {
     pub application: ApplicationId,
     pub attempt: i16,
     pub at: OffsetDateTime,
-    /// `handed_over`, `absent` or `no_match`.
-    pub outcome: &'static str,
+    pub outcome: Outcome,
     pub score: Option<f32>,
     pub officer: String,
 }
@@ -204,7 +204,7 @@ pub async fn put_handovers(
     .bind(attempts.iter().map(|a| a.application.uuid()).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.attempt).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.at).collect::<Vec<_>>())
-    .bind(attempts.iter().map(|a| a.outcome).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.outcome.code()).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.score).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.officer.as_str()).collect::<Vec<_>>())
     .fetch_all(tx)

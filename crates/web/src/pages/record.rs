@@ -12,7 +12,7 @@ use crate::pages::Fact;
 use crate::state::AppState;
 use crate::ui::unit_full;
 
-/// The fields in the order of the form. The codes are those of `ResidentRecord::differing_fields`.
+/// The fields in the order of the form. The codes are those of `domain::Field`.
 const FIELDS: [&str; 18] = [
     "name",
     "sex",
