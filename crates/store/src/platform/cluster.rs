@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::Error;
-use crate::binaries::Binaries;
-use crate::layout::Layout;
-use crate::os_user::Users;
+use crate::platform::binaries::Binaries;
+use crate::platform::layout::Layout;
+use crate::platform::os_user::Users;
 
 /// The cluster's superuser, which is also dancu's user.
 const SUPERUSER: &str = "dancu";

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::accounts::{Account, from_row};
+use crate::platform::accounts::{Account, from_row};
 
 /// A session.
 #[derive(Clone, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 
-use crate::binaries::MINIMUM_MAJOR;
-use crate::cluster::{Cluster, Durability};
-use crate::layout::Layout;
+use crate::platform::binaries::MINIMUM_MAJOR;
+use crate::platform::cluster::{Cluster, Durability};
+use crate::platform::layout::Layout;
 use crate::{Error, UnitScope};
 
 /// The migrations of this program.
