@@ -2,25 +2,19 @@
 
 mod platform;
 
-pub mod application;
-pub mod certificates;
-pub mod checking;
-pub mod collect;
-pub mod deliver;
-pub mod enrol;
-pub mod issue;
-pub mod person;
+pub mod applications;
+pub mod boxes;
+pub mod cards;
+pub mod cases;
+pub mod imports;
 pub mod plan;
+pub mod register;
 pub mod report;
-pub mod resolve;
-pub mod scoring;
-pub mod stock;
-pub mod web_read;
 
 pub use platform::binaries::MINIMUM_MAJOR;
 pub use platform::cluster::{Cluster, Durability, last_words};
 pub use platform::copy::{CopyIn, CopyRow};
-pub use platform::db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum};
+pub use platform::db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum, ping};
 pub use platform::error::{Error, SqlError, retry};
 pub use platform::layout::LAYOUT;
 pub use platform::scope::UnitScope;

@@ -1,5 +1,7 @@
 //! People who sign in. Rows only: the password's argon2 hash is made and checked where passwords are read.
 
+use std::collections::BTreeMap;
+
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
@@ -108,6 +110,18 @@ pub async fn disable(tx: &mut PgConnection, id: Uuid, at: OffsetDateTime) -> Res
         .await?;
     end_sessions(tx, id).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The names of accounts, of those that exist. For what the reader's scope let through.
+pub async fn account_names(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>, Error> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, display_name FROM account WHERE id = ANY($1)")
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 async fn end_sessions(tx: &mut PgConnection, account: Uuid) -> Result<(), Error> {

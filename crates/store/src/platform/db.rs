@@ -257,6 +257,12 @@ pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether the database answers.
+pub async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(conn).await?;
+    Ok(())
+}
+
 /// The newest migration of this program.
 pub fn known_version() -> i64 {
     MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)

@@ -203,6 +203,11 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// A row that contradicts the program, by its id; never with its values.
+pub(crate) fn inconsistent(table: &'static str, row: Uuid, reason: &str) -> Error {
+    Error::Inconsistent { table, row: row.to_string(), reason: reason.to_owned() }
+}
+
 fn from_server(pg: &PgDatabaseError) -> Error {
     let code = pg.code();
     match code {

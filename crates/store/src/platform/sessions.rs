@@ -85,6 +85,20 @@ pub async fn find(
     Ok(Some((session, account)))
 }
 
+/// Moves the end of a session that is in use. The one thing that reading a page writes, beside the audit row.
+pub async fn extend_session(
+    conn: &mut PgConnection,
+    token_hash: &[u8; 32],
+    expires_at: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE session SET expires_at = $2 WHERE token_hash = $1 AND expires_at < $2")
+        .bind(token_hash.as_slice())
+        .bind(expires_at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Ends a session (signing out). `false`: there was none.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::web_read;
+use store::accounts;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -22,7 +22,7 @@ impl Actors {
         ids.dedup();
         let names = match ids.is_empty() {
             true => BTreeMap::new(),
-            false => web_read::account_names(&mut *state.db.begin().await?, &ids).await?,
+            false => accounts::account_names(&mut *state.db.begin().await?, &ids).await?,
         };
         Ok(Actors { names })
     }
