@@ -6,7 +6,7 @@ use crate::fault::{Fault, FaultCode};
 use domain::id::PersonId;
 use domain::record::ResidentRecord;
 use domain::text::tone_free_placement_key;
-use store::collect::{Known, PinHolder};
+use store::imports::known::{Known, PinHolder};
 
 /// A sound form, with what identifies it.
 #[derive(Debug)]

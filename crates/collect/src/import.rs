@@ -18,9 +18,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Database;
-use store::collect::{
-    self as table, ImportProgress, Known, NewImport, NewPerson, NewReject, NewRepeat, QualityRow,
-};
+use store::imports::known::{self, Known};
+use store::imports::leftover::{self, NewReject, NewRepeat};
+use store::imports::quality::{self, QualityRow};
+use store::imports::{self, ImportProgress, NewImport};
+use store::register::registration::{self, NewPerson};
+use store::register::units;
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
 use tokio::sync::mpsc;
@@ -93,7 +96,7 @@ pub fn person_id(form_no: &str) -> PersonId {
 /// Those of the database.
 pub async fn load_units(db: &Database) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
-    let added = table::load_units(&mut tx, UnitTable::official_2021()).await?;
+    let added = units::load_units(&mut tx, UnitTable::official_2021()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(added)
 }
@@ -105,7 +108,7 @@ pub async fn load_units(db: &Database) -> Result<u64, Error> {
 /// Those of the database.
 pub async fn quality(db: &Database, scope: &str) -> Result<Vec<QualityRow>, Error> {
     let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
-    Ok(table::quality(&mut connection, scope).await?)
+    Ok(quality::quality(&mut connection, scope).await?)
 }
 
 /// Imports a file of DC01 forms. `progress` is called after each chunk, and stops the import by `Break`.
@@ -164,7 +167,7 @@ pub async fn import(
 
 async fn rows_read(db: &Database, import: ImportId) -> Result<u64, Error> {
     let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
-    let state = table::find_import(&mut connection, import).await?;
+    let state = imports::find_import(&mut connection, import).await?;
     Ok(state.map_or(0, |state| state.progress.rows_read))
 }
 
@@ -174,11 +177,11 @@ async fn open(
     name: &str,
     file: &SourceFile,
     clock: &dyn Clock,
-) -> Result<table::ImportState, Error> {
+) -> Result<imports::ImportState, Error> {
     let (format, digested) = (file.format().as_str(), &file.digested);
     let new = NewImport { import_id, name, format, sha256: &digested.sha256, bytes_total: digested.bytes };
     let mut tx = db.begin().await?;
-    let state = table::open_import(&mut tx, &new, clock.now()).await?;
+    let state = imports::open_import(&mut tx, &new, clock.now()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(state)
 }
@@ -259,19 +262,19 @@ impl Run<'_> {
     /// Decides about a chunk and writes it with the progress, in one transaction.
     async fn take(&self, chunk: &Chunk, from: &ImportProgress) -> Result<ImportProgress, Error> {
         let mut tx = self.db.begin().await?;
-        table::lock_register(&mut tx).await?;
+        known::lock_register(&mut tx).await?;
         let people: Vec<PersonId> = chunk.sound.iter().map(|sound| sound.person_id).collect();
         let form_nos: Vec<&str> = chunk.sound.iter().map(|sound| sound.form.number.as_str()).collect();
         let pins = chunk.sound.iter().filter_map(|sound| sound.form.record.pin.as_ref());
         let pins: Vec<&str> = pins.map(|pin| pin.as_str()).collect();
-        let mut known = table::known(&mut tx, &people, &form_nos, &pins).await?;
+        let mut known = known::known(&mut tx, &people, &form_nos, &pins).await?;
         let decided = Decided::of(chunk, &mut known);
         let now = self.clock.now();
-        table::register(&mut tx, self.import, &self.options.actor, now, &decided.people).await?;
-        table::keep_repeats(&mut tx, self.import, &decided.repeats).await?;
-        table::keep_rejects(&mut tx, self.import, &chunk.rejects).await?;
-        table::keep_rejects(&mut tx, self.import, &decided.rejects).await?;
-        let resolved = table::resolve_rejects(
+        registration::register(&mut tx, self.import, &self.options.actor, now, &decided.people).await?;
+        leftover::keep_repeats(&mut tx, self.import, &decided.repeats).await?;
+        leftover::keep_rejects(&mut tx, self.import, &chunk.rejects).await?;
+        leftover::keep_rejects(&mut tx, self.import, &decided.rejects).await?;
+        let resolved = leftover::resolve_rejects(
             &mut tx,
             self.import,
             &decided.replaced,
@@ -288,7 +291,7 @@ impl Run<'_> {
             rows_without_commune: from.rows_without_commune + decided.without_commune,
             rows_resolved: from.rows_resolved + resolved,
         };
-        if !table::advance(&mut tx, self.import, from, &to).await? {
+        if !imports::advance(&mut tx, self.import, from, &to).await? {
             return Err(Error::Concurrent);
         }
         tx.commit().await.map_err(store::Error::from)?;
@@ -298,7 +301,7 @@ impl Run<'_> {
     async fn finish(&self, counts: &mut ImportProgress) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        if !table::finish_import(&mut tx, self.import, counts.rows_read, now).await? {
+        if !imports::finish_import(&mut tx, self.import, counts.rows_read, now).await? {
             return Err(Error::Concurrent);
         }
         let detail = serde_json::json!({

@@ -22,4 +22,5 @@ pub use fault::{Fault, FaultCode};
 pub use import::{ImportOptions, ImportSummary, Progress, import, import_id, load_units, person_id, quality};
 pub use row::{MAX_FIELD_BYTES, MAX_ROW_BYTES, REJECT_COLUMNS};
 pub use source::Format;
-pub use store::collect::{ImportProgress, QualityRow};
+pub use store::imports::ImportProgress;
+pub use store::imports::quality::QualityRow;

@@ -86,7 +86,8 @@ async fn write_rows(
     loop {
         out.write_all(line.as_bytes()).map_err(Error::file("cannot write into", dir))?;
         line.clear();
-        let page = store::collect::open_rejects(&mut connection, import_id, after, PAGE_ROWS).await?;
+        let page =
+            store::imports::leftover::open_rejects(&mut connection, import_id, after, PAGE_ROWS).await?;
         let Some(last) = page.last() else { return Ok(rows) };
         after = last.row_no.cast_unsigned();
         rows += page.len() as u64;

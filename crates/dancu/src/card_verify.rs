@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::checking::MadeCard;
+use store::cards::MadeCard;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 use verify::{CardFiles, CardStatus, Evidence, Language, Outcome, Overall, Verdict};
@@ -215,7 +215,7 @@ async fn ask_register(centre: &Centre, asked: &Asked<'_>, number: Option<&str>) 
     let Some(pin) = pin else { return Ok(CardStatus::Unknown) };
     let sod = asked.files.and_then(|files| files.get(EF_SOD)).map_or(&[][..], Vec::as_slice);
     let mut conn = centre.db.begin().await?;
-    let cards = store::checking::cards_of_pin(&mut conn, &pin, sod).await?;
+    let cards = store::cards::cards_of_pin(&mut conn, &pin, sod).await?;
     let is_this = |card: &&MadeCard| {
         let printed = qr.as_ref().is_none_or(|qr| qr.issued == card.issued_on)
             && mrz.as_ref().is_none_or(|mrz| mrz.expiry() == expiry(card));

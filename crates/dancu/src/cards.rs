@@ -49,7 +49,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 
 async fn list(centre: &Centre, limit: u32) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    for card in store::issue::list_cards(&mut conn, limit).await? {
+    for card in store::cards::list_cards(&mut conn, limit).await? {
         println!("{} {} {:<12} {}", card.card_id, card.number, card.state, card.issued_on);
     }
     Ok(())
@@ -65,16 +65,16 @@ struct Chip {
 
 async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     let mut conn = centre.db.begin().await?;
-    let stored = store::issue::signed_card(&mut conn, card).await?.with_context(|| {
+    let stored = store::cards::signed_card(&mut conn, card).await?.with_context(|| {
         format!("there is no signed card {card}; `dancu card list` names those there are")
     })?;
-    let signer = store::issue::certificate(&mut conn, &stored.ds_serial)
+    let signer = store::cards::certificates::certificate(&mut conn, &stored.ds_serial)
         .await?
         .context("the document signer's certificate")?;
     let csca = match &signer.issuer_serial {
-        Some(serial) => {
-            store::issue::certificate(&mut conn, serial).await?.context("the CSCA certificate")?
-        }
+        Some(serial) => store::cards::certificates::certificate(&mut conn, serial)
+            .await?
+            .context("the CSCA certificate")?,
         None => bail!("the document signer's certificate names no issuer"),
     };
     drop(conn);

@@ -11,7 +11,7 @@ pub async fn decide(centre: &Centre, asked: CaseDecision) -> Result<CaseOutcome,
         CaseRefusal::Unavailable
     };
     let mut conn = centre.db.begin().await.map_err(|e| unavailable(&e))?;
-    let case = store::resolve::lock_case(&mut conn, asked.case_id).await.map_err(|e| unavailable(&e))?;
+    let case = store::cases::lock_case(&mut conn, asked.case_id).await.map_err(|e| unavailable(&e))?;
     drop(conn);
     let Some(case) = case else { return Err(CaseRefusal::DoesNotFit) };
     let decision = match asked.decision {

@@ -122,8 +122,8 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     async fn new(centre: &'a Centre) -> Result<Bench<'a>> {
         let mut conn = centre.db.begin().await?;
-        let trust = store::issue::certificates(&mut conn, "csca").await?;
-        let links = store::issue::certificates(&mut conn, "csca_link").await?;
+        let trust = store::cards::certificates::certificates(&mut conn, "csca").await?;
+        let links = store::cards::certificates::certificates(&mut conn, "csca_link").await?;
         drop(conn);
         let mut crls = Vec::new();
         for csca in &trust {

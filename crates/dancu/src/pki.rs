@@ -14,7 +14,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::certificates as lists;
+use store::cards::certificates;
 
 /// Longest file that a certificate or list is read from.
 const MOST_FILE_BYTES: u64 = 16 << 20;
@@ -132,7 +132,7 @@ async fn init(centre: &Centre, options: &Init) -> Result<()> {
         path.display()
     );
     let mut conn = centre.db.begin().await?;
-    let made = store::issue::certificates(&mut conn, "csca").await?;
+    let made = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
     ensure!(made.is_empty(), "this installation has a CSCA already; change its key with `dancu pki roll`");
     let token = match (&options.module, &options.token) {
@@ -160,7 +160,7 @@ async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
     let mut conn = centre.db.begin().await?;
     let mut certified = Vec::new();
-    for der in store::issue::certificates(&mut conn, "document_signer").await? {
+    for der in store::cards::certificates::certificates(&mut conn, "document_signer").await? {
         certified.push(Certificate::from_der(&der)?.key()?);
     }
     drop(conn);
@@ -180,7 +180,7 @@ async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
 /// The CSCA certificates with their keys, oldest first.
 async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>> {
     let mut conn = centre.db.begin().await?;
-    let stored = store::issue::certificates(&mut conn, "csca").await?;
+    let stored = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
     let stored: Vec<Certificate> =
         stored.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
@@ -222,7 +222,7 @@ async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
 /// over. Without the CSCA's key only what was issued before; `None` when there is nothing.
 pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>> {
     let mut conn = centre.db.begin().await?;
-    let newest = lists::newest_crl(&mut conn, csca_serial).await?;
+    let newest = certificates::newest_crl(&mut conn, csca_serial).await?;
     drop(conn);
     let keys = Keys::of(centre).await?;
     let cscas = cscas(centre, &keys).await?;
@@ -243,7 +243,7 @@ async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()>
     let mut certificates: Vec<Certificate> =
         cscas(centre, &keys).await?.into_iter().map(|(csca, _)| csca).collect();
     let mut conn = centre.db.begin().await?;
-    for der in store::issue::certificates(&mut conn, "csca_link").await? {
+    for der in store::cards::certificates::certificates(&mut conn, "csca_link").await? {
         certificates.push(Certificate::from_der(&der)?);
     }
     drop(conn);
@@ -295,7 +295,7 @@ async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
 
 async fn list(centre: &Centre) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    for row in lists::all(&mut conn).await? {
+    for row in certificates::all(&mut conn).await? {
         let certificate = Certificate::from_der(&row.der)?;
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
         println!("{} {:<18} {} {state}", row.serial, row.role, certificate.not_after().date());

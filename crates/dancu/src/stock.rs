@@ -9,7 +9,7 @@ use issue::{Delivery, Received};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::stock::Totals;
+use store::cards::stock::Totals;
 use zeroize::Zeroizing;
 
 /// A list of serial numbers or a key letter that is longer is something else.
@@ -155,11 +155,11 @@ fn read(path: &Path) -> Result<String> {
 async fn list_boxes(centre: &Centre) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     println!("box      received  in stock   writing      used   spoiled  key");
-    for line in store::stock::boxes(&mut conn).await? {
+    for line in store::cards::stock::boxes(&mut conn).await? {
         let key = if line.has_key { "yes" } else { "no" };
         println!("{:<8} {}  {key}", line.number, columns(line.totals));
     }
-    println!("{:<8} {}", "all", columns(store::stock::totals(&mut conn).await?));
+    println!("{:<8} {}", "all", columns(store::cards::stock::totals(&mut conn).await?));
     Ok(())
 }
 
@@ -170,7 +170,7 @@ fn columns(totals: Totals) -> String {
 
 async fn list_blanks(centre: &Centre, number: Option<i64>, state: Option<&str>, limit: u32) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    for blank in store::stock::blanks(&mut conn, state, number, limit.into()).await? {
+    for blank in store::cards::stock::blanks(&mut conn, state, number, limit.into()).await? {
         let card = blank.card_number.unwrap_or_default();
         let reason = blank.reason.unwrap_or_default();
         let line =

@@ -99,7 +99,7 @@ pub async fn make_batches(
     let batches = issue::unfinished_batches(&centre.db).await?;
     for &batch in &batches {
         let mut conn = centre.db.begin().await?;
-        let unsigned = store::issue::intended_cards(&mut conn, batch).await?;
+        let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
         drop(conn);
         if unsigned.is_empty() {
             continue;

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use store::application::{self, Transition};
+use store::applications::{self, Transition};
 use store::audit::{self, Entry};
-use store::deliver as rows;
-use store::{Database, PgConnection, UnitScope};
+use store::boxes::{self, handovers};
+use store::{Database, PgConnection, UnitScope, cards};
 use time::OffsetDateTime;
 
 /// The actor behind what leaves the production store or passes through a district by itself.
@@ -35,7 +35,7 @@ pub async fn dispatch(
     now: OffsetDateTime,
 ) -> Result<Option<Sent>, Error> {
     let mut tx = db.begin().await?;
-    let cards = rows::in_state(&mut tx, State::Printed, scope).await?;
+    let cards = boxes::in_state(&mut tx, State::Printed, scope).await?;
     if cards.is_empty() {
         return Ok(None);
     }
@@ -54,7 +54,7 @@ pub async fn forward(
 ) -> Result<Vec<Sent>, Error> {
     let mut tx = db.begin().await?;
     let mut by_commune: BTreeMap<String, Vec<ApplicationId>> = BTreeMap::new();
-    for card in rows::in_state(&mut tx, State::AtDistrict, scope).await? {
+    for card in boxes::in_state(&mut tx, State::AtDistrict, scope).await? {
         by_commune.entry(card.unit_code).or_default().push(card.application_id);
     }
     let mut all = Vec::new();
@@ -81,9 +81,9 @@ async fn send(
     let manifest: [u8; 32] = manifest.finalize().into();
     let consignment =
         ConsignmentId::derive(now, &[leg.as_bytes(), from.as_bytes(), to.as_bytes(), &manifest]);
-    rows::put_consignment(
+    boxes::put_consignment(
         tx,
-        &rows::Consignment { consignment, leg, from, to },
+        &boxes::Consignment { consignment, leg, from, to },
         &applications,
         &manifest,
         now,
@@ -105,18 +105,19 @@ pub async fn receive(
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
-    let leg = rows::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
+    let leg =
+        boxes::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
     if let Some(received) = leg.received {
         return Ok(received as usize);
     }
-    let items = rows::items(&mut tx, consignment).await?;
+    let items = boxes::items(&mut tx, consignment).await?;
     let missing: BTreeSet<ApplicationId> = missing.iter().copied().collect();
     // `items` is in the order of the ids.
     if let Some(&application) = missing.iter().find(|m| items.binary_search(m).is_err()) {
         return Err(Error::NotInBox { consignment, application });
     }
     let (absent, present): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| missing.contains(item));
-    rows::count_items(&mut tx, consignment, &present, &absent, now).await?;
+    boxes::count_items(&mut tx, consignment, &present, &absent, now).await?;
     move_all(&mut tx, &present, arrival(&leg.leg), by, consignment, now).await?;
     let detail = serde_json::json!({ "present": present.len(), "missing": absent.len() });
     audit_box(&mut tx, consignment, "consignment.counted", by, detail, now).await?;
@@ -134,12 +135,13 @@ pub async fn arrived_late(
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
-    let leg = rows::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
-    let items: HashSet<ApplicationId> = rows::items(&mut tx, consignment).await?.into_iter().collect();
+    let leg =
+        boxes::lock_consignment(&mut tx, consignment).await?.ok_or(Error::NoConsignment(consignment))?;
+    let items: HashSet<ApplicationId> = boxes::items(&mut tx, consignment).await?.into_iter().collect();
     if let Some(&application) = found.iter().find(|found| !items.contains(found)) {
         return Err(Error::NotInBox { consignment, application });
     }
-    let still_missing = rows::take_missing(&mut tx, consignment, found).await?;
+    let still_missing = boxes::take_missing(&mut tx, consignment, found).await?;
     move_all(&mut tx, &still_missing, arrival(&leg.leg), by, consignment, now).await?;
     if !still_missing.is_empty() {
         let detail = serde_json::json!({ "found": still_missing.len() });
@@ -202,11 +204,11 @@ pub async fn hand_over(
     now: OffsetDateTime,
 ) -> Result<HandedOver, Error> {
     let checks = compare(attempts).await?;
-    let results: Vec<rows::HandoverRow> =
+    let results: Vec<handovers::HandoverRow> =
         attempts.iter().zip(checks).map(|(a, check)| row(a, check)).collect();
     let mut tx = db.begin().await?;
     let mut new: HashSet<(ApplicationId, i16)> =
-        rows::put_handovers(&mut tx, &results).await?.into_iter().collect();
+        handovers::put_handovers(&mut tx, &results).await?.into_iter().collect();
     let mut summary = HandedOver { repeated: results.len() - new.len(), ..HandedOver::default() };
     let (mut transitions, mut handed, mut recorded) = (Vec::new(), Vec::new(), Vec::new());
     // Taken out as they are met, so that an attempt that is in the list twice counts once.
@@ -231,17 +233,17 @@ pub async fn hand_over(
                 .then(|| serde_json::json!({ "code": row.outcome.code() })),
         });
     }
-    refuse_none(application::record(&mut tx, now, &transitions).await?)?;
-    rows::activate_cards(&mut tx, &handed).await?;
+    refuse_none(applications::record(&mut tx, now, &transitions).await?)?;
+    cards::activate_cards(&mut tx, &handed).await?;
     audit_attempts(&mut tx, &recorded).await?;
     store::commit(tx).await?;
     Ok(summary)
 }
 
 /// Who got a card from whom, and who was turned away: one row of the audit trail for each attempt.
-async fn audit_attempts(tx: &mut PgConnection, attempts: &[&rows::HandoverRow]) -> Result<(), Error> {
+async fn audit_attempts(tx: &mut PgConnection, attempts: &[&handovers::HandoverRow]) -> Result<(), Error> {
     let applications: Vec<ApplicationId> = attempts.iter().map(|row| row.application).collect();
-    let units = rows::unit_paths(tx, &applications).await?;
+    let units = applications::unit_paths(tx, &applications).await?;
     let entries: Vec<Entry> = attempts
         .iter()
         .map(|row| Entry {
@@ -272,8 +274,8 @@ async fn compare(attempts: &[Attempt]) -> Result<Vec<Option<Check>>, Error> {
     Ok(tokio::task::spawn_blocking(move || presented.par_iter().map(check).collect()).await?)
 }
 
-fn row(attempt: &Attempt, check: Option<Check>) -> rows::HandoverRow {
-    rows::HandoverRow {
+fn row(attempt: &Attempt, check: Option<Check>) -> handovers::HandoverRow {
+    handovers::HandoverRow {
         application: attempt.application,
         attempt: attempt.number,
         at: attempt.at,
@@ -307,11 +309,11 @@ async fn move_all(
             detail: None,
         })
         .collect();
-    refuse_none(application::record(tx, now, &transitions).await?)
+    refuse_none(applications::record(tx, now, &transitions).await?)
 }
 
 /// A box with one impossible item is not moved at all: the transaction is given up and the item is named.
-fn refuse_none(recorded: application::Recorded) -> Result<(), Error> {
+fn refuse_none(recorded: applications::Recorded) -> Result<(), Error> {
     match recorded.refused.into_iter().next() {
         None => Ok(()),
         Some((application, reason)) => Err(Error::State { application, reason: reason.to_string() }),

@@ -11,8 +11,7 @@ use deliver::{
 use domain::application::Action;
 use domain::id::{ApplicationId, ConsignmentId};
 use fingerprint::synthetic::{Condition, person_masters};
-use store::application;
-use store::{Database, UnitScope};
+use store::{Database, UnitScope, applications};
 use testkit::FreshDatabase;
 use time::Duration;
 
@@ -42,7 +41,7 @@ async fn states(db: &Database, ids: &[ApplicationId]) -> Vec<&'static str> {
     let mut conn = db.work().acquire().await.unwrap();
     let mut states = Vec::new();
     for &id in ids {
-        states.push(application::find(&mut conn, id).await.unwrap().unwrap().state.code());
+        states.push(applications::find(&mut conn, id).await.unwrap().unwrap().state.code());
     }
     states
 }
@@ -55,13 +54,13 @@ async fn card_state(db: &Database, id: ApplicationId) -> String {
         .unwrap()
 }
 
-async fn open(db: &Database) -> Vec<store::deliver::OpenConsignment> {
-    store::deliver::open_consignments(&mut db.work().acquire().await.unwrap()).await.unwrap()
+async fn open(db: &Database) -> Vec<store::boxes::OpenConsignment> {
+    store::boxes::open_consignments(&mut db.work().acquire().await.unwrap()).await.unwrap()
 }
 
 async fn sound(db: &Database) {
     let mut conn = db.work().acquire().await.unwrap();
-    assert_eq!(application::check_folds(&mut conn).await.unwrap(), []);
+    assert_eq!(applications::check_folds(&mut conn).await.unwrap(), []);
 }
 
 /// Person `holder` applied, person `comes` stands there.
@@ -152,15 +151,16 @@ async fn a_card_waits_for_its_holder_and_goes_to_nobody_else() {
     let first = [attempt(ids[0], 1, None), attempt(ids[1], 1, fingers(1, 7))];
     let handed = hand_over(&db, &first, NOW).await.unwrap();
     assert_eq!(handed, HandedOver { absent: 1, no_match: 1, ..HandedOver::default() });
-    let waiting =
-        store::deliver::waiting_cards(&mut db.work().acquire().await.unwrap(), &scope()).await.unwrap();
+    let waiting = store::boxes::handovers::waiting_cards(&mut db.work().acquire().await.unwrap(), &scope())
+        .await
+        .unwrap();
     assert_eq!(waiting.iter().map(|card| card.attempts).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(card_state(&db, ids[1]).await, "personalised");
 
     let twice = [attempt(ids[0], 1, None), attempt(ids[0], 2, None), attempt(ids[0], 2, None)];
     let handed = hand_over(&db, &twice, NOW).await.unwrap();
     assert_eq!(handed, HandedOver { absent: 1, repeated: 2, ..HandedOver::default() });
-    let steps = application::timeline(&mut db.work().acquire().await.unwrap(), ids[0]).await.unwrap();
+    let steps = applications::timeline(&mut db.work().acquire().await.unwrap(), ids[0]).await.unwrap();
     assert_eq!(steps.iter().filter(|step| step.action == Action::HandoverFail).count(), 2);
 
     let came = [attempt(ids[0], 3, fingers(0, 0))];

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use enrol::intake::{open_received, receive};
 use enrol::packet::{open, verify_envelope};
-use store::enrol::{Kit, register_kit};
+use store::applications::kits::{Kit, register_kit};
 use support::*;
 
 const PACKETS: u64 = 2_000;

@@ -13,8 +13,8 @@ use enrol::packet::{Biometric, FingerCapture};
 use enrol::{EnrolError, wire};
 use pki::Signer;
 use sqlx::Row;
-use store::application::{check_folds, find, timeline};
-use store::enrol::{Kit, register_kit, revoke_kit, sequence_gaps};
+use store::applications::kits::{Kit, register_kit, revoke_kit, sequence_gaps};
+use store::applications::{check_folds, find, timeline};
 use support::*;
 use testkit::FreshDatabase;
 use time::Duration;
@@ -192,7 +192,7 @@ async fn opening_stores_the_declaration_and_the_wrapped_key() {
     assert_eq!(open_received(&db, centre_keys(), DAY, 9).await.unwrap().opened, 0);
 
     let mut conn = db.begin().await.unwrap();
-    let declared = store::enrol::declared(&mut conn, 10).await.unwrap();
+    let declared = store::applications::content::declared(&mut conn, 10).await.unwrap();
     assert_eq!(declared.len(), 5);
     assert_eq!(declared[0].application_id, application_id(1));
     assert_eq!(declared[0].record, record(1));

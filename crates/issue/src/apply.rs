@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::audit::{self, Entry};
-use store::issue as rows;
+use store::cards::{self, batches};
+use store::register::pins;
 use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
 
@@ -49,7 +50,7 @@ pub async fn open_batch(
     now: OffsetDateTime,
 ) -> Result<BatchSummary, Error> {
     let mut tx = db.begin().await?;
-    let ready = rows::take_ready(&mut tx, scope, most.min(MOST_CARDS)).await?;
+    let ready = cards::take_ready(&mut tx, scope, most.min(MOST_CARDS)).await?;
     let mut summary = BatchSummary::default();
     if ready.is_empty() {
         return Ok(summary);
@@ -62,7 +63,7 @@ pub async fn open_batch(
             return Err(error);
         }
     };
-    let number = rows::next_batch_number(&mut tx).await?;
+    let number = batches::next_batch_number(&mut tx).await?;
     let batch = BatchId::derive(now, &[&number.to_be_bytes()]);
     let issued = now.to_offset(VIETNAM).date();
     let mut cards = Vec::new();
@@ -70,7 +71,7 @@ pub async fn open_batch(
         let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };
         let face = Face::new(&item.record, pin, issued);
         if let Err(error) = face.printable() {
-            rows::block(&mut tx, item.application_id, "card_data", &error.to_string(), now).await?;
+            cards::block(&mut tx, item.application_id, "card_data", &error.to_string(), now).await?;
             summary.blocked += 1;
             continue;
         }
@@ -81,8 +82,8 @@ pub async fn open_batch(
         return Ok(summary);
     }
     let manifest = manifest_sha256(cards.iter().map(|card| (card.application_id, card.card_id)));
-    rows::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
-    rows::put_cards(&mut tx, batch, &cards, now).await?;
+    batches::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
+    cards::put_cards(&mut tx, batch, &cards, now).await?;
     let batched = cards.iter().map(|card| (card.application_id, Action::Batch));
     record(&mut tx, now, batched, batch, CENTRE).await?;
     let opened = Entry {
@@ -101,17 +102,17 @@ pub async fn open_batch(
 }
 
 fn intended_card(
-    item: &rows::Ready,
+    item: &cards::Ready,
     pin: Pin,
     face: &Face,
     batch: BatchId,
     number: i64,
     position: usize,
     authority: &Authority,
-) -> rows::IntendedCard {
+) -> cards::IntendedCard {
     let card_id =
         CardId::derive(OffsetDateTime::UNIX_EPOCH, &[batch.uuid().as_bytes(), &position.to_be_bytes()]);
-    rows::IntendedCard {
+    cards::IntendedCard {
         card_id,
         // Blanks come in boxes of ten thousand with printed numbers; a batch uses one box's next blanks.
         number: format!("{number:06}{:04}", position + 1),
@@ -137,13 +138,13 @@ fn token(card: CardId) -> [u8; 32] {
 /// Finds a number for everyone who has none and records it in the register.
 async fn allocate_pins(
     tx: &mut PgConnection,
-    ready: &[rows::Ready],
+    ready: &[cards::Ready],
     source: &dyn PinSource,
     now: OffsetDateTime,
     summary: &mut BatchSummary,
 ) -> Result<HashMap<PersonId, Pin>, Error> {
     let mut allocated = HashMap::new();
-    let mut waiting: Vec<&rows::Ready> = ready.iter().filter(|item| item.pin.is_none()).collect();
+    let mut waiting: Vec<&cards::Ready> = ready.iter().filter(|item| item.pin.is_none()).collect();
     for attempt in 0..PIN_TRIES {
         if waiting.is_empty() {
             break;
@@ -154,13 +155,14 @@ async fn allocate_pins(
             match decide::pin(&item.record, item.person_id, attempt, source) {
                 Ok(pin) => wanted.push((item.person_id, pin)),
                 Err(error) => {
-                    rows::block(tx, item.application_id, "no_pin_structure", &error.to_string(), now).await?;
+                    cards::block(tx, item.application_id, "no_pin_structure", &error.to_string(), now)
+                        .await?;
                     summary.blocked += 1;
                     without.push(item.person_id);
                 }
             }
         }
-        let given = rows::allocate_pins(tx, &wanted, now).await?;
+        let given = pins::allocate_pins(tx, &wanted, now).await?;
         allocated.extend(given);
         waiting = ready
             .iter()
@@ -191,7 +193,7 @@ pub async fn sign_batch(
         return Err(Error::SigningPeriodOver { until });
     }
     let mut conn = db.begin().await?;
-    let intended = rows::intended_cards(&mut conn, batch).await?;
+    let intended = cards::intended_cards(&mut conn, batch).await?;
     drop(conn);
     let ds_serial = authority.serial.clone();
     let authority = Arc::clone(authority);
@@ -203,16 +205,16 @@ pub async fn sign_batch(
     })
     .await??;
     let mut tx = db.begin().await?;
-    let redeemed = rows::redeem(&mut tx, &ds_serial, &signed, now).await?;
+    let redeemed = cards::redeem(&mut tx, &ds_serial, &signed, now).await?;
     store::commit(tx).await?;
     Ok(redeemed)
 }
 
 fn sign_card(
-    card: &rows::CardToSign,
+    card: &cards::CardToSign,
     authority: &Authority,
     photos: &Photos,
-) -> Result<rows::SignedCard, Error> {
+) -> Result<cards::SignedCard, Error> {
     let images = photos.get(&card.application_id).ok_or(Error::PhotoMissing(card.application_id))?;
     let face: Face = serde_json::from_value(card.face.clone()).map_err(|e| store::Error::Inconsistent {
         table: "card",
@@ -223,7 +225,7 @@ fn sign_card(
     let signer = authority.signer.as_ref();
     let (files, qr) = chip::build(&face, images, &authority.template, signer, keys.as_ref())?;
     let ChipFiles { dg1, dg13, sod, .. } = files;
-    Ok(rows::SignedCard {
+    Ok(cards::SignedCard {
         card_id: card.card_id,
         token_sha256: token(card.card_id).to_vec(),
         dg1,
@@ -236,7 +238,7 @@ fn sign_card(
 /// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes first.
 pub async fn unfinished_batches(db: &Database) -> Result<Vec<BatchId>, Error> {
     let mut conn = db.begin().await?;
-    Ok(rows::unfinished_batches(&mut conn).await?)
+    Ok(batches::unfinished_batches(&mut conn).await?)
 }
 
 /// SHA-256 over the (application, card) pairs in their order: what the box's packing list is checked against.

@@ -6,7 +6,8 @@ use pki::{
     Signer, SigningToken, Suite, prepare_crl, prepare_csca, prepare_csca_link, prepare_document_signer,
     prepare_master_list, prepare_master_list_signer,
 };
-use store::{Database, certificates as lists, issue as rows};
+use store::Database;
+use store::cards::certificates;
 use time::{Duration, OffsetDateTime};
 
 /// One name for every key of the CSCA, which is what makes a link certificate one (Doc 9303-12).
@@ -97,15 +98,15 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         let issuer = hex(csca.serial());
         let next_update = self.now + Duration::days(i64::from(days));
         let mut tx = self.db.begin().await?;
-        let revoked = lists::revoked_under(&mut tx, &issuer).await?;
-        let number = lists::intend_crl(&mut tx, &issuer, self.now, next_update).await?;
+        let revoked = certificates::revoked_under(&mut tx, &issuer).await?;
+        let number = certificates::intend_crl(&mut tx, &issuer, self.now, next_update).await?;
         store::commit(tx).await?;
         let revoked = revoked.iter().map(revocation).collect::<Result<Vec<_>, Error>>()?;
         let der =
             prepare_crl(csca, csca_key.algorithm(), number.unsigned_abs(), self.now, next_update, &revoked)?
                 .sign(csca_key)?;
         let mut tx = self.db.begin().await?;
-        lists::complete_crl(&mut tx, number, &der).await?;
+        certificates::complete_crl(&mut tx, number, &der).await?;
         let detail = serde_json::json!({ "number": number, "revoked": revoked.len() });
         self.audit(&mut tx, "crl.issue", format!("certificate:{issuer}"), detail).await?;
         store::commit(tx).await?;
@@ -118,7 +119,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     /// [`Error::NotRevoked`] when there is no such certificate, or it was revoked before.
     pub async fn revoke(&self, serial: &str, reason: u8) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        if !lists::revoke(&mut tx, serial, i16::from(reason), self.now).await? {
+        if !certificates::revoke(&mut tx, serial, i16::from(reason), self.now).await? {
             return Err(Error::NotRevoked(serial.to_owned()));
         }
         let detail = serde_json::json!({ "reason": reason });
@@ -144,7 +145,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     async fn stored(&self, role: &str, key: &dyn Signer) -> Result<Option<Certificate>, Error> {
         let wanted = PublicKey::from_spki(key.public_key())?;
         let mut conn = self.db.begin().await?;
-        for der in rows::certificates(&mut conn, role).await? {
+        for der in certificates::certificates(&mut conn, role).await? {
             let certificate = Certificate::from_der(&der)?;
             if certificate.key()? == wanted {
                 return Ok(Some(certificate));
@@ -161,7 +162,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     async fn intend(&mut self, role: &str, subject: &str) -> Result<SerialNumber, Error> {
         let serial = SerialNumber::new(&(self.draw_serial)())?;
         let mut tx = self.db.begin().await?;
-        rows::intend_certificate(&mut tx, &hex(serial.as_bytes()), role, subject, self.now).await?;
+        certificates::intend_certificate(&mut tx, &hex(serial.as_bytes()), role, subject, self.now).await?;
         store::commit(tx).await?;
         Ok(serial)
     }
@@ -179,8 +180,15 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         let issuer = issuer.map(|issuer| hex(issuer.serial()));
         let mut tx = self.db.begin().await?;
         let (start, end) = (certificate.not_before(), certificate.not_after());
-        rows::complete_certificate(&mut tx, &serial, issuer.as_deref(), start, end, certificate.der())
-            .await?;
+        certificates::complete_certificate(
+            &mut tx,
+            &serial,
+            issuer.as_deref(),
+            start,
+            end,
+            certificate.der(),
+        )
+        .await?;
         let detail = serde_json::json!({ "issuer": issuer });
         self.audit(&mut tx, "certificate.issue", format!("certificate:{serial}"), detail).await?;
         store::commit(tx).await?;
@@ -215,7 +223,7 @@ fn name(common: &str) -> Result<Name, PkiError> {
     Name::new("VN", "dancu", common)
 }
 
-fn revocation(row: &lists::Revoked) -> Result<Revocation, Error> {
+fn revocation(row: &certificates::Revoked) -> Result<Revocation, Error> {
     let inconsistent = |reason: &str| store::Error::Inconsistent {
         table: "certificate",
         row: row.serial.clone(),

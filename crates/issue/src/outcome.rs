@@ -4,8 +4,9 @@ use crate::Error;
 use domain::application::Action;
 use domain::id::{ApplicationId, BatchId, CardId};
 use std::sync::Arc;
-use store::application::{self, Transition};
-use store::{Database, PgConnection, issue as rows, stock};
+use store::applications::{self, Transition};
+use store::cards::{batches, stock};
+use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
 /// Who acts on whole batches, as the audit trail names it.
@@ -36,13 +37,13 @@ pub async fn record_results(
     now: OffsetDateTime,
 ) -> Result<(usize, usize), Error> {
     let mut tx = db.begin().await?;
-    let Some(row) = rows::lock_batch(&mut tx, batch).await? else {
+    let Some(row) = batches::lock_batch(&mut tx, batch).await? else {
         return Err(Error::NoBatch(batch));
     };
     if let (Some(printed), Some(spoiled)) = (row.printed, row.spoiled) {
         return Ok((printed as usize, spoiled as usize));
     }
-    let items = rows::batch_items(&mut tx, batch).await?;
+    let items = batches::batch_items(&mut tx, batch).await?;
     let outcome =
         |position: i32| if spoiled.contains(&position) { Outcome::Spoiled } else { Outcome::Printed };
     if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
@@ -68,9 +69,9 @@ pub async fn record_results(
         if there < cards.len() as u64 {
             return Err(Error::StockShort { needed: cards.len(), there });
         }
-        stock::put_outcomes(&mut tx, batch, cards, reason.is_some()).await?;
+        batches::put_outcomes(&mut tx, batch, cards, reason.is_some()).await?;
     }
-    stock::close_if_complete(&mut tx, batch, now).await?;
+    batches::close_if_complete(&mut tx, batch, now).await?;
     record(&mut tx, now, actions, batch, CENTRE).await?;
     let counts = serde_json::json!({ "printed": good.len(), "spoiled": bad.len() });
     let subject = format!("batch:{batch}");
@@ -127,15 +128,15 @@ async fn finish_card(
         let (row, reason) = (card.to_string(), reason.to_owned());
         Error::Store(store::Error::Inconsistent { table: "card", row, reason })
     };
-    let Some(item) = stock::card_item(tx, card).await? else {
+    let Some(item) = batches::card_item(tx, card).await? else {
         return Err(inconsistent("a blank was taken for it, and it is in no batch"));
     };
     // One after the other with whoever else finishes cards of this batch, so that the last of them closes it.
-    rows::lock_batch(tx, item.batch_id).await?;
-    if stock::put_outcomes(tx, item.batch_id, &[card], spoiled).await? != 1 {
+    batches::lock_batch(tx, item.batch_id).await?;
+    if batches::put_outcomes(tx, item.batch_id, &[card], spoiled).await? != 1 {
         return Err(inconsistent("a blank is being written for it, and it is not signed"));
     }
-    stock::close_if_complete(tx, item.batch_id, now).await?;
+    batches::close_if_complete(tx, item.batch_id, now).await?;
     let action = if spoiled { Action::Spoil } else { Action::Print };
     record(tx, now, [(item.application_id, action)], item.batch_id, actor).await
 }
@@ -178,7 +179,7 @@ pub(crate) async fn record(
             detail: None,
         })
         .collect();
-    let recorded = application::record(tx, now, &transitions).await?;
+    let recorded = applications::record(tx, now, &transitions).await?;
     match recorded.refused.first() {
         None => Ok(()),
         Some((application, reason)) => Err(Error::Store(store::Error::Inconsistent {

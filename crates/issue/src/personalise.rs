@@ -15,7 +15,8 @@ use domain::id::CardId;
 use rand::CryptoRng;
 use std::future::Future;
 use std::pin::Pin;
-use store::{Database, stock};
+use store::Database;
+use store::cards::{batches, stock};
 
 /// How often writing one blank is begun before it is given up.
 const MOST_ATTEMPTS: i16 = 5;
@@ -264,7 +265,7 @@ impl<W: Workshop> Station<'_, W> {
                 card
             }
         };
-        let number = stock::card_item(&mut tx, card).await?.map(|item| item.number).unwrap_or_default();
+        let number = batches::card_item(&mut tx, card).await?.map(|item| item.number).unwrap_or_default();
         store::commit(tx).await?;
         self.workshop.tell(Told::Begun { serial, card, number: &number, again });
         Ok(Some(Intent { serial, card, number }))

@@ -6,7 +6,7 @@ use ::chip::ChipSerial;
 use domain::id::BatchId;
 use std::collections::BTreeSet;
 use store::Database;
-use store::stock::{self as rows, Totals};
+use store::cards::stock::{self, Totals};
 use time::OffsetDateTime;
 
 /// Blanks in one box at most.
@@ -49,14 +49,14 @@ pub async fn receive_box(
     let serials: Vec<String> = distinct.iter().map(ChipSerial::to_string).collect();
     let number = delivery.number;
     let mut tx = db.begin().await?;
-    if !rows::put_box(&mut tx, number, delivery.wrapped_key.as_deref(), actor, now).await? {
-        let (was, common) = rows::box_holds(&mut tx, number, &serials).await?;
+    if !stock::put_box(&mut tx, number, delivery.wrapped_key.as_deref(), actor, now).await? {
+        let (was, common) = stock::box_holds(&mut tx, number, &serials).await?;
         if was != given as i64 || common != was {
             return Err(Error::BoxDiffers { number, was, common });
         }
         return Ok(Received::Before);
     }
-    let new = rows::put_blanks(&mut tx, number, &serials, now).await?;
+    let new = stock::put_blanks(&mut tx, number, &serials, now).await?;
     if new != given as u64 {
         return Err(Error::BlankElsewhere { elsewhere: given as u64 - new });
     }
@@ -76,10 +76,10 @@ pub async fn count_stock(
     now: OffsetDateTime,
 ) -> Result<Totals, Error> {
     let mut tx = db.begin().await?;
-    let totals = rows::totals(&mut tx).await?;
+    let totals = stock::totals(&mut tx).await?;
     let counts = (totals.expected(), i64::from(counted));
     let id = BatchId::derive(now, &[b"stock count", actor.as_bytes(), &counted.to_be_bytes()]).uuid();
-    rows::put_count(&mut tx, id, actor, counts, note, now).await?;
+    stock::put_count(&mut tx, id, actor, counts, note, now).await?;
     let detail = serde_json::json!({ "expected": counts.0, "counted": counts.1 });
     audit(&mut tx, now, actor, "stock.counted", "stock".to_owned(), detail).await?;
     store::commit(tx).await?;

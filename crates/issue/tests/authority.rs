@@ -146,7 +146,8 @@ async fn a_new_csca_key_is_linked_to_the_old_and_lists_name_what_is_revoked() {
     assert_eq!(other.revoked_at(&ds), None, "it is under the other key");
     assert!(certifier.crl(&new, &new_key, 91).await.is_err(), "more than 90 days");
     let mut conn = db.begin().await.unwrap();
-    let newest = store::certificates::newest_crl(&mut conn, &hex(new.serial())).await.unwrap().unwrap();
+    let newest =
+        store::cards::certificates::newest_crl(&mut conn, &hex(new.serial())).await.unwrap().unwrap();
     assert_ne!(newest, first);
 
     let certificates = [old.clone(), new.clone()];

@@ -17,7 +17,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::{Arc, Mutex};
 use store::Database;
-use store::stock::Totals;
+use store::cards::stock::Totals;
 use verify::Overall;
 
 type Chip = Arc<Mutex<VirtualChip<ChaCha20Rng>>>;
@@ -80,7 +80,7 @@ impl Workshop for Bench {
     fn image(&self, card: CardId) -> Later<'_, Result<ChipImage, Error>> {
         Box::pin(async move {
             let mut conn = self.db.begin().await?;
-            let stored = store::issue::signed_card(&mut conn, card).await?.unwrap();
+            let stored = store::cards::signed_card(&mut conn, card).await?.unwrap();
             let keys = self.source.keys(card);
             let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images(100), Some(&keys))?;
             let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
@@ -143,7 +143,7 @@ async fn serve_wanted(bench: &Bench, wire: Wire, wanted: Wanted) -> Result<Done,
 
 async fn totals(db: &Database) -> Totals {
     let mut conn = db.begin().await.unwrap();
-    store::stock::totals(&mut conn).await.unwrap()
+    store::cards::stock::totals(&mut conn).await.unwrap()
 }
 
 fn personalised(done: &Done) -> (ChipSerial, CardId) {
@@ -163,7 +163,7 @@ async fn card_state(db: &Database, card: CardId) -> String {
 
 async fn sound(db: &Database) {
     let mut conn = db.work().acquire().await.unwrap();
-    assert_eq!(store::application::check_folds(&mut conn).await.unwrap(), []);
+    assert_eq!(store::applications::check_folds(&mut conn).await.unwrap(), []);
     let verdict = store::audit::verify_snapshot(db).await.unwrap();
     assert!(matches!(verdict, store::audit::Verdict::Intact { .. }), "{verdict:?}");
 }

@@ -22,8 +22,8 @@ use kit::{CaptureInput, CentrePublicKeys, KitError, Laptop, PacketState, Transpo
 use pki::Signer;
 use sha2::{Digest, Sha256};
 use store::Database;
-use store::application::check_folds;
-use store::enrol::{Kit, register_kit, sequence_gaps};
+use store::applications::check_folds;
+use store::applications::kits::{Kit, register_kit, sequence_gaps};
 use support::*;
 use testkit::FreshDatabase;
 use time::Duration;

@@ -8,8 +8,7 @@ use domain::UnitCode;
 use domain::id::{KitId, PersonId, SlotId};
 use domain::unit::UnitTable;
 use std::collections::BTreeMap;
-use store::plan as rows;
-use store::{Database, UnitScope};
+use store::{Database, UnitScope, plan as rows};
 use time::{Date, OffsetDateTime};
 
 /// How often a person is invited before the officer is asked to visit instead.

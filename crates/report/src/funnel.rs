@@ -7,8 +7,7 @@ use domain::unit::UnitTable;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
-use store::report as rows;
-use store::{PgConnection, UnitScope};
+use store::{PgConnection, UnitScope, report as rows};
 use time::OffsetDateTime;
 
 /// Cumulative counts: whoever is at a stage is counted at all stages before it. `in_case` and `rejected` stand beside.

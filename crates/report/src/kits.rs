@@ -4,8 +4,7 @@
 use crate::Error;
 use domain::id::KitId;
 use domain::unit::UnitTable;
-use store::report as rows;
-use store::report::KitDay;
+use store::report::{self as rows, KitDay};
 use store::{PgConnection, UnitScope};
 use time::OffsetDateTime;
 
@@ -51,7 +50,7 @@ pub async fn kits(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<KitT
         };
         if !total.agrees() {
             total.days = rows::kit_days(conn, total.kit, total.reported_at).await?;
-            total.missing = store::enrol::sequence_gaps(conn, total.kit).await?;
+            total.missing = store::applications::kits::sequence_gaps(conn, total.kit).await?;
         }
         totals.push(total);
     }

@@ -3,8 +3,7 @@
 use crate::Error;
 use domain::application::State;
 use domain::id::ApplicationId;
-use store::report as rows;
-use store::report::{Evidence, EvidenceCount};
+use store::report::{self as rows, Evidence, EvidenceCount};
 use store::{PgConnection, UnitScope};
 
 /// An application on which two sources disagree.

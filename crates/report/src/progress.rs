@@ -2,8 +2,7 @@
 
 use crate::Error;
 use domain::UnitCode;
-use store::report as rows;
-use store::{PgConnection, UnitScope};
+use store::{PgConnection, UnitScope, report as rows};
 use time::{Date, Duration};
 
 /// Where a campaign stands at the end of `as_of`.

@@ -31,7 +31,7 @@ async fn filled() -> testkit::FreshDatabase {
 async fn every_identity_holds_on_a_sound_database() {
     let db = filled().await;
     let mut conn = db.work().acquire().await.unwrap();
-    assert_eq!(store::application::check_folds(&mut conn).await.unwrap(), []);
+    assert_eq!(store::applications::check_folds(&mut conn).await.unwrap(), []);
     let identities = read(&db, &UnitScope::everything()).await;
     let lefts: Vec<(&str, i64)> = identities.iter().map(|identity| (identity.code, identity.left)).collect();
     let expected = [

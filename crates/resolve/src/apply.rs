@@ -8,8 +8,10 @@ use domain::id::{ApplicationId, CaseId, PersonId};
 use fingerprint::{Hit, Probe, Template};
 use linkage::{Candidate, Explanation, NumberLevel};
 use rayon::prelude::*;
-use store::application::{self, Transition};
-use store::resolve::{self as rows, Question, Resolution, Standing};
+use store::applications::{self, Transition};
+use store::cases::resolutions::{self, Question, Resolution, Standing};
+use store::cases;
+use store::register::matching;
 use store::{Database, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -46,7 +48,7 @@ impl ResolveSummary {
 /// Those of the database.
 pub async fn waiting(db: &Database, limit: u32) -> Result<Vec<ApplicationId>, Error> {
     let mut tx = db.begin().await?;
-    Ok(rows::waiting(&mut tx, limit).await?)
+    Ok(resolutions::waiting(&mut tx, limit).await?)
 }
 
 /// Resolves those of `opened` that still wait, in the order of capture, whatever the order they come in. All or nothing is
@@ -62,9 +64,9 @@ pub async fn resolve_batch(
 ) -> Result<ResolveSummary, Error> {
     let asked: HashSet<ApplicationId> = opened.iter().map(|o| o.application_id).collect();
     let mut tx = db.begin().await?;
-    rows::lock(&mut tx).await?;
+    resolutions::lock(&mut tx).await?;
     let asked: Vec<ApplicationId> = asked.into_iter().collect();
-    let questions = Arc::new(rows::questions(&mut tx, &asked).await?);
+    let questions = Arc::new(resolutions::questions(&mut tx, &asked).await?);
     let mut summary = ResolveSummary { skipped: asked.len() - questions.len(), ..ResolveSummary::default() };
     if questions.is_empty() {
         return Ok(summary);
@@ -72,9 +74,9 @@ pub async fn resolve_batch(
     let found = search_all(ids.share(), Arc::clone(&questions), opened).await?;
     let known = Known::load(&mut tx, &questions, &found).await?;
     let decided = decide_all(&questions, &found, known, now, &mut summary);
-    rows::write_resolutions(&mut tx, &decided.resolutions, now).await?;
-    rows::open_cases(&mut tx, &decided.cases, now).await?;
-    let recorded = application::record(&mut tx, now, &decided.transitions).await?;
+    resolutions::write_resolutions(&mut tx, &decided.resolutions, now).await?;
+    cases::open_cases(&mut tx, &decided.cases, now).await?;
+    let recorded = applications::record(&mut tx, now, &decided.transitions).await?;
     if !recorded.refused.is_empty() {
         return Err(Error::Overtaken);
     }
@@ -152,16 +154,16 @@ impl Known {
             found.iter().flat_map(|f| &f.hits).map(|hit| application_id(hit.id)).collect();
         applications.sort_unstable();
         applications.dedup();
-        let standings = rows::standings(tx, &applications).await?;
+        let standings = resolutions::standings(tx, &applications).await?;
         people.extend(standings.iter().filter_map(|standing| standing.person_id));
         people.sort_unstable();
         people.dedup();
-        let survivors = rows::survivors(tx, &people).await?;
+        let survivors = matching::survivors(tx, &people).await?;
         let mut living: Vec<PersonId> = survivors.values().copied().collect();
         living.sort_unstable();
         living.dedup();
         let mut applications_of: HashMap<PersonId, Vec<Earlier>> = HashMap::new();
-        for standing in rows::standings_of_people(tx, &living).await? {
+        for standing in resolutions::standings_of_people(tx, &living).await? {
             if let Some(person) = standing.person_id {
                 let earlier = Earlier { application: standing.application_id, person, state: standing.state };
                 applications_of.entry(person).or_default().push(earlier);
@@ -220,7 +222,7 @@ impl Known {
 #[derive(Default)]
 struct Decided {
     resolutions: Vec<Resolution>,
-    cases: Vec<rows::NewCase>,
+    cases: Vec<cases::NewCase>,
     transitions: Vec<Transition>,
 }
 
@@ -248,7 +250,7 @@ fn decide_all(
                 *summary.cases_by_kind.entry(kind).or_default() += 1;
                 let application_id = question.application_id;
                 let case_id = CaseId::derive(question.captured_at, &[application_id.uuid().as_bytes()]);
-                decided.cases.push(rows::NewCase {
+                decided.cases.push(cases::NewCase {
                     case_id,
                     kind: kind.code(),
                     application_id: Some(application_id),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use domain::application::Action;
 use domain::id::{ApplicationId, CaseId, PersonId};
-use store::application::{self, Transition};
-use store::audit;
-use store::resolve::{self as rows, Case, CaseDecision};
-use store::{Database, PgConnection};
+use store::applications::{self, Transition};
+use store::cases::{self, Case, CaseDecision, resolutions};
+use store::register::{matching, merging};
+use store::{Database, PgConnection, audit};
 use time::OffsetDateTime;
 
 use crate::decide::is_under_way;
@@ -89,7 +89,7 @@ pub async fn propose_case(
     if open.decided_by.as_deref().is_some_and(|first| first != by) {
         return Err(Error::Contradicts(case));
     }
-    rows::write_decision(&mut tx, case, &written(decision, (by, None), note), now).await?;
+    cases::write_decision(&mut tx, case, &written(decision, (by, None), note), now).await?;
     note_decision(&mut tx, "case.propose", &open, decision.code(), by, None, now).await?;
     store::commit(tx).await?;
     Ok(CaseOutcome::AwaitsConfirmation)
@@ -128,22 +128,22 @@ pub async fn confirm_case(
 /// [`Error::NoSuchCase`]; [`Error::NotReversible`]; [`Error::NotSplittable`].
 pub async fn reopen_case(db: &Database, case: CaseId, by: &str, now: OffsetDateTime) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    rows::lock(&mut tx).await?;
-    let found = rows::lock_case(&mut tx, case).await?.ok_or(Error::NoSuchCase(case))?;
+    resolutions::lock(&mut tx).await?;
+    let found = cases::lock_case(&mut tx, case).await?.ok_or(Error::NoSuchCase(case))?;
     let Some(decision) = found.decision.as_deref() else { return Ok(()) };
     if found.confirmed_by.is_some() {
         let (None, Some(a), Some(b)) = (found.application_id, found.person_id, found.other_person_id) else {
             return Err(Error::NotReversible(case));
         };
         if decision == "same_person" {
-            let records = rows::lock_people(&mut tx, &[a, b]).await?;
+            let records = merging::lock_people(&mut tx, &[a, b]).await?;
             let merged = records.iter().find(|r| r.status == 3).map(|r| PersonId::from_uuid(r.person_id));
             if let Some(dropped) = merged {
                 split_in(&mut tx, dropped, by, now).await?;
             }
         }
     }
-    rows::reopen(&mut tx, case, by, decision, now).await?;
+    cases::reopen(&mut tx, case, by, decision, now).await?;
     note_decision(&mut tx, "case.reopen", &found, decision, by, None, now).await?;
     store::commit(tx).await?;
     Ok(())
@@ -151,8 +151,8 @@ pub async fn reopen_case(db: &Database, case: CaseId, by: &str, now: OffsetDateT
 
 /// The case, if it is not closed with this very decision already.
 async fn find(tx: &mut PgConnection, id: CaseId, decision: &Decision) -> Result<Option<Case>, Error> {
-    rows::lock(tx).await?;
-    let case = rows::lock_case(tx, id).await?.ok_or(Error::NoSuchCase(id))?;
+    resolutions::lock(tx).await?;
+    let case = cases::lock_case(tx, id).await?.ok_or(Error::NoSuchCase(id))?;
     match case.confirmed_by {
         None => Ok(Some(case)),
         Some(_) if is_that(&case, decision) => Ok(None),
@@ -229,7 +229,7 @@ async fn close(
         (None, _) => {}
     }
     let both = (by, Some(confirmed_by));
-    rows::write_decision(tx, case.case_id, &written(decision, both, note), now).await?;
+    cases::write_decision(tx, case.case_id, &written(decision, both, note), now).await?;
     note_decision(tx, "case.decide", case, decision.code(), by, Some(confirmed_by), now).await
 }
 
@@ -242,18 +242,18 @@ async fn accept(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let refuse = |reason| Err(Error::DoesNotFit { case: case.case_id, reason });
-    let Some(&person) = rows::survivors(tx, &[person]).await?.get(&person) else {
+    let Some(&person) = matching::survivors(tx, &[person]).await?.get(&person) else {
         return refuse("no living person has this record");
     };
-    let own = rows::standings(tx, &[application]).await?;
+    let own = resolutions::standings(tx, &[application]).await?;
     let Some(own) = own.first() else { return refuse("its application was never looked at") };
-    let others = rows::standings_of_people(tx, &[person]).await?;
+    let others = resolutions::standings_of_people(tx, &[person]).await?;
     if others.iter().any(|o| o.application_id != application && is_under_way(o.state, own.kind)) {
         return refuse(
             "this person has another application under way: it is the same person's, or another record's",
         );
     }
-    rows::link(tx, &[(application, person)]).await?;
+    resolutions::link(tx, &[(application, person)]).await?;
     step(tx, case, application, Action::Accept, None, by, now).await
 }
 
@@ -286,7 +286,7 @@ async fn step(
         reference: Some(case.case_id.uuid()),
         detail,
     };
-    let recorded = application::record(tx, now, &[transition]).await?;
+    let recorded = applications::record(tx, now, &[transition]).await?;
     if recorded.refused.is_empty() { Ok(()) } else { Err(Error::NotReversible(case.case_id)) }
 }
 

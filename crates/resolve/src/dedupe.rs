@@ -8,7 +8,9 @@ use linkage::{
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use store::resolve::{self as rows, Merge, MergedRecord, PersonRow};
+use store::cases::{self, resolutions};
+use store::register::matching::{self, PersonRow};
+use store::register::merging::{self, Merge, MergedRecord};
 use store::{Database, PgConnection, UnitScope, audit};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -112,27 +114,27 @@ pub async fn dedupe_register(
     .map_err(|e| Error::Search(e.to_string()))?;
     let mut summary = DedupeSummary { pairs: pairs.len(), ..DedupeSummary::default() };
     let mut tx = db.begin().await?;
-    rows::lock(&mut tx).await?;
+    resolutions::lock(&mut tx).await?;
     let ids: BTreeSet<PersonId> = pairs.iter().flat_map(|p| [person(p.a), person(p.b)]).collect();
     let ids: Vec<PersonId> = ids.into_iter().collect();
-    let people: BTreeMap<PersonId, PersonRow> = rows::people(&mut tx, &ids)
+    let people: BTreeMap<PersonId, PersonRow> = matching::people(&mut tx, &ids)
         .await?
         .into_iter()
         .map(|row| (PersonId::from_uuid(row.person_id), row))
         .collect();
     let pairs = judged(index, pairs, &people).await?;
-    let records = rows::lock_people(&mut tx, &ids).await?;
+    let records = merging::lock_people(&mut tx, &ids).await?;
     let mut plan = Plan::new(&records);
     for pair in pairs {
         plan.add(pair);
     }
     summary.left = plan.left;
-    let cases: Vec<rows::NewCase> = plan.cases.iter().map(|pair| new_case(pair, &people, now)).collect();
-    summary.cases = rows::open_cases(&mut tx, &cases, now).await?;
+    let cases: Vec<cases::NewCase> = plan.cases.iter().map(|pair| new_case(pair, &people, now)).collect();
+    summary.cases = cases::open_cases(&mut tx, &cases, now).await?;
     summary.known_cases = cases.len() - summary.cases;
     summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
     for round in rounds(plan.merges) {
-        rows::merge_people(&mut tx, &round, "centre", now).await?;
+        merging::merge_people(&mut tx, &round, "centre", now).await?;
     }
     if !summary.merged.is_empty() || summary.cases > 0 {
         let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
@@ -155,7 +157,7 @@ pub async fn merge(
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let mut tx = db.begin().await?;
-    rows::lock(&mut tx).await?;
+    resolutions::lock(&mut tx).await?;
     let merged = merge_in(&mut tx, one, other, by, json!({ "by": by }), now).await?;
     store::commit(tx).await?;
     Ok(merged)
@@ -173,7 +175,7 @@ pub async fn split(
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let mut tx = db.begin().await?;
-    rows::lock(&mut tx).await?;
+    resolutions::lock(&mut tx).await?;
     let split = split_in(&mut tx, dropped, by, now).await?;
     store::commit(tx).await?;
     Ok(split)
@@ -188,20 +190,20 @@ pub(crate) async fn merge_in(
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let refuse = |reason| Err(Error::NotMergeable { keep: one, drop: other, reason });
-    let survivors = rows::survivors(tx, &[one, other]).await?;
+    let survivors = matching::survivors(tx, &[one, other]).await?;
     let (Some(&a), Some(&b)) = (survivors.get(&one), survivors.get(&other)) else {
         return refuse("both must be of living people");
     };
     if a == b {
         return Ok(None);
     }
-    let records = rows::lock_people(tx, &[a, b]).await?;
+    let records = merging::lock_people(tx, &[a, b]).await?;
     let [first, second] = records.as_slice() else { return refuse("both must be in the register") };
     let Some(merge) = merge_of(first, second, reason) else {
         return refuse("both have an application: decide about one of them first");
     };
     let (keep, drop) = (merge.keep, merge.drop);
-    rows::merge_people(tx, &[merge], by, now).await?;
+    merging::merge_people(tx, &[merge], by, now).await?;
     note(tx, "person.merge", &format!("person:{keep}"), "", by, json!({ "dropped": drop }), now).await?;
     Ok(Some((keep, drop)))
 }
@@ -213,18 +215,18 @@ pub(crate) async fn split_in(
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let refuse = |reason| Err(Error::NotSplittable { person: dropped, reason });
-    let Some(&found) = rows::lock_people(tx, &[dropped]).await?.first() else {
+    let Some(&found) = merging::lock_people(tx, &[dropped]).await?.first() else {
         return refuse("it is not in the register");
     };
     let Some(kept) = found.same_as.map(PersonId::from_uuid) else { return Ok(None) };
-    let keeper = rows::lock_people(tx, &[kept]).await?;
-    if keeper.first().is_some_and(|k| k.has_application) && rows::merge_moved_pin(tx, dropped).await? {
+    let keeper = merging::lock_people(tx, &[kept]).await?;
+    if keeper.first().is_some_and(|k| k.has_application) && merging::merge_moved_pin(tx, dropped).await? {
         return refuse("the number that it gave away may be on a card by now: correct the number first");
     }
     if keeper.first().is_some_and(|k| k.status == 3) {
         return refuse("the record it was merged into was merged itself: take that one apart first");
     }
-    rows::split_people(tx, dropped, kept, by, now).await?;
+    merging::split_people(tx, dropped, kept, by, now).await?;
     note(tx, "person.split", &format!("person:{dropped}"), "", by, json!({ "from": kept }), now).await?;
     Ok(Some((kept, dropped)))
 }
@@ -362,7 +364,7 @@ fn rounds(merges: Vec<Merge>) -> Vec<Vec<Merge>> {
     rounds
 }
 
-fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> rows::NewCase {
+fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> cases::NewCase {
     // The same pair is the same case, so that an answer holds.
     let parts = [pair.a.uuid(), pair.b.uuid()];
     let evidence = json!({
@@ -374,7 +376,7 @@ fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDa
             "waterfall": waterfall(&pair.explanation),
         },
     });
-    rows::NewCase {
+    cases::NewCase {
         case_id: CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[parts[0].as_bytes(), parts[1].as_bytes()]),
         kind: CaseKind::RegisterDuplicate.code(),
         application_id: None,

@@ -7,7 +7,8 @@ use fingerprint::identify::GalleryParams;
 use fingerprint::params::{MAX_PEOPLE, PERSON_THRESHOLD};
 use fingerprint::{Gallery, Probe, Template};
 use linkage::{Index, Params};
-use store::resolve as rows;
+use store::cases::resolutions;
+use store::register::matching;
 use store::{Database, UnitScope};
 use uuid::Uuid;
 
@@ -47,7 +48,7 @@ impl Identities {
     pub async fn load(db: &Database, scope: &UnitScope) -> Result<Identities, Error> {
         let index = load_index(db, scope, Params::default()).await?;
         let mut tx = db.begin().await?;
-        let known = rows::looked_at(&mut tx).await?.len();
+        let known = resolutions::looked_at(&mut tx).await?.len();
         // Nearly everybody in the register is going to apply, and a gallery that grows files everyone again.
         let room = LEAST_ROOM.max(known + known / 4).max(index.len()).min(MAX_PEOPLE);
         let gallery = Gallery::new(GalleryParams { expected_people: room, threshold: PERSON_THRESHOLD });
@@ -75,7 +76,7 @@ impl Identities {
     /// Those of the database.
     pub async fn enrolled(db: &Database) -> Result<Vec<ApplicationId>, Error> {
         let mut tx = db.begin().await?;
-        Ok(rows::looked_at(&mut tx).await?)
+        Ok(resolutions::looked_at(&mut tx).await?)
     }
 
     /// Reads these people again: after a merge, a split or a correction.
@@ -84,7 +85,7 @@ impl Identities {
     /// Those of the database.
     pub async fn refresh(&mut self, db: &Database, people: &[PersonId]) -> Result<(), Error> {
         let mut tx = db.begin().await?;
-        let living = rows::people(&mut tx, people).await?;
+        let living = matching::people(&mut tx, people).await?;
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         for person in people {
             inner.index.remove(person.uuid().as_u128());
@@ -131,7 +132,7 @@ pub(crate) fn enrol_probe(
 
 /// The index of the living people of `scope`, read page by page so that their text is never held as a whole.
 pub(crate) async fn load_index(db: &Database, scope: &UnitScope, params: Params) -> Result<Index, Error> {
-    let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<rows::PersonRow>>(2);
+    let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<matching::PersonRow>>(2);
     let building = tokio::task::spawn_blocking(move || {
         let pages = std::iter::from_fn(|| receive.blocking_recv());
         Index::build_with(params, pages.flatten().map(|row| record::of_row(&row)))
@@ -139,7 +140,7 @@ pub(crate) async fn load_index(db: &Database, scope: &UnitScope, params: Params)
     let mut tx = db.begin().await?;
     let mut after = Uuid::nil();
     loop {
-        let page = rows::living_people(&mut tx, scope, after, PAGE).await?;
+        let page = matching::living_people(&mut tx, scope, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.person_id;
         if send.send(page).await.is_err() {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use domain::unit::{UnitLevel, UnitTable};
 use domain::{PartialDate, ResidentRecord, UnitCode};
 use linkage::{Place, Record, Sex};
-use store::resolve::PersonRow;
+use store::register::matching::PersonRow;
 
 /// A register record under its person's id. Text that does not parse counts as missing: the row passed validation when it
 /// was imported, and a search must not stop at one old row.

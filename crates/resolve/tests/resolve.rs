@@ -48,7 +48,7 @@ async fn case_of(db: &Database, number: u64) -> CaseId {
 
 async fn state(db: &Database, number: u64) -> State {
     let mut conn = db.work().acquire().await.unwrap();
-    store::application::find(&mut conn, application_id(number)).await.unwrap().unwrap().state
+    store::applications::find(&mut conn, application_id(number)).await.unwrap().unwrap().state
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn residents_are_linked_and_whoever_comes_twice_is_caught() {
     }
     assert_eq!(found[&application_id(208)].2.as_deref(), Some("fingerprint_other_name"));
     let mut conn = db.work().acquire().await.unwrap();
-    assert!(store::application::check_folds(&mut conn).await.unwrap().is_empty());
+    assert!(store::applications::check_folds(&mut conn).await.unwrap().is_empty());
 }
 
 #[tokio::test]

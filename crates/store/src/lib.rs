@@ -1,40 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-mod binaries;
-mod cluster;
-mod copy;
-mod db;
-pub mod enrol;
-mod error;
-mod layout;
-mod os_user;
-mod scope;
+mod platform;
 
-pub mod accounts;
-pub mod application;
-pub mod audit;
-pub mod certificates;
-pub mod checking;
-pub mod collect;
-pub mod deliver;
-pub mod issue;
-pub mod jobs;
-pub mod person;
+pub mod applications;
+pub mod boxes;
+pub mod cards;
+pub mod cases;
+pub mod imports;
 pub mod plan;
-pub mod progress;
+pub mod register;
 pub mod report;
-pub mod resolve;
-pub mod scoring;
-pub mod sessions;
-pub mod stock;
-pub mod web_read;
 
-pub use binaries::MINIMUM_MAJOR;
-pub use cluster::{Cluster, Durability, last_words};
-pub use copy::{CopyIn, CopyRow};
-pub use db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum};
-pub use error::{Error, SqlError, retry};
-pub use layout::LAYOUT;
-pub use scope::UnitScope;
+pub use platform::binaries::MINIMUM_MAJOR;
+pub use platform::cluster::{Cluster, Durability, last_words};
+pub use platform::copy::{CopyIn, CopyRow};
+pub use platform::db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum, ping};
+pub use platform::error::{Error, SqlError, retry};
+pub use platform::layout::LAYOUT;
+pub use platform::scope::UnitScope;
+pub use platform::{accounts, audit, jobs, progress, sessions};
 /// What a function of this crate reads and writes through: a pooled connection or a transaction.
 pub use sqlx::PgConnection;

@@ -1,11 +1,14 @@
 //! Rows of the plan: targets, areas, kits, slots and invitations.
 
-use crate::Error;
-use domain::id::{KitId, PersonId, SlotId};
+pub mod pages;
+
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
+
+use crate::Error;
+use domain::id::{KitId, PersonId, SlotId};
 
 /// Rows to a statement of the bulk inserts below.
 const CHUNK: usize = 5_000;

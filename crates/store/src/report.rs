@@ -17,6 +17,8 @@ macro_rules! vn_day {
 
 mod kits;
 
+pub mod scoring;
+
 pub use kits::{KitCount, KitDay, kit_counts, kit_days};
 
 #[derive(Debug, Clone)]

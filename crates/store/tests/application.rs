@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use domain::application::{Action, Kind, LifeError, State};
 use domain::id::{ApplicationId, KitId};
-use store::application::{
+use store::applications::{
     NewApplication, Recorded, Transition, by_state, check_folds, create, find, record, timeline,
 };
 use time::macros::datetime;

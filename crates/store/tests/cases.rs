@@ -4,8 +4,8 @@
 
 use domain::id::{CaseId, PersonId};
 use store::PgConnection;
-use store::resolve::{CaseDecision, NewCase, lock_case, open_cases, reopen, write_decision};
-use store::web_read::case_actions;
+use store::cases::pages::case_actions;
+use store::cases::{CaseDecision, NewCase, lock_case, open_cases, reopen, write_decision};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 

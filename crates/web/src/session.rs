@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use domain::id::AccountId;
 use sha2::{Digest, Sha256};
-use store::{UnitScope, audit, sessions, web_read};
+use store::{UnitScope, audit, sessions};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::Error;
@@ -169,7 +169,7 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
     };
     let Some(role) = Role::from_code(&account.role) else { return Ok(None) };
     if now + LIFE - session.expires_at > SLIDE {
-        web_read::extend_session(&mut tx, &token_hash, now + LIFE).await?;
+        sessions::extend_session(&mut tx, &token_hash, now + LIFE).await?;
     }
     store::commit(tx).await?;
     Ok(Some(Who {

@@ -9,7 +9,7 @@ use domain::id::PersonId;
 use resolve::{Decision, Identities};
 use simulate::TruthId;
 use store::UnitScope;
-use store::scoring::{self, CaseRow};
+use store::report::scoring::{self, CaseRow};
 use time::{Date, Time};
 
 const FIRST: &str = "demo-adjudicator-1";

@@ -286,7 +286,7 @@ impl Campaign {
             .collect();
         let ids: Vec<PersonId> = coming.iter().map(|invited| invited.person_id).collect();
         let records: std::collections::HashMap<_, _> =
-            store::person::records(&mut conn, &ids).await?.into_iter().collect();
+            store::register::people::records(&mut conn, &ids).await?.into_iter().collect();
         drop(conn);
         let mut visits = vec![Vec::new(); self.fleet.len()];
         for invited in &coming {
@@ -407,7 +407,7 @@ impl Campaign {
         if counts.iter().any(|count| !settled.contains(&count.state) && count.count > 0) {
             return Ok(false);
         }
-        let waiting = store::deliver::waiting_cards(&mut conn, &self.scope).await?;
+        let waiting = store::boxes::handovers::waiting_cards(&mut conn, &self.scope).await?;
         Ok(waiting.iter().all(|card| card.attempts >= duties::MOST_ATTEMPTS))
     }
 

@@ -32,9 +32,9 @@ pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Resul
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
         let mut conn = centre.db.begin().await?;
-        let items = store::issue::batch_items(&mut conn, batch).await?;
-        while store::stock::machine_stock(&mut conn).await? < items.len() as i64 {
-            let number = store::stock::next_box(&mut conn).await?;
+        let items = store::cards::batches::batch_items(&mut conn, batch).await?;
+        while store::cards::stock::machine_stock(&mut conn).await? < items.len() as i64 {
+            let number = store::cards::stock::next_box(&mut conn).await?;
             receive_box(centre, number, BOX).await?;
         }
         drop(conn);
@@ -80,13 +80,13 @@ pub async fn move_boxes(
 ) -> Result<()> {
     let now = centre.clock.now();
     let mut conn = centre.db.begin().await?;
-    let open = store::deliver::open_consignments(&mut conn).await?;
+    let open = store::boxes::open_consignments(&mut conn).await?;
     drop(conn);
     for consignment in open {
         let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
         if !consignment.counted && sent_on < day {
             let mut conn = centre.db.begin().await?;
-            let items = store::deliver::items(&mut conn, consignment.consignment).await?;
+            let items = store::boxes::items(&mut conn, consignment.consignment).await?;
             drop(conn);
             let leg = u64::from(consignment.leg == "district");
             let strays: Vec<ApplicationId> = items
@@ -113,7 +113,7 @@ pub async fn hand_over(
     now: OffsetDateTime,
 ) -> Result<HandedOver> {
     let mut conn = centre.db.begin().await?;
-    let waiting = store::deliver::waiting_cards(&mut conn, scope).await?;
+    let waiting = store::boxes::handovers::waiting_cards(&mut conn, scope).await?;
     drop(conn);
     let due: Vec<(ApplicationId, TruthId, i16)> = waiting
         .iter()

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use store::scoring;
+use store::report::scoring;
 
 const FILE: &str = "demo-receipts.txt";
 

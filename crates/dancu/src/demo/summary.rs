@@ -11,7 +11,7 @@ use simulate::TruthId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use store::scoring::{self, CaseRow, OutcomeRow};
+use store::report::scoring::{self, CaseRow, OutcomeRow};
 
 /// The same for the same seed, but for the stages, which tell of this run only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,7 +68,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let rows = report::funnel(&mut conn, &campaign.scope).await?;
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
     let kits = report::kits(&mut conn, &campaign.scope).await?;
-    let folds = store::application::check_folds(&mut conn).await?;
+    let folds = store::applications::check_folds(&mut conn).await?;
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;

@@ -7,7 +7,7 @@ use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, CardId, KitId, PersonId};
 use domain::unit::UnitTable;
 use std::sync::Arc;
-use store::application::{self, NewApplication, Transition};
+use store::applications::{self, NewApplication, Transition};
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -54,8 +54,8 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
     let transitions: Vec<Transition> =
         ids.iter().flat_map(|&id| actions.map(|action| transition(id, action))).collect();
     let mut tx = db.begin().await.unwrap();
-    application::create(&mut tx, NOW, &new).await.unwrap();
-    assert!(application::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
+    applications::create(&mut tx, NOW, &new).await.unwrap();
+    assert!(applications::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
     sqlx::query(
         "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
                            unit_code, unit_path, intended_at) \

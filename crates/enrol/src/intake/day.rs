@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use domain::Actor;
 use domain::id::KitId;
-use store::application::{NewApplication, create};
-use store::enrol::{self as rows, NewKitReport, NewRefusal};
+use store::applications::intake::{self, NewRefusal};
+use store::applications::kits::{self, NewKitReport};
+use store::applications::{NewApplication, create};
+use store::register::units;
 use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
@@ -59,7 +61,7 @@ pub async fn report_day(
     };
     let (sha256, size, code) = (sha256(message), message.len(), refused.code);
     let refusal = NewRefusal { sha256, code, kit_id: refused.kit_id, packet_id: None, size };
-    rows::note_refusals(&mut tx, now, &[refusal]).await?;
+    intake::note_refusals(&mut tx, now, &[refusal]).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Err(EnrolError::ReportRefused { code, reason: refused.reason })
 }
@@ -77,7 +79,7 @@ async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayRepor
         Ok(kit_id) => kit_id,
         Err(error) => return refused(error.code(), error.to_string(), None),
     };
-    let kits = rows::lock_kits(tx, &[kit_id]).await?;
+    let kits = kits::lock_kits(tx, &[kit_id]).await?;
     let Some(kit) = kits.first() else {
         return refused("unknown_kit", "the kit is not registered".to_owned(), Some(kit_id));
     };
@@ -100,7 +102,7 @@ async fn book(
     now: OffsetDateTime,
 ) -> Result<DaySummary, EnrolError> {
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
-    let paths = rows::unit_paths(tx, &units).await?;
+    let paths = units::unit_paths(tx, &units).await?;
     let actor: Arc<str> = Arc::from(Actor::Kit(report.kit_id).to_string());
     let placed = report.captures.iter().filter_map(|capture| {
         Some(NewApplication {
@@ -115,7 +117,7 @@ async fn book(
     });
     let placed: Vec<_> = placed.collect();
     let created = create(tx, now, &placed).await?;
-    let stored = rows::put_kit_report(
+    let stored = kits::put_kit_report(
         tx,
         &NewKitReport {
             kit_id: report.kit_id,

@@ -6,8 +6,9 @@ use domain::id::{ApplicationId, PacketId};
 use rayon::prelude::*;
 use serde_json::json;
 use store::Database;
-use store::application::{Transition, record};
-use store::enrol::{self as rows, Opened, SealedPacket};
+use store::applications::content::{self, Opened};
+use store::applications::packets::{self, SealedPacket};
+use store::applications::{Transition, record};
 use time::OffsetDateTime;
 
 use super::{CENTRE, blocking};
@@ -56,7 +57,7 @@ pub async fn open_received(
     let mut after = None;
     loop {
         let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
-        let page = rows::unopened(&mut conn, after, limit).await?;
+        let page = packets::unopened(&mut conn, after, limit).await?;
         drop(conn);
         let Some(last) = page.last() else { return Ok(summary) };
         after = Some((last.received_at, last.packet_id));
@@ -98,7 +99,7 @@ pub async fn read_contents(
     applications: &[ApplicationId],
 ) -> Result<Vec<(ApplicationId, Content)>, EnrolError> {
     let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
-    let packets = rows::sealed_packets(&mut conn, applications).await?;
+    let packets = packets::sealed_packets(&mut conn, applications).await?;
     drop(conn);
     let contents = blocking(move || {
         let read = |packet: &SealedPacket| {
@@ -152,10 +153,10 @@ async fn write(
 ) -> Result<(usize, usize), EnrolError> {
     let mut tx = db.begin().await?;
     let ids: Vec<PacketId> = outcomes.iter().map(|(id, ..)| *id).collect();
-    let locked: HashSet<PacketId> = rows::lock_unopened(&mut tx, &ids).await?.into_iter().collect();
+    let locked: HashSet<PacketId> = packets::lock_unopened(&mut tx, &ids).await?.into_iter().collect();
     let hashes: Vec<[u8; 32]> = outcomes.iter().filter_map(|(.., outcome)| receipt_hash(outcome)).collect();
     let mut used: HashSet<[u8; 32]> =
-        rows::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
+        content::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
     let mut valid = Vec::new();
     let mut refused = Vec::new();
     let mut transitions = Vec::new();
@@ -183,8 +184,8 @@ async fn write(
             Outcome::Valid(opened) => valid.push((**opened).clone()),
         }
     }
-    rows::store_opened(&mut tx, &valid).await?;
-    rows::refuse_packets(&mut tx, &refused).await?;
+    content::store_opened(&mut tx, &valid).await?;
+    packets::refuse_packets(&mut tx, &refused).await?;
     let recorded = record(&mut tx, now, &transitions).await?;
     if let Some((application, refusal)) = recorded.refused.first() {
         return Err(EnrolError::Store(store::Error::Inconsistent {

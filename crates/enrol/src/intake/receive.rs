@@ -5,8 +5,10 @@ use domain::Actor;
 use domain::application::Action;
 use domain::id::KitId;
 use rayon::prelude::*;
-use store::application::{NewApplication, Transition, create, record};
-use store::enrol::{self as rows, NewPacket, NewRefusal};
+use store::applications::intake::{self, NewRefusal};
+use store::applications::packets::{self, NewPacket};
+use store::applications::{NewApplication, Transition, create, kits, record};
+use store::register::units;
 use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
@@ -67,7 +69,7 @@ async fn note_body(
         size: body.len(),
     };
     let mut tx = db.begin().await?;
-    rows::note_refusals(&mut tx, now, &[refusal]).await?;
+    intake::note_refusals(&mut tx, now, &[refusal]).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(())
 }
@@ -120,7 +122,7 @@ async fn examine(db: &Database, packets: Arc<Vec<Vec<u8>>>) -> Result<Vec<Arrive
     ids.sort_unstable();
     ids.dedup();
     let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
-    let kits = rows::kits(&mut conn, &ids).await?;
+    let kits = kits::kits(&mut conn, &ids).await?;
     drop(conn);
     let keys: HashMap<KitId, PublicKey> = kits
         .iter()
@@ -220,8 +222,8 @@ async fn take_over(
     if created != applications.len() || !recorded.refused.is_empty() {
         return Err(EnrolError::Conflict);
     }
-    rows::insert_packets(&mut tx, now, &stored).await?;
-    rows::note_refusals(&mut tx, now, &refusals).await?;
+    packets::insert_packets(&mut tx, now, &stored).await?;
+    intake::note_refusals(&mut tx, now, &refusals).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(decisions)
 }
@@ -234,14 +236,14 @@ async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known,
     let counters: Vec<_> = envelopes.iter().map(|e| (e.kit_id, e.kit_seq)).collect();
     let application_ids: Vec<_> = envelopes.iter().map(|e| e.application_id).collect();
     let units: Vec<_> = envelopes.iter().map(|e| e.unit).collect();
-    let kits = rows::lock_kits(tx, &kit_ids).await?;
+    let kits = kits::lock_kits(tx, &kit_ids).await?;
     let mut known = Known {
         revoked: kits.iter().filter(|kit| kit.revoked_at.is_some()).map(|kit| kit.kit_id).collect(),
-        applications: rows::standings(tx, &application_ids).await?,
-        units: rows::unit_paths(tx, &units).await?,
+        applications: intake::standings(tx, &application_ids).await?,
+        units: units::unit_paths(tx, &units).await?,
         ..Known::default()
     };
-    for packet in rows::known_packets(tx, &packet_ids, &counters).await? {
+    for packet in packets::known_packets(tx, &packet_ids, &counters).await? {
         known.packets.insert(packet.packet_id, (packet.kit_id, packet.sha256));
         known.counters.insert((packet.kit_id, packet.kit_seq), packet.packet_id);
     }

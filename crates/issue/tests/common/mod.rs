@@ -13,7 +13,7 @@ use issue::{Authority, ChipImages, Fingers, Photos};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::Arc;
-use store::application::{self, NewApplication, Transition};
+use store::applications::{self, NewApplication, Transition};
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -133,8 +133,8 @@ pub async fn accept(
         })
         .collect();
     let mut tx = db.begin().await.unwrap();
-    assert_eq!(application::create(&mut tx, NOW, &new).await.unwrap(), new.len());
-    assert!(application::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
+    assert_eq!(applications::create(&mut tx, NOW, &new).await.unwrap(), new.len());
+    assert!(applications::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
     let ids: Vec<_> = applicants.iter().map(|a| a.application.uuid()).collect();
     sqlx::query(
         "INSERT INTO application_record (application_id, record, differs) \
@@ -213,12 +213,12 @@ pub async fn receive_with(db: &Database, number: i64, count: u32, wrapped_key: O
 /// Blanks that must be in the store.
 pub async fn expected(db: &Database) -> i64 {
     let mut conn = db.begin().await.unwrap();
-    store::stock::totals(&mut conn).await.unwrap().expected()
+    store::cards::stock::totals(&mut conn).await.unwrap().expected()
 }
 
 pub async fn state(db: &Database, application: ApplicationId) -> &'static str {
     let mut conn = db.work().acquire().await.unwrap();
-    application::find(&mut conn, application).await.unwrap().unwrap().state.code()
+    applications::find(&mut conn, application).await.unwrap().unwrap().state.code()
 }
 
 pub async fn count(db: &Database, sql: &'static str) -> i64 {

@@ -20,8 +20,8 @@ use rayon::prelude::*;
 use resolve::Opened;
 use simulate::{Model, Population};
 use store::Database;
-use store::application::{NewApplication, Transition};
-use store::collect::NewPerson;
+use store::applications::{NewApplication, Transition};
+use store::register::registration::NewPerson;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -114,7 +114,7 @@ pub async fn register(db: &Database, entries: &[Entry]) {
         .collect();
     let mut tx = db.begin().await.unwrap();
     let import = ImportId::derive(NOW, &[b"test"]);
-    store::collect::register(&mut tx, import, "centre", NOW, &people).await.unwrap();
+    store::register::registration::register(&mut tx, import, "centre", NOW, &people).await.unwrap();
     store::commit(tx).await.unwrap();
 }
 
@@ -149,7 +149,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
         })
         .collect();
     let mut tx = db.begin().await.unwrap();
-    store::application::create(&mut tx, NOW, &new).await.unwrap();
+    store::applications::create(&mut tx, NOW, &new).await.unwrap();
     let received: Vec<Transition> = sent
         .iter()
         .map(|s| Transition {
@@ -161,7 +161,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
             detail: None,
         })
         .collect();
-    store::application::record(&mut tx, NOW, &received).await.unwrap();
+    store::applications::record(&mut tx, NOW, &received).await.unwrap();
     sqlx::query(
         "WITH n AS (SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[]) AS n (id, record, claimed)), \
               c AS (UPDATE application a SET claimed_person_id = n.claimed FROM n WHERE a.application_id = n.id) \

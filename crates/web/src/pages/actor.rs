@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Actor;
-use store::web_read;
+use store::accounts;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -23,7 +23,7 @@ impl Actors {
         ids.dedup();
         let names = match ids.is_empty() {
             true => BTreeMap::new(),
-            false => web_read::account_names(&mut *state.db.begin().await?, &ids).await?,
+            false => accounts::account_names(&mut *state.db.begin().await?, &ids).await?,
         };
         Ok(Actors { names })
     }

@@ -8,9 +8,10 @@ use domain::application::{Action, State as Stage};
 use domain::id::{ApplicationId, PersonId};
 use domain::unit::UnitLevel;
 use serde::Deserialize;
-use store::UnitScope;
-use store::application::{Step, find, timeline};
-use store::web_read::{self, ApplicationsQuery};
+use store::applications::pages::ApplicationsQuery;
+use store::applications::{self, Step, find, timeline};
+use store::cases::{self, resolutions};
+use store::{UnitScope, cards, register};
 
 use crate::error::Error;
 use crate::format;
@@ -125,7 +126,7 @@ pub(crate) async fn list(
     };
     let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE.asked() };
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut hits = web_read::applications(&mut tx, &query).await?;
+    let mut hits = applications::pages::applications(&mut tx, &query).await?;
     drop(tx);
     let more = PAGE.cut(&mut hits);
     let parameter =
@@ -182,16 +183,16 @@ pub(crate) async fn show(
         return Err(not_shown(&state, &who, subject).await);
     };
     let steps = timeline(&mut tx, application_id).await?;
-    let declared = web_read::declared(&mut tx, application_id).await?;
+    let declared = applications::pages::declared(&mut tx, application_id).await?;
     let person_id = application.person_id.or(application.claimed_person_id);
     let person = match person_id {
-        Some(person_id) => web_read::person(&mut tx, person_id).await?,
+        Some(person_id) => register::pages::person(&mut tx, person_id).await?,
         None => None,
     };
-    let cards = web_read::cards_of_application(&mut tx, application_id).await?;
-    let cases = web_read::cases_of(&mut tx, application_id).await?;
+    let cards = cards::pages::cards_of_application(&mut tx, application_id).await?;
+    let cases = cases::pages::cases_of(&mut tx, application_id).await?;
     drop(tx);
-    let resolution = web_read::resolution(&mut *state.db.begin().await?, application_id).await?;
+    let resolution = resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;

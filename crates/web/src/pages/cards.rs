@@ -10,7 +10,8 @@ use card::lds::dg13::{Dg13, FieldNumber};
 use card::lds::{DataGroup, dg1, dg2};
 use card::sod::Sod;
 use domain::id::{ApplicationId, CardId};
-use store::web_read::{self, CardPage};
+use store::cards;
+use store::cards::pages::CardPage;
 
 use crate::error::Error;
 use crate::format;
@@ -60,7 +61,7 @@ pub(crate) async fn show(
     let card_id: CardId = id(&card_id)?;
     let subject = format!("card:{card_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let found = web_read::card(&mut tx, card_id).await?;
+    let found = cards::pages::card(&mut tx, card_id).await?;
     drop(tx);
     let Some(row) = found else { return Err(not_shown(&state, &who, subject).await) };
     note_read(&state, &who, "card.read", subject, &row.unit_path).await?;

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::id::{ApplicationId, CaseId, PersonId};
 use serde::Deserialize;
-use store::PgConnection;
-use store::web_read::{self, CaseActionRow, CasePage, CaseStage};
+use store::cases::pages::{CaseActionRow, CasePage, CaseStage};
+use store::{PgConnection, applications, cases, register};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -135,9 +135,9 @@ pub(crate) async fn list(
         _ => CaseStage::Open,
     };
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut rows = web_read::cases(&mut tx, stage, PAGE.asked()).await?;
+    let mut rows = cases::pages::cases(&mut tx, stage, PAGE.asked()).await?;
     let cut_off = PAGE.cut(&mut rows);
-    let (open, unconfirmed, closed) = web_read::case_counts(&mut tx).await?;
+    let (open, unconfirmed, closed) = cases::pages::case_counts(&mut tx).await?;
     drop(tx);
     let now = state.campaign.now();
     let tab = |href, label, count: i64, of| Tab { href, label, count: ui.n(&count), current: stage == of };
@@ -179,7 +179,7 @@ async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>
     let case_id: CaseId = id(case_id)?;
     let subject = format!("case:{case_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = web_read::case(&mut tx, case_id).await? else {
+    let Some(case) = cases::pages::case(&mut tx, case_id).await? else {
         drop(tx);
         return Err(not_shown(state, who, subject).await);
     };
@@ -194,7 +194,7 @@ async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>
     let standing = right.person();
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
-    let actions = web_read::case_actions(&mut tx, case_id).await?;
+    let actions = cases::pages::case_actions(&mut tx, case_id).await?;
     drop(tx);
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
     let actors = Actors::load(state, actions.iter().map(|action| action.actor.as_str())).await?;
@@ -307,17 +307,17 @@ async fn side(
     };
     match party {
         Party::Application(id, title) => {
-            let visible = store::application::find(scoped, id).await?.is_some();
+            let visible = store::applications::find(scoped, id).await?.is_some();
             if !visible {
                 return Ok((Side { hidden: true, ..empty(title) }, None));
             }
-            let declared = web_read::declared(scoped, id).await?;
+            let declared = applications::pages::declared(scoped, id).await?;
             let described = declared.and_then(|declared| record::of_declared(state, lang, &declared.record));
             let photo = cards::photo(state, id).await.map(|jpeg| cards::data_uri(&jpeg));
             Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
         }
         Party::Person(id, title) => {
-            let person = web_read::person(scoped, id).await?;
+            let person = register::pages::person(scoped, id).await?;
             let described =
                 person.as_ref().map(|person| record::of_person(state, lang, person)).transpose()?;
             let href = person.is_some().then(|| format!("/cu-dan/{id}"));
@@ -337,7 +337,7 @@ pub(crate) async fn decide(
 ) -> Result<Response, Error> {
     let parsed: CaseId = id(&case_id)?;
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = web_read::case(&mut tx, parsed).await? else {
+    let Some(case) = cases::pages::case(&mut tx, parsed).await? else {
         drop(tx);
         return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
     };

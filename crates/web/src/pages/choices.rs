@@ -2,8 +2,8 @@
 
 use domain::PartialDate;
 use domain::id::PersonId;
-use store::PgConnection;
-use store::web_read::{self, CasePage};
+use store::cases::pages::CasePage;
+use store::{PgConnection, register};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub(crate) async fn candidates(
             ids.push(id);
         }
     }
-    let names = web_read::names(scoped, &ids).await?;
+    let names = register::pages::names(scoped, &ids).await?;
     let candidate = |id: Uuid| Candidate {
         person: PersonId::from_uuid(id),
         name: names.get(&id).map(|(name, birth)| match PartialDate::from_packed(*birth) {

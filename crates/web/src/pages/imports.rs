@@ -7,7 +7,8 @@ use domain::UnitCode;
 use domain::id::ImportId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::web_read::{self, ImportFileRow, ImportRejectRow};
+use store::imports;
+use store::imports::pages::{ImportFileRow, ImportRejectRow};
 
 use crate::error::Error;
 use crate::format;
@@ -69,7 +70,7 @@ pub(crate) struct After {
 }
 
 pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Ui) -> Result<Response, Error> {
-    let rows = web_read::import_files(&mut *state.db.begin().await?, FILES).await?;
+    let rows = imports::pages::import_files(&mut *state.db.begin().await?, FILES).await?;
     let files = rows.iter().map(|row| file_line(ui.lang, row)).collect();
     page(&FilesPage { ui, files })
 }
@@ -106,7 +107,7 @@ pub(crate) async fn rejects(
     let import_id: ImportId = id(&import_id)?;
     let from = after.sau.unwrap_or(0);
     let mut rows =
-        web_read::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked()).await?;
+        imports::pages::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked()).await?;
     let more = PAGE.cut(&mut rows);
     let last = rows.last().map(|row| row.row_no);
     note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;

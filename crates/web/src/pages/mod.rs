@@ -93,5 +93,5 @@ pub(crate) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Error> {
 
 /// The database answers within the pool's own limit of waiting.
 pub(crate) async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
-    Ok(store::web_read::ping(conn).await?)
+    Ok(store::ping(conn).await?)
 }

@@ -7,7 +7,12 @@ use domain::Pin;
 use domain::id::PersonId;
 use domain::text::fold_ascii;
 use serde::Deserialize;
-use store::web_read::{self, ApplicationHit, CardHit, PeopleQuery, PersonEventRow, PersonHit};
+use store::applications::pages::ApplicationHit;
+use store::cards::pages::CardHit;
+use store::register::changes::{self, PersonEventRow};
+use store::register::pages::{PeopleQuery, PersonHit};
+use store::register::{self, pins};
+use store::{applications, cards};
 
 use crate::error::Error;
 use crate::format;
@@ -120,7 +125,7 @@ pub(crate) async fn search(
     let mut hits = Vec::new();
     if asked && wrong.is_empty() {
         let holder = match parsed_pin {
-            Ok(pin) => Some(web_read::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
+            Ok(pin) => Some(pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
             Err(_) => None,
         };
         // A PIN that nobody holds finds nobody; no PIN leaves the question open.
@@ -132,7 +137,7 @@ pub(crate) async fn search(
                 limit: PAGE.asked(),
             };
             let mut tx = state.db.scoped(&who.scope).await?;
-            hits = web_read::people(&mut tx, &query).await?;
+            hits = register::pages::people(&mut tx, &query).await?;
             drop(tx);
         }
     }
@@ -170,14 +175,14 @@ pub(crate) async fn show(
     let person_id: PersonId = id(&person_id)?;
     let subject = format!("person:{person_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(person) = web_read::person(&mut tx, person_id).await? else {
+    let Some(person) = register::pages::person(&mut tx, person_id).await? else {
         drop(tx);
         return Err(not_shown(&state, &who, subject).await);
     };
-    let events = web_read::person_events(&mut tx, person_id).await?;
-    let applications = web_read::applications_of(&mut tx, person_id).await?;
+    let events = changes::person_events(&mut tx, person_id).await?;
+    let applications = applications::pages::applications_of(&mut tx, person_id).await?;
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
-    let cards = web_read::cards_of_applications(&mut tx, &ids).await?;
+    let cards = cards::pages::cards_of_applications(&mut tx, &ids).await?;
     drop(tx);
     note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
     let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;

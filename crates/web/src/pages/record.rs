@@ -4,7 +4,7 @@
 use domain::codes::CodeList;
 use domain::record::{Place, Relative};
 use domain::{ResidentRecord, UnitCode};
-use store::web_read::PersonPage;
+use store::register::pages::PersonPage;
 
 use crate::error::Error;
 use crate::i18n::Lang;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::application::State as Stage;
 use enrol::ReceiptCode;
-use store::web_read;
+use store::applications;
 
 use crate::error::Error;
 use crate::format;
@@ -63,7 +63,7 @@ pub(crate) async fn answer(
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
     let mut conn = state.db.begin().await?;
-    let Some(followed) = web_read::follow(&mut conn, &hash).await? else {
+    let Some(followed) = applications::pages::follow(&mut conn, &hash).await? else {
         return page(&Page { ui, wrong: true, found: None });
     };
     state.guesses.give_back(&guess);

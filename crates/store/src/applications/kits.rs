@@ -1,0 +1,169 @@
+//! Kits and their day reports.
+
+use sqlx::PgConnection;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use super::signed;
+use crate::Error;
+use crate::platform::error::inconsistent;
+use domain::UnitCode;
+use domain::id::KitId;
+
+/// A registered kit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kit {
+    pub kit_id: KitId,
+    pub name: String,
+    pub unit: UnitCode,
+    /// Uncompressed P-256 point, 65 bytes.
+    pub public_key: Vec<u8>,
+    pub registered_at: OffsetDateTime,
+    pub revoked_at: Option<OffsetDateTime>,
+}
+
+/// Registers a kit, or does nothing when it is registered already. A key is never exchanged: a new key is a new kit.
+///
+/// # Errors
+/// Those of the database, among them another kit of this name (constraint `kit_name_key`).
+pub async fn register_kit(conn: &mut PgConnection, kit: &Kit) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (kit_id) DO NOTHING",
+    )
+    .bind(kit.kit_id.uuid())
+    .bind(&kit.name)
+    .bind(kit.unit.to_string())
+    .bind(&kit.public_key)
+    .bind(kit.registered_at)
+    .bind(kit.revoked_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a kit: from now on its packets are refused. `false` for an unknown or already revoked kit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn revoke_kit(conn: &mut PgConnection, kit_id: KitId, at: OffsetDateTime) -> Result<bool, Error> {
+    let done = sqlx::query("UPDATE kit SET revoked_at = $2 WHERE kit_id = $1 AND revoked_at IS NULL")
+        .bind(kit_id.uuid())
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The kits among `ids` that are registered, by id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit \
+         WHERE kit_id = ANY($1) ORDER BY kit_id",
+    );
+    let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(conn).await?;
+    rows.into_iter().map(Kit::try_from).collect()
+}
+
+/// As [`kits`], and holds the rows until the transaction ends: two uploads of one kit are decided one after the other, and
+/// none while the kit is being revoked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_kits(tx: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit \
+         WHERE kit_id = ANY($1) ORDER BY kit_id FOR NO KEY UPDATE",
+    );
+    let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(tx).await?;
+    rows.into_iter().map(Kit::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct KitRow {
+    kit_id: Uuid,
+    name: String,
+    unit_code: String,
+    public_key: Vec<u8>,
+    registered_at: OffsetDateTime,
+    revoked_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<KitRow> for Kit {
+    type Error = Error;
+
+    fn try_from(row: KitRow) -> Result<Self, Error> {
+        Ok(Kit {
+            kit_id: KitId::from_uuid(row.kit_id),
+            name: row.name,
+            unit: row.unit_code.parse().map_err(|_| inconsistent("kit", row.kit_id, "not a unit code"))?,
+            public_key: row.public_key,
+            registered_at: row.registered_at,
+            revoked_at: row.revoked_at,
+        })
+    }
+}
+
+fn uuids(ids: &[KitId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.uuid()).collect()
+}
+
+/// A kit's day report.
+#[derive(Debug, Clone)]
+pub struct NewKitReport<'a> {
+    pub kit_id: KitId,
+    pub day: Date,
+    pub captured: u64,
+    pub unsent: u64,
+    pub captured_total: u64,
+    pub reported_at: OffsetDateTime,
+    /// The signed report.
+    pub message: &'a [u8],
+}
+
+/// Stores a day report; an older one for the same day gives way, a newer one stays. `false` when it stayed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put_kit_report(tx: &mut PgConnection, report: &NewKitReport<'_>) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "INSERT INTO kit_report (kit_id, day, captured, unsent, captured_total, reported_at, message) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kit_id, day) DO UPDATE \
+         SET captured = excluded.captured, unsent = excluded.unsent, captured_total = excluded.captured_total, \
+             reported_at = excluded.reported_at, message = excluded.message \
+         WHERE kit_report.reported_at <= excluded.reported_at",
+    )
+    .bind(report.kit_id.uuid())
+    .bind(report.day)
+    .bind(signed(report.captured))
+    .bind(signed(report.unsent))
+    .bind(signed(report.captured_total))
+    .bind(report.reported_at)
+    .bind(report.message)
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The kit's counters up to its highest known one (packet or reported total) that no packet has arrived with, as ranges
+/// from and to: these packets are still on the kit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn sequence_gaps(conn: &mut PgConnection, kit_id: KitId) -> Result<Vec<(u64, u64)>, Error> {
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "WITH seen AS ( \
+             SELECT kit_seq FROM packet WHERE kit_id = $1 \
+             UNION ALL SELECT 0 \
+             UNION ALL SELECT coalesce(max(captured_total), 0) + 1 FROM kit_report WHERE kit_id = $1), \
+         steps AS (SELECT kit_seq, lead(kit_seq) OVER (ORDER BY kit_seq) AS following FROM seen) \
+         SELECT kit_seq + 1, following - 1 FROM steps WHERE following > kit_seq + 1 ORDER BY kit_seq",
+    )
+    .bind(kit_id.uuid())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())).collect())
+}

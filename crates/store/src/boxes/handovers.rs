@@ -1,0 +1,73 @@
+//! Cards that wait at communes, and hand-overs.
+
+use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{Error, UnitScope};
+use domain::handover::Outcome;
+use domain::id::ApplicationId;
+
+/// Cards waiting at communes below `scope`, with how often a hand-over was tried, by commune and waiting time.
+#[derive(Debug, Clone)]
+pub struct WaitingCard {
+    pub application_id: ApplicationId,
+    pub unit_code: String,
+    pub since: OffsetDateTime,
+    pub attempts: i16,
+    pub last_attempt: Option<OffsetDateTime>,
+}
+
+pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<WaitingCard>, Error> {
+    let rows = sqlx::query(
+        "SELECT a.application_id, a.unit_code, a.state_since, \
+                count(h.attempt)::smallint AS attempts, max(h.at) AS last_attempt \
+         FROM application a LEFT JOIN handover h USING (application_id) WHERE a.state = 'at_unit' AND a.unit_path LIKE $1 || '%' \
+         GROUP BY a.application_id ORDER BY a.unit_code, a.state_since, a.application_id",
+    )
+    .bind(scope.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(WaitingCard {
+                application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
+                unit_code: row.try_get("unit_code")?,
+                since: row.try_get("state_since")?,
+                attempts: row.try_get("attempts")?,
+                last_attempt: row.try_get("last_attempt")?,
+            })
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone)]
+pub struct HandoverRow {
+    pub application: ApplicationId,
+    pub attempt: i16,
+    pub at: OffsetDateTime,
+    pub outcome: Outcome,
+    pub score: Option<f32>,
+    pub officer: String,
+}
+
+/// Adds the attempts that are not recorded yet and returns those.
+pub async fn put_handovers(
+    tx: &mut PgConnection,
+    attempts: &[HandoverRow],
+) -> Result<Vec<(ApplicationId, i16)>, Error> {
+    let rows: Vec<(Uuid, i16)> = sqlx::query_as(
+        "INSERT INTO handover (application_id, attempt, at, outcome, score, officer) \
+         SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::real[], $6::text[]) \
+         ON CONFLICT (application_id, attempt) DO NOTHING RETURNING application_id, attempt",
+    )
+    .bind(attempts.iter().map(|a| a.application.uuid()).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.attempt).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.at).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.outcome.code()).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.score).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.officer.as_str()).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|(id, attempt)| (ApplicationId::from_uuid(id), attempt)).collect())
+}

@@ -1,0 +1,156 @@
+//! Production batches, and what the printer made of their cards.
+
+use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Error;
+use domain::id::{ApplicationId, BatchId, CardId};
+
+/// The number after the highest that was used. The caller's insert fails on a race, by the unique constraint.
+pub async fn next_batch_number(conn: &mut PgConnection) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM batch").fetch_one(conn).await?)
+}
+
+pub async fn put_batch(
+    tx: &mut PgConnection,
+    batch: BatchId,
+    number: i64,
+    district: &str,
+    size: i32,
+    manifest_sha256: &[u8],
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO batch (batch_id, number, unit_code, opened_at, size, manifest_sha256) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(batch.uuid())
+        .bind(number)
+        .bind(district)
+        .bind(now)
+        .bind(size)
+        .bind(manifest_sha256)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+#[derive(Debug, Clone)]
+pub struct BatchResult {
+    pub printed: Option<i32>,
+    pub spoiled: Option<i32>,
+}
+
+/// Locks a batch; `None` when there is none of that id.
+pub async fn lock_batch(tx: &mut PgConnection, batch: BatchId) -> Result<Option<BatchResult>, Error> {
+    let row = sqlx::query("SELECT printed, spoiled FROM batch WHERE batch_id = $1 FOR UPDATE")
+        .bind(batch.uuid())
+        .fetch_optional(tx)
+        .await?;
+    row.map(|row| Ok(BatchResult { printed: row.try_get("printed")?, spoiled: row.try_get("spoiled")? }))
+        .transpose()
+}
+
+#[derive(Debug, Clone)]
+pub struct BatchItem {
+    pub position: i32,
+    pub application_id: ApplicationId,
+    pub card_id: CardId,
+    pub card_state: String,
+}
+
+pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<BatchItem>, Error> {
+    let rows: Vec<(i32, Uuid, Uuid, String)> = sqlx::query_as(
+        "SELECT i.position, i.application_id, i.card_id, c.state FROM batch_item i JOIN card c USING (card_id) \
+         WHERE i.batch_id = $1 ORDER BY i.position",
+    )
+    .bind(batch.uuid())
+    .fetch_all(conn)
+    .await?;
+    let item = |(position, application, card, card_state)| BatchItem {
+        position,
+        application_id: ApplicationId::from_uuid(application),
+        card_id: CardId::from_uuid(card),
+        card_state,
+    };
+    Ok(rows.into_iter().map(item).collect())
+}
+
+/// Batches without results, in the order in which they were opened.
+pub async fn unfinished_batches(conn: &mut PgConnection) -> Result<Vec<BatchId>, Error> {
+    let ids: Vec<Uuid> =
+        sqlx::query_scalar("SELECT batch_id FROM batch WHERE printed IS NULL ORDER BY number")
+            .fetch_all(conn)
+            .await?;
+    Ok(ids.into_iter().map(BatchId::from_uuid).collect())
+}
+
+/// A card's place in its batch.
+#[derive(Debug, Clone)]
+pub struct CardItem {
+    pub batch_id: BatchId,
+    pub position: i32,
+    pub application_id: ApplicationId,
+    pub number: String,
+    pub state: String,
+}
+
+pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<CardItem>, Error> {
+    let row = sqlx::query(
+        "SELECT i.batch_id, i.position, i.application_id, c.number, c.state FROM batch_item i JOIN card c USING (card_id) \
+         WHERE i.card_id = $1",
+    )
+    .bind(card.uuid())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        Ok(CardItem {
+            batch_id: BatchId::from_uuid(row.try_get("batch_id")?),
+            position: row.try_get("position")?,
+            application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
+            number: row.try_get("number")?,
+            state: row.try_get("state")?,
+        })
+    })
+    .transpose()
+}
+
+/// Writes what became of signed cards of a batch. Returns how many it was.
+pub async fn put_outcomes(
+    tx: &mut PgConnection,
+    batch: BatchId,
+    cards: &[CardId],
+    spoiled: bool,
+) -> Result<u64, Error> {
+    let ids: Vec<Uuid> = cards.iter().map(|card| card.uuid()).collect();
+    let (outcome, state) = if spoiled { ("spoiled", "spoiled") } else { ("printed", "personalised") };
+    sqlx::query("UPDATE batch_item SET outcome = $3 WHERE batch_id = $1 AND card_id = ANY($2)")
+        .bind(batch.uuid())
+        .bind(&ids)
+        .bind(outcome)
+        .execute(&mut *tx)
+        .await?;
+    let done = sqlx::query("UPDATE card SET state = $2 WHERE card_id = ANY($1) AND state = 'signed'")
+        .bind(&ids)
+        .bind(state)
+        .execute(tx)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Closes the batch if every card of it has come out. Says how many were printed and spoiled then.
+pub async fn close_if_complete(
+    tx: &mut PgConnection,
+    batch: BatchId,
+    now: OffsetDateTime,
+) -> Result<Option<(i32, i32)>, Error> {
+    Ok(sqlx::query_as(
+        "UPDATE batch SET closed_at = $2, printed = i.printed, spoiled = i.spoiled FROM \
+           (SELECT count(*) FILTER (WHERE outcome = 'printed')::integer AS printed, \
+                   count(*) FILTER (WHERE outcome = 'spoiled')::integer AS spoiled, count(*) AS items \
+            FROM batch_item WHERE batch_id = $1) i \
+         WHERE batch_id = $1 AND batch.printed IS NULL AND i.printed + i.spoiled = i.items RETURNING batch.printed, batch.spoiled",
+    )
+    .bind(batch.uuid())
+    .bind(now)
+    .fetch_optional(tx)
+    .await?)
+}

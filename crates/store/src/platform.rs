@@ -1,0 +1,15 @@
+//! What everything else stands on: the server and the connections to it, bulk load, jobs, audit, accounts and sessions.
+
+pub mod accounts;
+pub mod audit;
+pub mod binaries;
+pub mod cluster;
+pub mod copy;
+pub mod db;
+pub mod error;
+pub mod jobs;
+pub mod layout;
+mod os_user;
+pub mod progress;
+pub mod scope;
+pub mod sessions;

@@ -1,0 +1,338 @@
+//! Opening the database, and the two ways into it: the work pool, which sees everything, and scoped read
+//! transactions, which see one unit's rows.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+
+use crate::platform::binaries::MINIMUM_MAJOR;
+use crate::platform::cluster::{Cluster, Durability};
+use crate::platform::layout::Layout;
+use crate::{Error, UnitScope};
+
+/// The migrations of this program.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// The database in the embedded cluster.
+const DATABASE: &str = "dancu";
+
+/// How long a starting server (recovery after a crash) is waited for.
+const STARTING_WAIT: Duration = Duration::from_secs(60);
+
+/// How often the embedded server is started when it goes away while it is being opened.
+const START_ATTEMPTS: u32 = 3;
+
+/// Where the database is.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// The data directory; holds the embedded cluster unless `database_url` is given.
+    pub data_dir: PathBuf,
+    /// The address of a server to use instead of the embedded cluster. May hold a password, so it is never printed.
+    pub database_url: Option<String>,
+}
+
+impl std::fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("data_dir", &self.data_dir)
+            .field("database_url", &self.database_url.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+/// How many connections each pool may open.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSizes {
+    /// Connections for commands and jobs.
+    pub work: u32,
+    /// Connections for pages, apart so that a busy worker cannot starve them.
+    pub web: u32,
+}
+
+impl Default for PoolSizes {
+    fn default() -> PoolSizes {
+        PoolSizes { work: 24, web: 12 }
+    }
+}
+
+/// The centre's database. Cloning shares the pools.
+#[derive(Debug, Clone)]
+pub struct Database {
+    work: PgPool,
+    web: PgPool,
+    cluster: Option<Cluster>,
+}
+
+impl Database {
+    /// Opens the database: starts or finds the embedded cluster and makes the database in it, or connects to
+    /// `database_url`. Does not migrate: see [`Database::migrate`] and [`Database::check_schema`].
+    ///
+    /// # Errors
+    /// See [`Cluster::start`]; [`Error::DatabaseMissing`] when the database was there before and is gone.
+    pub async fn open(options: &OpenOptions) -> Result<Database, Error> {
+        if let Some(url) = &options.database_url {
+            // The driver takes any scheme.
+            if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+                let reason = "it begins with something else".to_owned();
+                return Err(Error::DatabaseUrl { reason });
+            }
+            let connect = PgConnectOptions::from_str(url)
+                .map_err(|e| Error::DatabaseUrl { reason: redacted_reason(&e) })?;
+            return Database::connect(connect, PoolSizes::default()).await;
+        }
+        let mut attempt = 1;
+        loop {
+            match Database::open_embedded(&options.data_dir).await {
+                // A program killed while it stopped the server leaves one that still answers and is gone a moment later.
+                Err(error) if error.is_disconnected() && attempt < START_ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn open_embedded(data: &Path) -> Result<Database, Error> {
+        let data = data.to_owned();
+        let cluster = blocking(move || Cluster::start(&data, Durability::Full)).await?;
+        ensure_database(&cluster).await?;
+        let mut db = Database::connect(cluster.connect_options(DATABASE), PoolSizes::default()).await?;
+        db.cluster = Some(cluster);
+        Ok(db)
+    }
+
+    /// Connects to a database that exists.
+    ///
+    /// # Errors
+    /// [`Error::Disconnected`], [`Error::DatabaseMissing`], [`Error::ServerTooOld`].
+    pub async fn connect(options: PgConnectOptions, sizes: PoolSizes) -> Result<Database, Error> {
+        let mut first = connect_patiently(&options).await?;
+        let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
+            .fetch_one(&mut first)
+            .await?;
+        first.close().await?;
+        if u32::try_from(version / 10_000).unwrap_or(0) < MINIMUM_MAJOR {
+            return Err(Error::ServerTooOld { found: version / 10_000, minimum: MINIMUM_MAJOR });
+        }
+        let pool = |name: &str, size: u32| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(15))
+                .connect_lazy_with(options.clone().application_name(name))
+        };
+        Ok(Database {
+            work: pool("dancu-work", sizes.work),
+            web: pool("dancu-web", sizes.web),
+            cluster: None,
+        })
+    }
+
+    /// The pool for commands and jobs. Its user owns the tables, so row-level security does not apply.
+    pub fn work(&self) -> &PgPool {
+        &self.work
+    }
+
+    /// Begins a transaction on the work pool.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        Ok(self.work.begin().await?)
+    }
+
+    /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only tables that
+    /// are granted to `dancu_scoped`. A statement may take 15 s.
+    ///
+    /// # Errors
+    /// When no connection can be had, or the role is missing (schema not migrated).
+    pub async fn scoped(&self, scope: &UnitScope) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tx = self.web.begin().await?;
+        // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a function.
+        // UnitScope admits no character that could leave the literal.
+        let sql = format!(
+            "SET TRANSACTION READ ONLY; SET LOCAL ROLE dancu_scoped; \
+             SET LOCAL app.unit_path = '{}'; SET LOCAL statement_timeout = '15s'",
+            scope.as_str()
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// Brings the schema to this program's version. Safe when several processes do it at once.
+    ///
+    /// # Errors
+    /// [`Error::SchemaTooNew`]; [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or one
+    /// that was applied has been edited since.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let found = self.schema_version().await?;
+        let known = known_version();
+        if found > known {
+            return Err(Error::SchemaTooNew { found, known });
+        }
+        // A connection of its own, because a migration that fails leaves the migrator's advisory lock on it: back in
+        // the pool it would block every later attempt.
+        let mut connection = self.work.acquire().await?.detach();
+        let outcome = MIGRATOR.run(&mut connection).await;
+        drop(connection);
+        let Err(error) = outcome else { return Ok(()) };
+        let message = error.to_string();
+        match error {
+            MigrateError::ExecuteMigration(e, version) => match Error::from(e) {
+                Error::Sql(sql) if sql.code == "42501" && version == 1 => {
+                    let user = sqlx::query_scalar("SELECT current_user::text").fetch_one(&self.work).await?;
+                    Err(Error::RoleNotPermitted { user })
+                }
+                Error::Sql(sql) => Err(Error::Migration(format!("version {version}: {sql}"))),
+                other => Err(other),
+            },
+            MigrateError::Execute(e) => Err(e.into()),
+            _ => Err(Error::Migration(message)),
+        }
+    }
+
+    /// Checks that the schema is exactly the one this program needs, without changing it.
+    ///
+    /// # Errors
+    /// [`Error::SchemaTooNew`] or [`Error::SchemaTooOld`], naming both versions.
+    pub async fn check_schema(&self) -> Result<(), Error> {
+        let found = self.schema_version().await?;
+        let known = known_version();
+        match found.cmp(&known) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(Error::SchemaTooNew { found, known }),
+            std::cmp::Ordering::Less => Err(Error::SchemaTooOld { found, known }),
+        }
+    }
+
+    /// The version of the schema in the database; 0 when it is empty.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn schema_version(&self) -> Result<i64, Error> {
+        let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&self.work)
+            .await?;
+        if !exists {
+            return Ok(0);
+        }
+        let version =
+            sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&self.work)
+                .await?;
+        Ok(version)
+    }
+
+    /// The embedded cluster, if this database is in one that [`Database::open`] started or found.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
+    /// Closes the pools; the server goes on running.
+    pub async fn close(&self) {
+        self.work.close().await;
+        self.web.close().await;
+    }
+
+    /// Closes the pools and stops the embedded cluster, if there is one. For the end of a demo.
+    ///
+    /// # Errors
+    /// See [`Cluster::stop`].
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.close().await;
+        match self.cluster.clone() {
+            Some(cluster) => blocking(move || cluster.stop()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Commits; the error is the store's, so that callers need no mapping of their own.
+///
+/// # Errors
+/// When the server refuses or is gone: the transaction's work is then undone.
+pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether the database answers.
+pub async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(conn).await?;
+    Ok(())
+}
+
+/// The newest migration of this program.
+pub fn known_version() -> i64 {
+    MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)
+}
+
+/// The checksums of all migrations in order: two programs with the same ones make the same schema.
+pub fn migrations_checksum() -> Vec<u8> {
+    MIGRATOR.iter().flat_map(|m| m.checksum.iter().copied()).collect()
+}
+
+async fn ensure_database(cluster: &Cluster) -> Result<(), Error> {
+    let mut admin = connect_patiently(&cluster.connect_options("postgres")).await?;
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(DATABASE)
+        .fetch_one(&mut admin)
+        .await?;
+    let data = cluster.data().to_owned();
+    let mut layout = Layout::load(&data)?;
+    let recorded = layout.databases.iter().any(|d| d == DATABASE);
+    if !exists {
+        if recorded {
+            return Err(Error::DatabaseMissing { name: DATABASE.to_owned() });
+        }
+        match sqlx::query("CREATE DATABASE dancu").execute(&mut admin).await.map_err(Error::from) {
+            Ok(_) => {}
+            // Another process made it first: 42P04, or 23505 when both were at it in the same instant.
+            Err(Error::Sql(sql)) if sql.code == "42P04" || sql.code == "23505" => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if !recorded {
+        layout.databases.push(DATABASE.to_owned());
+        layout.save(&data)?;
+    }
+    admin.close().await?;
+    Ok(())
+}
+
+/// Connects, waiting while the server says that it is starting up, recovering or shutting down (57P03).
+async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    let deadline = Instant::now() + STARTING_WAIT;
+    loop {
+        match PgConnection::connect_with(options).await {
+            Ok(connection) => return Ok(connection),
+            Err(sqlx::Error::Database(e))
+                if e.code().as_deref() == Some("57P03") && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// A parser's message without the address it quotes.
+fn redacted_reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(e) if !e.to_string().contains("://") => e.to_string(),
+        _ => "it could not be parsed".to_owned(),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(e) => match e.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Disconnected { reason: "the program is shutting down".to_owned() }),
+        },
+    }
+}
