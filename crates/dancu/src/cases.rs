@@ -10,28 +10,16 @@ pub async fn decide(centre: &Centre, asked: CaseDecision) -> Result<CaseOutcome,
         tracing::error!(case.id = %asked.case_id, %error, "a decision could not be written");
         CaseRefusal::Unavailable
     };
-    let mut conn = centre.db.begin().await.map_err(|e| unavailable(&e))?;
-    let case = store::resolve::lock_case(&mut conn, asked.case_id).await.map_err(|e| unavailable(&e))?;
-    drop(conn);
-    let Some(case) = case else { return Err(CaseRefusal::DoesNotFit) };
     let decision = match asked.decision {
         web::Decision::SamePerson => Decision::SamePerson,
         web::Decision::DifferentPeople => Decision::Different,
-        web::Decision::Link => {
-            Decision::Link(asked.person.or(case.person_id).ok_or(CaseRefusal::DoesNotFit)?)
-        }
+        web::Decision::Link => Decision::Link(asked.person.ok_or(CaseRefusal::DoesNotFit)?),
         web::Decision::Reject => Decision::Reject("by_adjudicator".to_owned()),
     };
     let by = format!("account:{}", asked.account);
     let note = Some(asked.note.as_str()).filter(|note| !note.is_empty());
     let now = centre.clock.now();
-    let proposed_by_another = case.decided_by.as_deref().is_some_and(|first| first != by);
-    let outcome = if proposed_by_another {
-        resolve::confirm_case(&centre.db, asked.case_id, &decision, &by, note, now).await
-    } else {
-        resolve::propose_case(&centre.db, asked.case_id, &decision, &by, note, now).await
-    };
-    match outcome {
+    match resolve::act(&centre.db, asked.case_id, &by, &decision, note, now).await {
         Ok(resolve::CaseOutcome::AwaitsConfirmation) => Ok(CaseOutcome::AwaitsConfirmation),
         Ok(resolve::CaseOutcome::Closed) => Ok(CaseOutcome::Closed),
         Err(Error::SameEyes(_)) => Err(CaseRefusal::SameEyes),
