@@ -1,15 +1,11 @@
-//! What the pages are given because they must not hold keys or rules: photos, the adjudicators' desk, the kits' desk.
+//! What the pages and the kits' door are answered with keys: photos, the kits' desk.
 
 use crate::centre::Centre;
 use crate::work;
 use domain::id::ApplicationId;
+use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
 use enrol::intake;
 use enrol::message::{Outcome, ReceiptItem};
-use std::future::Future;
-use std::pin::Pin;
-use web::{CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, KitAnswer, KitDesk, PhotoSource};
-
-type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Opens photos for pages whose reader may see the application.
 pub struct Photos(pub Centre);
@@ -68,14 +64,5 @@ impl KitDesk for Kits {
             let answer = intake::receive_day_report(db, &body, clock.now(), receipts.as_ref()).await;
             Self::answer(answer.map(|answer| (answer, 0)))
         })
-    }
-}
-
-/// Carries adjudicators' decisions out.
-pub struct Cases(pub Centre);
-
-impl CaseDesk for Cases {
-    fn decide(&self, decision: CaseDecision) -> Answer<'_, Result<CaseOutcome, CaseRefusal>> {
-        Box::pin(async move { crate::cases::decide(&self.0, decision).await })
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::{Database, OpenOptions, UnitScope};
 use time::Time;
+use web::Server;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeOptions {
@@ -37,15 +38,17 @@ const REST: Duration = Duration::from_secs(2);
 const RECONNECT: Duration = Duration::from_secs(5);
 
 pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
-    let listener = serve::listen(options.port).await?;
+    let listener = web::listen(options.port).await?;
     let centre = open(place).await?;
     let demo = demo_run(&centre).await?;
-    let server = serve::start(listener, &centre, demo.is_some()).await?;
+    let server = Server::start(listener, serve::state(&centre, demo.is_some()))?;
     match demo {
         Some((district, _)) => serve::announce(&centre, district, server.address()).await?,
         None => println!("open       {}/", server.base_url()),
     }
-    server.until_stopped().await
+    server.until_stopped().await?;
+    println!("stopping");
+    Ok(())
 }
 
 pub async fn work(place: &Place, options: &WorkOptions) -> Result<()> {

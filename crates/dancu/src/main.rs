@@ -8,7 +8,6 @@ mod blank;
 mod card_chip;
 mod card_verify;
 mod cards;
-mod cases;
 mod centre;
 mod cli;
 mod demo;

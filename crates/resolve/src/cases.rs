@@ -28,6 +28,20 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Why an application is rejected when an adjudicator says no more than that it is.
+    pub const BY_ADJUDICATOR: &str = "by_adjudicator";
+
+    /// The decision of a stored code, with whom `link` links to and why `reject` rejects.
+    pub fn from_parts(code: &str, person: Option<PersonId>, reason: Option<&str>) -> Option<Decision> {
+        match code {
+            "link" => person.map(Decision::Link),
+            "same_person" => Some(Decision::SamePerson),
+            "different_people" => Some(Decision::Different),
+            "reject" => Some(Decision::Reject(reason.unwrap_or(Decision::BY_ADJUDICATOR).to_owned())),
+            _ => None,
+        }
+    }
+
     /// Stable code, as stored.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -350,6 +364,18 @@ mod tests {
             (Err(error), Err(word)) => assert!(error.to_string().contains(word), "{error}"),
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         }
+    }
+
+    #[test]
+    fn a_decision_comes_back_from_its_stored_parts() {
+        let person = PersonId::from_uuid(uuid::Uuid::from_u128(8));
+        let reject = Decision::Reject("fraud".to_owned());
+        for decision in [Decision::Link(person), Decision::SamePerson, Decision::Different, reject] {
+            let (person, reason) = parts(&decision);
+            assert_eq!(Decision::from_parts(decision.code(), person, reason), Some(decision));
+        }
+        assert_eq!(Decision::from_parts("link", None, None), None);
+        assert_eq!(Decision::from_parts("burn", None, None), None);
     }
 
     #[test]

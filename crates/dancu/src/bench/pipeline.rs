@@ -44,7 +44,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
         let begun = Instant::now();
         let (summary, centre, server) = demo::simulate_district(&part, &options, false).await?;
         let seconds = begun.elapsed().as_secs_f64();
-        server.stop().await?;
+        server.stop();
         centre.db.stop().await?;
         let sync_after_us = fdatasync_p50_us(&place.data)?;
         runs.push((count, seconds, summary, sync_before_us, sync_after_us));

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
+use web::Server;
 
 /// The campaign begins here, whatever the target's profile says of its first day.
 const BEGIN: OffsetDateTime = datetime!(2021-02-15 08:00 +7);
@@ -70,12 +71,13 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
         "the custody ledger does not hold; the differing applications are listed on the commander's page and in the summary"
     );
     if options.exit {
-        server.stop().await?;
+        server.stop();
         centre.db.stop().await?;
         return Ok(());
     }
     serve::announce(&centre, options.district, server.address()).await?;
     server.until_stopped().await?;
+    println!("stopping");
     centre.db.stop().await?;
     Ok(())
 }
@@ -85,7 +87,7 @@ pub async fn simulate_district(
     place: &Place,
     options: &Options,
     serves_pages: bool,
-) -> Result<(Summary, Centre, serve::Server)> {
+) -> Result<(Summary, Centre, Server)> {
     let units = UnitTable::official_2021();
     ensure!(
         !units.leaves_of(options.district).is_empty(),
@@ -95,14 +97,14 @@ pub async fn simulate_district(
     let clock = Arc::new(VirtualClock::at(BEGIN));
     let mut stages = Stages::begin(options);
     // The port is taken before anything else, so that a port in use is told at once and not after the campaign.
-    let listener = serve::listen(if serves_pages { options.port } else { 0 }).await?;
+    let listener = web::listen(if serves_pages { options.port } else { 0 }).await?;
     let centre = stages
         .run("database", async {
             let centre = Centre::open(place, clock.clone()).await?;
             Ok((centre, 1))
         })
         .await?;
-    let server = serve::start(listener, &centre, true).await?;
+    let server = Server::start(listener, serve::state(&centre, true))?;
     let mut campaign = Campaign::prepare(centre.clone(), clock, options, &mut stages).await?;
     campaign.run_days(&server.base_url(), &mut stages).await?;
     let summary = stages.run_last(|stages| summary::measure(&campaign, stages)).await?;
