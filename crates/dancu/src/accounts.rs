@@ -1,20 +1,22 @@
 //! `dancu account`: who may sign in.
 
-use crate::centre::Place;
-use crate::live;
-use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
-use domain::clock::SystemClock;
-use domain::unit::UnitTable;
-use domain::{Clock, UnitCode};
-use rand::rngs::StdRng;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use rand::rngs::StdRng;
+use zeroize::Zeroizing;
+
+use crate::live;
+use centre::Place;
+use domain::clock::SystemClock;
+use domain::unit::UnitTable;
+use domain::{Clock, UnitCode};
 use web::Role;
 use web::accounts::{self, NewAccount};
-use zeroize::Zeroizing;
 
 /// Whoever has a shell on this machine acts for the centre.
 const CONSOLE: &str = "centre";

@@ -1,17 +1,19 @@
 //! `dancu card artwork`: a card's two sides as files for a printer, drawn from what is in its chip.
 
-use crate::centre::Place;
-use crate::{card_verify, cards, live};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
+
+use crate::{card_verify, cards, live};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
 use card::data::CardData;
 use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use centre::Place;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {

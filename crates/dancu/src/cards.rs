@@ -1,12 +1,14 @@
 //! `dancu card`: list, export, verify.
 
-use crate::centre::{Centre, Place};
-use crate::{artwork, card_chip, card_verify, live, personalise, work};
-use anyhow::{Context, Result, bail};
-use domain::id::CardId;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{artwork, card_chip, card_verify, live, personalise};
+use centre::{Centre, Place, work};
+use domain::id::CardId;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -103,7 +105,7 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let Chip { files, signer, csca, .. } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
     let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
-    let crl = crate::pki::current_crl(centre, &serial).await?;
+    let crl = centre::current_crl(centre, &serial).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     for (name, bytes) in files.named().into_iter().chain(certificates) {

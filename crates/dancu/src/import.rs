@@ -1,17 +1,19 @@
 //! `dancu import`: files of population forms into the register.
 
-use crate::centre::Place;
-use crate::live;
-use anyhow::Result;
-use collect::ImportOptions;
-use domain::Clock;
-use domain::clock::SystemClock;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use anyhow::Result;
 use time::Date;
+
+use crate::live;
+use centre::Place;
+use collect::ImportOptions;
+use domain::Clock;
+use domain::clock::SystemClock;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {

@@ -1,20 +1,21 @@
 //! Who may read fingers: the country verifying CA of the installation, the verifiers under it, and the inspection systems that
 //! they authorise. Certificates are files beside the keys, named by their holders' references.
 
-use crate::centre::{self, Centre};
-use crate::pki::Keys;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail, ensure};
+use time::Date;
+
+use centre::{Centre, Keys};
 use chip::{InspectionSystem, TrustAnchor};
 use hsm::SoftwareSigner;
 use pki::{
     Authorization, CvCertificate, CvPublicKey, CvRole, CvSubject, HolderReference, PreparedCvCertificate,
     Rights, Signer, SigningToken, prepare_cv_certificate, prepare_cv_link, prepare_cvca,
 };
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use time::Date;
 
 const COUNTRY: &str = "VN";
 const CVCA: &str = "CVCA";

@@ -1,19 +1,21 @@
 //! The commands of a running installation: `serve`, `work`, `migrate`.
 
-use crate::centre::{Centre, Place};
-use crate::{lost, serve, work};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use anyhow::{Context, Result};
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+use time::Time;
+
+use crate::{lost, serve};
+use centre::{Centre, Place, work};
 use domain::clock::{SystemClock, VirtualClock};
 use domain::id::PersonId;
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
-use rand::Rng;
-use rand::rngs::StdRng;
-use serde_json::Value;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use store::{Database, OpenOptions, UnitScope};
-use time::Time;
 use web::Server;
 
 #[derive(Debug, Clone, clap::Args)]

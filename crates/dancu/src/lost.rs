@@ -1,7 +1,8 @@
 //! What to say and do when the database went away under a command.
 
-use crate::centre::Place;
 use std::error::Error;
+
+use centre::Place;
 
 /// Whether the error comes from a database that went away, or from a kit that got no answer because of it.
 pub fn is_lost(error: &anyhow::Error) -> bool {

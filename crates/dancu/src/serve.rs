@@ -1,15 +1,16 @@
 //! The pages and the kits' desk of a centre.
 
-use crate::centre::Centre;
-use crate::desks::{Kits, Photos};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+
+use centre::{Centre, Kits, Photos};
 use domain::Clock;
 use domain::UnitCode;
 use domain::clock::SystemClock;
 use domain::unit::UnitTable;
-use rand::rngs::StdRng;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use web::{AppState, Settings};
 
 /// What the pages work on. `specimen` marks drawn cards as made for people who do not exist.

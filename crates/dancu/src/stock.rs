@@ -1,15 +1,17 @@
 //! `dancu stock`: blank cards in boxes, what became of them, and what people count.
 
-use crate::centre::{Centre, Place};
-use crate::live;
-use anyhow::{Context, Result, bail, ensure};
-use chip::{ChipSerial, MasterKey};
-use issue::{Delivery, Received};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::stock::Totals;
+
+use anyhow::{Context, Result, bail, ensure};
 use zeroize::Zeroizing;
+
+use crate::live;
+use centre::{Centre, Place};
+use chip::{ChipSerial, MasterKey};
+use issue::{Delivery, Received};
+use store::stock::Totals;
 
 /// A list of serial numbers or a key letter that is longer is something else.
 const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;

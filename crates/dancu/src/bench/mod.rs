@@ -5,8 +5,9 @@ mod fingerprint;
 mod linkage;
 mod pipeline;
 
-use crate::centre::Place;
 use anyhow::Result;
+
+use centre::Place;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -1,14 +1,16 @@
 //! `dancu bench pipeline`: what the stages take, and how that grows.
 
-use crate::centre::Place;
-use crate::demo;
-use anyhow::{Context, Result};
-use clap::Parser;
-use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde_json::{Value, json};
+
+use crate::demo;
+use centre::Place;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {

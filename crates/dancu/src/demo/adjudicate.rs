@@ -1,16 +1,17 @@
 //! The adjudicators of the simulation. They decide the day after a case was opened, two of them, and know the truth: what
 //! the demo measures is whether the right cases come before them.
 
-use super::world::{World, application_id};
-use crate::centre::Centre;
 use anyhow::{Context, Result};
+use time::{Date, Time};
+
+use super::world::{World, application_id};
+use centre::Centre;
 use domain::clock::VIETNAM;
 use domain::id::PersonId;
 use resolve::{Decision, Identities};
 use simulate::TruthId;
 use store::UnitScope;
 use store::scoring::{self, CaseRow};
-use time::{Date, Time};
 
 const FIRST: &str = "demo-adjudicator-1";
 const SECOND: &str = "demo-adjudicator-2";

@@ -1,6 +1,14 @@
 //! The campaign day by day: forms into the register, the plan, then every day captures, a night's work at the centre, boxes
 //! and hand-overs.
 
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use time::macros::time;
+use time::{Date, Duration, Time};
+
 use super::adjudicate;
 use super::duties;
 use super::kits::{Fleet, Visit};
@@ -8,9 +16,8 @@ use super::prepare::{self, FormCounts};
 use super::progress::Stages;
 use super::world::World;
 use super::{BEGIN, Options};
-use crate::centre::Centre;
-use crate::work;
-use anyhow::{Context, Result};
+use centre::Centre;
+use centre::work;
 use domain::UnitCode;
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -21,13 +28,8 @@ use plan::apply::Area;
 use plan::schedule::{self, ShiftCalendar};
 use plan::target::Target;
 use resolve::Identities;
-use serde_json::{Value, json};
 use simulate::TruthId;
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use store::UnitScope;
-use time::macros::time;
-use time::{Date, Duration, Time};
 
 /// Days between a missed invitation and the next.
 const NOTICE_DAYS: i64 = 3;
@@ -93,7 +95,12 @@ impl Campaign {
         let target = prepare::province_target(units, district);
         let mut campaign = Campaign {
             day: target.starts_on,
-            fleet: Fleet::open(&centre.place.data.join("kits"), 0, options.seed, &centre.kit_keys)?,
+            fleet: Fleet::open(
+                &centre.place.data.join("kits"),
+                0,
+                options.seed,
+                &prepare::kit_keys(&centre),
+            )?,
             identities: stages.run("dedupe", prepare::dedupe(&centre, &scope)).await?,
             authority: None,
             until: options.until,
@@ -124,7 +131,8 @@ impl Campaign {
         drop(conn);
         if let Some(kits) = planned {
             // The plan stands as it was made: records that were merged since would change the quotas.
-            self.fleet = Fleet::open(&folder, usize::try_from(kits)?, options.seed, &self.centre.kit_keys)?;
+            self.fleet =
+                Fleet::open(&folder, usize::try_from(kits)?, options.seed, &prepare::kit_keys(&self.centre))?;
             return Ok(((), 0));
         }
         let areas: Vec<Area> = plan::apply::set_quotas(db, &self.scope, self.target.starts_on, None).await?;
@@ -136,7 +144,7 @@ impl Campaign {
         let demand = plan::apply::demand(&areas);
         let days = (self.target.deadline - self.target.starts_on).whole_days();
         let kits = schedule::kits_needed(&demand, u32::try_from(days)?, &calendar);
-        self.fleet = Fleet::open(&folder, kits, options.seed, &self.centre.kit_keys)?;
+        self.fleet = Fleet::open(&folder, kits, options.seed, &prepare::kit_keys(&self.centre))?;
         let rows: Vec<store::plan::KitRow> = (0..kits)
             .map(|kit| store::plan::KitRow {
                 kit_id: self.fleet.ids[kit],

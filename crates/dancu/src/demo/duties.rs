@@ -1,17 +1,19 @@
 //! What people at the centre, the district and the communes do each day: print, send boxes, count them, hand cards over.
 
-use super::world::World;
-use crate::centre::Centre;
+use std::sync::Arc;
+
 use anyhow::Result;
+use rayon::prelude::*;
+use time::{Date, Duration, OffsetDateTime};
+
+use super::world::World;
+use centre::Centre;
 use chip::ChipSerial;
 use deliver::{Attempt, HandedOver, Presented};
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
-use rayon::prelude::*;
 use simulate::TruthId;
-use std::sync::Arc;
 use store::UnitScope;
-use time::{Date, Duration, OffsetDateTime};
 
 /// The officers at counters, as the audit trail names them.
 const OFFICER: &str = "demo-officer";
@@ -136,7 +138,7 @@ pub async fn hand_over(
         let contents = enrol::intake::read_contents(&centre.db, Arc::clone(&centre.keys), &coming).await?;
         let mut enrolled = std::collections::HashMap::new();
         for (application, content) in contents {
-            let mut templates = crate::work::templates(&content)?;
+            let mut templates = centre::work::templates(&content)?;
             templates.retain(|template| HANDOVER_FINGERS.contains(&template.position().code()));
             enrolled.insert(application, templates);
         }

@@ -15,10 +15,10 @@ mod world;
 
 pub use summary::Summary;
 
-use crate::centre::{Centre, Place};
 use crate::serve;
 use anyhow::{Context, Result, ensure};
 use campaign::Campaign;
+use centre::{Centre, Place};
 use domain::UnitCode;
 use domain::clock::VirtualClock;
 use domain::unit::UnitTable;

@@ -1,23 +1,31 @@
 //! Before the first day: is it the same run, forms into the register, people with two records, the dates of the campaign.
 
-use super::world::World;
-use super::{BEGIN, Options};
-use crate::centre::Centre;
-use crate::work;
-use anyhow::{Context, Result, ensure};
-use domain::UnitCode;
-use domain::unit::UnitTable;
-use plan::target::{Target, TargetKind};
-use resolve::Identities;
-use serde_json::json;
-use simulate::TruthId;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use store::UnitScope;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use time::macros::date;
+
+use super::world::World;
+use super::{BEGIN, Options};
+use centre::Centre;
+use centre::work;
+use domain::UnitCode;
+use domain::unit::UnitTable;
+use kit::CentrePublicKeys;
+use plan::target::{Target, TargetKind};
+use resolve::Identities;
+use simulate::TruthId;
+use store::UnitScope;
 
 /// Share of the rejected forms that nobody corrects before the campaign ends.
 const NEVER_CORRECTED: f64 = 0.1;
+
+/// What every kit of this centre is set up with.
+pub fn kit_keys(centre: &Centre) -> CentrePublicKeys {
+    CentrePublicKeys { intake: centre.intake_public.clone(), receipt: centre.receipt_public.clone() }
+}
 
 /// What the import made of the forms, corrections included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,23 +1,24 @@
 //! The centre: its database, its keys and the stages' working state. `serve`, `work` and `demo` all run on this.
 
-use crate::pki::{Keys, serials};
-use anyhow::{Context, Result};
-use domain::Clock;
-use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
-use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
-use issue::{Authority, ChipKeySource};
-use kit::CentrePublicKeys;
-use pki::SignatureAlgorithm;
-use rand::Rng;
-use rand::rngs::StdRng;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Database, OpenOptions};
+
+use anyhow::{Context, Result};
+use rand::Rng;
+use rand::rngs::StdRng;
 use time::Duration;
 use zeroize::Zeroizing;
+
+use crate::keys::{Keys, serials};
+use domain::Clock;
+use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
+use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
+use issue::{Authority, ChipKeySource};
+use pki::SignatureAlgorithm;
+use store::{Database, OpenOptions};
 
 /// Where an installation keeps its files, and which database it uses.
 #[derive(Debug, Clone)]
@@ -36,7 +37,10 @@ pub struct Centre {
     pub keys: Arc<CentreKeys>,
     /// Signs receipts.
     pub receipts: Arc<SoftwareSigner>,
-    pub kit_keys: CentrePublicKeys,
+    /// Kits encrypt packets to it.
+    pub intake_public: PublicKey,
+    /// Kits check receipts with it.
+    pub receipt_public: PublicKey,
 }
 
 impl Centre {
@@ -53,15 +57,12 @@ impl Centre {
             .with_context(|| format!("the data directory {} cannot be made", place.data.display()))?;
         let folder = place.data.join("keys");
         let keys = tokio::task::spawn_blocking(move || KeyFiles::open(&folder)).await??;
-        let kit_keys = CentrePublicKeys {
-            intake: keys.intake.public_key().clone(),
-            receipt: PublicKey::from_spki(pki::Signer::public_key(&keys.receipts))?,
-        };
         Ok(Centre {
             place: place.clone(),
             db,
             clock,
-            kit_keys,
+            intake_public: keys.intake.public_key().clone(),
+            receipt_public: PublicKey::from_spki(pki::Signer::public_key(&keys.receipts))?,
             receipts: Arc::new(keys.receipts),
             keys: Arc::new(CentreKeys {
                 intake: vec![Box::new(keys.intake)],

@@ -1,8 +1,11 @@
 //! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work` runs the steps
 //! for ever, the demo runs them every virtual night.
 
-use crate::centre::Centre;
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
+
+use crate::centre::Centre;
 use card::lds::dg3::{Finger, FingerImage};
 use domain::id::{ApplicationId, BatchId};
 use enrol::intake;
@@ -11,7 +14,6 @@ use enrol::rules::chip_fingers;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use resolve::{Identities, Opened};
-use std::sync::Arc;
 use store::UnitScope;
 
 /// Packets opened in one transaction.
