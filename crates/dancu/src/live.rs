@@ -9,14 +9,14 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 use time::Time;
 
-use crate::{lost, serve};
-use centre::{Centre, Place, work};
+use crate::lost;
+use centre::{Centre, Kits, Photos, Place, work};
 use domain::clock::{SystemClock, VirtualClock};
 use domain::id::PersonId;
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
 use store::{Database, OpenOptions, UnitScope};
-use web::Server;
+use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeOptions {
@@ -42,10 +42,19 @@ const RECONNECT: Duration = Duration::from_secs(5);
 pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let listener = web::listen(options.port).await?;
     let centre = open(place).await?;
-    let demo = demo_run(&centre).await?;
-    let server = Server::start(listener, serve::state(&centre, demo.is_some()))?;
-    match demo {
-        Some((district, _)) => serve::announce(&centre, district, server.address()).await?,
+    let demonstration = demo_run(&centre).await?;
+    let server = Server::start(
+        listener,
+        AppState::of_installation(
+            centre.db.clone(),
+            Arc::clone(&centre.clock),
+            Arc::new(Photos(centre.clone())),
+            Arc::new(Kits(centre.clone())),
+            Settings { specimen: demonstration.is_some(), ..Settings::default() },
+        ),
+    )?;
+    match demonstration {
+        Some(_) => demo::announce(&centre, server.address()).await?,
         None => println!("open       {}/", server.base_url()),
     }
     server.until_stopped().await?;

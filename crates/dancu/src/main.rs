@@ -3,7 +3,6 @@
 mod accounts;
 mod artwork;
 mod audit;
-mod bench;
 mod blank;
 mod card_chip;
 mod card_verify;
@@ -18,7 +17,6 @@ mod live;
 mod lost;
 mod personalise;
 mod pki;
-mod serve;
 mod stock;
 mod trust;
 
