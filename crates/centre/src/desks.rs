@@ -1,6 +1,7 @@
 //! What the pages and the kits' door are answered with keys: photos, the kits' desk.
 
-use crate::centre::Centre;
+use crate::Centre;
+use crate::error::with_causes;
 use crate::work;
 use domain::id::ApplicationId;
 use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
@@ -16,7 +17,7 @@ impl PhotoSource for Photos {
             match work::photos(&self.0, &[id]).await {
                 Ok(mut photos) => photos.remove(&id).map(|images| images.photo),
                 Err(error) => {
-                    tracing::warn!(application.id = %id, error = format!("{error:#}"), "the photo cannot be opened");
+                    tracing::warn!(application.id = %id, error = with_causes(&error), "the photo cannot be opened");
                     None
                 }
             }
@@ -36,8 +37,7 @@ impl Kits {
                 KitAnswer { status: 400, body: error.to_string().into_bytes(), refused: 1 }
             }
             Err(error) => {
-                let error = anyhow::Error::from(error);
-                tracing::error!(error = format!("{error:#}"), "a kit's message could not be taken over");
+                tracing::error!(error = with_causes(&error), "a kit's message could not be taken over");
                 // The kit keeps its packets and tries again.
                 KitAnswer { status: 503, body: Vec::new(), refused: 0 }
             }

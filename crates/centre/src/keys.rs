@@ -6,12 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use crate::centre::{Centre, passphrase, signing_key};
+use crate::key_files::{passphrase, signing_key};
+use crate::{Centre, Error};
 use hsm::{Passphrase, Pin, Token, TokenConfig};
 use issue::certificates::{Certifier, hex};
 use pki::{Certificate, Crl, PublicKey, Signer, Suite};
@@ -20,47 +20,75 @@ use store::certificates as lists;
 /// What `dancu pki init` chose, in `keys/pki.json`. Without the file: P-256, key files, the first CSCA key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Settings {
+    /// The suite's name.
     pub suite: String,
     /// Which of the CSCA's keys signs now, from 1.
     pub csca: u32,
+    /// The token that holds the keys; without it they lie in files.
     pub token: Option<TokenSettings>,
 }
 
+/// Which token holds the keys, and how it is opened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TokenSettings {
+    /// The PKCS#11 module.
     pub module: PathBuf,
+    /// The token's label.
     pub label: String,
+    /// A file with its PIN.
     pub pin_file: Option<PathBuf>,
+    /// The environment variable with its PIN; `DANCU_TOKEN_PIN` when neither is given.
     pub pin_env: Option<String>,
 }
 
 impl Settings {
-    fn load(path: &Path) -> Result<Settings> {
+    fn load(path: &Path) -> Result<Settings, Error> {
         if !path.exists() {
             return Ok(Settings { suite: Suite::ALL[0].name.to_owned(), csca: 1, token: None });
         }
-        serde_json::from_slice(&fs::read(path)?).with_context(|| format!("{}", path.display()))
+        let bytes = fs::read(path).map_err(Error::file(path, "read the settings of the keys"))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Settings { path: path.to_owned(), source })
     }
 
     /// Whole or not at all: half a file would hide which key signs.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let draft = path.with_extension("draft");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path).with_context(|| format!("{}", path.display()))
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let write = || {
+            let draft = path.with_extension("draft");
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.sync_all()?;
+            fs::rename(&draft, path)
+        };
+        write().map_err(Error::file(path, "write the settings of the keys"))
     }
 }
 
+/// Where the settings of an installation's keys are kept.
 pub fn settings_path(centre: &Centre) -> PathBuf {
     centre.place.data.join("keys").join("pki.json")
+}
+
+/// A suite by its name.
+///
+/// # Errors
+/// [`Error::Suite`], with the names that there are.
+pub fn suite(name: &str) -> Result<Suite, Error> {
+    Suite::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name).collect();
+        Error::Suite { name: name.to_owned(), known: known.join(", ") }
+    })
 }
 
 /// The keys that sign certificates and cards, wherever they are.
 #[derive(Clone)]
 pub struct Keys {
+    /// Algorithm and parameters of all of them.
     pub suite: Suite,
+    /// Where they are, and which of the CSCA's signs.
     pub settings: Settings,
     folder: PathBuf,
     store: Arc<KeyStore>,
@@ -73,15 +101,21 @@ enum KeyStore {
 
 impl Keys {
     /// The keys of this installation.
-    pub async fn of(centre: &Centre) -> Result<Keys> {
+    ///
+    /// # Errors
+    /// Those of [`Keys::with`]; settings that cannot be read.
+    pub async fn of(centre: &Centre) -> Result<Keys, Error> {
         Self::with(centre, Settings::load(&settings_path(centre))?).await
     }
 
-    pub async fn with(centre: &Centre, settings: Settings) -> Result<Keys> {
+    /// The keys that these settings describe.
+    ///
+    /// # Errors
+    /// An unknown suite; a passphrase, PIN or token that does not open.
+    pub async fn with(centre: &Centre, settings: Settings) -> Result<Keys, Error> {
         let folder = centre.place.data.join("keys");
-        tokio::task::spawn_blocking(move || {
-            let name = &settings.suite;
-            let suite = Suite::named(name).with_context(|| format!("there is no suite `{name}`"))?;
+        tokio::task::spawn_blocking(move || -> Result<Keys, Error> {
+            let suite = suite(&settings.suite)?;
             let store = match &settings.token {
                 None => KeyStore::Files(passphrase(&folder)?),
                 Some(token) => {
@@ -99,29 +133,45 @@ impl Keys {
     }
 
     /// The key of the CSCA that signs now.
-    pub async fn current_csca(&self) -> Result<Arc<dyn Signer>> {
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn current_csca(&self) -> Result<Arc<dyn Signer>, Error> {
         self.csca(self.settings.csca).await
     }
 
-    pub async fn csca(&self, number: u32) -> Result<Arc<dyn Signer>> {
+    /// The CSCA's key of this number, from 1.
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn csca(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
         let name = if number == 1 { "csca".to_owned() } else { format!("csca-{number}") };
         self.key(name).await
     }
 
-    pub async fn document_signer(&self, number: u32) -> Result<Arc<dyn Signer>> {
+    /// The document signer's key of this number, from 1.
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn document_signer(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
         self.key(format!("document-signer-{number}")).await
     }
 
     /// The key of this name, made when there is none.
-    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>> {
+    ///
+    /// # Errors
+    /// A file or token that cannot be used; [`Error::AnotherKind`].
+    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>, Error> {
         let keys = self.clone();
-        tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>> {
+        tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>, Error> {
             let algorithm = keys.suite.algorithm;
             match keys.store.as_ref() {
                 KeyStore::Files(passphrase) => {
                     let path = keys.folder.join(format!("{name}.key"));
                     let signer = signing_key(&path, algorithm, passphrase)?;
-                    ensure!(signer.algorithm() == algorithm, "{} is a key of another kind", path.display());
+                    if signer.algorithm() != algorithm {
+                        return Err(Error::AnotherKind { path });
+                    }
                     Ok(Arc::new(signer))
                 }
                 KeyStore::Token(token) => Ok(match token.find(&name)? {
@@ -133,13 +183,14 @@ impl Keys {
         .await?
     }
 
+    /// What certificates and lists are made with, now.
     pub fn certifier<'a>(&self, centre: &'a Centre) -> Certifier<'a, impl FnMut() -> [u8; 16] + use<>> {
         Certifier { db: &centre.db, suite: self.suite, draw_serial: serials(), now: centre.clock.now() }
     }
 }
 
 /// Serial numbers from the system's generator.
-pub fn serials() -> impl FnMut() -> [u8; 16] {
+pub(crate) fn serials() -> impl FnMut() -> [u8; 16] {
     let mut rng: StdRng = rand::make_rng();
     move || {
         let mut serial = [0; 16];
@@ -149,7 +200,10 @@ pub fn serials() -> impl FnMut() -> [u8; 16] {
 }
 
 /// The CSCA certificates with their keys, oldest first.
-pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>> {
+///
+/// # Errors
+/// Those of the database and of [`Keys::key`]; a stored certificate that cannot be read.
+pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>, Error> {
     let mut conn = centre.db.begin().await?;
     let stored = store::issue::certificates(&mut conn, "csca").await?;
     drop(conn);
@@ -170,7 +224,10 @@ pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc
 
 /// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if that is
 /// over. Without the CSCA's key only what was issued before; `None` when there is nothing.
-pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>> {
+///
+/// # Errors
+/// Those of [`cscas`]; a list that cannot be signed.
+pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>, Error> {
     let mut conn = centre.db.begin().await?;
     let newest = lists::newest_crl(&mut conn, csca_serial).await?;
     drop(conn);

@@ -1,13 +1,17 @@
 //! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work` runs the steps
 //! for ever, the demo runs them every virtual night.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use rand::Rng;
+use rand::rngs::StdRng;
 
-use crate::centre::Centre;
+use crate::{Centre, Error};
 use card::lds::dg3::{Finger, FingerImage};
-use domain::id::{ApplicationId, BatchId};
+use domain::UnitCode;
+use domain::id::{ApplicationId, BatchId, PersonId};
+use domain::unit::UnitTable;
 use enrol::intake;
 use enrol::packet::{Content, FingerCapture};
 use enrol::rules::chip_fingers;
@@ -24,7 +28,10 @@ const RESOLVE_AT_ONCE: u32 = 500;
 pub const BATCH_SIZE: u32 = 500;
 
 /// Opens every packet that can be opened. Says how many were valid and how many not.
-pub async fn open_packets(centre: &Centre) -> Result<(usize, usize)> {
+///
+/// # Errors
+/// Those of the database; a key store that does not answer.
+pub async fn open_packets(centre: &Centre) -> Result<(usize, usize), Error> {
     let (mut opened, mut rejected) = (0, 0);
     loop {
         let step =
@@ -39,7 +46,10 @@ pub async fn open_packets(centre: &Centre) -> Result<(usize, usize)> {
 }
 
 /// Loads the register into the linkage index and everyone's fingerprints into the gallery.
-pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Identities> {
+///
+/// # Errors
+/// Those of the database; a packet whose templates cannot be read.
+pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Identities, Error> {
     let mut identities = Identities::load(&centre.db, scope).await?;
     let enrolled = Identities::enrolled(&centre.db).await?;
     for page in enrolled.chunks(RESOLVE_AT_ONCE as usize) {
@@ -53,7 +63,10 @@ pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Ident
 }
 
 /// Resolves every application that waits. Says how many were linked and how many became cases.
-pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize)> {
+///
+/// # Errors
+/// Those of `resolve::resolve_batch`; [`Error::NoneResolved`].
+pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
     let (mut linked, mut cases) = (0, 0);
     loop {
         let waiting = resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await?;
@@ -66,11 +79,9 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
             opened.push(Opened { application_id, templates: templates(&content)? });
         }
         let step = resolve::resolve_batch(&centre.db, identities, opened, centre.clock.now()).await?;
-        anyhow::ensure!(
-            step.linked + step.cases() > 0,
-            "{} applications wait to be resolved and none could be; see the log",
-            waiting.len()
-        );
+        if step.linked + step.cases() == 0 {
+            return Err(Error::NoneResolved { waiting: waiting.len() });
+        }
         linked += step.linked;
         cases += step.cases();
     }
@@ -78,13 +89,16 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
 
 /// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns the batches
 /// whose results are not in yet, those of an interrupted run included.
+///
+/// # Errors
+/// Those of `issue::open_batch` and `issue::sign_batch`.
 pub async fn make_batches(
     centre: &Centre,
     authority: &Arc<Authority>,
     scope: &UnitScope,
     district: &str,
     pins: &dyn PinSource,
-) -> Result<Vec<BatchId>> {
+) -> Result<Vec<BatchId>, Error> {
     let now = centre.clock.now();
     loop {
         let opened = issue::open_batch(&centre.db, authority, scope, district, BATCH_SIZE, pins, now).await?;
@@ -114,7 +128,10 @@ pub async fn make_batches(
 }
 
 /// The photos of these applications and the images of their fingers, from their packets.
-pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<Photos> {
+///
+/// # Errors
+/// Those of the database; a key store that does not answer.
+pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<Photos, Error> {
     let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), applications).await?;
     Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
 }
@@ -138,22 +155,77 @@ fn images(application: ApplicationId, content: &Content) -> ChipImages {
 }
 
 /// The templates of a packet's fingers; missing fingers have none.
-pub fn templates(content: &Content) -> Result<Vec<Template>> {
+///
+/// # Errors
+/// [`Error::Template`].
+pub fn templates(content: &Content) -> Result<Vec<Template>, Error> {
     let mut all = Vec::with_capacity(10);
     for finger in &content.fingers {
         if let FingerCapture::Template(bytes) = &finger.capture {
-            all.extend(fingerprint::parse(bytes.as_bytes()).context("a stored template")?);
+            all.extend(fingerprint::parse(bytes.as_bytes())?);
         }
     }
     Ok(all)
 }
 
+/// What the work does when there is nothing left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenIdle {
+    /// It ends.
+    End,
+    /// It waits for more, and for a database that is gone.
+    Wait,
+}
+
+/// How long the work rests when there was nothing to do.
+const REST: Duration = Duration::from_secs(2);
+/// How long it waits for a database that is gone.
+const RECONNECT: Duration = Duration::from_secs(5);
+
+/// Round after round: opens packets, resolves who it is, and makes the cards of these districts. Without districts no
+/// cards are made.
+///
+/// # Errors
+/// Those of a round; that the database is gone only with [`WhenIdle::End`].
+pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Result<(), Error> {
+    let mut identities = load_identities(centre, &UnitScope::everything()).await?;
+    loop {
+        match round(centre, &mut identities, districts).await {
+            Ok(true) => {}
+            Ok(false) => match idle {
+                WhenIdle::End => return Ok(()),
+                WhenIdle::Wait => tokio::time::sleep(REST).await,
+            },
+            Err(error) if idle == WhenIdle::Wait && error.is_lost() => {
+                tracing::warn!("the database is gone; trying again in {} s", RECONNECT.as_secs());
+                tokio::time::sleep(RECONNECT).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// One round of everything that needs nobody's decision. Says whether anything was done.
-pub async fn round(centre: &Centre, identities: &mut Identities) -> Result<bool> {
+async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCode]) -> Result<bool, Error> {
     let (opened, rejected) = open_packets(centre).await?;
     let (linked, cases) = resolve_waiting(centre, identities).await?;
-    if opened + rejected + linked + cases > 0 {
+    let mut is_busy = opened + rejected + linked + cases > 0;
+    if is_busy {
         tracing::info!(opened, rejected, linked, cases, "worked");
     }
-    Ok(opened + rejected + linked + cases > 0)
+    let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
+    let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
+    for &district in districts {
+        let path = UnitTable::official_2021().path(district).ok_or(Error::NoUnit(district))?;
+        let scope = UnitScope::parse(&path)?;
+        let authority = centre.authority().await?;
+        let before = unfinished(centre).await?;
+        make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;
+        is_busy |= unfinished(centre).await? != before;
+    }
+    Ok(is_busy)
+}
+
+async fn unfinished(centre: &Centre) -> Result<usize, Error> {
+    Ok(issue::unfinished_batches(&centre.db).await?.len())
 }

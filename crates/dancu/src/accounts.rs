@@ -10,8 +10,7 @@ use clap::Args;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
-use crate::live;
-use centre::Place;
+use centre::{Centre, Place};
 use domain::clock::SystemClock;
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
@@ -69,7 +68,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Add { login, role, unit, name, password, .. } => {
             let password = password.read()?;
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
@@ -80,14 +79,14 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::List => list(place).await?,
         Command::Password { login, password } => {
             let password = password.read()?;
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
             accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
             println!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
             println!("disabled   {login}; its sessions ended");
         }
@@ -96,7 +95,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
 }
 
 async fn list(place: &Place) -> Result<()> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     let mut conn = centre.db.begin().await?;
     let accounts = store::accounts::all(&mut conn).await?;
     if accounts.is_empty() {

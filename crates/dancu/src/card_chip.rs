@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
 use crate::trust::TrustOptions;
-use crate::{cards, inspection, live};
+use crate::{cards, inspection};
 use card::lds::dg3::{Compression, FingerImage};
-use centre::Place;
+use centre::{Centre, Place};
 use chip::pcsc::{self, PcscCard};
 use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
@@ -102,7 +102,7 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
     let (files, keys, anchor) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        let (card, centre) = (cards::id(name)?, live::open(place).await?);
+        let (card, centre) = (cards::id(name)?, Centre::open(place).await?);
         let (files, keys) = cards::chip_of(&centre, card).await?;
         (files, keys, inspection::anchor(&centre)?)
     };

@@ -10,7 +10,6 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 
-use crate::live;
 use crate::trust::{Sources, TrustOptions};
 use card::lds::{DataGroup, EF_SOD, dg1};
 use card::mrz::Mrz;
@@ -78,7 +77,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let status = match options.status {
         false => None,
         true => {
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let asked = Asked { files: files.as_ref(), qr: qr.as_deref(), mrz: mrz.as_deref() };
             Some(ask_register(&centre, &asked, options.number.as_deref()).await?)
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{artwork, card_chip, card_verify, live, personalise};
+use crate::{artwork, card_chip, card_verify, personalise};
 use centre::{Centre, Place, work};
 use domain::id::CardId;
 
@@ -38,8 +38,8 @@ pub enum Command {
 /// Exit code of `verify` and `read`: 0 genuine, 1 rejected, 2 unproven.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
-        Command::List { limit } => list(&live::open(place).await?, *limit).await?,
-        Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
+        Command::List { limit } => list(&Centre::open(place).await?, *limit).await?,
+        Command::Export { card, out } => export(&Centre::open(place).await?, *card, out).await?,
         Command::Artwork(options) => artwork::run(place, options).await?,
         Command::Verify(options) => return card_verify::run(place, options).await,
         Command::Emulate(options) => return card_chip::emulate(place, options).await,

@@ -9,8 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 use time::Date;
 
-use crate::live;
-use centre::Place;
+use centre::{Centre, Place};
 use collect::ImportOptions;
 use domain::Clock;
 use domain::clock::SystemClock;
@@ -36,7 +35,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     if options.check {
         return check(options);
     }
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
     for file in &options.files {

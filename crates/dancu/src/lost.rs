@@ -8,6 +8,7 @@ use centre::Place;
 pub fn is_lost(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         store_error(cause).is_some_and(store::Error::is_disconnected)
+            || cause.downcast_ref::<centre::Error>().is_some_and(centre::Error::is_lost)
             || cause.downcast_ref::<kit::TransportError>().is_some_and(kit::TransportError::is_passing)
     })
 }
@@ -59,6 +60,7 @@ mod tests {
             anyhow::Error::from(gone()),
             anyhow::Error::from(collect::Error::from(gone())).context("a file"),
             anyhow::Error::from(resolve::Error::from(gone())),
+            anyhow::Error::from(centre::Error::from(resolve::Error::from(gone()))).context("a night"),
             anyhow::Error::from(enrol::EnrolError::from(gone())).context("a packet").context("a day"),
             anyhow::Error::from(kit::KitError::from(kit::TransportError::Busy(503))),
         ] {

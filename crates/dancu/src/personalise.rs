@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
-use crate::{card_chip, cards, inspection, live, stock};
+use crate::{card_chip, cards, inspection, stock};
 use centre::{Centre, Place};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
@@ -46,7 +46,7 @@ pub struct Options {
 
 /// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay there was refused.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     let actor = stock::actor(&centre, options.operator.as_deref()).await?;
     let bench = Bench::new(&centre).await?;
     let wanted = match (options.batch, options.card) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{inspection, live};
+use crate::inspection;
 use centre::{Centre, Keys, Place, Settings, TokenSettings};
 use issue::certificates::hex;
 use pki::{Certificate, Crl, MasterList, PublicKey, Suite};
@@ -69,7 +69,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct Init {
     /// p256, brainpool-p256r1 or p384, with `-explicit` for curves by their parameters.
-    #[arg(long, default_value = "p256", value_parser = suite)]
+    #[arg(long, default_value = "p256", value_parser = centre::suite)]
     suite: Suite,
     /// Keep the keys in a token of this PKCS#11 module instead of in key files.
     #[arg(long, requires = "token")]
@@ -88,16 +88,11 @@ pub struct Init {
     out: Option<PathBuf>,
 }
 
-fn suite(name: &str) -> Result<Suite> {
-    let names: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name).collect();
-    Suite::named(name).with_context(|| format!("`{name}` is none of {}", names.join(", ")))
-}
-
 pub async fn run(place: &Place, command: &Command) -> Result<()> {
     if let Command::MasterList { read: Some(list), trust: Some(trust), .. } = command {
         return read_master_list(list, trust);
     }
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     match command {
         Command::Init(options) => init(&centre, options).await,
         Command::IssueDs { out } => issue_ds(&centre, out.as_deref()).await,

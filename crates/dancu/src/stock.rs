@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use zeroize::Zeroizing;
 
-use crate::live;
 use centre::{Centre, Place};
 use chip::{ChipSerial, MasterKey};
 use issue::{Delivery, Received};
@@ -75,7 +74,7 @@ pub struct ReceiveOptions {
 
 /// Exit code of `count`: 0 when the count agrees, 1 when it differs.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     match command {
         Command::Receive(options) => receive(&centre, options).await?,
         Command::List { number: None, state: None, .. } => list_boxes(&centre).await?,

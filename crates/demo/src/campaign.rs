@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use time::macros::time;
 use time::{Date, Duration, Time};
 
@@ -16,7 +16,7 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options};
-use centre::{Centre, work};
+use centre::{Centre, installation, work};
 use domain::UnitCode;
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -180,8 +180,8 @@ impl Campaign {
     /// What a run that was interrupted needs to know of the days before.
     async fn recall(&mut self, left: Vec<TruthId>) -> Result<()> {
         let mut conn = self.centre.db.begin().await?;
-        if let Some(Value::String(day)) = store::progress::load(&mut conn, "demo.day").await? {
-            self.day = prepare::date(&day)?.next_day().context("a day after the last")?;
+        if let Some(day) = installation::day_of(&mut conn).await? {
+            self.day = day.next_day().context("a day after the last")?;
         }
         let attended = store::plan::attended(&mut conn, self.scope.as_str()).await?;
         drop(conn);
@@ -270,7 +270,7 @@ impl Campaign {
         }
         self.night(day, stages).await?;
         let mut tx = self.centre.db.begin().await?;
-        store::progress::save(&mut tx, "demo.day", &json!(day.to_string())).await?;
+        installation::finish_day(&mut tx, day).await?;
         store::commit(tx).await?;
         self.day = day.next_day().context("a day after")?;
         Ok(())

@@ -3,14 +3,13 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
-use time::Date;
-use time::macros::{date, format_description};
+use time::macros::date;
 
 use crate::world::World;
 use crate::{BEGIN, Options};
-use centre::{Centre, work};
+use centre::{Centre, installation, work};
 use domain::UnitCode;
 use domain::unit::UnitTable;
 use kit::CentrePublicKeys;
@@ -21,11 +20,6 @@ use store::UnitScope;
 
 /// Share of the rejected forms that nobody corrects before the campaign ends.
 const NEVER_CORRECTED: f64 = 0.1;
-
-/// A day as it is kept among the progress: yyyy-mm-dd.
-pub fn date(text: &str) -> Result<Date> {
-    Ok(Date::parse(text, format_description!("[year]-[month]-[day]"))?)
-}
 
 /// What every kit of this centre is set up with.
 pub fn kit_keys(centre: &Centre) -> CentrePublicKeys {
@@ -45,15 +39,21 @@ pub struct FormCounts {
 pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
     let this =
         json!({ "district": options.district.to_string(), "people": options.people, "seed": options.seed });
+    let is_marked = installation::has_invented_people(&centre.db).await?;
     let mut tx = centre.db.begin().await?;
     match store::progress::load(&mut tx, "demo.run").await? {
         None => store::progress::save(&mut tx, "demo.run", &this).await?,
+        Some(_) if !is_marked => bail!(
+            "{} holds a demonstration of an earlier version of this program, which cannot go on: name another directory with --data, or remove this one",
+            centre.place.data.display()
+        ),
         Some(found) => ensure!(
             found == this,
             "{} holds the demonstration {found}, and {this} was asked for: name another directory with --data, or remove this one",
             centre.place.data.display()
         ),
     }
+    installation::mark_invented(&mut tx).await?;
     store::commit(tx).await?;
     Ok(())
 }
