@@ -139,15 +139,16 @@ fn openssl_rate(algorithm: SignatureAlgorithm, seconds: u32) -> Result<f64> {
         .args(["speed", "-seconds", &seconds.to_string(), name])
         .output()
         .context("openssl must be installed to be compared with")?;
-    // The last line: `256 bits ecdsa (nistp256) 0.0000s 0.0001s 46213.2 16415.8`, signs and then verifications.
+    // The last line: `256 bits ecdsa (nistp256) 0.0000s 0.0001s 46213.2 16415.8`, signs and then
+    // verifications.
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     let line = text.lines().rev().find(|line| line.contains("bits ecdsa"));
     let rate = line.and_then(|line| line.split_whitespace().rev().nth(1)?.parse().ok());
     rate.with_context(|| format!("`openssl speed {name}` printed no rate: {text}"))
 }
 
-/// Makes a token in a directory of its own and runs this program on it: SoftHSM2 reads its configuration from the
-/// environment.
+/// Makes a token in a directory of its own and runs this program on it: SoftHSM2 reads its configuration from
+/// the environment.
 fn through_softhsm(module: &Path, seconds: u32) -> Result<Value> {
     let folder = std::env::temp_dir().join(format!("dancu-bench-card-{}", std::process::id()));
     fs::create_dir_all(folder.join("tokens"))?;
@@ -242,8 +243,8 @@ fn faces() -> Vec<Face> {
     (0..64).map(one).collect()
 }
 
-/// A JPEG of 240 by 320 pixels and 20,000 bytes, as far as a face record looks. No fingers: the figures are those of a card with
-/// the photo alone.
+/// A JPEG of 240 by 320 pixels and 20,000 bytes, as far as a face record looks. No fingers: the figures are
+/// those of a card with the photo alone.
 fn photo() -> ChipImages {
     let mut jpeg = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 1, 64, 0, 240, 1, 1, 0x11, 0, 0xFF, 0xDA];
     jpeg.resize(PHOTO_BYTES - 2, 0x55);

@@ -12,15 +12,16 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Left out with a message when it is not there.
+    /// Real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Left out with a message when it is not
+    /// there.
     #[arg(long, default_value = "../shared/data/fingerprints/fvc2002")]
     prints: PathBuf,
-    /// Numbers of people for the exhaustive search with four fingers, each larger than the one before. A million take 3.6 to 4.8 GB and some
-    /// two minutes of processor time to make.
+    /// Numbers of people for the exhaustive search with four fingers, each larger than the one before. A
+    /// million take 3.6 to 4.8 GB and some two minutes of processor time to make.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<usize>,
-    /// Numbers of people for the gallery with ten fingers. A million take 8.3 GB and at least eight minutes of
-    /// processor time to make.
+    /// Numbers of people for the gallery with ten fingers. A million take 8.3 GB and at least eight minutes
+    /// of processor time to make.
     #[arg(long, value_delimiter = ',', default_value = "20000,100000")]
     gallery: Vec<usize>,
     /// Searches for people who are enrolled, and as many for strangers, at each size.
@@ -28,7 +29,8 @@ pub struct Options {
     searches: usize,
     #[arg(long, default_value_t = 2026)]
     seed: u64,
-    /// The program built from `crates/bench/benches/bozorth3`, to compare the same pairs with NIST's bozorth3 in the same run.
+    /// The program built from `crates/bench/benches/bozorth3`, to compare the same pairs with NIST's bozorth3
+    /// in the same run.
     #[arg(long)]
     bozorth3: Option<PathBuf>,
     /// Write the figures to this file.
@@ -81,7 +83,8 @@ fn print(value: &Value) {
     println!("{value:#}");
 }
 
-/// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the figures are zero).
+/// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the
+/// figures are zero).
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9

@@ -14,11 +14,13 @@ use centre::Place;
 pub enum Command {
     /// Complete chip images a second with each kind of key, against `openssl speed` and through SoftHSM2.
     Card(card::Options),
-    /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million people.
+    /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million
+    /// people.
     Fingerprint(fingerprint::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
     Pipeline(pipeline::Options),
-    /// Our linkage engine and Splink on the same registers with known truth, and search in a resident register.
+    /// Our linkage engine and Splink on the same registers with known truth, and search in a resident
+    /// register.
     Linkage(linkage::Options),
 }
 

@@ -34,7 +34,8 @@ pub struct Options {
     /// Records of the register in which single searches are measured; 0 for none.
     #[arg(long, default_value_t = 3_000_000)]
     search: usize,
-    /// Write `register-N.parquet` and `register-N.csv` with `truth-N.csv` into this directory, and measure nothing.
+    /// Write `register-N.parquet` and `register-N.csv` with `truth-N.csv` into this directory, and measure
+    /// nothing.
     #[arg(long)]
     only_write: Option<PathBuf>,
     /// Write the figures to this file.

@@ -63,8 +63,8 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
 
 type Run = (u32, f64, demo::Summary, u64, u64);
 
-/// Per stage: seconds and people/s at each size, and the exponent of growth between neighbouring sizes, which is 1 for
-/// a cost in proportion to the people and a little more for n·log n.
+/// Per stage: seconds and people/s at each size, and the exponent of growth between neighbouring sizes, which
+/// is 1 for a cost in proportion to the people and a little more for n·log n.
 fn report(runs: &[Run]) -> Value {
     let sizes: Vec<Value> = runs
         .iter()
@@ -137,7 +137,8 @@ fn print(report: &Value) {
     }
 }
 
-/// Median time of an fdatasync of 8 KiB on the disk that holds `folder`, in microseconds: what a commit costs at least.
+/// Median time of an fdatasync of 8 KiB on the disk that holds `folder`, in microseconds: what a commit costs
+/// at least.
 fn fdatasync_p50_us(folder: &Path) -> Result<u64> {
     let path = folder.join("fdatasync.probe");
     let mut file: File = OpenOptions::new().create(true).write(true).truncate(true).open(&path)?;

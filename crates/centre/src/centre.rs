@@ -1,4 +1,5 @@
-//! The centre: its database, its keys and the stages' working state. `serve`, `work` and `demo` all run on this.
+//! The centre: its database, its keys and the stages' working state. `serve`, `work` and `demo` all run on
+//! this.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -56,8 +57,8 @@ impl Centre {
         Centre::with(place, db, clock).await
     }
 
-    /// Opens the database (starting the embedded one), brings its schema up to date, and opens or makes the keys. The
-    /// time is the given clock's.
+    /// Opens the database (starting the embedded one), brings its schema up to date, and opens or makes the
+    /// keys. The time is the given clock's.
     ///
     /// # Errors
     /// A database that does not start or is of another version; a directory or key file that cannot be used.
@@ -66,7 +67,8 @@ impl Centre {
     }
 
     async fn with(place: &Place, db: Database, clock: Arc<dyn Clock>) -> Result<Centre, Error> {
-        // The embedded database makes the directory with the rights that its server needs; without it, it is ours alone.
+        // The embedded database makes the directory with the rights that its server needs; without it, it is
+        // ours alone.
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -88,8 +90,8 @@ impl Centre {
         })
     }
 
-    /// The authority that signs cards now. A document signer's key signs for a limited time (ICAO Doc 9303-12); when the
-    /// newest has less than a day left, another is made.
+    /// The authority that signs cards now. A document signer's key signs for a limited time (ICAO Doc
+    /// 9303-12); when the newest has less than a day left, another is made.
     ///
     /// # Errors
     /// Keys that cannot be used; those of `issue::Authority::establish`.
@@ -108,8 +110,9 @@ impl Centre {
         unreachable!("the numbers of document signers do not run out")
     }
 
-    /// The keys of all chips follow from this (docs/decisions/0012): what the key-encryption key makes of a constant, which
-    /// whoever lacks that key can neither compute nor tell from chance, and which a hardware module computes too.
+    /// The keys of all chips follow from this (docs/decisions/0012): what the key-encryption key makes of a
+    /// constant, which whoever lacks that key can neither compute nor tell from chance, and which a hardware
+    /// module computes too.
     ///
     /// # Errors
     /// A key store that does not answer.

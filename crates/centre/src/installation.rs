@@ -1,5 +1,6 @@
-//! What the store says of the installation itself: where the campaign's clock stands, and whether its people exist.
-//! A demonstration writes it and everybody reads it, so that nobody else needs to know what a demonstration is.
+//! What the store says of the installation itself: where the campaign's clock stands, and whether its people
+//! exist. A demonstration writes it and everybody reads it, so that nobody else needs to know what a
+//! demonstration is.
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ const DAY: &str = "campaign.day";
 /// Whether the people are invented.
 const INVENTED: &str = "people.invented";
 
-/// The clock by which the centre works: that of the machine; where a simulated campaign has left its days behind, the
-/// evening of the last one.
+/// The clock by which the centre works: that of the machine; where a simulated campaign has left its days
+/// behind, the evening of the last one.
 ///
 /// # Errors
 /// Those of the database; [`Error::Day`].

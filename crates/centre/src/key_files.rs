@@ -73,8 +73,8 @@ pub fn signing_key(
     Ok(key)
 }
 
-/// The passphrase of the key files, made on the first start. An operator moves it to another disk or into the service
-/// manager's credentials; see docs/operations.md.
+/// The passphrase of the key files, made on the first start. An operator moves it to another disk or into the
+/// service manager's credentials; see docs/operations.md.
 pub(crate) fn passphrase(folder: &Path) -> Result<Passphrase, Error> {
     let named = std::env::var_os("DANCU_PASSPHRASE_FILE").map(PathBuf::from);
     passphrase_at(&named.unwrap_or_else(|| folder.join("passphrase")))
@@ -89,7 +89,8 @@ pub fn passphrase_at(path: &Path) -> Result<Passphrase, Error> {
         let mut bytes = Zeroizing::new([0u8; 24]);
         system_rng().fill_bytes(bytes.as_mut_slice());
         let text: Zeroizing<String> = Zeroizing::new(bytes.iter().map(|b| format!("{b:02x}")).collect());
-        // Written whole under another name first: a crash must not leave half a passphrase beside keys it does not open.
+        // Written whole under another name first: a crash must not leave half a passphrase beside keys it
+        // does not open.
         let draft = path.with_extension("draft");
         let write = |draft: &Path| {
             let mut file =

@@ -222,8 +222,8 @@ pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc
     Ok(found)
 }
 
-/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if that is
-/// over. Without the CSCA's key only what was issued before; `None` when there is nothing.
+/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if
+/// that is over. Without the CSCA's key only what was issued before; `None` when there is nothing.
 ///
 /// # Errors
 /// Those of [`cscas`]; a list that cannot be signed.

@@ -1,5 +1,5 @@
-//! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work` runs the steps
-//! for ever, the demo runs them every virtual night.
+//! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work`
+//! runs the steps for ever, the demo runs them every virtual night.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,8 +87,8 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
     }
 }
 
-/// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns the batches
-/// whose results are not in yet, those of an interrupted run included.
+/// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns
+/// the batches whose results are not in yet, those of an interrupted run included.
 ///
 /// # Errors
 /// Those of `issue::open_batch` and `issue::sign_batch`.
@@ -136,8 +136,8 @@ pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<P
     Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
 }
 
-/// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet does not hold up a
-/// batch; the card's files are put together again in the same way.
+/// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet
+/// does not hold up a batch; the card's files are put together again in the same way.
 fn images(application: ApplicationId, content: &Content) -> ChipImages {
     let image = |image: &enrol::packet::FingerImage| {
         let position = Finger::from_code(image.position.code());
@@ -182,8 +182,8 @@ const REST: Duration = Duration::from_secs(2);
 /// How long it waits for a database that is gone.
 const RECONNECT: Duration = Duration::from_secs(5);
 
-/// Round after round: opens packets, resolves who it is, and makes the cards of these districts. Without districts no
-/// cards are made.
+/// Round after round: opens packets, resolves who it is, and makes the cards of these districts. Without
+/// districts no cards are made.
 ///
 /// # Errors
 /// Those of a round; that the database is gone only with [`WhenIdle::End`].

@@ -31,7 +31,8 @@ pub enum Command {
     Emulate(card_chip::EmulateOptions),
     /// Write cards of a batch on blanks, one after the other, on a reader of this machine.
     Personalise(personalise::Options),
-    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
+    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
+    /// verification.
     Read(card_chip::ReadOptions),
 }
 

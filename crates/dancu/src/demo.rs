@@ -23,7 +23,8 @@ pub struct Options {
     /// Stop the campaign at the end of this day (yyyy-mm-dd) instead of when everything is done.
     #[arg(long, value_parser = crate::cli::date)]
     until: Option<Date>,
-    /// Leave the cards of the last day signed and unprinted, to be written by hand with `dancu card personalise`.
+    /// Leave the cards of the last day signed and unprinted, to be written by hand with `dancu card
+    /// personalise`.
     #[arg(long, requires = "until")]
     leave_cards: bool,
     /// Where the pages are served.

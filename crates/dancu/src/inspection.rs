@@ -1,5 +1,6 @@
-//! Who may read fingers: the country verifying CA of the installation, the verifiers under it, and the inspection systems that
-//! they authorise. Certificates are files beside the keys, named by their holders' references.
+//! Who may read fingers: the country verifying CA of the installation, the verifiers under it, and the
+//! inspection systems that they authorise. Certificates are files beside the keys, named by their holders'
+//! references.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -30,16 +31,19 @@ const MOST_CERTIFICATE_BYTES: u64 = 4_096;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make the country verifying CA (CVCA), which says who may read the fingers on cards personalised from now on.
+    /// Make the country verifying CA (CVCA), which says who may read the fingers on cards personalised from
+    /// now on.
     Cvca {
-        /// Change its key: a new certificate, and a link from the old key to it, by which cards learn to trust the new one.
+        /// Change its key: a new certificate, and a link from the old key to it, by which cards learn to
+        /// trust the new one.
         #[arg(long)]
         roll: bool,
         /// Also write the certificate, and the link, into this directory.
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Make a document verifier (DV) under the CVCA, or renew it: a new key and its certificate, for three months.
+    /// Make a document verifier (DV) under the CVCA, or renew it: a new key and its certificate, for three
+    /// months.
     Dv {
         /// One to nine upper-case letters and digits, such as HANOI.
         name: String,
@@ -49,8 +53,9 @@ pub enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Authorise an inspection system under a verifier, for a month: its key and all certificates that it shows to cards, in a
-    /// directory for `dancu card read --inspection-system`. Again on the same directory renews it.
+    /// Authorise an inspection system under a verifier, for a month: its key and all certificates that it
+    /// shows to cards, in a directory for `dancu card read --inspection-system`. Again on the same directory
+    /// renews it.
     InspectionSystem {
         /// One to nine upper-case letters and digits, such as DESK1.
         name: String,
@@ -96,7 +101,8 @@ pub async fn run(centre: &Centre, command: &Command) -> Result<()> {
     }
 }
 
-/// One certificate a line, like those of the country's signers: reference, role, last day, whether it is over.
+/// One certificate a line, like those of the country's signers: reference, role, last day, whether it is
+/// over.
 pub fn list(centre: &Centre) -> Result<()> {
     let today = centre.clock.now().date();
     for certificate in Register::of(centre).all()? {
@@ -128,8 +134,8 @@ pub fn anchor(centre: &Centre) -> Result<Option<TrustAnchor>> {
     Ok(Some(TrustAnchor::new(cvca, today)?))
 }
 
-/// An inspection system from its directory: every certificate there, and its key. Without the name of a file the passphrase is the
-/// directory's.
+/// An inspection system from its directory: every certificate there, and its key. Without the name of a file
+/// the passphrase is the directory's.
 pub fn open(folder: &Path, passphrase: Option<&Path>) -> Result<InspectionSystem> {
     let certificates = Register { folder: folder.to_owned() }.all()?;
     let at = passphrase.map_or_else(|| folder.join("passphrase"), Path::to_owned);

@@ -18,7 +18,8 @@ pub struct ServeOptions {
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct WorkOptions {
-    /// The districts for which cards are made; without it packets are opened and resolved, and no cards are made.
+    /// The districts for which cards are made; without it packets are opened and resolved, and no cards are
+    /// made.
     #[arg(long)]
     district: Vec<UnitCode>,
     /// End when there is nothing left to do, instead of waiting for more.

@@ -13,7 +13,8 @@ pub fn is_lost(error: &anyhow::Error) -> bool {
     })
 }
 
-/// The store's error in this link of a chain. A stage passes it on as its own, so that it is no link for itself.
+/// The store's error in this link of a chain. A stage passes it on as its own, so that it is no link for
+/// itself.
 fn store_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a store::Error> {
     macro_rules! inside {
         ($($of:path),+) => {

@@ -44,7 +44,8 @@ pub struct Options {
     wait: u64,
 }
 
-/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay there was refused.
+/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay
+/// there was refused.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let centre = Centre::open(place).await?;
     let actor = stock::actor(&centre, options.operator.as_deref()).await?;

@@ -16,7 +16,8 @@ const MOST_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key files.
+    /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key
+    /// files.
     Init(Init),
     /// Make the next document signer: a new key and its certificate.
     IssueDs {
@@ -29,7 +30,8 @@ pub enum Command {
         /// The serial number of a certificate to revoke, in hexadecimal.
         #[arg(long)]
         revoke: Option<String>,
-        /// CRLReason (RFC 5280 §5.3.1): 1 key compromised, 3 affiliation changed, 4 superseded, 5 no longer used.
+        /// CRLReason (RFC 5280 §5.3.1): 1 key compromised, 3 affiliation changed, 4 superseded, 5 no longer
+        /// used.
         #[arg(long, default_value_t = 1, requires = "revoke")]
         reason: u8,
         /// Days until the next list is due; Doc 9303-12 allows 90.

@@ -1,5 +1,5 @@
-//! The adjudicators of the simulation. They decide the day after a case was opened, two of them, and know the truth: what
-//! the demo measures is whether the right cases come before them.
+//! The adjudicators of the simulation. They decide the day after a case was opened, two of them, and know the
+//! truth: what the demo measures is whether the right cases come before them.
 
 use anyhow::{Context, Result};
 use time::{Date, Time};
@@ -58,7 +58,8 @@ fn judge(world: &World, case: &CaseRow) -> Decision {
         _ if number == 2 && case.other_application_id == Some(first) => Decision::SamePerson,
         _ if number == 2 => Decision::Reject("second_application".to_owned()),
         Some(person) => Decision::Link(person),
-        // The record is not among the candidates; the applicant is sent to have a population form filled in first.
+        // The record is not among the candidates; the applicant is sent to have a population form filled in
+        // first.
         None => Decision::Reject("not_in_register".to_owned()),
     }
 }

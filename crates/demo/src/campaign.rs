@@ -1,5 +1,5 @@
-//! The campaign day by day: forms into the register, the plan, then every day captures, a night's work at the centre, boxes
-//! and hand-overs.
+//! The campaign day by day: forms into the register, the plan, then every day captures, a night's work at the
+//! centre, boxes and hand-overs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -397,8 +397,8 @@ impl Campaign {
         }
     }
 
-    /// Nobody is invited any more, nothing is on a kit, in a queue or in a box, and every card that waits has been
-    /// offered often enough.
+    /// Nobody is invited any more, nothing is on a kit, in a queue or in a box, and every card that waits has
+    /// been offered often enough.
     async fn is_done(&self) -> Result<bool> {
         let day = self.day;
         let pending = |map: &BTreeMap<Date, Vec<TruthId>>| map.range(day..).next().is_some();
@@ -436,9 +436,9 @@ impl Campaign {
     }
 }
 
-/// Of the people whose refused form nobody corrected, those of whom the register has no other form. Whoever wrote two and
-/// had one of them taken was invited like everybody else: as a walk-in they would stand before a kit twice with one
-/// application.
+/// Of the people whose refused form nobody corrected, those of whom the register has no other form. Whoever
+/// wrote two and had one of them taken was invited like everybody else: as a walk-in they would stand before
+/// a kit twice with one application.
 fn without_form(world: &World, left: Vec<TruthId>) -> Vec<TruthId> {
     let mut refused: BTreeMap<TruthId, usize> = BTreeMap::new();
     for truth in left {

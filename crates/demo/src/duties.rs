@@ -1,4 +1,5 @@
-//! What people at the centre, the district and the communes do each day: print, send boxes, count them, hand cards over.
+//! What people at the centre, the district and the communes do each day: print, send boxes, count them, hand
+//! cards over.
 
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ const HANDOVERS_AT_ONCE: usize = 500;
 /// Blanks in a box of the demonstration.
 const BOX: u32 = 10_000;
 
-/// Prints the batches; the printer spoils some cards. The next box of blanks comes when the stock does not reach.
+/// Prints the batches; the printer spoils some cards. The next box of blanks comes when the stock does not
+/// reach.
 pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Result<(usize, usize)> {
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
@@ -71,8 +73,8 @@ async fn receive_box(centre: &Centre, number: i64, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// Moves every box one step: what left before today is counted, cards at the district go on to their communes, printed
-/// cards go to the district.
+/// Moves every box one step: what left before today is counted, cards at the district go on to their
+/// communes, printed cards go to the district.
 pub async fn move_boxes(
     centre: &Centre,
     world: &World,

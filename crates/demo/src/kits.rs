@@ -1,5 +1,5 @@
-//! A day of the mobile teams: each kit captures its people with the real packet code, saves them in its outbox and sends
-//! them over HTTP, on a line that fails now and then.
+//! A day of the mobile teams: each kit captures its people with the real packet code, saves them in its
+//! outbox and sends them over HTTP, on a line that fails now and then.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -72,8 +72,8 @@ impl Fleet {
         self.laptops[kit].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Captures `visits[kit]` on every kit, at most `threads` kits at once. Returns how many applications are new: what a
-    /// kit had saved before it was killed, it answers as the first time.
+    /// Captures `visits[kit]` on every kit, at most `threads` kits at once. Returns how many applications are
+    /// new: what a kit had saved before it was killed, it answers as the first time.
     pub fn capture(&self, world: &World, visits: &[Vec<Visit>], threads: usize) -> Result<u64> {
         let new = AtomicU64::new(0);
         self.each(threads, |kit, laptop| {
@@ -85,8 +85,8 @@ impl Fleet {
         Ok(new.into_inner())
     }
 
-    /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything. Returns how many
-    /// packets the centre took over.
+    /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything. Returns
+    /// how many packets the centre took over.
     pub fn send(&self, world: &World, base_url: &str, day: Date, threads: usize) -> Result<u64> {
         let sent = AtomicU64::new(0);
         self.each(threads, |kit, laptop| {
@@ -181,8 +181,8 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
     let waiting = laptop.outbox().pending(50, enrol::wire::MAX_BATCH_BYTES)?;
     let body = enrol::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
     if !waiting.is_empty() && world.draws.sends_damaged(kit, day) {
-        // A byte is turned over on the way. The centre refuses the packet it belongs to and takes the others; its
-        // answer is lost, so that the kit sends everything again.
+        // A byte is turned over on the way. The centre refuses the packet it belongs to and takes the others;
+        // its answer is lost, so that the kit sends everything again.
         let mut damaged = body.clone();
         let middle = damaged.len() / 2;
         damaged[middle] ^= 0x20;
@@ -192,8 +192,8 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
     if !waiting.is_empty() && world.draws.sends_twice(kit, day) {
         transport.send_packets(&body).context("sending again")?;
     }
-    // Days without a line are reported when the line is back: the reports of the last week, which change nothing when
-    // they are known.
+    // Days without a line are reported when the line is back: the reports of the last week, which change
+    // nothing when they are known.
     for back in (0..7).rev() {
         let reported = day - time::Duration::days(back);
         if back == 0 || world.draws.is_offline(kit, reported) {

@@ -56,12 +56,12 @@ pub struct Demonstration {
     pub server: Server,
 }
 
-/// The whole campaign, with the centre's pages and the kits' desk on this port (0 takes any that is free). Prints each
-/// stage as it goes, and what came of it all.
+/// The whole campaign, with the centre's pages and the kits' desk on this port (0 takes any that is free).
+/// Prints each stage as it goes, and what came of it all.
 ///
 /// # Errors
-/// A port in use, a data directory that holds another demonstration, or whatever a stage answers. What was committed
-/// is safe, and the same call goes on from there.
+/// A port in use, a data directory that holds another demonstration, or whatever a stage answers. What was
+/// committed is safe, and the same call goes on from there.
 pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> Result<Demonstration> {
     let units = UnitTable::official_2021();
     ensure!(
@@ -76,7 +76,8 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
     );
     let clock = Arc::new(VirtualClock::at(BEGIN));
     let mut stages = Stages::begin(options);
-    // The port is taken before anything else, so that a port in use is told at once and not after the campaign.
+    // The port is taken before anything else, so that a port in use is told at once and not after the
+    // campaign.
     let listener = web::listen(port).await?;
     let centre = stages
         .run("database", async {

@@ -1,4 +1,5 @@
-//! Before the first day: is it the same run, forms into the register, people with two records, the dates of the campaign.
+//! Before the first day: is it the same run, forms into the register, people with two records, the dates of
+//! the campaign.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -66,7 +67,8 @@ pub async fn district_of(centre: &Centre) -> Result<UnitCode> {
     Ok(run["district"].as_str().context("the demonstration's district")?.parse()?)
 }
 
-/// Imports every file, lets a clerk correct the rejects, and imports the corrections. Returns who stays without a form.
+/// Imports every file, lets a clerk correct the rejects, and imports the corrections. Returns who stays
+/// without a form.
 pub async fn import_forms(centre: &Centre, world: &World) -> Result<(FormCounts, Vec<TruthId>)> {
     let folder = centre.place.data.join("forms");
     let mut options = collect::ImportOptions::new(folder.join("rejects"));
@@ -116,8 +118,8 @@ pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u
     Ok((identities, records))
 }
 
-/// The dates of the district's province; of a province without a target of its own, the national programme's (fifty
-/// million cards by 1 July 2021).
+/// The dates of the district's province; of a province without a target of its own, the national programme's
+/// (fifty million cards by 1 July 2021).
 pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
     let province = units.chain(district).last().map(|unit| unit.code);
     plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {

@@ -1,4 +1,5 @@
-//! A few receipt codes for trying the public page: in a real campaign only the citizen's printed receipt has them.
+//! A few receipt codes for trying the public page: in a real campaign only the citizen's printed receipt has
+//! them.
 
 use std::fs;
 use std::io::Write;

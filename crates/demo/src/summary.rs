@@ -166,8 +166,8 @@ fn duplicates(
     // Forms of people who have two in the register.
     for form in &world.forms.forms {
         let Some((first, _)) = form.duplicate_of else { continue };
-        // Files are read in the order of the communes, so that the import may have met the second form first and refused
-        // the other.
+        // Files are read in the order of the communes, so that the import may have met the second form first
+        // and refused the other.
         let refused = [form.form_no, first].iter().any(|number| settled.contains(&number.to_string()));
         score.planted += 1;
         score.caught += u64::from(refused || found.contains(&form.truth));

@@ -72,8 +72,8 @@ impl World {
         finger::image(self.body(truth), position.code()).context("the image of a finger")
     }
 
-    /// Impressions of the fingers that the person has: the template's bytes (ISO/IEC 19794-2:2005), `None` for a missing
-    /// finger. `occasion` tells one capture from another.
+    /// Impressions of the fingers that the person has: the template's bytes (ISO/IEC 19794-2:2005), `None`
+    /// for a missing finger. `occasion` tells one capture from another.
     pub fn fingers(&self, truth: TruthId, occasion: u64) -> Result<Vec<(FingerPosition, Option<Vec<u8>>)>> {
         let missing = self.draws.missing_fingers(truth);
         let body = self.body(truth);

@@ -21,7 +21,8 @@ pub enum Decision {
     Link(PersonId),
     /// The application is the same person's second one: rejected. Of two register records: merged.
     SamePerson,
-    /// Whoever looks alike is somebody else: the application goes on with the case's person. Two register records stay.
+    /// Whoever looks alike is somebody else: the application goes on with the case's person. Two register
+    /// records stay.
     Different,
     /// Rejected for another reason, by its code.
     Reject(String),
@@ -65,7 +66,8 @@ pub enum CaseOutcome {
 /// Decides and confirms in one go, for two people at one desk. Repeating it changes nothing.
 ///
 /// # Errors
-/// [`Error::SameEyes`], [`Error::NoSuchCase`], [`Error::AlreadyClosed`] with another decision, [`Error::DoesNotFit`].
+/// [`Error::SameEyes`], [`Error::NoSuchCase`], [`Error::AlreadyClosed`] with another decision,
+/// [`Error::DoesNotFit`].
 pub async fn decide_case(
     db: &Database,
     case: CaseId,
@@ -86,13 +88,13 @@ pub async fn decide_case(
 }
 
 /// One adjudicator's decision about a case. The first one's is a proposal, which its author may change until
-/// somebody confirms it; a colleague's that says the same confirms it and carries it out. All is judged under the
-/// case's lock: of two people who decide at once one proposes, and the other confirms or is told that they differ.
-/// Repeating it changes nothing.
+/// somebody confirms it; a colleague's that says the same confirms it and carries it out. All is judged under
+/// the case's lock: of two people who decide at once one proposes, and the other confirms or is told that
+/// they differ. Repeating it changes nothing.
 ///
 /// # Errors
-/// [`Error::NoSuchCase`]; [`Error::AlreadyClosed`] with another decision; [`Error::Contradicts`] when a colleague
-/// proposed otherwise; [`Error::DoesNotFit`].
+/// [`Error::NoSuchCase`]; [`Error::AlreadyClosed`] with another decision; [`Error::Contradicts`] when a
+/// colleague proposed otherwise; [`Error::DoesNotFit`].
 pub async fn act(
     db: &Database,
     case: CaseId,
@@ -144,8 +146,8 @@ fn judge<'a>(case: &'a Case, who: &str, decision: &Decision) -> Result<Judged<'a
     }
 }
 
-/// Opens a case again: a decision that nobody confirmed is withdrawn, and two register records that were merged, or found
-/// different, are asked about anew. What an application went on to do is not undone here.
+/// Opens a case again: a decision that nobody confirmed is withdrawn, and two register records that were
+/// merged, or found different, are asked about anew. What an application went on to do is not undone here.
 ///
 /// # Errors
 /// [`Error::NoSuchCase`]; [`Error::NotReversible`]; [`Error::NotSplittable`].

@@ -1,5 +1,5 @@
-//! What the pages need from outside: the database, clocks, randomness, and whoever answers with keys that this crate
-//! must not reach.
+//! What the pages need from outside: the database, clocks, randomness, and whoever answers with keys that
+//! this crate must not reach.
 
 use std::sync::{Arc, Mutex};
 
@@ -32,7 +32,8 @@ pub struct AppState {
     pub db: Database,
     /// Real time: sessions, throttling, audit.
     pub clock: Arc<dyn Clock>,
-    /// The campaign's time, which is what "today" means on the pages. A demonstration's campaign runs in another year.
+    /// The campaign's time, which is what "today" means on the pages. A demonstration's campaign runs in
+    /// another year.
     pub campaign: Arc<dyn Clock>,
     pub units: &'static UnitTable,
     pub photos: Arc<dyn PhotoSource>,
@@ -40,7 +41,8 @@ pub struct AppState {
     pub settings: Settings,
     entropy: Arc<Mutex<dyn CryptoRng + Send>>,
     pub(crate) guesses: Arc<Throttle>,
-    /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the machine.
+    /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the
+    /// machine.
     pub(crate) hashing: Arc<Semaphore>,
 }
 

@@ -53,7 +53,8 @@ pub fn real(folder: &Path) -> Result<Vec<Print>> {
     Ok(prints)
 }
 
-/// As many fingers and impressions as the real ones have, taken without guidance; numbered 101 to 110 four times.
+/// As many fingers and impressions as the real ones have, taken without guidance; numbered 101 to 110 four
+/// times.
 pub fn synthetic() -> Vec<Print> {
     let mut prints = Vec::new();
     for seed in 1000..1040u64 {

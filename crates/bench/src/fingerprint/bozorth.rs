@@ -1,4 +1,5 @@
-//! NIST's bozorth3 on the same pairs, by the program in `crates/bench/benches/bozorth3`, which is built by itself.
+//! NIST's bozorth3 on the same pairs, by the program in `crates/bench/benches/bozorth3`, which is built by
+//! itself.
 
 use std::path::Path;
 use std::process::Command;

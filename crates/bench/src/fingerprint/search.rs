@@ -81,7 +81,8 @@ impl Outcome {
     }
 }
 
-/// Ten fingers, the index: preparing, inserting, searching; and searching for people of whom only some fingers are captured.
+/// Ten fingers, the index: preparing, inserting, searching; and searching for people of whom only some
+/// fingers are captured.
 pub fn gallery(people: usize, searches: usize, seed: u64) -> Result<Value> {
     let first = seed << 40;
     let mut gallery = Gallery::new(GalleryParams { expected_people: people, ..GalleryParams::default() });

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// Time between two looks at the child's memory. The kernel keeps the peak, so that only what is added in the last
-/// milliseconds of its life is missed.
+/// Time between two looks at the child's memory. The kernel keeps the peak, so that only what is added in the
+/// last milliseconds of its life is missed.
 const LOOK: Duration = Duration::from_millis(5);
 /// Ticks per second in which Linux tells processor time (`sysconf(_SC_CLK_TCK)` is 100 wherever it runs).
 const TICKS: f64 = 100.0;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::measure::Usage;
 use super::row_of;
 
-/// Precision, recall and F1 of pairs: at probability 0.95, and at the threshold where F1 is best. `people` gives the person
-/// of each row.
+/// Precision, recall and F1 of pairs: at probability 0.95, and at the threshold where F1 is best. `people`
+/// gives the person of each row.
 pub fn score(usage: &Usage, pairs: &Path, clusters: &Path, people: &[u64]) -> Result<Value> {
     let total = pairs_within(people.iter().copied());
     let mut found = read_pairs(pairs, people)?;
