@@ -32,6 +32,26 @@ pub enum Error {
     Suite { name: String, known: String },
     #[error("{} is a key of another kind than this installation's signing keys", path.display())]
     AnotherKind { path: PathBuf },
+    #[error("{} is longer than a certificate can be", path.display())]
+    TooLong { path: PathBuf },
+    #[error("{}: no certificate", path.display())]
+    Certificate { path: PathBuf, source: pki::PkiError },
+    #[error("{}: no inspection system", folder.display())]
+    InspectionSystem { folder: PathBuf, source: chip::Error },
+    #[error(transparent)]
+    Chip(#[from] chip::Error),
+    #[error("there is a country verifying CA, {holder}; change its key with --roll")]
+    CvcaThere { holder: String },
+    #[error("there is no country verifying CA; make one with `dancu pki cvca`")]
+    NoCvca,
+    #[error("the country verifying CA's certificate is over; change its key with `dancu pki cvca --roll`")]
+    CvcaOver,
+    #[error("CVCA is the authority's own name; give the verifier another")]
+    CvcasName,
+    #[error("there is no verifier {name}; make it with `dancu pki dv {name}`")]
+    NoVerifier { name: String },
+    #[error("{} is taken by somebody who works here too; try again", path.display())]
+    ReferenceTaken { path: PathBuf, source: std::io::Error },
     #[error("there is no unit {0}; take a district's code, such as 445")]
     NoUnit(UnitCode),
     #[error("{waiting} applications wait to be resolved and none could be; see the log")]

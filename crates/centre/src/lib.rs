@@ -3,6 +3,7 @@
 mod centre;
 mod desks;
 mod error;
+pub mod inspection;
 pub mod installation;
 mod key_files;
 mod keys;

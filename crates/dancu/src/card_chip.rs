@@ -15,10 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
+use crate::cards;
 use crate::trust::TrustOptions;
-use crate::{cards, inspection};
 use card::lds::dg3::{Compression, FingerImage};
-use centre::{Centre, Place};
+use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,

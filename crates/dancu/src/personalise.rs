@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
-use crate::{card_chip, cards, inspection, stock};
-use centre::{Centre, Place};
+use crate::{card_chip, cards, stock};
+use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
 use domain::id::CardId;
