@@ -1,20 +1,21 @@
 //! `dancu account`: who may sign in.
 
-use crate::centre::Place;
-use crate::live;
-use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
-use domain::clock::SystemClock;
-use domain::unit::UnitTable;
-use domain::{Clock, UnitCode};
-use rand::rngs::StdRng;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use rand::rngs::StdRng;
+use zeroize::Zeroizing;
+
+use centre::{Centre, Place};
+use domain::clock::SystemClock;
+use domain::unit::UnitTable;
+use domain::{Clock, UnitCode};
 use web::Role;
 use web::accounts::{self, NewAccount};
-use zeroize::Zeroizing;
 
 /// Whoever has a shell on this machine acts for the centre.
 const CONSOLE: &str = "centre";
@@ -67,7 +68,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Add { login, role, unit, name, password, .. } => {
             let password = password.read()?;
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
@@ -78,14 +79,14 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::List => list(place).await?,
         Command::Password { login, password } => {
             let password = password.read()?;
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
             accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
             println!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
             println!("disabled   {login}; its sessions ended");
         }
@@ -94,7 +95,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
 }
 
 async fn list(place: &Place) -> Result<()> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     let mut conn = centre.db.begin().await?;
     let accounts = store::accounts::all(&mut conn).await?;
     if accounts.is_empty() {

@@ -1,17 +1,19 @@
 //! `dancu card artwork`: a card's two sides as files for a printer, drawn from what is in its chip.
 
-use crate::centre::Place;
-use crate::{card_verify, cards, live};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
+
+use crate::{card_verify, cards};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
 use card::data::CardData;
 use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use centre::{Centre, Place};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -45,7 +47,7 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
-    let (files, _) = cards::chip_of(&live::open(place).await?, cards::id(card)?).await?;
+    let (files, _) = cards::chip_of(&Centre::open(place).await?, cards::id(card)?).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 

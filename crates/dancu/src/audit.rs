@@ -1,8 +1,10 @@
 //! `dancu audit`: whether the audit trail is as it was written.
 
-use crate::centre::Place;
-use anyhow::Result;
 use std::process::ExitCode;
+
+use anyhow::Result;
+
+use centre::Place;
 use store::audit::{self, Break, Verdict};
 use store::{Database, OpenOptions};
 

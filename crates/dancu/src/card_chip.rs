@@ -1,18 +1,5 @@
 //! `dancu card emulate` and `dancu card read`: be a chip, and read one.
 
-use crate::blank::BlankOptions;
-use crate::card_verify::{self, Show};
-use crate::centre::Place;
-use crate::trust::TrustOptions;
-use crate::{cards, inspection, live};
-use anyhow::{Context, Result, bail};
-use card::lds::dg3::{Compression, FingerImage};
-use chip::pcsc::{self, PcscCard};
-use chip::{
-    Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
-    Progress, Proof, Reading, Session, TrustAnchor, VirtualChip, read_card_as, vpcd,
-};
-use rand::rngs::StdRng;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -21,8 +8,23 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use verify::{ChipProof, Evidence};
+
+use anyhow::{Context, Result, bail};
+use rand::rngs::StdRng;
 use zeroize::Zeroizing;
+
+use crate::blank::BlankOptions;
+use crate::card_verify::{self, Show};
+use crate::cards;
+use crate::trust::TrustOptions;
+use card::lds::dg3::{Compression, FingerImage};
+use centre::{Centre, Place, inspection};
+use chip::pcsc::{self, PcscCard};
+use chip::{
+    Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
+    Progress, Proof, Reading, Session, TrustAnchor, VirtualChip, read_card_as, vpcd,
+};
+use verify::{ChipProof, Evidence};
 
 /// The private keys of a test card's chip, beside its files.
 const KEY_FILE: &str = "chip.keys";
@@ -100,7 +102,7 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
     let (files, keys, anchor) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        let (card, centre) = (cards::id(name)?, live::open(place).await?);
+        let (card, centre) = (cards::id(name)?, Centre::open(place).await?);
         let (files, keys) = cards::chip_of(&centre, card).await?;
         (files, keys, inspection::anchor(&centre)?)
     };

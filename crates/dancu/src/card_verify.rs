@@ -1,20 +1,21 @@
 //! `dancu card verify`: a relying party's check of a chip's files, of what is printed, or of both.
 
-use crate::centre::{Centre, Place};
-use crate::live;
-use crate::trust::{Sources, TrustOptions};
-use anyhow::{Context, Result, bail};
-use card::lds::{DataGroup, EF_SOD, dg1};
-use card::mrz::Mrz;
-use card::qr::QrText;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::cards::MadeCard;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
+
+use crate::trust::{Sources, TrustOptions};
+use card::lds::{DataGroup, EF_SOD, dg1};
+use card::mrz::Mrz;
+use card::qr::QrText;
+use centre::{Centre, Place};
+use store::cards::MadeCard;
 use verify::{CardFiles, CardStatus, Evidence, Language, Outcome, Overall, Verdict};
 
 const LAST_SECOND: Time = time::macros::time!(23:59:59);
@@ -76,7 +77,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let status = match options.status {
         false => None,
         true => {
-            let centre = live::open(place).await?;
+            let centre = Centre::open(place).await?;
             let asked = Asked { files: files.as_ref(), qr: qr.as_deref(), mrz: mrz.as_deref() };
             Some(ask_register(&centre, &asked, options.number.as_deref()).await?)
         }

@@ -1,12 +1,14 @@
 //! `dancu card`: list, export, verify.
 
-use crate::centre::{Centre, Place};
-use crate::{artwork, card_chip, card_verify, live, personalise, work};
-use anyhow::{Context, Result, bail};
-use domain::id::CardId;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{artwork, card_chip, card_verify, personalise};
+use centre::{Centre, Place, work};
+use domain::id::CardId;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -29,15 +31,16 @@ pub enum Command {
     Emulate(card_chip::EmulateOptions),
     /// Write cards of a batch on blanks, one after the other, on a reader of this machine.
     Personalise(personalise::Options),
-    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs, verification.
+    /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
+    /// verification.
     Read(card_chip::ReadOptions),
 }
 
 /// Exit code of `verify` and `read`: 0 genuine, 1 rejected, 2 unproven.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
-        Command::List { limit } => list(&live::open(place).await?, *limit).await?,
-        Command::Export { card, out } => export(&live::open(place).await?, *card, out).await?,
+        Command::List { limit } => list(&Centre::open(place).await?, *limit).await?,
+        Command::Export { card, out } => export(&Centre::open(place).await?, *card, out).await?,
         Command::Artwork(options) => artwork::run(place, options).await?,
         Command::Verify(options) => return card_verify::run(place, options).await,
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
@@ -103,7 +106,7 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let Chip { files, signer, csca, .. } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
     let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
-    let crl = crate::pki::current_crl(centre, &serial).await?;
+    let crl = centre::current_crl(centre, &serial).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     for (name, bytes) in files.named().into_iter().chain(certificates) {

@@ -1,17 +1,18 @@
 //! `dancu import`: files of population forms into the register.
 
-use crate::centre::Place;
-use crate::live;
-use anyhow::Result;
-use collect::ImportOptions;
-use domain::Clock;
-use domain::clock::SystemClock;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use anyhow::Result;
 use time::Date;
+
+use centre::{Centre, Place};
+use collect::ImportOptions;
+use domain::Clock;
+use domain::clock::SystemClock;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -34,7 +35,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     if options.check {
         return check(options);
     }
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
     for file in &options.files {

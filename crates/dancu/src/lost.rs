@@ -1,17 +1,20 @@
 //! What to say and do when the database went away under a command.
 
-use crate::centre::Place;
 use std::error::Error;
+
+use centre::Place;
 
 /// Whether the error comes from a database that went away, or from a kit that got no answer because of it.
 pub fn is_lost(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         store_error(cause).is_some_and(store::Error::is_disconnected)
+            || cause.downcast_ref::<centre::Error>().is_some_and(centre::Error::is_lost)
             || cause.downcast_ref::<kit::TransportError>().is_some_and(kit::TransportError::is_passing)
     })
 }
 
-/// The store's error in this link of a chain. A stage passes it on as its own, so that it is no link for itself.
+/// The store's error in this link of a chain. A stage passes it on as its own, so that it is no link for
+/// itself.
 fn store_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a store::Error> {
     macro_rules! inside {
         ($($of:path),+) => {
@@ -58,6 +61,7 @@ mod tests {
             anyhow::Error::from(gone()),
             anyhow::Error::from(collect::Error::from(gone())).context("a file"),
             anyhow::Error::from(resolve::Error::from(gone())),
+            anyhow::Error::from(centre::Error::from(resolve::Error::from(gone()))).context("a night"),
             anyhow::Error::from(enrol::EnrolError::from(gone())).context("a packet").context("a day"),
             anyhow::Error::from(kit::KitError::from(kit::TransportError::Busy(503))),
         ] {

@@ -3,16 +3,12 @@
 mod accounts;
 mod artwork;
 mod audit;
-mod bench;
 mod blank;
 mod card_chip;
 mod card_verify;
 mod cards;
-mod cases;
-mod centre;
 mod cli;
 mod demo;
-mod desks;
 mod fingerprints;
 mod import;
 mod inspection;
@@ -21,18 +17,18 @@ mod live;
 mod lost;
 mod personalise;
 mod pki;
-mod serve;
 mod stock;
 mod trust;
-mod work;
 
-use anyhow::Result;
-use centre::Place;
-use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use centre::Place;
 
 /// Civil identity: population register, chip citizen-ID cards, and the campaign around them.
 #[derive(Debug, Parser)]

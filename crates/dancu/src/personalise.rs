@@ -1,18 +1,20 @@
 //! `dancu card personalise`: blanks on a reader become the cards of a batch.
 
-use crate::centre::{Centre, Place};
-use crate::{card_chip, cards, inspection, live, stock};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+use zeroize::Zeroizing;
+
+use crate::{card_chip, cards, stock};
+use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
 use domain::id::CardId;
 use issue::{Done, Later, Station, Told, Wanted, Workshop};
-use rand::rngs::StdRng;
-use std::io::Write;
-use std::process::ExitCode;
-use std::time::Duration;
 use verify::{Evidence, Outcome, Overall};
-use zeroize::Zeroizing;
 
 /// How often the reader is asked whether the card was taken away.
 const TURN: Duration = Duration::from_millis(250);
@@ -42,9 +44,10 @@ pub struct Options {
     wait: u64,
 }
 
-/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay there was refused.
+/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay
+/// there was refused.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     let actor = stock::actor(&centre, options.operator.as_deref()).await?;
     let bench = Bench::new(&centre).await?;
     let wanted = match (options.batch, options.card) {
@@ -128,7 +131,7 @@ impl<'a> Bench<'a> {
         let mut crls = Vec::new();
         for csca in &trust {
             let serial = issue::certificates::hex(pki::Certificate::from_der(csca)?.serial());
-            crls.extend(crate::pki::current_crl(centre, &serial).await?);
+            crls.extend(centre::current_crl(centre, &serial).await?);
         }
         Ok(Bench { centre, trust, links, crls })
     }

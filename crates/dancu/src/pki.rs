@@ -1,27 +1,23 @@
 //! `dancu pki`: the country's keys, certificates and lists; and where the keys of an installation are.
 
-use crate::centre::{Centre, Place, passphrase, signing_key};
-use crate::{inspection, live};
-use anyhow::{Context, Result, bail, ensure};
-use hsm::{Passphrase, Pin, Token, TokenConfig};
-use issue::certificates::{Certifier, hex};
-use pki::{Certificate, Crl, MasterList, PublicKey, Signer, Suite};
-use rand::Rng;
-use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use store::cards::certificates;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::inspection;
+use centre::{Centre, Keys, Place, Settings, TokenSettings};
+use issue::certificates::hex;
+use pki::{Certificate, Crl, MasterList, PublicKey, Suite};
+use store::cards::certificates as lists;
 
 /// Longest file that a certificate or list is read from.
 const MOST_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key files.
+    /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key
+    /// files.
     Init(Init),
     /// Make the next document signer: a new key and its certificate.
     IssueDs {
@@ -34,7 +30,8 @@ pub enum Command {
         /// The serial number of a certificate to revoke, in hexadecimal.
         #[arg(long)]
         revoke: Option<String>,
-        /// CRLReason (RFC 5280 §5.3.1): 1 key compromised, 3 affiliation changed, 4 superseded, 5 no longer used.
+        /// CRLReason (RFC 5280 §5.3.1): 1 key compromised, 3 affiliation changed, 4 superseded, 5 no longer
+        /// used.
         #[arg(long, default_value_t = 1, requires = "revoke")]
         reason: u8,
         /// Days until the next list is due; Doc 9303-12 allows 90.
@@ -74,7 +71,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct Init {
     /// p256, brainpool-p256r1 or p384, with `-explicit` for curves by their parameters.
-    #[arg(long, default_value = "p256", value_parser = suite)]
+    #[arg(long, default_value = "p256", value_parser = centre::suite)]
     suite: Suite,
     /// Keep the keys in a token of this PKCS#11 module instead of in key files.
     #[arg(long, requires = "token")]
@@ -93,16 +90,11 @@ pub struct Init {
     out: Option<PathBuf>,
 }
 
-fn suite(name: &str) -> Result<Suite> {
-    let names: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name).collect();
-    Suite::named(name).with_context(|| format!("`{name}` is none of {}", names.join(", ")))
-}
-
 pub async fn run(place: &Place, command: &Command) -> Result<()> {
     if let Command::MasterList { read: Some(list), trust: Some(trust), .. } = command {
         return read_master_list(list, trust);
     }
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     match command {
         Command::Init(options) => init(&centre, options).await,
         Command::IssueDs { out } => issue_ds(&centre, out.as_deref()).await,
@@ -125,7 +117,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
 }
 
 async fn init(centre: &Centre, options: &Init) -> Result<()> {
-    let path = settings_path(centre);
+    let path = centre::settings_path(centre);
     ensure!(
         !path.exists(),
         "{} exists: this installation has its keys; change the CSCA's with `dancu pki roll`",
@@ -177,29 +169,9 @@ async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
     unreachable!("the numbers of document signers do not run out")
 }
 
-/// The CSCA certificates with their keys, oldest first.
-async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>> {
-    let mut conn = centre.db.begin().await?;
-    let stored = store::cards::certificates::certificates(&mut conn, "csca").await?;
-    drop(conn);
-    let stored: Vec<Certificate> =
-        stored.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
-    let mut found = Vec::new();
-    for number in 1..=keys.settings.csca {
-        let key = keys.csca(number).await?;
-        let public = PublicKey::from_spki(key.public_key())?;
-        for certificate in &stored {
-            if certificate.key()? == public {
-                found.push((certificate.clone(), Arc::clone(&key)));
-            }
-        }
-    }
-    Ok(found)
-}
-
 async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
-    let cscas = cscas(centre, &keys).await?;
+    let cscas = centre::cscas(centre, &keys).await?;
     ensure!(!cscas.is_empty(), "there is no CSCA yet; make one with `dancu pki init`");
     for (csca, key) in cscas {
         let der = keys.certifier(centre).crl(&csca, key.as_ref(), days).await?;
@@ -218,30 +190,12 @@ async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if that is
-/// over. Without the CSCA's key only what was issued before; `None` when there is nothing.
-pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>> {
-    let mut conn = centre.db.begin().await?;
-    let newest = certificates::newest_crl(&mut conn, csca_serial).await?;
-    drop(conn);
-    let keys = Keys::of(centre).await?;
-    let cscas = cscas(centre, &keys).await?;
-    let found = cscas.into_iter().find(|(csca, _)| hex(csca.serial()) == csca_serial);
-    let Some((csca, key)) = found else { return Ok(newest) };
-    if let Some(der) = newest
-        && Crl::from_der(&der, &csca)?.covers(centre.clock.now())
-    {
-        return Ok(Some(der));
-    }
-    Ok(Some(keys.certifier(centre).crl(&csca, key.as_ref(), 90).await?))
-}
-
 async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let csca_key = keys.csca(keys.settings.csca).await?;
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
     let mut certificates: Vec<Certificate> =
-        cscas(centre, &keys).await?.into_iter().map(|(csca, _)| csca).collect();
+        centre::cscas(centre, &keys).await?.into_iter().map(|(csca, _)| csca).collect();
     let mut conn = centre.db.begin().await?;
     for der in store::cards::certificates::certificates(&mut conn, "csca_link").await? {
         certificates.push(Certificate::from_der(&der)?);
@@ -274,7 +228,7 @@ fn read_master_list(list: &Path, trust: &Path) -> Result<()> {
 async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let old_key = keys.csca(keys.settings.csca).await?;
-    let Some((old, _)) = cscas(centre, &keys).await?.pop() else {
+    let Some((old, _)) = centre::cscas(centre, &keys).await?.pop() else {
         bail!("there is no CSCA yet; make one with `dancu pki init`");
     };
     let settings = Settings { csca: keys.settings.csca + 1, ..keys.settings.clone() };
@@ -282,7 +236,7 @@ async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
     let new = keys.certifier(centre).csca(new_key.as_ref()).await?;
     let link = keys.certifier(centre).link(&old, old_key.as_ref(), &new).await?;
     // From here on the new key is the CSCA's. A crash before this line repeats the link, which harms nobody.
-    settings.save(&settings_path(centre))?;
+    settings.save(&centre::settings_path(centre))?;
     report("CSCA", &new);
     report("link", &link);
     if let Some(folder) = out {
@@ -335,134 +289,4 @@ pub fn certificate(path: &Path) -> Result<Certificate> {
         return Ok(Certificate::from_pem(std::str::from_utf8(&bytes).context("a PEM file is text")?)?);
     }
     Certificate::from_der(&bytes).with_context(|| format!("{}", path.display()))
-}
-
-/// What `dancu pki init` chose, in `keys/pki.json`. Without the file: P-256, key files, the first CSCA key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Settings {
-    suite: String,
-    /// Which of the CSCA's keys signs now, from 1.
-    csca: u32,
-    token: Option<TokenSettings>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct TokenSettings {
-    module: PathBuf,
-    label: String,
-    pin_file: Option<PathBuf>,
-    pin_env: Option<String>,
-}
-
-impl Settings {
-    fn load(path: &Path) -> Result<Settings> {
-        if !path.exists() {
-            return Ok(Settings { suite: Suite::ALL[0].name.to_owned(), csca: 1, token: None });
-        }
-        serde_json::from_slice(&read(path)?).with_context(|| format!("{}", path.display()))
-    }
-
-    /// Whole or not at all: half a file would hide which key signs.
-    fn save(&self, path: &Path) -> Result<()> {
-        let draft = path.with_extension("draft");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path).with_context(|| format!("{}", path.display()))
-    }
-}
-
-fn settings_path(centre: &Centre) -> PathBuf {
-    centre.place.data.join("keys").join("pki.json")
-}
-
-/// The keys that sign certificates and cards, wherever they are.
-#[derive(Clone)]
-pub struct Keys {
-    pub suite: Suite,
-    settings: Settings,
-    folder: PathBuf,
-    store: Arc<KeyStore>,
-}
-
-enum KeyStore {
-    Files(Passphrase),
-    Token(Token),
-}
-
-impl Keys {
-    /// The keys of this installation.
-    pub async fn of(centre: &Centre) -> Result<Keys> {
-        Self::with(centre, Settings::load(&settings_path(centre))?).await
-    }
-
-    async fn with(centre: &Centre, settings: Settings) -> Result<Keys> {
-        let folder = centre.place.data.join("keys");
-        tokio::task::spawn_blocking(move || {
-            let suite = suite(&settings.suite)?;
-            let store = match &settings.token {
-                None => KeyStore::Files(passphrase(&folder)?),
-                Some(token) => {
-                    let pin = match (&token.pin_file, &token.pin_env) {
-                        (Some(file), _) => Pin::from_file(file)?,
-                        (None, Some(variable)) => Pin::from_environment(variable)?,
-                        (None, None) => Pin::from_environment("DANCU_TOKEN_PIN")?,
-                    };
-                    KeyStore::Token(Token::open(TokenConfig::new(token.module.clone(), &token.label, pin))?)
-                }
-            };
-            Ok(Keys { suite, settings, folder, store: Arc::new(store) })
-        })
-        .await?
-    }
-
-    /// The key of the CSCA that signs now.
-    pub async fn current_csca(&self) -> Result<Arc<dyn Signer>> {
-        self.csca(self.settings.csca).await
-    }
-
-    async fn csca(&self, number: u32) -> Result<Arc<dyn Signer>> {
-        let name = if number == 1 { "csca".to_owned() } else { format!("csca-{number}") };
-        self.key(name).await
-    }
-
-    pub async fn document_signer(&self, number: u32) -> Result<Arc<dyn Signer>> {
-        self.key(format!("document-signer-{number}")).await
-    }
-
-    /// The key of this name, made when there is none.
-    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>> {
-        let keys = self.clone();
-        tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>> {
-            let algorithm = keys.suite.algorithm;
-            match keys.store.as_ref() {
-                KeyStore::Files(passphrase) => {
-                    let path = keys.folder.join(format!("{name}.key"));
-                    let signer = signing_key(&path, algorithm, passphrase)?;
-                    ensure!(signer.algorithm() == algorithm, "{} is a key of another kind", path.display());
-                    Ok(Arc::new(signer))
-                }
-                KeyStore::Token(token) => Ok(match token.find(&name)? {
-                    Some(signer) => Arc::new(signer),
-                    None => Arc::new(token.generate(&name, algorithm)?),
-                }),
-            }
-        })
-        .await?
-    }
-
-    fn certifier<'a>(&self, centre: &'a Centre) -> Certifier<'a, impl FnMut() -> [u8; 16] + use<>> {
-        Certifier { db: &centre.db, suite: self.suite, draw_serial: serials(), now: centre.clock.now() }
-    }
-}
-
-/// Serial numbers from the system's generator.
-pub fn serials() -> impl FnMut() -> [u8; 16] {
-    let mut rng: StdRng = rand::make_rng();
-    move || {
-        let mut serial = [0; 16];
-        rng.fill_bytes(&mut serial);
-        serial
-    }
 }

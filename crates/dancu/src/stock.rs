@@ -1,16 +1,17 @@
 //! `dancu stock`: blank cards in boxes, what became of them, and what people count.
 
-use crate::centre::{Centre, Place};
-use crate::live;
-use anyhow::{Context, Result, bail, ensure};
-use chip::{ChipSerial, MasterKey};
-use domain::Actor;
-use issue::{Delivery, Received};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::cards::stock::Totals;
+
+use anyhow::{Context, Result, bail, ensure};
 use zeroize::Zeroizing;
+
+use centre::{Centre, Place};
+use chip::{ChipSerial, MasterKey};
+use domain::Actor;
+use issue::{Delivery, Received};
+use store::cards::stock::Totals;
 
 /// A list of serial numbers or a key letter that is longer is something else.
 const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -74,7 +75,7 @@ pub struct ReceiveOptions {
 
 /// Exit code of `count`: 0 when the count agrees, 1 when it differs.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = live::open(place).await?;
+    let centre = Centre::open(place).await?;
     match command {
         Command::Receive(options) => receive(&centre, options).await?,
         Command::List { number: None, state: None, .. } => list_boxes(&centre).await?,

@@ -21,13 +21,28 @@ pub enum Decision {
     Link(PersonId),
     /// The application is the same person's second one: rejected. Of two register records: merged.
     SamePerson,
-    /// Whoever looks alike is somebody else: the application goes on with the case's person. Two register records stay.
+    /// Whoever looks alike is somebody else: the application goes on with the case's person. Two register
+    /// records stay.
     Different,
     /// Rejected for another reason, by its code.
     Reject(String),
 }
 
 impl Decision {
+    /// Why an application is rejected when an adjudicator says no more than that it is.
+    pub const BY_ADJUDICATOR: &str = "by_adjudicator";
+
+    /// The decision of a stored code, with whom `link` links to and why `reject` rejects.
+    pub fn from_parts(code: &str, person: Option<PersonId>, reason: Option<&str>) -> Option<Decision> {
+        match code {
+            "link" => person.map(Decision::Link),
+            "same_person" => Some(Decision::SamePerson),
+            "different_people" => Some(Decision::Different),
+            "reject" => Some(Decision::Reject(reason.unwrap_or(Decision::BY_ADJUDICATOR).to_owned())),
+            _ => None,
+        }
+    }
+
     /// Stable code, as stored.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -51,7 +66,8 @@ pub enum CaseOutcome {
 /// Decides and confirms in one go, for two people at one desk. Repeating it changes nothing.
 ///
 /// # Errors
-/// [`Error::SameEyes`], [`Error::NoSuchCase`], [`Error::AlreadyClosed`] with another decision, [`Error::DoesNotFit`].
+/// [`Error::SameEyes`], [`Error::NoSuchCase`], [`Error::AlreadyClosed`] with another decision,
+/// [`Error::DoesNotFit`].
 pub async fn decide_case(
     db: &Database,
     case: CaseId,
@@ -71,58 +87,67 @@ pub async fn decide_case(
     Ok(CaseOutcome::Closed)
 }
 
-/// The first person's decision. It can be changed by repeating it, until somebody confirms it.
+/// One adjudicator's decision about a case. The first one's is a proposal, which its author may change until
+/// somebody confirms it; a colleague's that says the same confirms it and carries it out. All is judged under
+/// the case's lock: of two people who decide at once one proposes, and the other confirms or is told that
+/// they differ. Repeating it changes nothing.
 ///
 /// # Errors
-/// As [`decide_case`]; [`Error::Contradicts`] when a colleague decided otherwise.
-pub async fn propose_case(
+/// [`Error::NoSuchCase`]; [`Error::AlreadyClosed`] with another decision; [`Error::Contradicts`] when a
+/// colleague proposed otherwise; [`Error::DoesNotFit`].
+pub async fn act(
     db: &Database,
     case: CaseId,
+    who: &str,
     decision: &Decision,
-    by: &str,
     note: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<CaseOutcome, Error> {
     let mut tx = db.begin().await?;
-    let Some(open) = find(&mut tx, case, decision).await? else { return Ok(CaseOutcome::Closed) };
-    fits(&open, decision)?;
-    if open.decided_by.as_deref().is_some_and(|first| first != by) {
-        return Err(Error::Contradicts(case));
-    }
-    cases::write_decision(&mut tx, case, &written(decision, (by, None), note), now).await?;
-    note_decision(&mut tx, "case.propose", &open, decision.code(), by, None, now).await?;
+    resolutions::lock(&mut tx).await?;
+    let found = cases::lock_case(&mut tx, case).await?.ok_or(Error::NoSuchCase(case))?;
+    let outcome = match judge(&found, who, decision)? {
+        Judged::Closed => return Ok(CaseOutcome::Closed),
+        Judged::Propose => {
+            cases::write_decision(&mut tx, case, &written(decision, (who, None), note), now).await?;
+            note_decision(&mut tx, "case.propose", &found, decision.code(), who, None, now).await?;
+            CaseOutcome::AwaitsConfirmation
+        }
+        Judged::Confirm { first } => {
+            close(&mut tx, &found, decision, (first, who), note, now).await?;
+            CaseOutcome::Closed
+        }
+    };
     store::commit(tx).await?;
-    Ok(CaseOutcome::AwaitsConfirmation)
+    Ok(outcome)
 }
 
-/// The second person's agreement: carries the decision out.
-///
-/// # Errors
-/// As [`decide_case`]; [`Error::Contradicts`] when the first decided otherwise, or nobody has.
-pub async fn confirm_case(
-    db: &Database,
-    case: CaseId,
-    decision: &Decision,
-    by: &str,
-    note: Option<&str>,
-    now: OffsetDateTime,
-) -> Result<CaseOutcome, Error> {
-    let mut tx = db.begin().await?;
-    let Some(open) = find(&mut tx, case, decision).await? else { return Ok(CaseOutcome::Closed) };
-    let Some(first) = open.decided_by.clone() else { return Err(Error::Contradicts(case)) };
-    if first == by {
-        return Err(Error::SameEyes(by.to_owned()));
-    }
-    if !is_that(&open, decision) {
-        return Err(Error::Contradicts(case));
-    }
-    close(&mut tx, &open, decision, (&first, by), note, now).await?;
-    store::commit(tx).await?;
-    Ok(CaseOutcome::Closed)
+/// What an adjudicator's decision is for a case as it stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Judged<'a> {
+    /// It was closed with this very decision before.
+    Closed,
+    Propose,
+    /// `first` proposed the same.
+    Confirm {
+        first: &'a str,
+    },
 }
 
-/// Opens a case again: a decision that nobody confirmed is withdrawn, and two register records that were merged, or found
-/// different, are asked about anew. What an application went on to do is not undone here.
+fn judge<'a>(case: &'a Case, who: &str, decision: &Decision) -> Result<Judged<'a>, Error> {
+    let is_same = is_that(case, decision);
+    match (case.decided_by.as_deref(), case.confirmed_by.as_deref()) {
+        (_, Some(_)) if is_same => Ok(Judged::Closed),
+        (_, Some(_)) => Err(Error::AlreadyClosed(case.case_id)),
+        (Some(first), None) if first != who && is_same => Ok(Judged::Confirm { first }),
+        (Some(first), None) if first != who => Err(Error::Contradicts(case.case_id)),
+        // Nobody has proposed, or this adjudicator has.
+        (_, None) => fits(case, decision).map(|()| Judged::Propose),
+    }
+}
+
+/// Opens a case again: a decision that nobody confirmed is withdrawn, and two register records that were
+/// merged, or found different, are asked about anew. What an application went on to do is not undone here.
 ///
 /// # Errors
 /// [`Error::NoSuchCase`]; [`Error::NotReversible`]; [`Error::NotSplittable`].
@@ -311,4 +336,67 @@ async fn note_decision(
         }),
     };
     Ok(audit::append(tx, &entry).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(proposal: Option<(&str, &Decision)>, confirmed_by: Option<&str>) -> Case {
+        let decided = proposal.map(|(_, decision)| parts(decision));
+        Case {
+            case_id: CaseId::from_uuid(uuid::Uuid::from_u128(1)),
+            kind: CaseKind::SamePersonTwice.code().to_owned(),
+            application_id: Some(ApplicationId::from_uuid(uuid::Uuid::from_u128(2))),
+            other_application_id: None,
+            person_id: None,
+            other_person_id: None,
+            unit_path: "42/445/".to_owned(),
+            decision: proposal.map(|(_, decision)| decision.code().to_owned()),
+            decided_person_id: decided.and_then(|(person, _)| person),
+            decision_code: decided.and_then(|(_, code)| code.map(str::to_owned)),
+            decided_by: proposal.map(|(who, _)| who.to_owned()),
+            confirmed_by: confirmed_by.map(str::to_owned),
+        }
+    }
+
+    fn check(case: &Case, who: &str, decision: &Decision, expected: Result<Judged<'_>, &str>) {
+        match (judge(case, who, decision), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(error), Err(word)) => assert!(error.to_string().contains(word), "{error}"),
+            (found, expected) => panic!("{found:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn a_decision_comes_back_from_its_stored_parts() {
+        let person = PersonId::from_uuid(uuid::Uuid::from_u128(8));
+        let reject = Decision::Reject("fraud".to_owned());
+        for decision in [Decision::Link(person), Decision::SamePerson, Decision::Different, reject] {
+            let (person, reason) = parts(&decision);
+            assert_eq!(Decision::from_parts(decision.code(), person, reason), Some(decision));
+        }
+        assert_eq!(Decision::from_parts("link", None, None), None);
+        assert_eq!(Decision::from_parts("burn", None, None), None);
+    }
+
+    #[test]
+    fn the_first_proposes_the_second_confirms_and_differing_is_told() {
+        let link = |person| Decision::Link(PersonId::from_uuid(uuid::Uuid::from_u128(person)));
+        let (one, other) = (link(8), link(9));
+        let open = case(None, None);
+        check(&open, "a", &one, Ok(Judged::Propose));
+        check(&open, "a", &Decision::Different, Err("does not fit"));
+        let proposed = case(Some(("a", &one)), None);
+        check(&proposed, "a", &one, Ok(Judged::Propose));
+        check(&proposed, "a", &other, Ok(Judged::Propose));
+        check(&proposed, "b", &one, Ok(Judged::Confirm { first: "a" }));
+        check(&proposed, "b", &other, Err("decided otherwise by a colleague"));
+        check(&proposed, "b", &Decision::SamePerson, Err("decided otherwise by a colleague"));
+        let closed = case(Some(("a", &one)), Some("b"));
+        for who in ["a", "b", "c"] {
+            check(&closed, who, &one, Ok(Judged::Closed));
+            check(&closed, who, &other, Err("closed with another decision"));
+        }
+    }
 }

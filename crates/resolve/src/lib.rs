@@ -11,7 +11,7 @@ pub mod kind;
 mod record;
 
 pub use apply::{Opened, ResolveSummary, resolve_batch, waiting};
-pub use cases::{CaseOutcome, Decision, confirm_case, decide_case, propose_case, reopen_case};
+pub use cases::{CaseOutcome, Decision, act, decide_case, reopen_case};
 pub use dedupe::{DedupeSummary, dedupe_register, merge, split};
 pub use error::Error;
 pub use identities::Identities;

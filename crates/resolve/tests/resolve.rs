@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use domain::application::{Kind, State};
 use domain::id::{CaseId, PersonId};
 use resolve::{
-    CaseOutcome, Decision, Error, Identities, confirm_case, decide_case, dedupe_register, propose_case,
-    resolve_batch, split, waiting,
+    CaseOutcome, Decision, Error, Identities, act, decide_case, dedupe_register, resolve_batch, split,
+    waiting,
 };
 use simulate::Population;
 use store::{Database, UnitScope};
@@ -196,14 +196,65 @@ async fn a_case_takes_two_people_and_one_answer() {
     assert_eq!(state(&db, 2).await, State::Rejected);
 
     let fingers = case_of(&db, 3).await;
-    let propose =
-        async |decision: &Decision, by| propose_case(&db, fingers, decision, by, Some("…"), NOW).await;
-    let confirm = async |decision: &Decision, by| confirm_case(&db, fingers, decision, by, None, NOW).await;
-    assert_eq!(propose(&Decision::Different, "account:a").await.unwrap(), CaseOutcome::AwaitsConfirmation);
-    assert!(matches!(confirm(&Decision::Different, "account:a").await, Err(Error::SameEyes(_))));
-    assert!(matches!(confirm(&Decision::SamePerson, "account:b").await, Err(Error::Contradicts(_))));
+    let decide = async |decision: &Decision, who| act(&db, fingers, who, decision, Some("…"), NOW).await;
+    for _ in 0..2 {
+        let proposed = decide(&Decision::Different, "account:a").await;
+        assert_eq!(proposed.unwrap(), CaseOutcome::AwaitsConfirmation, "nobody confirms their own decision");
+    }
+    assert!(matches!(decide(&Decision::SamePerson, "account:b").await, Err(Error::Contradicts(_))));
     assert_eq!(state(&db, 3).await, State::InCase);
-    assert_eq!(confirm(&Decision::Different, "account:b").await.unwrap(), CaseOutcome::Closed);
-    assert_eq!(state(&db, 3).await, State::Accepted);
-    assert_eq!(confirm(&Decision::Different, "account:b").await.unwrap(), CaseOutcome::Closed);
+    for _ in 0..2 {
+        assert_eq!(decide(&Decision::Different, "account:b").await.unwrap(), CaseOutcome::Closed);
+        assert_eq!(state(&db, 3).await, State::Accepted);
+    }
+    let other = decide(&Decision::SamePerson, "account:c").await;
+    assert!(matches!(other, Err(Error::AlreadyClosed(_))));
+    assert_eq!(said(&db, fingers).await, ["propose account:a", "confirm account:b"]);
+}
+
+/// What was done about a case, in order.
+async fn said(db: &Database, case: CaseId) -> Vec<String> {
+    sqlx::query_scalar("SELECT action || ' ' || actor FROM case_action WHERE case_id = $1 ORDER BY seq")
+        .bind(case.uuid())
+        .fetch_all(db.work())
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_adjudicators_who_decide_at_once_one_proposes_and_no_decision_is_lost() {
+    const CASES: u64 = 12;
+    let db = testkit::fresh_database().await;
+    let population = population(1_000);
+    register(&db, &entries(&population, 0)).await;
+    let mut sent = Vec::new();
+    for n in 0..CASES {
+        sent.push(applicant(&population, 2 * n, n as usize * 9));
+        sent.push(again(&population, 2 * n + 1, n as usize * 9));
+    }
+    send(&db, 0, &sent).await;
+    let mut ids = Identities::load(&db, &everywhere()).await.unwrap();
+    resolve_batch(&db, &mut ids, open(&sent), NOW).await.unwrap();
+
+    let reject = Decision::Reject("by_adjudicator".to_owned());
+    for n in 0..CASES {
+        let case = case_of(&db, 2 * n + 1).await;
+        // In every other case the two are of one mind.
+        let agree = n % 2 == 0;
+        let theirs = if agree { Decision::SamePerson } else { reject.clone() };
+        let at_once = |who: &'static str, decision: Decision| {
+            let db = db.clone();
+            tokio::spawn(async move { act(&db, case, who, &decision, None, NOW).await })
+        };
+        let (one, other) = (at_once("account:a", Decision::SamePerson), at_once("account:b", theirs));
+        let both = [one.await.unwrap(), other.await.unwrap()];
+        let proposed = both.iter().filter(|came| matches!(came, Ok(CaseOutcome::AwaitsConfirmation))).count();
+        let closed = both.iter().filter(|came| matches!(came, Ok(CaseOutcome::Closed))).count();
+        let differs = both.iter().filter(|came| matches!(came, Err(Error::Contradicts(_)))).count();
+        let expected = if agree { (1, 1, 0) } else { (1, 0, 1) };
+        assert_eq!((proposed, closed, differs), expected, "case {n}: {both:?}");
+        let (stands, steps) = if agree { (State::Rejected, 2) } else { (State::InCase, 1) };
+        assert_eq!(state(&db, 2 * n + 1).await, stands);
+        assert_eq!(said(&db, case).await.len(), steps, "the proposal is kept");
+    }
 }

@@ -12,6 +12,7 @@ mod layers;
 mod multipart;
 mod pages;
 pub mod routes;
+mod serve;
 mod session;
 mod state;
 mod static_files;
@@ -20,8 +21,6 @@ mod ui;
 
 pub use error::Error;
 pub use routes::router;
+pub use serve::{ServeError, Server, listen};
 pub use session::Role;
-pub use state::{
-    AppState, CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, Decision, KitAnswer, KitDesk, Parts,
-    PhotoSource, Settings,
-};
+pub use state::{AppState, Parts, Settings};

@@ -15,7 +15,7 @@ use support::browser::{Browser, World};
 use support::{seed, site};
 use testkit::fresh_database;
 use uuid::Uuid;
-use web::{CaseOutcome, CaseRefusal, Role};
+use web::Role;
 
 #[tokio::test]
 async fn a_receipt_code_opens_its_stage_and_a_guess_nothing() {
@@ -104,34 +104,51 @@ async fn the_language_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_decision_reaches_the_desk_with_its_author_and_its_command() {
+async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() {
     let world = World::new().await;
     let mut browser = world.as_role(Role::Adjudicator).await;
-    let open = sqlx::query_scalar::<_, Uuid>("SELECT case_id FROM case_file WHERE decision IS NULL LIMIT 1");
-    let path = format!("/ho-so-xet/{}", open.fetch_one(world.db.work()).await.unwrap());
-    let page = browser.get(&path).await;
-    let (csrf, command) = (page.field("csrf"), page.field("lenh"));
-    let form = [
-        ("csrf", csrf.as_str()),
-        ("lenh", &command),
-        ("quyet-dinh", "same_person"),
-        ("ly-do", " Cùng ảnh. "),
-    ];
-    let answer = browser.post(&path, &form).await;
-    assert_eq!(answer.header("location"), format!("{path}?kq=cho"));
+    // The second adjudicator, too, is the district's.
+    sqlx::query(
+        "UPDATE account SET unit_path = (SELECT unit_path FROM account WHERE login = 'adjudicator-huyen') \
+                 WHERE login = 'adjudicator-xa'",
+    )
+    .execute(world.db.work())
+    .await
+    .unwrap();
+    let open = "SELECT case_id, application_id FROM case_file WHERE decision IS NULL LIMIT 1";
+    let (case, application): (Uuid, Uuid) = sqlx::query_as(open).fetch_one(world.db.work()).await.unwrap();
+    let path = format!("/ho-so-xet/{case}");
+    let fields = async |browser: &mut Browser, decision: &'static str, note: &'static str| {
+        let page = browser.get(&path).await;
+        let (csrf, command) = (page.field("csrf"), page.field("lenh"));
+        let form = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", decision), ("ly-do", note)];
+        browser.post(&path, &form).await
+    };
+    for _ in 0..2 {
+        let answer = fields(&mut browser, "same_person", " Cùng ảnh. ").await;
+        assert_eq!(answer.header("location"), format!("{path}?kq=cho"), "nobody confirms alone");
+    }
     assert!(browser.get(&format!("{path}?kq=cho")).await.body.contains("người thứ hai xác nhận"));
-    browser.post(&path, &form).await;
-    let asked = world.site.desk.asked.lock().unwrap().clone();
-    assert_eq!(asked[0], asked[1], "the same form is the same command");
-    assert_eq!(asked[0].note, "Cùng ảnh.");
-    assert_eq!(asked[0].account, AccountId::derive(support::WALL, &[b"adjudicator-huyen"]));
-    *world.site.desk.answer.lock().unwrap() = Err(CaseRefusal::SameEyes);
-    let refused = browser.post(&path, &form).await;
-    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("không thể tự xác nhận"));
-    *world.site.desk.answer.lock().unwrap() = Ok(CaseOutcome::Closed);
-    assert!(browser.post(&path, &form).await.header("location").ends_with("?kq=xong"));
-    let bad = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", "burn")];
-    assert_eq!(browser.post(&path, &bad).await.status, StatusCode::BAD_REQUEST);
+    let actor = |login: &str| format!("account:{}", AccountId::derive(support::WALL, &[login.as_bytes()]));
+    let said = |action: &str, login: &str, note: Option<&str>| {
+        (action.to_owned(), actor(login), "same_person".to_owned(), note.map(str::to_owned))
+    };
+    let proposed = said("propose", "adjudicator-huyen", Some("Cùng ảnh."));
+    assert_eq!(world.case_actions().await, [proposed.clone()], "the same words are written once");
+    assert_eq!(fields(&mut browser, "burn", "").await.status, StatusCode::BAD_REQUEST);
+
+    let mut colleague = world.signed_in("adjudicator-xa").await;
+    let refused = fields(&mut colleague, "reject", "").await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("vừa quyết định khác"));
+    let answer = fields(&mut colleague, "same_person", "").await;
+    assert_eq!(answer.header("location"), format!("{path}?kq=xong"));
+    assert_eq!(world.case_actions().await, [proposed, said("confirm", "adjudicator-xa", None)]);
+    let state: String = sqlx::query_scalar("SELECT state FROM application WHERE application_id = $1")
+        .bind(application)
+        .fetch_one(world.db.work())
+        .await
+        .unwrap();
+    assert_eq!(state, "rejected");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use support::browser::{Browser, World};
 use support::seed;
 use uuid::Uuid;
-use web::{Decision, Role};
+use web::Role;
 
 async fn execute(world: &World, sql: String) {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(world.db.work()).await.unwrap();
@@ -117,13 +117,18 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
         reader.post(&path, &form).await.status
     };
     assert_eq!(send(&mut reader, format!("link:{other}")).await, StatusCode::SEE_OTHER);
-    let asked = world.site.desk.asked.lock().unwrap().last().cloned().unwrap();
-    assert_eq!((asked.decision, asked.person.map(|p| p.uuid())), (Decision::Link, Some(other)));
+    let proposed: (String, Uuid) =
+        sqlx::query_as("SELECT decision, decided_person_id FROM case_file WHERE case_id = $1")
+            .bind(case)
+            .fetch_one(world.db.work())
+            .await
+            .unwrap();
+    assert_eq!(proposed, ("link".to_owned(), other));
     // Whom nobody put in question cannot be slipped in, nor a link to nobody.
     let stranger = world.seeded.people.last().unwrap();
     assert_eq!(send(&mut reader, format!("link:{stranger}")).await, StatusCode::BAD_REQUEST);
     assert_eq!(send(&mut reader, "link".to_owned()).await, StatusCode::BAD_REQUEST);
-    assert_eq!(world.site.desk.asked.lock().unwrap().len(), 1);
+    assert_eq!(world.case_actions().await.len(), 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::id::{ApplicationId, CaseId, PersonId};
+use resolve::CaseOutcome;
 use serde::Deserialize;
 use store::cases::pages::{CaseActionRow, CasePage, CaseStage};
 use store::{PgConnection, applications, cases, register};
@@ -21,7 +22,7 @@ use crate::pages::record::{self, Compared, Described};
 use crate::pages::{PageSize, Tab, cards, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
-use crate::state::{AppState, CaseDecision, CaseOutcome, CaseRefusal};
+use crate::state::AppState;
 use crate::ui::{Ui, page, unit_of_path};
 
 const PAGE: PageSize = PageSize(100);
@@ -327,7 +328,7 @@ async fn side(
     }
 }
 
-/// Takes the decision to the desk. The case must lie inside the reader's unit; all other rules are the desk's.
+/// Takes an adjudicator's decision. The case must lie inside the reader's unit; all other rules are `resolve`'s.
 pub(crate) async fn decide(
     State(state): State<AppState>,
     who: Who,
@@ -344,11 +345,11 @@ pub(crate) async fn decide(
     let candidates = choices::candidates(&mut tx, ui.lang, &case).await?;
     drop(tx);
     let field = |name| form_field(&body, name).unwrap_or_default();
-    let (decision, person) = choices::read(&field("quyet-dinh"), &case, &candidates)?;
-    let command = field("lenh").parse().map_err(|_| Error::BadForm("the command has no id"))?;
+    let decision = choices::read(&field("quyet-dinh"), &case, &candidates)?;
     let note: String = field("ly-do").trim().chars().take(NOTE_CHARS).collect();
-    let request = CaseDecision { case_id: parsed, decision, person, account: who.account, note, command };
-    let refusal = match state.cases.decide(request).await {
+    let note = Some(note.as_str()).filter(|note| !note.is_empty());
+    let now = state.campaign.now();
+    let refusal = match resolve::act(&state.db, parsed, &who.actor(), &decision, note, now).await {
         Ok(outcome) => {
             let result = match outcome {
                 CaseOutcome::AwaitsConfirmation => "cho",
@@ -356,11 +357,14 @@ pub(crate) async fn decide(
             };
             return Ok(Redirect::to(&format!("/ho-so-xet/{parsed}?kq={result}")).into_response());
         }
-        Err(CaseRefusal::SameEyes) => ui.t("case.refusal.same_eyes"),
-        Err(CaseRefusal::AlreadyClosed) => ui.t("case.refusal.already_closed"),
-        Err(CaseRefusal::DoesNotFit) => ui.t("case.refusal.does_not_fit"),
-        Err(CaseRefusal::Contradicts) => ui.t("case.refusal.contradicts"),
-        Err(CaseRefusal::Unavailable) => ui.t("case.refusal.unavailable"),
+        Err(resolve::Error::SameEyes(_)) => ui.t("case.refusal.same_eyes"),
+        Err(resolve::Error::AlreadyClosed(_)) => ui.t("case.refusal.already_closed"),
+        Err(resolve::Error::DoesNotFit { .. }) => ui.t("case.refusal.does_not_fit"),
+        Err(resolve::Error::Contradicts(_)) => ui.t("case.refusal.contradicts"),
+        Err(error) => {
+            tracing::error!(case.id = %parsed, %error, "a decision could not be written");
+            ui.t("case.refusal.unavailable")
+        }
     };
     let drawn = draw(&state, &who, ui, &case_id, View { refusal, ..View::default() }).await?;
     Ok((StatusCode::CONFLICT, drawn).into_response())

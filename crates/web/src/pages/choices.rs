@@ -2,6 +2,7 @@
 
 use domain::PartialDate;
 use domain::id::PersonId;
+use resolve::Decision;
 use store::cases::pages::CasePage;
 use store::{PgConnection, register};
 use uuid::Uuid;
@@ -9,7 +10,6 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::i18n::Lang;
 use crate::pages::evidence;
-use crate::state::Decision;
 
 /// Somebody of the register who is in question, the likeliest first.
 pub(crate) struct Candidate {
@@ -68,77 +68,64 @@ pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate]) -> 
     let checked = case.decision.is_some();
     offered
         .into_iter()
-        .map(|(decision, person)| {
-            let (label, text) = words(lang, case, candidates, decision, person);
-            Choice { value: value(decision, person), label, text, checked }
+        .map(|decision| {
+            let (label, text) = words(lang, case, candidates, &decision);
+            Choice { value: value(&decision), label, text, checked }
         })
         .collect()
 }
 
 /// What was decided, in words; empty for an open case.
 pub(crate) fn decided_in_words(lang: Lang, case: &CasePage, candidates: &[Candidate]) -> String {
-    decided(case)
-        .map(|(decision, person)| words(lang, case, candidates, decision, person).0)
-        .unwrap_or_default()
+    decided(case).map(|decision| words(lang, case, candidates, &decision).0).unwrap_or_default()
 }
 
 /// A form's answer. A person must be one of those in question whom the reader may see, or whom a colleague chose.
-pub(crate) fn read(
-    text: &str,
-    case: &CasePage,
-    candidates: &[Candidate],
-) -> Result<(Decision, Option<PersonId>), Error> {
+pub(crate) fn read(text: &str, case: &CasePage, candidates: &[Candidate]) -> Result<Decision, Error> {
     let unknown = || Error::BadForm("no decision was chosen");
     let Some(person) = text.strip_prefix("link:") else {
-        let decision = Decision::from_code(text).filter(|d| *d != Decision::Link).ok_or_else(unknown)?;
-        return Ok((decision, None));
+        return Decision::from_parts(text, None, None).ok_or_else(unknown);
     };
     let person: PersonId = person.parse().map_err(|_| unknown())?;
     let is_known = candidates.iter().any(|candidate| {
         candidate.person == person
             && (candidate.name.is_some() || case.decided_person_id == Some(person.uuid()))
     });
-    if is_known { Ok((Decision::Link, Some(person))) } else { Err(unknown()) }
+    if is_known { Ok(Decision::Link(person)) } else { Err(unknown()) }
 }
 
-fn decided(case: &CasePage) -> Option<(Decision, Option<PersonId>)> {
-    let decision = case.decision.as_deref().and_then(Decision::from_code)?;
-    Some((decision, case.decided_person_id.map(PersonId::from_uuid)))
+fn decided(case: &CasePage) -> Option<Decision> {
+    let person = case.decided_person_id.map(PersonId::from_uuid);
+    Decision::from_parts(case.decision.as_deref()?, person, None)
 }
 
-fn offered(case: &CasePage, candidates: &[Candidate]) -> Vec<(Decision, Option<PersonId>)> {
+fn offered(case: &CasePage, candidates: &[Candidate]) -> Vec<Decision> {
     if case.application_id.is_none() {
-        return vec![(Decision::SamePerson, None), (Decision::DifferentPeople, None)];
+        return vec![Decision::SamePerson, Decision::Different];
     }
     let mut offered = Vec::new();
     if case.other_application_id.is_some() {
-        offered.push((Decision::SamePerson, None));
+        offered.push(Decision::SamePerson);
         if case.person_id.is_some() {
-            offered.push((Decision::DifferentPeople, None));
+            offered.push(Decision::Different);
         }
     }
     // Nobody is linked to a record that the adjudicator cannot read.
     let visible = candidates.iter().filter(|candidate| candidate.name.is_some());
-    offered.extend(visible.map(|candidate| (Decision::Link, Some(candidate.person))));
-    offered.push((Decision::Reject, None));
+    offered.extend(visible.map(|candidate| Decision::Link(candidate.person)));
+    offered.push(Decision::Reject(Decision::BY_ADJUDICATOR.to_owned()));
     offered
 }
 
-fn value(decision: Decision, person: Option<PersonId>) -> String {
-    match person.filter(|_| decision == Decision::Link) {
-        Some(person) => format!("link:{person}"),
-        None => decision.code().to_owned(),
+fn value(decision: &Decision) -> String {
+    match decision {
+        Decision::Link(person) => format!("link:{person}"),
+        Decision::SamePerson | Decision::Different | Decision::Reject(_) => decision.code().to_owned(),
     }
 }
 
 /// A decision's name and what follows from it. What follows differs between applications and register records.
-fn words(
-    lang: Lang,
-    case: &CasePage,
-    candidates: &[Candidate],
-    decision: Decision,
-    person: Option<PersonId>,
-) -> (String, String) {
+fn words(lang: Lang, case: &CasePage, candidates: &[Candidate], decision: &Decision) -> (String, String) {
     let find = |wanted: Option<PersonId>| candidates.iter().find(|c| Some(c.person) == wanted);
     let name = |candidate: Option<&Candidate>| {
         candidate.and_then(|c| c.name.clone()).unwrap_or_else(|| lang.text("case.hidden").to_owned())
@@ -146,11 +133,11 @@ fn words(
     let code = decision.code();
     let label = lang.text(&format!("decision.{code}")).to_owned();
     match (decision, case.application_id) {
-        (Decision::SamePerson | Decision::DifferentPeople, None) => {
+        (Decision::SamePerson | Decision::Different, None) => {
             (label, lang.text(&format!("decision.text.register.{code}")).to_owned())
         }
-        (Decision::Link, _) => {
-            let candidate = find(person);
+        (Decision::Link(person), _) => {
+            let candidate = find(Some(*person));
             let weight = candidate.map(|c| c.weight.clone()).filter(|weight| !weight.is_empty());
             let text = weight.map_or_else(
                 || lang.text("decision.text.link").to_owned(),
@@ -158,10 +145,12 @@ fn words(
             );
             (lang.fill("decision.link_to", &[("name", &name(candidate))]), text)
         }
-        (Decision::DifferentPeople, _) => {
+        (Decision::Different, _) => {
             let own = find(case.person_id.map(PersonId::from_uuid));
             (label, lang.fill("decision.text.different_people", &[("name", &name(own))]))
         }
-        _ => (label, lang.text(&format!("decision.text.{code}")).to_owned()),
+        (Decision::SamePerson | Decision::Reject(_), _) => {
+            (label, lang.text(&format!("decision.text.{code}")).to_owned())
+        }
     }
 }

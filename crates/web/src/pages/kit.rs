@@ -4,11 +4,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use enrol::desks::KitAnswer;
 use enrol::wire::COSE_TYPE;
 
 use crate::error::Error;
 use crate::pages::sign_in::Address;
-use crate::state::{AppState, KitAnswer};
+use crate::state::AppState;
 use crate::throttle::Guess;
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the same order.

@@ -59,6 +59,14 @@ impl World {
         World { db, site, seeded }
     }
 
+    /// What was done about cases: action, who, which decision, and the words.
+    pub async fn case_actions(&self) -> Vec<(String, String, String, Option<String>)> {
+        sqlx::query_as("SELECT action, actor, decision, note FROM case_action ORDER BY case_id, seq")
+            .fetch_all(self.db.work())
+            .await
+            .unwrap()
+    }
+
     pub fn browser(&self) -> Browser {
         Browser { router: web::router(self.site.state.clone()), cookies: BTreeMap::new() }
     }

@@ -9,8 +9,6 @@ pub mod browser;
 pub mod chip;
 mod life;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use domain::clock::VirtualClock;
@@ -18,6 +16,7 @@ use domain::id::{ApplicationId, CardId, CaseId, ImportId, KitId, PersonId, SlotI
 use domain::record::{Place, Relative};
 use domain::unit::UnitTable;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
+use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
 use life::{One, application};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -26,10 +25,7 @@ use store::Database;
 use time::macros::{date, datetime};
 use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
-use web::{
-    AppState, CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, KitAnswer, KitDesk, Parts, PhotoSource,
-    Settings,
-};
+use web::{AppState, Parts, Settings};
 
 /// Thạch Hà.
 pub const DISTRICT: &str = "445";
@@ -280,25 +276,8 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
 pub struct Portraits(pub Option<Vec<u8>>);
 
 impl PhotoSource for Portraits {
-    fn photo(&self, _: ApplicationId) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + '_>> {
+    fn photo(&self, _: ApplicationId) -> Answer<'_, Option<Vec<u8>>> {
         Box::pin(async { self.0.clone() })
-    }
-}
-
-/// Keeps what was asked, and answers as told.
-pub struct Desk {
-    pub asked: Mutex<Vec<CaseDecision>>,
-    pub answer: Mutex<Result<CaseOutcome, CaseRefusal>>,
-}
-
-impl CaseDesk for Desk {
-    fn decide(
-        &self,
-        decision: CaseDecision,
-    ) -> Pin<Box<dyn Future<Output = Result<CaseOutcome, CaseRefusal>> + Send + '_>> {
-        self.asked.lock().unwrap().push(decision);
-        let answer = *self.answer.lock().unwrap();
-        Box::pin(async move { answer })
     }
 }
 
@@ -306,13 +285,13 @@ impl CaseDesk for Desk {
 pub struct Echo;
 
 impl KitDesk for Echo {
-    fn packets(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
+    fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(
             async move { KitAnswer { status: 200, body: body.len().to_string().into_bytes(), refused: 0 } },
         )
     }
 
-    fn day_report(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
+    fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move { KitAnswer { status: 400, body, refused: 500 } })
     }
 }
@@ -321,25 +300,21 @@ impl KitDesk for Echo {
 pub struct Site {
     pub state: AppState,
     pub clock: Arc<VirtualClock>,
-    pub desk: Arc<Desk>,
 }
 
 pub fn site(db: &Database, photo: Option<Vec<u8>>) -> Site {
     let clock = Arc::new(VirtualClock::at(WALL));
-    let desk =
-        Arc::new(Desk { asked: Mutex::default(), answer: Mutex::new(Ok(CaseOutcome::AwaitsConfirmation)) });
     let state = AppState::new(Parts {
         db: db.clone(),
         clock: clock.clone(),
         campaign: Arc::new(VirtualClock::at(NOW)),
         units: UnitTable::official_2021(),
         photos: Arc::new(Portraits(photo)),
-        cases: desk.clone(),
         kits: Arc::new(Echo),
         settings: Settings { specimen: true, ..Settings::default() },
         entropy: Arc::new(Mutex::new(StdRng::seed_from_u64(7))),
     });
-    Site { state, clock, desk }
+    Site { state, clock }
 }
 
 /// An id that nothing has.

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+mod card;
+mod fingerprint;
+mod linkage;
+mod pipeline;
+
+use anyhow::Result;
+
+use centre::Place;
+
+/// What is measured.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Complete chip images a second with each kind of key, against `openssl speed` and through SoftHSM2.
+    Card(card::Options),
+    /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million
+    /// people.
+    Fingerprint(fingerprint::Options),
+    /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
+    Pipeline(pipeline::Options),
+    /// Our linkage engine and Splink on the same registers with known truth, and search in a resident
+    /// register.
+    Linkage(linkage::Options),
+}
+
+/// Measures, and prints the figures.
+///
+/// # Errors
+/// Whatever hinders a measurement; figures of another run in the way.
+pub async fn run(place: &Place, command: &Command) -> Result<()> {
+    match command {
+        Command::Card(options) => tokio::task::block_in_place(|| card::run(options)),
+        Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
+        Command::Pipeline(options) => pipeline::run(place, options).await,
+        Command::Linkage(options) => linkage::run(&place.data, options),
+    }
+}

@@ -1,0 +1,120 @@
+use std::path::{Path, PathBuf};
+
+use domain::UnitCode;
+use enrol::EnrolError;
+use enrol::keys::KeyError;
+
+/// What the centre cannot do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    #[error(transparent)]
+    Resolve(#[from] resolve::Error),
+    #[error(transparent)]
+    Issue(#[from] issue::Error),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Hsm(#[from] hsm::HsmError),
+    #[error(transparent)]
+    Pki(#[from] pki::PkiError),
+    #[error("a stored fingerprint template")]
+    Template(#[from] fingerprint::Error),
+    #[error("{}: cannot {doing}", path.display())]
+    File { path: PathBuf, doing: &'static str, source: std::io::Error },
+    #[error("{} is not what `dancu pki init` wrote; take it from a backup", path.display())]
+    Settings { path: PathBuf, source: serde_json::Error },
+    #[error("`{name}` is none of {known}")]
+    Suite { name: String, known: String },
+    #[error("{} is a key of another kind than this installation's signing keys", path.display())]
+    AnotherKind { path: PathBuf },
+    #[error("{} is longer than a certificate can be", path.display())]
+    TooLong { path: PathBuf },
+    #[error("{}: no certificate", path.display())]
+    Certificate { path: PathBuf, source: pki::PkiError },
+    #[error("{}: no inspection system", folder.display())]
+    InspectionSystem { folder: PathBuf, source: chip::Error },
+    #[error(transparent)]
+    Chip(#[from] chip::Error),
+    #[error("there is a country verifying CA, {holder}; change its key with --roll")]
+    CvcaThere { holder: String },
+    #[error("there is no country verifying CA; make one with `dancu pki cvca`")]
+    NoCvca,
+    #[error("the country verifying CA's certificate is over; change its key with `dancu pki cvca --roll`")]
+    CvcaOver,
+    #[error("CVCA is the authority's own name; give the verifier another")]
+    CvcasName,
+    #[error("there is no verifier {name}; make it with `dancu pki dv {name}`")]
+    NoVerifier { name: String },
+    #[error("{} is taken by somebody who works here too; try again", path.display())]
+    ReferenceTaken { path: PathBuf, source: std::io::Error },
+    #[error("there is no unit {0}; take a district's code, such as 445")]
+    NoUnit(UnitCode),
+    #[error("{waiting} applications wait to be resolved and none could be; see the log")]
+    NoneResolved { waiting: usize },
+    #[error("the store says `{found}` where the day stands on which the campaign is; days are yyyy-mm-dd")]
+    Day { found: String },
+    #[error("a part of the program stopped before it was done")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Whether the database went away: what was committed is safe, and the same may succeed later.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Error::Store(error)
+            | Error::Enrol(EnrolError::Store(error))
+            | Error::Resolve(resolve::Error::Store(error))
+            | Error::Issue(issue::Error::Store(error)) => error.is_disconnected(),
+            _ => false,
+        }
+    }
+
+    /// For `map_err` of what is done to a file.
+    pub(crate) fn file(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::File { path: path.to_owned(), doing, source }
+    }
+}
+
+/// An error and what caused it, on one line of a log.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line += &format!(": {error}");
+        cause = error.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_database_is_seen_through_the_stage_that_met_it() {
+        let gone = || store::Error::Disconnected { reason: "connection refused".to_owned() };
+        for error in [
+            Error::from(gone()),
+            Error::from(EnrolError::from(gone())),
+            Error::from(resolve::Error::from(gone())),
+            Error::from(issue::Error::from(gone())),
+        ] {
+            assert!(error.is_lost(), "{error}");
+        }
+        assert!(!Error::from(store::Error::UnitScope).is_lost());
+        assert!(!Error::NoneResolved { waiting: 1 }.is_lost());
+    }
+
+    #[test]
+    fn a_line_of_the_log_names_every_cause_once() {
+        let error = Error::from(EnrolError::from(store::Error::UnitScope));
+        let line = with_causes(&error);
+        assert!(line.starts_with("the store failed: not a unit path"), "{line}");
+        assert_eq!(line.matches("the store failed").count(), 1, "{line}");
+    }
+}

@@ -1,0 +1,244 @@
+//! The keys that sign certificates and cards, in files or in a token, and what is made with the CSCA's.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use crate::key_files::{passphrase, signing_key};
+use crate::{Centre, Error};
+use hsm::{Passphrase, Pin, Token, TokenConfig};
+use issue::certificates::{Certifier, hex};
+use pki::{Certificate, Crl, PublicKey, Signer, Suite};
+use store::cards::certificates as lists;
+
+/// What `dancu pki init` chose, in `keys/pki.json`. Without the file: P-256, key files, the first CSCA key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settings {
+    /// The suite's name.
+    pub suite: String,
+    /// Which of the CSCA's keys signs now, from 1.
+    pub csca: u32,
+    /// The token that holds the keys; without it they lie in files.
+    pub token: Option<TokenSettings>,
+}
+
+/// Which token holds the keys, and how it is opened.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenSettings {
+    /// The PKCS#11 module.
+    pub module: PathBuf,
+    /// The token's label.
+    pub label: String,
+    /// A file with its PIN.
+    pub pin_file: Option<PathBuf>,
+    /// The environment variable with its PIN; `DANCU_TOKEN_PIN` when neither is given.
+    pub pin_env: Option<String>,
+}
+
+impl Settings {
+    fn load(path: &Path) -> Result<Settings, Error> {
+        if !path.exists() {
+            return Ok(Settings { suite: Suite::ALL[0].name.to_owned(), csca: 1, token: None });
+        }
+        let bytes = fs::read(path).map_err(Error::file(path, "read the settings of the keys"))?;
+        serde_json::from_slice(&bytes).map_err(|source| Error::Settings { path: path.to_owned(), source })
+    }
+
+    /// Whole or not at all: half a file would hide which key signs.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let write = || {
+            let draft = path.with_extension("draft");
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.sync_all()?;
+            fs::rename(&draft, path)
+        };
+        write().map_err(Error::file(path, "write the settings of the keys"))
+    }
+}
+
+/// Where the settings of an installation's keys are kept.
+pub fn settings_path(centre: &Centre) -> PathBuf {
+    centre.place.data.join("keys").join("pki.json")
+}
+
+/// A suite by its name.
+///
+/// # Errors
+/// [`Error::Suite`], with the names that there are.
+pub fn suite(name: &str) -> Result<Suite, Error> {
+    Suite::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Suite::ALL.iter().map(|suite| suite.name).collect();
+        Error::Suite { name: name.to_owned(), known: known.join(", ") }
+    })
+}
+
+/// The keys that sign certificates and cards, wherever they are.
+#[derive(Clone)]
+pub struct Keys {
+    /// Algorithm and parameters of all of them.
+    pub suite: Suite,
+    /// Where they are, and which of the CSCA's signs.
+    pub settings: Settings,
+    folder: PathBuf,
+    store: Arc<KeyStore>,
+}
+
+enum KeyStore {
+    Files(Passphrase),
+    Token(Token),
+}
+
+impl Keys {
+    /// The keys of this installation.
+    ///
+    /// # Errors
+    /// Those of [`Keys::with`]; settings that cannot be read.
+    pub async fn of(centre: &Centre) -> Result<Keys, Error> {
+        Self::with(centre, Settings::load(&settings_path(centre))?).await
+    }
+
+    /// The keys that these settings describe.
+    ///
+    /// # Errors
+    /// An unknown suite; a passphrase, PIN or token that does not open.
+    pub async fn with(centre: &Centre, settings: Settings) -> Result<Keys, Error> {
+        let folder = centre.place.data.join("keys");
+        tokio::task::spawn_blocking(move || -> Result<Keys, Error> {
+            let suite = suite(&settings.suite)?;
+            let store = match &settings.token {
+                None => KeyStore::Files(passphrase(&folder)?),
+                Some(token) => {
+                    let pin = match (&token.pin_file, &token.pin_env) {
+                        (Some(file), _) => Pin::from_file(file)?,
+                        (None, Some(variable)) => Pin::from_environment(variable)?,
+                        (None, None) => Pin::from_environment("DANCU_TOKEN_PIN")?,
+                    };
+                    KeyStore::Token(Token::open(TokenConfig::new(token.module.clone(), &token.label, pin))?)
+                }
+            };
+            Ok(Keys { suite, settings, folder, store: Arc::new(store) })
+        })
+        .await?
+    }
+
+    /// The key of the CSCA that signs now.
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn current_csca(&self) -> Result<Arc<dyn Signer>, Error> {
+        self.csca(self.settings.csca).await
+    }
+
+    /// The CSCA's key of this number, from 1.
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn csca(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
+        let name = if number == 1 { "csca".to_owned() } else { format!("csca-{number}") };
+        self.key(name).await
+    }
+
+    /// The document signer's key of this number, from 1.
+    ///
+    /// # Errors
+    /// Those of [`Keys::key`].
+    pub async fn document_signer(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
+        self.key(format!("document-signer-{number}")).await
+    }
+
+    /// The key of this name, made when there is none.
+    ///
+    /// # Errors
+    /// A file or token that cannot be used; [`Error::AnotherKind`].
+    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>, Error> {
+        let keys = self.clone();
+        tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>, Error> {
+            let algorithm = keys.suite.algorithm;
+            match keys.store.as_ref() {
+                KeyStore::Files(passphrase) => {
+                    let path = keys.folder.join(format!("{name}.key"));
+                    let signer = signing_key(&path, algorithm, passphrase)?;
+                    if signer.algorithm() != algorithm {
+                        return Err(Error::AnotherKind { path });
+                    }
+                    Ok(Arc::new(signer))
+                }
+                KeyStore::Token(token) => Ok(match token.find(&name)? {
+                    Some(signer) => Arc::new(signer),
+                    None => Arc::new(token.generate(&name, algorithm)?),
+                }),
+            }
+        })
+        .await?
+    }
+
+    /// What certificates and lists are made with, now.
+    pub fn certifier<'a>(&self, centre: &'a Centre) -> Certifier<'a, impl FnMut() -> [u8; 16] + use<>> {
+        Certifier { db: &centre.db, suite: self.suite, draw_serial: serials(), now: centre.clock.now() }
+    }
+}
+
+/// Serial numbers from the system's generator.
+pub(crate) fn serials() -> impl FnMut() -> [u8; 16] {
+    let mut rng: StdRng = rand::make_rng();
+    move || {
+        let mut serial = [0; 16];
+        rng.fill_bytes(&mut serial);
+        serial
+    }
+}
+
+/// The CSCA certificates with their keys, oldest first.
+///
+/// # Errors
+/// Those of the database and of [`Keys::key`]; a stored certificate that cannot be read.
+pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>, Error> {
+    let mut conn = centre.db.begin().await?;
+    let stored = store::cards::certificates::certificates(&mut conn, "csca").await?;
+    drop(conn);
+    let stored: Vec<Certificate> =
+        stored.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for number in 1..=keys.settings.csca {
+        let key = keys.csca(number).await?;
+        let public = PublicKey::from_spki(key.public_key())?;
+        for certificate in &stored {
+            if certificate.key()? == public {
+                found.push((certificate.clone(), Arc::clone(&key)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if
+/// that is over. Without the CSCA's key only what was issued before; `None` when there is nothing.
+///
+/// # Errors
+/// Those of [`cscas`]; a list that cannot be signed.
+pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>, Error> {
+    let mut conn = centre.db.begin().await?;
+    let newest = lists::newest_crl(&mut conn, csca_serial).await?;
+    drop(conn);
+    let keys = Keys::of(centre).await?;
+    let cscas = cscas(centre, &keys).await?;
+    let found = cscas.into_iter().find(|(csca, _)| hex(csca.serial()) == csca_serial);
+    let Some((csca, key)) = found else { return Ok(newest) };
+    if let Some(der) = newest
+        && Crl::from_der(&der, &csca)?.covers(centre.clock.now())
+    {
+        return Ok(Some(der));
+    }
+    Ok(Some(keys.certifier(centre).crl(&csca, key.as_ref(), 90).await?))
+}

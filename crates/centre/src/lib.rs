@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod centre;
+mod desks;
+mod error;
+pub mod inspection;
+pub mod installation;
+mod key_files;
+mod keys;
+pub mod work;
+
+pub use centre::{Centre, Place};
+pub use desks::{Kits, Photos};
+pub use error::Error;
+pub use key_files::{passphrase_at, signing_key};
+pub use keys::{Keys, Settings, TokenSettings, cscas, current_crl, settings_path, suite};

@@ -1,0 +1,231 @@
+//! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work`
+//! runs the steps for ever, the demo runs them every virtual night.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use crate::{Centre, Error};
+use card::lds::dg3::{Finger, FingerImage};
+use domain::UnitCode;
+use domain::id::{ApplicationId, BatchId, PersonId};
+use domain::unit::UnitTable;
+use enrol::intake;
+use enrol::packet::{Content, FingerCapture};
+use enrol::rules::chip_fingers;
+use fingerprint::Template;
+use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
+use resolve::{Identities, Opened};
+use store::UnitScope;
+
+/// Packets opened in one transaction.
+const OPEN_AT_ONCE: u32 = 500;
+/// Applications resolved in one transaction.
+const RESOLVE_AT_ONCE: u32 = 500;
+/// Cards of a production batch: what one box of the dispatch room holds.
+pub const BATCH_SIZE: u32 = 500;
+
+/// Opens every packet that can be opened. Says how many were valid and how many not.
+///
+/// # Errors
+/// Those of the database; a key store that does not answer.
+pub async fn open_packets(centre: &Centre) -> Result<(usize, usize), Error> {
+    let (mut opened, mut rejected) = (0, 0);
+    loop {
+        let step =
+            intake::open_received(&centre.db, Arc::clone(&centre.keys), centre.clock.now(), OPEN_AT_ONCE)
+                .await?;
+        if step.opened + step.rejected == 0 {
+            return Ok((opened, rejected));
+        }
+        opened += step.opened;
+        rejected += step.rejected;
+    }
+}
+
+/// Loads the register into the linkage index and everyone's fingerprints into the gallery.
+///
+/// # Errors
+/// Those of the database; a packet whose templates cannot be read.
+pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Identities, Error> {
+    let mut identities = Identities::load(&centre.db, scope).await?;
+    let enrolled = Identities::enrolled(&centre.db).await?;
+    for page in enrolled.chunks(RESOLVE_AT_ONCE as usize) {
+        for (application, content) in
+            intake::read_contents(&centre.db, Arc::clone(&centre.keys), page).await?
+        {
+            identities.enrol(application, &templates(&content)?)?;
+        }
+    }
+    Ok(identities)
+}
+
+/// Resolves every application that waits. Says how many were linked and how many became cases.
+///
+/// # Errors
+/// Those of `resolve::resolve_batch`; [`Error::NoneResolved`].
+pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
+    let (mut linked, mut cases) = (0, 0);
+    loop {
+        let waiting = resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await?;
+        if waiting.is_empty() {
+            return Ok((linked, cases));
+        }
+        let mut opened = Vec::with_capacity(waiting.len());
+        let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), &waiting).await?;
+        for (application_id, content) in contents {
+            opened.push(Opened { application_id, templates: templates(&content)? });
+        }
+        let step = resolve::resolve_batch(&centre.db, identities, opened, centre.clock.now()).await?;
+        if step.linked + step.cases() == 0 {
+            return Err(Error::NoneResolved { waiting: waiting.len() });
+        }
+        linked += step.linked;
+        cases += step.cases();
+    }
+}
+
+/// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns
+/// the batches whose results are not in yet, those of an interrupted run included.
+///
+/// # Errors
+/// Those of `issue::open_batch` and `issue::sign_batch`.
+pub async fn make_batches(
+    centre: &Centre,
+    authority: &Arc<Authority>,
+    scope: &UnitScope,
+    district: &str,
+    pins: &dyn PinSource,
+) -> Result<Vec<BatchId>, Error> {
+    let now = centre.clock.now();
+    loop {
+        let opened = issue::open_batch(&centre.db, authority, scope, district, BATCH_SIZE, pins, now).await?;
+        if opened.blocked > 0 {
+            tracing::warn!(
+                applications = opened.blocked,
+                "no card can be made; see issue_blocked for the reasons"
+            );
+        }
+        if opened.batch.is_none() && opened.blocked == 0 {
+            break;
+        }
+    }
+    let batches = issue::unfinished_batches(&centre.db).await?;
+    for &batch in &batches {
+        let mut conn = centre.db.begin().await?;
+        let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
+        drop(conn);
+        if unsigned.is_empty() {
+            continue;
+        }
+        let applications: Vec<ApplicationId> = unsigned.iter().map(|card| card.application_id).collect();
+        let photos = photos(centre, &applications).await?;
+        issue::sign_batch(&centre.db, authority, batch, Arc::new(photos), now).await?;
+    }
+    Ok(batches)
+}
+
+/// The photos of these applications and the images of their fingers, from their packets.
+///
+/// # Errors
+/// Those of the database; a key store that does not answer.
+pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<Photos, Error> {
+    let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), applications).await?;
+    Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
+}
+
+/// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet
+/// does not hold up a batch; the card's files are put together again in the same way.
+fn images(application: ApplicationId, content: &Content) -> ChipImages {
+    let image = |image: &enrol::packet::FingerImage| {
+        let position = Finger::from_code(image.position.code());
+        FingerImage::jpeg(position, image.jpeg.as_bytes().to_vec())
+            .inspect_err(|error| tracing::warn!(application.id = %application, %error, "left out of DG3"))
+            .ok()
+    };
+    let taken: Vec<FingerImage> = content.finger_images.iter().filter_map(image).collect();
+    let fingers = match taken.is_empty() {
+        false => Fingers::Taken(taken),
+        true if chip_fingers(&content.fingers).is_empty() => Fingers::None,
+        true => Fingers::NotTaken,
+    };
+    ChipImages { photo: content.photo.as_bytes().to_vec(), fingers }
+}
+
+/// The templates of a packet's fingers; missing fingers have none.
+///
+/// # Errors
+/// [`Error::Template`].
+pub fn templates(content: &Content) -> Result<Vec<Template>, Error> {
+    let mut all = Vec::with_capacity(10);
+    for finger in &content.fingers {
+        if let FingerCapture::Template(bytes) = &finger.capture {
+            all.extend(fingerprint::parse(bytes.as_bytes())?);
+        }
+    }
+    Ok(all)
+}
+
+/// What the work does when there is nothing left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenIdle {
+    /// It ends.
+    End,
+    /// It waits for more, and for a database that is gone.
+    Wait,
+}
+
+/// How long the work rests when there was nothing to do.
+const REST: Duration = Duration::from_secs(2);
+/// How long it waits for a database that is gone.
+const RECONNECT: Duration = Duration::from_secs(5);
+
+/// Round after round: opens packets, resolves who it is, and makes the cards of these districts. Without
+/// districts no cards are made.
+///
+/// # Errors
+/// Those of a round; that the database is gone only with [`WhenIdle::End`].
+pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Result<(), Error> {
+    let mut identities = load_identities(centre, &UnitScope::everything()).await?;
+    loop {
+        match round(centre, &mut identities, districts).await {
+            Ok(true) => {}
+            Ok(false) => match idle {
+                WhenIdle::End => return Ok(()),
+                WhenIdle::Wait => tokio::time::sleep(REST).await,
+            },
+            Err(error) if idle == WhenIdle::Wait && error.is_lost() => {
+                tracing::warn!("the database is gone; trying again in {} s", RECONNECT.as_secs());
+                tokio::time::sleep(RECONNECT).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// One round of everything that needs nobody's decision. Says whether anything was done.
+async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCode]) -> Result<bool, Error> {
+    let (opened, rejected) = open_packets(centre).await?;
+    let (linked, cases) = resolve_waiting(centre, identities).await?;
+    let mut is_busy = opened + rejected + linked + cases > 0;
+    if is_busy {
+        tracing::info!(opened, rejected, linked, cases, "worked");
+    }
+    let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
+    let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
+    for &district in districts {
+        let path = UnitTable::official_2021().path(district).ok_or(Error::NoUnit(district))?;
+        let scope = UnitScope::parse(&path)?;
+        let authority = centre.authority().await?;
+        let before = unfinished(centre).await?;
+        make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;
+        is_busy |= unfinished(centre).await? != before;
+    }
+    Ok(is_busy)
+}
+
+async fn unfinished(centre: &Centre) -> Result<usize, Error> {
+    Ok(issue::unfinished_batches(&centre.db).await?.len())
+}

@@ -1,0 +1,65 @@
+//! The adjudicators of the simulation. They decide the day after a case was opened, two of them, and know the
+//! truth: what the demo measures is whether the right cases come before them.
+
+use anyhow::{Context, Result};
+use time::{Date, Time};
+
+use crate::world::{World, application_id};
+use centre::Centre;
+use domain::clock::VIETNAM;
+use domain::id::PersonId;
+use resolve::{Decision, Identities};
+use simulate::TruthId;
+use store::UnitScope;
+use store::report::scoring::{self, CaseRow};
+
+const FIRST: &str = "demo-adjudicator-1";
+const SECOND: &str = "demo-adjudicator-2";
+
+/// Decides every open case that was there when the day began.
+pub async fn decide_open(
+    centre: &Centre,
+    world: &World,
+    identities: &mut Identities,
+    day: Date,
+) -> Result<usize> {
+    let midnight = day.with_time(Time::MIDNIGHT).assume_offset(VIETNAM);
+    let mut conn = centre.db.begin().await?;
+    let cases = scoring::cases(&mut conn, &UnitScope::everything(), midnight).await?;
+    drop(conn);
+    let mut decided = 0;
+    for case in cases.iter().filter(|case| !case.decided) {
+        let decision = judge(world, case);
+        resolve::decide_case(&centre.db, case.case_id, &decision, FIRST, SECOND, centre.clock.now())
+            .await
+            .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;
+        if case.application_id.is_none() {
+            let people: Vec<PersonId> =
+                [case.person_id, case.other_person_id].into_iter().flatten().collect();
+            identities.refresh(&centre.db, &people).await?;
+        }
+        decided += 1;
+    }
+    Ok(decided)
+}
+
+fn judge(world: &World, case: &CaseRow) -> Decision {
+    let truth = |person: Option<PersonId>| person.and_then(|person| world.by_person.get(&person)).copied();
+    let (one, other) = (truth(case.person_id), truth(case.other_person_id));
+    let Some(application) = case.application_id else {
+        return if one.is_some() && one == other { Decision::SamePerson } else { Decision::Different };
+    };
+    let Some(&(who, number)) = world.by_application.get(&application) else {
+        return Decision::Reject("unknown_applicant".to_owned());
+    };
+    let is_theirs = |found: Option<TruthId>| found == Some(who);
+    let first = application_id(world.seed, who, 1);
+    match case.person_id.filter(|_| is_theirs(one)).or(case.other_person_id.filter(|_| is_theirs(other))) {
+        _ if number == 2 && case.other_application_id == Some(first) => Decision::SamePerson,
+        _ if number == 2 => Decision::Reject("second_application".to_owned()),
+        Some(person) => Decision::Link(person),
+        // The record is not among the candidates; the applicant is sent to have a population form filled in
+        // first.
+        None => Decision::Reject("not_in_register".to_owned()),
+    }
+}

@@ -1,0 +1,204 @@
+//! A day of the mobile teams: each kit captures its people with the real packet code, saves them in its
+//! outbox and sends them over HTTP, on a line that fails now and then.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use time::macros::time;
+use time::{Date, OffsetDateTime};
+
+use crate::world::{self, World};
+use domain::application::Kind;
+use domain::clock::VIETNAM;
+use domain::id::{KitId, PersonId};
+use domain::{ResidentRecord, UnitCode};
+use enrol::packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
+use enrol::rules::chip_fingers;
+use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
+use simulate::TruthId;
+
+/// One person before the officer.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    pub truth: TruthId,
+    /// 1 for the first application, 2 for the second.
+    pub number: u8,
+    pub at: OffsetDateTime,
+    /// The commune that will hand the card over.
+    pub unit: UnitCode,
+    /// The record that the officer found, if any.
+    pub register: Option<(PersonId, ResidentRecord)>,
+    pub declared: ResidentRecord,
+}
+
+/// The teams' laptops.
+pub struct Fleet {
+    pub ids: Vec<KitId>,
+    laptops: Vec<Mutex<Laptop>>,
+}
+
+impl Fleet {
+    /// Opens the kits below `folder`, making the identity of each on the first day.
+    pub fn open(folder: &Path, count: usize, seed: u64, centre: &CentrePublicKeys) -> Result<Fleet> {
+        let (mut ids, mut laptops) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let id = KitId::derive(OffsetDateTime::UNIX_EPOCH, &[&seed.to_be_bytes(), &number.to_be_bytes()]);
+            let mut key = [0; 32];
+            key[..16].copy_from_slice(id.uuid().as_bytes());
+            key[16..24].copy_from_slice(&seed.to_be_bytes());
+            let mut rng = ChaCha20Rng::from_seed(key);
+            let place = folder.join(format!("kit-{:02}", number + 1));
+            std::fs::create_dir_all(&place).with_context(|| format!("{}", place.display()))?;
+            laptops.push(Mutex::new(Laptop::open(&place, id, centre.clone(), &mut rng)?));
+            ids.push(id);
+        }
+        Ok(Fleet { ids, laptops })
+    }
+
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// What the centre registers a kit with.
+    pub fn public_key(&self, kit: usize) -> Vec<u8> {
+        self.lock(kit).public_key().to_point().to_vec()
+    }
+
+    fn lock(&self, kit: usize) -> std::sync::MutexGuard<'_, Laptop> {
+        self.laptops[kit].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Captures `visits[kit]` on every kit, at most `threads` kits at once. Returns how many applications are
+    /// new: what a kit had saved before it was killed, it answers as the first time.
+    pub fn capture(&self, world: &World, visits: &[Vec<Visit>], threads: usize) -> Result<u64> {
+        let new = AtomicU64::new(0);
+        self.each(threads, |kit, laptop| {
+            for visit in &visits[kit] {
+                new.fetch_add(u64::from(!capture(world, laptop, visit)?), Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(new.into_inner())
+    }
+
+    /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything. Returns
+    /// how many packets the centre took over.
+    pub fn send(&self, world: &World, base_url: &str, day: Date, threads: usize) -> Result<u64> {
+        let sent = AtomicU64::new(0);
+        self.each(threads, |kit, laptop| {
+            if !world.draws.is_offline(kit, day) {
+                sent.fetch_add(send(world, laptop, kit, base_url, day)? as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(sent.into_inner())
+    }
+
+    /// Whether some kit holds packets without a receipt.
+    pub fn holds_anything(&self) -> Result<bool> {
+        for kit in 0..self.len() {
+            if self.lock(kit).outbox().counters()?.pending > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn each(&self, threads: usize, work: impl Fn(usize, &mut Laptop) -> Result<()> + Sync) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        let failed: Mutex<Option<anyhow::Error>> = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.clamp(1, self.len().max(1)) {
+                scope.spawn(|| {
+                    loop {
+                        let kit = next.fetch_add(1, Ordering::SeqCst);
+                        if kit >= self.len() {
+                            return;
+                        }
+                        if let Err(error) = work(kit, &mut self.lock(kit)) {
+                            let mut failed = failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                            failed.get_or_insert(error.context(format!("kit {}", kit + 1)));
+                        }
+                    }
+                });
+            }
+        });
+        match failed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            None => Ok(()),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// Captures one person; says whether the kit had this application before.
+fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
+    let fingers: Vec<Finger> = world
+        .fingers(visit.truth, u64::from(visit.number))?
+        .into_iter()
+        .map(|(position, template)| Finger {
+            position,
+            capture: match template {
+                Some(bytes) => FingerCapture::Template(Biometric::new(bytes)),
+                None => FingerCapture::Missing(MissingReason::Amputated),
+            },
+        })
+        .collect();
+    let image = |position| {
+        let jpeg = Biometric::new(world.finger_image(visit.truth, position)?);
+        Ok(FingerImage { position, jpeg })
+    };
+    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect::<Result<_>>()?;
+    let application_id = world::application_id(world.seed, visit.truth, visit.number);
+    let input = CaptureInput {
+        packet_id: world::packet_id(application_id),
+        application_id,
+        // Nobody had a chip card before the campaign: for everyone it is a new one.
+        kind: Kind::New,
+        unit: visit.unit,
+        record: visit.declared.clone(),
+        register: visit.register.clone(),
+        fingers,
+        finger_images,
+        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())?),
+        meta: CaptureMeta {
+            officer: "demo".to_owned(),
+            scanner: "simulated".to_owned(),
+            camera: "simulated".to_owned(),
+            software: concat!("dancu ", env!("CARGO_PKG_VERSION")).to_owned(),
+        },
+    };
+    let mut rng = ChaCha20Rng::from_seed(world.draws.capture_seed(visit.truth, visit.number));
+    Ok(laptop.capture(input, visit.at, &mut rng)?.repeated)
+}
+
+fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<usize> {
+    let transport = Transport::new(base_url);
+    let evening = day.with_time(time!(22:30)).assume_offset(VIETNAM);
+    let waiting = laptop.outbox().pending(50, enrol::wire::MAX_BATCH_BYTES)?;
+    let body = enrol::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
+    if !waiting.is_empty() && world.draws.sends_damaged(kit, day) {
+        // A byte is turned over on the way. The centre refuses the packet it belongs to and takes the others;
+        // its answer is lost, so that the kit sends everything again.
+        let mut damaged = body.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0x20;
+        let _lost = transport.send_packets(&damaged);
+    }
+    let sent = laptop.sync(&transport, evening)?.accepted;
+    if !waiting.is_empty() && world.draws.sends_twice(kit, day) {
+        transport.send_packets(&body).context("sending again")?;
+    }
+    // Days without a line are reported when the line is back: the reports of the last week, which change
+    // nothing when they are known.
+    for back in (0..7).rev() {
+        let reported = day - time::Duration::days(back);
+        if back == 0 || world.draws.is_offline(kit, reported) {
+            laptop.send_day_report(&transport, reported, evening)?;
+        }
+    }
+    Ok(sent)
+}

@@ -1,0 +1,102 @@
+#![doc = include_str!("../README.md")]
+
+mod adjudicate;
+mod announce;
+mod campaign;
+mod duties;
+mod kits;
+mod prepare;
+mod progress;
+mod receipts;
+mod summary;
+mod world;
+
+pub use announce::announce;
+pub use summary::Summary;
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use time::macros::datetime;
+use time::{Date, OffsetDateTime};
+
+use campaign::Campaign;
+use centre::{Centre, Kits, Photos, Place};
+use domain::UnitCode;
+use domain::clock::VirtualClock;
+use domain::unit::UnitTable;
+use progress::Stages;
+use web::{AppState, Server, Settings};
+
+/// The campaign begins here, whatever the target's profile says of its first day.
+const BEGIN: OffsetDateTime = datetime!(2021-02-15 08:00 +7);
+
+/// Which district, and how far.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Code of the district (GSO list of 2021).
+    pub district: UnitCode,
+    /// Residents of the district: 1,000 to 3,000,000.
+    pub people: u32,
+    /// Everything that happens follows from it.
+    pub seed: u64,
+    /// The campaign stops at the end of this day instead of when everything is done.
+    pub until: Option<Date>,
+    /// The cards of the last day stay signed and unprinted, to be written by hand.
+    pub leave_cards: bool,
+}
+
+/// A campaign that was run.
+pub struct Demonstration {
+    /// What it came to.
+    pub summary: Summary,
+    /// The centre that it was run on.
+    pub centre: Centre,
+    /// The pages of the centre, which are served until they are told to stop.
+    pub server: Server,
+}
+
+/// The whole campaign, with the centre's pages and the kits' desk on this port (0 takes any that is free).
+/// Prints each stage as it goes, and what came of it all.
+///
+/// # Errors
+/// A port in use, a data directory that holds another demonstration, or whatever a stage answers. What was
+/// committed is safe, and the same call goes on from there.
+pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> Result<Demonstration> {
+    let units = UnitTable::official_2021();
+    ensure!(
+        !units.leaves_of(options.district).is_empty(),
+        "there is no district {}; `dancu demo --district` takes a code of the list of 2021, such as 445 for Thạch Hà",
+        options.district
+    );
+    ensure!(
+        (1_000..=3_000_000).contains(&options.people),
+        "a demonstration is of 1,000 to 3,000,000 people, not of {}",
+        options.people
+    );
+    let clock = Arc::new(VirtualClock::at(BEGIN));
+    let mut stages = Stages::begin(options);
+    // The port is taken before anything else, so that a port in use is told at once and not after the
+    // campaign.
+    let listener = web::listen(port).await?;
+    let centre = stages
+        .run("database", async {
+            let centre = Centre::open_at(place, clock.clone()).await?;
+            Ok((centre, 1))
+        })
+        .await?;
+    let state = AppState::of_installation(
+        centre.db.clone(),
+        Arc::clone(&centre.clock),
+        Arc::new(Photos(centre.clone())),
+        Arc::new(Kits(centre.clone())),
+        Settings { specimen: true, ..Settings::default() },
+    );
+    let server = Server::start(listener, state)?;
+    let mut campaign = Campaign::prepare(centre.clone(), clock, options, &mut stages).await?;
+    campaign.run_days(&server.base_url(), &mut stages).await?;
+    let summary = stages.run_last(|stages| summary::measure(&campaign, stages)).await?;
+    receipts::write(&campaign).await?;
+    summary::print(&summary, &campaign);
+    Ok(Demonstration { summary, centre, server })
+}

@@ -1,0 +1,133 @@
+//! Before the first day: is it the same run, forms into the register, people with two records, the dates of
+//! the campaign.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use time::macros::date;
+
+use crate::world::World;
+use crate::{BEGIN, Options};
+use centre::{Centre, installation, work};
+use domain::UnitCode;
+use domain::unit::UnitTable;
+use kit::CentrePublicKeys;
+use plan::target::{Target, TargetKind};
+use resolve::Identities;
+use simulate::TruthId;
+use store::UnitScope;
+
+/// Share of the rejected forms that nobody corrects before the campaign ends.
+const NEVER_CORRECTED: f64 = 0.1;
+
+/// What every kit of this centre is set up with.
+pub fn kit_keys(centre: &Centre) -> CentrePublicKeys {
+    CentrePublicKeys { intake: centre.intake_public.clone(), receipt: centre.receipt_public.clone() }
+}
+
+/// What the import made of the forms, corrections included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FormCounts {
+    pub read: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    pub corrected: u64,
+}
+
+/// A data directory holds one demonstration: another seed or size would mix two worlds.
+pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
+    let this =
+        json!({ "district": options.district.to_string(), "people": options.people, "seed": options.seed });
+    let is_marked = installation::has_invented_people(&centre.db).await?;
+    let mut tx = centre.db.begin().await?;
+    match store::progress::load(&mut tx, "demo.run").await? {
+        None => store::progress::save(&mut tx, "demo.run", &this).await?,
+        Some(_) if !is_marked => bail!(
+            "{} holds a demonstration of an earlier version of this program, which cannot go on: name another directory with --data, or remove this one",
+            centre.place.data.display()
+        ),
+        Some(found) => ensure!(
+            found == this,
+            "{} holds the demonstration {found}, and {this} was asked for: name another directory with --data, or remove this one",
+            centre.place.data.display()
+        ),
+    }
+    installation::mark_invented(&mut tx).await?;
+    store::commit(tx).await?;
+    Ok(())
+}
+
+/// The district of the demonstration that this data directory holds.
+pub async fn district_of(centre: &Centre) -> Result<UnitCode> {
+    let mut conn = centre.db.begin().await?;
+    let run = store::progress::load(&mut conn, "demo.run").await?;
+    let run = run.with_context(|| format!("{} holds no demonstration", centre.place.data.display()))?;
+    Ok(run["district"].as_str().context("the demonstration's district")?.parse()?)
+}
+
+/// Imports every file, lets a clerk correct the rejects, and imports the corrections. Returns who stays
+/// without a form.
+pub async fn import_forms(centre: &Centre, world: &World) -> Result<(FormCounts, Vec<TruthId>)> {
+    let folder = centre.place.data.join("forms");
+    let mut options = collect::ImportOptions::new(folder.join("rejects"));
+    options.collected_on = Some(world.population.as_of);
+    std::fs::create_dir_all(&options.rejects_dir)?;
+    let mut counts = FormCounts::default();
+    let mut rejects = Vec::new();
+    let import = async |file: &PathBuf| {
+        let mut go_on = |_: &collect::Progress| ControlFlow::Continue(());
+        collect::import(&centre.db, file, &options, centre.clock.as_ref(), &mut go_on)
+            .await
+            .with_context(|| format!("{}", file.display()))
+    };
+    for file in &world.forms.files {
+        let summary = import(file).await?;
+        counts.read += summary.counts.rows_read;
+        counts.accepted += summary.counts.rows_accepted;
+        counts.rejected += summary.counts.rows_rejected;
+        rejects.extend(summary.rejects_file);
+    }
+    let corrected = folder.join("corrected.csv");
+    let (_, left) = simulate::forms::correct(
+        &world.population,
+        &world.forms,
+        &rejects,
+        NEVER_CORRECTED,
+        world.seed,
+        &corrected,
+    )?;
+    counts.corrected = import(&corrected).await?.counts.rows_accepted;
+    Ok((counts, left))
+}
+
+/// Finds people with two records before anyone is invited twice, and loads the living register into memory.
+pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u64)> {
+    let mut conn = centre.db.begin().await?;
+    let done = store::progress::load(&mut conn, "demo.deduped").await?.is_some();
+    drop(conn);
+    if !done {
+        resolve::dedupe_register(&centre.db, scope, BEGIN).await?;
+        let mut tx = centre.db.begin().await?;
+        store::progress::save(&mut tx, "demo.deduped", &json!(true)).await?;
+        store::commit(tx).await?;
+    }
+    let identities = work::load_identities(centre, scope).await?;
+    let records = identities.memory().people as u64;
+    Ok((identities, records))
+}
+
+/// The dates of the district's province; of a province without a target of its own, the national programme's
+/// (fifty million cards by 1 July 2021).
+pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
+    let province = units.chain(district).last().map(|unit| unit.code);
+    plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
+        unit: district,
+        name: String::new(),
+        amount: None,
+        kind: TargetKind::Floor,
+        starts_on: date!(2021 - 03 - 01),
+        deadline: date!(2021 - 07 - 01),
+    })
+}

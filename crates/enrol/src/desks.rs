@@ -1,0 +1,39 @@
+//! What whoever holds the keys answers for whoever does not: the pages and the HTTP door ask, the centre
+//! answers. Both sides see these traits and neither links the other.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use domain::id::ApplicationId;
+
+/// An answer that takes a while.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The photo of an application. It lies encrypted, and its key is wrapped by a key that the pages must not
+/// reach.
+pub trait PhotoSource: Send + Sync {
+    /// A JPEG, or `None` when there is none or it cannot be opened now. Called only for applications that the
+    /// reader's scope let through.
+    fn photo(&self, id: ApplicationId) -> Answer<'_, Option<Vec<u8>>>;
+}
+
+/// The kits' end of the line: raw bytes in, raw bytes out. Every message is signed by the kit and every
+/// answer by the centre, so that the HTTP layer adds limits and nothing else.
+pub trait KitDesk: Send + Sync {
+    /// Takes a batch of sealed packets ([`crate::wire`]).
+    fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer>;
+    /// Takes a signed end-of-day report.
+    fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer>;
+}
+
+/// An answer to a kit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KitAnswer {
+    /// HTTP status: 200 with a signed receipt, 400 with a sentence, 503 with nothing: the kit tries again
+    /// later.
+    pub status: u16,
+    /// The signed receipt, or the sentence.
+    pub body: Vec<u8>,
+    /// How many messages in the body had to be refused, for slowing down who sends such.
+    pub refused: u32,
+}
