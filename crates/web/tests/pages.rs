@@ -53,7 +53,7 @@ async fn names_and_queries_are_escaped() {
     assert!(!rejects.contains("NOBODY KNOWS WHERE") && rejects.contains("DC01-00093"));
     let search = clerk.get("/cu-dan?ten=%22%3E%3Cscript%3E").await.body;
     assert!(!search.contains("<script>") && search.contains("&#60;script&#62;"));
-    sqlx::query("UPDATE person SET full_name = '<img src=x>' WHERE person_id = $1")
+    sqlx::query("UPDATE person SET permanent_detail = '<img src=x>' WHERE person_id = $1")
         .bind(world.seeded.people[0].uuid())
         .execute(world.db.work())
         .await
@@ -130,8 +130,10 @@ async fn a_decision_reaches_the_desk_with_its_author_and_its_command() {
     assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("không thể tự xác nhận"));
     *world.site.desk.answer.lock().unwrap() = Ok(CaseOutcome::Closed);
     assert!(browser.post(&path, &form).await.header("location").ends_with("?kq=xong"));
-    let bad = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", "burn")];
-    assert_eq!(browser.post(&path, &bad).await.status, StatusCode::BAD_REQUEST);
+    let bad = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", "burn"), ("ly-do", "Cùng ảnh.")];
+    let again = browser.post(&path, &bad).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST);
+    assert!(again.body.contains("Chưa chọn quyết định nào") && again.body.contains(">Cùng ảnh.</textarea>"));
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use store::web_read;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::i18n::Lang;
 use crate::state::AppState;
+use store::web_read;
+use ui::i18n::Lang;
 
 /// The names behind the actors of one page.
 pub(crate) struct Actors {
@@ -39,8 +39,9 @@ impl Actors {
             Some(("kit", _)) => "actor.kit",
             Some(("account", _)) => "actor.account",
             Some(("import", _)) => "actor.import",
-            _ if actor == "demo-officer" => "actor.demo_officer",
-            _ => "actor.centre",
+            None if is_centre(actor) => "actor.centre",
+            None if actor == "demo-officer" => "actor.demo_officer",
+            _ => "actor.unknown",
         };
         lang.text(kind).to_owned()
     }
@@ -69,5 +70,6 @@ mod tests {
         assert_eq!(name("demo-adjudicator-2"), "Adjudicator 2 (simulated)");
         assert_eq!(name("kit:x"), "Kit");
         assert_eq!(name("centre"), "Centre");
+        assert_eq!(name("somebody"), "Not known");
     }
 }

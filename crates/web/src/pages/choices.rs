@@ -1,15 +1,16 @@
 //! What an adjudicator may decide about a case, and about whom: the register's people in question, one by one.
 
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::pages::evidence;
+use crate::state::Decision;
 use domain::PartialDate;
 use domain::id::PersonId;
 use store::PgConnection;
 use store::web_read::{self, CasePage};
-use uuid::Uuid;
-
-use crate::error::Error;
-use crate::i18n::Lang;
-use crate::pages::evidence;
-use crate::state::Decision;
+use ui::i18n::Lang;
+use ui::record::name_in_list;
 
 /// Somebody of the register who is in question, the likeliest first.
 pub(crate) struct Candidate {
@@ -46,8 +47,8 @@ pub(crate) async fn candidates(
     let candidate = |id: Uuid| Candidate {
         person: PersonId::from_uuid(id),
         name: names.get(&id).map(|(name, birth)| match PartialDate::from_packed(*birth) {
-            Ok(birth) => format!("{name}, {birth}"),
-            Err(_) => name.clone(),
+            Ok(birth) => format!("{}, {birth}", name_in_list(name)),
+            Err(_) => name_in_list(name),
         }),
         weight: weighed
             .iter()
@@ -59,18 +60,19 @@ pub(crate) async fn candidates(
 }
 
 /// What the form offers: to the first adjudicator what can be meant by this case, to the second what the first decided.
-/// The desk judges whether it fits.
-pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate]) -> Vec<Choice> {
+/// The desk judges whether it fits. `typed` is what was chosen before, where the form is drawn again.
+pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate], typed: &str) -> Vec<Choice> {
     let offered = match decided(case) {
         Some(decided) => vec![decided],
         None => offered(case, candidates),
     };
-    let checked = case.decision.is_some();
+    let is_decided = case.decision.is_some();
     offered
         .into_iter()
         .map(|(decision, person)| {
             let (label, text) = words(lang, case, candidates, decision, person);
-            Choice { value: value(decision, person), label, text, checked }
+            let value = value(decision, person);
+            Choice { checked: is_decided || value == typed, value, label, text }
         })
         .collect()
 }
@@ -82,23 +84,22 @@ pub(crate) fn decided_in_words(lang: Lang, case: &CasePage, candidates: &[Candid
         .unwrap_or_default()
 }
 
-/// A form's answer. A person must be one of those in question whom the reader may see, or whom a colleague chose.
+/// A form's answer, if it is one. A person must be one of those in question whom the reader may see, or whom a colleague chose.
 pub(crate) fn read(
     text: &str,
     case: &CasePage,
     candidates: &[Candidate],
-) -> Result<(Decision, Option<PersonId>), Error> {
-    let unknown = || Error::BadForm("no decision was chosen");
+) -> Option<(Decision, Option<PersonId>)> {
     let Some(person) = text.strip_prefix("link:") else {
-        let decision = Decision::from_code(text).filter(|d| *d != Decision::Link).ok_or_else(unknown)?;
-        return Ok((decision, None));
+        let decision = Decision::from_code(text).filter(|d| *d != Decision::Link)?;
+        return Some((decision, None));
     };
-    let person: PersonId = person.parse().map_err(|_| unknown())?;
+    let person: PersonId = person.parse().ok()?;
     let is_known = candidates.iter().any(|candidate| {
         candidate.person == person
             && (candidate.name.is_some() || case.decided_person_id == Some(person.uuid()))
     });
-    if is_known { Ok((Decision::Link, Some(person))) } else { Err(unknown()) }
+    is_known.then_some((Decision::Link, Some(person)))
 }
 
 fn decided(case: &CasePage) -> Option<(Decision, Option<PersonId>)> {
@@ -162,6 +163,8 @@ fn words(
             let own = find(case.person_id.map(PersonId::from_uuid));
             (label, lang.fill("decision.text.different_people", &[("name", &name(own))]))
         }
-        _ => (label, lang.text(&format!("decision.text.{code}")).to_owned()),
+        (Decision::SamePerson | Decision::Reject, _) => {
+            (label, lang.text(&format!("decision.text.{code}")).to_owned())
+        }
     }
 }
