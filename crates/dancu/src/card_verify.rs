@@ -10,13 +10,16 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 
+use crate::centre::{Centre, Place};
+use crate::live;
 use crate::trust::{Sources, TrustOptions};
 use card::lds::{DataGroup, EF_SOD, dg1};
 use card::mrz::Mrz;
 use card::qr::QrText;
-use centre::{Centre, Place};
 use store::cards::MadeCard;
-use verify::{CardFiles, CardStatus, Evidence, Language, Outcome, Overall, Verdict};
+use ui::checks;
+use ui::i18n::Lang;
+use verify::{CardFiles, CardStatus, Evidence, Outcome, Overall, Verdict, Worded};
 
 const LAST_SECOND: Time = time::macros::time!(23:59:59);
 
@@ -55,18 +58,14 @@ pub struct Show {
     at: Option<Date>,
     /// Say what each check found in plain words, for whoever holds the card: vi or en.
     #[arg(long, value_parser = language)]
-    words: Option<Language>,
+    words: Option<Lang>,
     /// Print the verdict as JSON (docs/verify-api.md).
     #[arg(long)]
     json: bool,
 }
 
-fn language(code: &str) -> Result<Language> {
-    match code {
-        "vi" => Ok(Language::Vietnamese),
-        "en" => Ok(Language::English),
-        _ => bail!("`{code}` is neither vi nor en"),
-    }
+fn language(code: &str) -> Result<Lang> {
+    Lang::from_code(code).with_context(|| format!("`{code}` is neither vi nor en"))
 }
 
 /// Exit code: 0 genuine, 1 rejected, 2 unproven.
@@ -130,7 +129,10 @@ impl Show {
                 Outcome::Fail => "FAILED ",
                 Outcome::NotChecked => "-      ",
             };
-            let said = self.words.map_or(check.detail.as_str(), |language| check.plain(language));
+            let said = match self.words {
+                Some(lang) => checks::sentence(lang, &check.words_key()),
+                None => &check.detail,
+            };
             println!("{mark} {:<22} {said}", check.code.as_str());
         }
         for note in &sources.notes {
@@ -148,14 +150,14 @@ impl Show {
             ""
         };
         println!("{word}{trusting}");
-        if let Some(language) = self.words {
-            println!("{}", verdict.overall.plain(language));
+        if let Some(lang) = self.words {
+            println!("{}", checks::sentence(lang, verdict.overall.words_key()));
         }
     }
 }
 
 fn as_json(verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<serde_json::Value> {
-    let mut object = serde_json::to_value(verdict)?;
+    let mut object = serde_json::to_value(Worded { verdict, words: checks::both })?;
     object["at"] = json!(at.format(&Rfc3339)?);
     let from = |kind: &str| -> Vec<serde_json::Value> {
         let notes = sources.notes.iter().filter(|note| note.kind == kind);

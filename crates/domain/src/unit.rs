@@ -179,6 +179,15 @@ impl Unit {
         first.chain(kind).chain([' ']).chain(self.name.chars()).collect()
     }
 
+    /// Kind and name inside a sentence: "xã Cò Nòi". The kind is small but where it is a part of the name, with a number
+    /// ("Quận 1") and in "Thành phố Hồ Chí Minh" (Decree 30/2020, appendix II).
+    pub fn in_sentence(&self) -> String {
+        let is_part_of_name = self.name.starts_with(|c: char| c.is_ascii_digit())
+            || (&*self.kind, &*self.name) == ("thành phố", "Hồ Chí Minh");
+        if is_part_of_name { self.full_name() } else { format!("{} {}", self.kind, self.name) }
+    }
+
+    /// Whether this row answers on `date`.
     pub fn is_valid_on(&self, date: Date) -> bool {
         self.valid_from <= date && self.valid_to.is_none_or(|end| date < end)
     }

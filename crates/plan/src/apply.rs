@@ -6,7 +6,7 @@ use crate::target::{Target, TargetKind};
 use crate::{Error, quota};
 use domain::UnitCode;
 use domain::id::{KitId, PersonId, SlotId};
-use domain::unit::UnitTable;
+use domain::unit::{Unit, UnitTable};
 use std::collections::BTreeMap;
 use store::{Database, UnitScope, plan as rows};
 use time::{Date, OffsetDateTime};
@@ -188,7 +188,7 @@ pub fn born_by(day: Date) -> i32 {
 
 fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
     let code = slot.unit.to_string();
-    let name = units.current(slot.unit).map_or_else(|| code.clone(), |unit| unit.full_name());
+    let name = units.current(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
     rows::SlotRow {
         slot_id: SlotId::derive(slot.starts_at, &[kit.uuid().as_bytes(), code.as_bytes()]),
         kit_id: kit,

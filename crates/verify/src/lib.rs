@@ -8,7 +8,6 @@ mod json;
 mod paper;
 mod status;
 mod verdict;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -24,9 +23,9 @@ use time::{Date, OffsetDateTime};
 
 pub use error::Error;
 pub use files::{CardFiles, elementary};
+pub use json::Worded;
 pub use paper::{check_mrz, check_paper, check_qr};
 pub use verdict::{Check, CheckCode, Outcome, Overall, Verdict};
-pub use words::Language;
 
 use verdict::Record;
 
@@ -101,6 +100,15 @@ pub enum CardStatus {
 }
 
 impl CardStatus {
+    /// Every status.
+    pub const ALL: [CardStatus; 5] = [
+        CardStatus::Active,
+        CardStatus::Replaced,
+        CardStatus::Revoked,
+        CardStatus::NotHandedOver,
+        CardStatus::Unknown,
+    ];
+
     /// By the state that the register keeps of a card. What is neither in force nor was is not in its holder's hands.
     pub fn of_state(state: &str) -> CardStatus {
         match state {

@@ -46,7 +46,9 @@ pub fn check_paper(
     if qr.is_some() && mrz.is_some() {
         match (&read_qr, &read_mrz) {
             (Some(qr), Some(mrz)) => agreement(qr, mrz, &mut checks),
-            _ => checks.skip(PrintAgreement, "needs a readable QR code and a readable zone"),
+            (None, _) | (_, None) => {
+                checks.skip(PrintAgreement, "needs a readable QR code and a readable zone")
+            }
         }
     }
     let little = if mrz.is_some() {

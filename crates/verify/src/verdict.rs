@@ -30,7 +30,8 @@ pub enum CheckCode {
     FingerStructure,
     /// The country that signed is the one that the machine-readable zone names.
     Country,
-    /// The document signer's key was still to sign on the card's day of issue, and the CSCA's when it certified it.
+    /// The document signer's key was still to sign on the card's day of issue, and the CSCA's when it
+    /// certified it.
     KeyUsePeriod,
     /// The document signer's certificate is not on its CSCA's revocation list.
     Revocation,
@@ -145,8 +146,13 @@ pub enum Outcome {
     NotChecked,
 }
 
-/// One check and its reason. `detail` is an English sentence for whoever looks into it, without personal values;
-/// [`Check::plain`] is for whoever holds the card.
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 3] = [Outcome::Pass, Outcome::Fail, Outcome::NotChecked];
+}
+
+/// One check and its reason. `detail` is an English sentence for whoever looks into it, without personal
+/// values; [`Check::words_key`] leads to the sentence for whoever holds the card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     pub code: CheckCode,
@@ -154,6 +160,36 @@ pub struct Check {
     pub detail: String,
     /// With [`CheckCode::RegisterStatus`], what the register said.
     pub status: Option<CardStatus>,
+}
+
+impl Check {
+    /// The stable key of the sentence that says in plain words what this check found:
+    /// `check.<code>.<outcome>`, and for a card that the register does not have as one in force
+    /// `check.register-status.<status>`. The sentences are in crate `ui`.
+    pub fn words_key(&self) -> String {
+        // Only of one check the register has something to say.
+        let status = self.status.filter(|_| self.code == CheckCode::RegisterStatus);
+        let found = match (self.outcome, status) {
+            (Outcome::Pass, None | Some(CardStatus::Active)) => "passed",
+            (Outcome::Fail, None | Some(CardStatus::Active)) => "failed",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::Replaced)) => "replaced",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::Revoked)) => "revoked",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::NotHandedOver)) => "not_handed_over",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::Unknown)) => "unknown",
+            (
+                Outcome::NotChecked,
+                None
+                | Some(
+                    CardStatus::Active
+                    | CardStatus::Replaced
+                    | CardStatus::Revoked
+                    | CardStatus::NotHandedOver
+                    | CardStatus::Unknown,
+                ),
+            ) => "not_checked",
+        };
+        format!("check.{}.{found}", self.code)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +200,21 @@ pub enum Overall {
     Rejected,
     /// Nothing failed, but the origin is not proven.
     Unproven,
+}
+
+impl Overall {
+    /// Every verdict.
+    pub const ALL: [Overall; 3] = [Overall::Genuine, Overall::Rejected, Overall::Unproven];
+
+    /// The stable key of the sentence that says what all checks together mean. The sentences are in crate
+    /// `ui`.
+    pub fn words_key(self) -> &'static str {
+        match self {
+            Overall::Genuine => "verdict.genuine",
+            Overall::Rejected => "verdict.rejected",
+            Overall::Unproven => "verdict.unproven",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use card::lds::{DataGroup, EF_SOD, dg1};
 use time::OffsetDateTime;
-use verify::{CardStatus, Evidence, Overall, Verdict};
 
 use crate::error::Error;
 use crate::state::AppState;
 use crate::throttle::Guess;
+use card::lds::{DataGroup, EF_SOD, dg1};
+use verify::{CardStatus, Evidence, Overall, Verdict};
 
 /// Bytes of all files together, with the text around them. A chip's files have some eighty thousand.
 pub(crate) const UPLOAD_LIMIT: usize = 512 * 1024;
@@ -22,10 +22,8 @@ pub(crate) struct Card {
 
 /// Counts a check against its sender before it is made.
 pub(crate) fn admit(state: &AppState, address: &str) -> Result<(), Error> {
-    match state.guesses.take(&Guess::CheckFrom(address.to_owned()), state.clock.now()) {
-        true => Ok(()),
-        false => Err(Error::TooMany),
-    }
+    let (guess, now) = (Guess::CheckFrom(address.to_owned()), state.clock.now());
+    if state.guesses.take(&guess, now) { Ok(()) } else { Err(state.guesses.refusal(&[guess], now)) }
 }
 
 /// Judges a chip by the certificates and lists of this installation. The register is asked only about a card whose signed

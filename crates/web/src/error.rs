@@ -1,7 +1,8 @@
 //! Why a page cannot be shown. The outside sees a calm page without details; the inside is logged once, here.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use time::Duration;
 
 /// An answer that is not the page that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,8 @@ pub enum Error {
     Csrf,
     #[error("the form could not be read: {0}")]
     BadForm(&'static str),
-    #[error("too many guesses; wait a quarter of an hour")]
-    TooMany,
+    #[error("too many guesses; wait {} s", wait.whole_seconds())]
+    TooMany { wait: Duration },
     #[error("too many messages at once; send it again later")]
     Busy,
     #[error("the body did not arrive in time")]
@@ -44,43 +45,151 @@ impl From<report::Error> for Error {
     }
 }
 
+/// How long whoever meets a busy centre should wait: a turn at the door takes seconds.
+pub(crate) const BUSY: Duration = Duration::seconds(10);
+
+/// The kinds of problem pages. Each has a title and a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NotFound,
+    Forbidden,
+    SignedOut,
+    Csrf,
+    BadForm,
+    TooMany,
+    Busy,
+    TooSlow,
+    TooLarge,
+    Unavailable,
+    Internal,
+}
+
+impl Kind {
+    /// Every kind.
+    #[cfg(test)]
+    pub const ALL: [Kind; 11] = [
+        Kind::NotFound,
+        Kind::Forbidden,
+        Kind::SignedOut,
+        Kind::Csrf,
+        Kind::BadForm,
+        Kind::TooMany,
+        Kind::Busy,
+        Kind::TooSlow,
+        Kind::TooLarge,
+        Kind::Unavailable,
+        Kind::Internal,
+    ];
+
+    /// Stable: the texts are `problem.<code>.title` and `problem.<code>.text`, and programs are told it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Kind::NotFound => "not_found",
+            Kind::Forbidden => "forbidden",
+            Kind::SignedOut => "signed_out",
+            Kind::Csrf => "csrf",
+            Kind::BadForm => "bad_form",
+            Kind::TooMany => "too_many",
+            Kind::Busy => "busy",
+            Kind::TooSlow => "too_slow",
+            Kind::TooLarge => "too_large",
+            Kind::Unavailable => "unavailable",
+            Kind::Internal => "internal",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Forbidden | Kind::Csrf => StatusCode::FORBIDDEN,
+            Kind::SignedOut => StatusCode::UNAUTHORIZED,
+            Kind::BadForm => StatusCode::BAD_REQUEST,
+            Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::Busy | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
 /// The page that the outermost layer draws, in the reader's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Problem {
-    pub status: StatusCode,
-    /// Texts are `problem.<code>.title` and `problem.<code>.text`.
-    pub code: &'static str,
+    pub kind: Kind,
+    /// After how long it is worth trying again.
+    pub wait: Option<Duration>,
+}
+
+impl Problem {
+    pub fn status(self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// The value of `Retry-After`, in whole seconds and at least one.
+    pub fn retry_after(self) -> Option<HeaderValue> {
+        self.wait.map(|wait| HeaderValue::from(wait.whole_seconds().max(1)))
+    }
+
+    /// The wait in whole minutes, rounded up: whoever comes back then is let in.
+    pub fn wait_minutes(self) -> i64 {
+        self.wait.map_or(1, |wait| (wait.whole_seconds() + 59) / 60).max(1)
+    }
 }
 
 impl Error {
     pub(crate) fn problem(&self) -> Problem {
-        let (status, code) = match self {
-            Error::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            Error::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-            Error::SignedOut => (StatusCode::UNAUTHORIZED, "signed_out"),
-            Error::Csrf => (StatusCode::FORBIDDEN, "csrf"),
-            Error::BadForm(_) => (StatusCode::BAD_REQUEST, "bad_form"),
-            Error::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
-            Error::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
-            Error::TooSlow => (StatusCode::REQUEST_TIMEOUT, "bad_form"),
-            Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Error::Store(e) if e.is_disconnected() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-            }
+        let (kind, wait) = match self {
+            Error::NotFound => (Kind::NotFound, None),
+            Error::Forbidden => (Kind::Forbidden, None),
+            Error::SignedOut => (Kind::SignedOut, None),
+            Error::Csrf => (Kind::Csrf, None),
+            Error::BadForm(_) => (Kind::BadForm, None),
+            Error::TooMany { wait } => (Kind::TooMany, Some(*wait)),
+            Error::Busy => (Kind::Busy, Some(BUSY)),
+            Error::TooSlow => (Kind::TooSlow, None),
+            Error::TooLarge { .. } => (Kind::TooLarge, None),
+            Error::Store(e) if e.is_disconnected() => (Kind::Unavailable, Some(BUSY)),
+            Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => (Kind::Internal, None),
         };
-        Problem { status, code }
+        Problem { kind, wait }
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let problem = self.problem();
-        if problem.status.is_server_error() {
-            tracing::error!(http.status = problem.status.as_u16(), error = %self, "page failed");
+        let status = problem.status();
+        if problem.kind == Kind::Busy {
+            tracing::warn!(http.status = status.as_u16(), "busy");
+        } else if status.is_server_error() {
+            tracing::error!(http.status = status.as_u16(), error = %self, "page failed");
         }
-        let mut response = problem.status.into_response();
+        let mut response = status.into_response();
+        if let Some(value) = problem.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, value);
+        }
         response.extensions_mut().insert(problem);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_centre_asks_for_seconds_and_a_guesser_for_what_is_left_of_the_window() {
+        let told = |error: Error| {
+            let response = error.into_response();
+            let wait =
+                response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().expect("digits"));
+            (response.status().as_u16(), wait.map(str::to_owned))
+        };
+        assert_eq!(told(Error::Busy), (503, Some("10".to_owned())));
+        assert_eq!(told(Error::TooMany { wait: Duration::seconds(700) }), (429, Some("700".to_owned())));
+        // Nobody is told to come back at once to a door that is still closed.
+        assert_eq!(told(Error::TooMany { wait: Duration::milliseconds(300) }), (429, Some("1".to_owned())));
+        assert_eq!(told(Error::NotFound), (404, None));
     }
 }

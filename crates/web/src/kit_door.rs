@@ -1,8 +1,9 @@
-//! How much of the centre strangers may take at the kits' door, and where cards' files are checked: room for a body is given before it is read, a body must
-//! come in time, and who sends what has to be refused is slowed down.
+//! How much of the centre strangers may take at the kits' door, and where cards' files are checked: room for
+//! a body is given before it is read, a body must come in time, and who sends what has to be refused is
+//! slowed down.
 //!
-//! Messages are signed, but whoever can reach the door can send bytes, and each refusal is a row. The counts live in
-//! memory, as those of [`crate::throttle`] do.
+//! Messages are signed, but whoever can reach the door can send bytes, and each refusal is a row. The counts
+//! live in memory, as those of [`crate::throttle`] do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,8 @@ use tokio::time::timeout;
 const AT_ONCE: usize = 64;
 /// Messages at once from one address: an office behind one line has a few kits.
 const AT_ONCE_FROM_ONE: usize = 8;
-/// How long a kit waits for its turn before it is told to come again; then it has waited as long as it would pause.
+/// How long a kit waits for its turn before it is told to come again; then it has waited as long as it would
+/// pause.
 const TURN: Duration = Duration::from_secs(20);
 /// A full batch over a line of 50 kB/s.
 pub(crate) const BODY: Duration = Duration::from_secs(170);

@@ -1,19 +1,21 @@
-//! What every answer passes through: the log line, the security headers, the language cookie, and the calm page for an
-//! answer that is not the page that was asked for.
+//! What every answer passes through: the log line, the security headers, the language cookie, and the calm
+//! page for an answer that is not the page that was asked for.
+
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::time::Instant;
 
 use crate::api::problem as api;
-use crate::error::Problem;
-use crate::i18n::Lang;
+use crate::error::{Kind, Problem};
+use crate::frame;
 use crate::pages::problem;
+use crate::session::{Who, load};
 use crate::state::AppState;
-use crate::ui::Ui;
+use ui::i18n::Lang;
 
 /// Nothing but our own style sheet and images may be loaded, and no script at all.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
@@ -66,13 +68,13 @@ pub(crate) async fn headers(State(state): State<AppState>, request: Request, nex
     response
 }
 
-/// Draws the page for a [`Problem`], in the reader's language; programs get problem details, and for kits and probes the empty
-/// answer stays.
+/// Draws the page for a [`Problem`], in the reader's language and with the reader's navigation; programs get
+/// problem details, and for kits and probes the empty answer stays.
 pub(crate) async fn draw_problems(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let ui = Ui::signed_out(&parts);
-    let wants_page = !parts.uri.path().starts_with("/kit/");
-    let is_api = parts.uri.path().starts_with(api::PREFIX);
+    let (ui, path, cookies) = (frame::signed_out(&parts), parts.uri.path().to_owned(), parts.headers.clone());
+    let wants_page = !path.starts_with("/kit/");
+    let is_api = path.starts_with(api::PREFIX);
     let is_head = parts.method == Method::HEAD;
     parts.extensions.insert(ui.lang);
     let response = next.run(Request::from_parts(parts, body)).await;
@@ -83,18 +85,43 @@ pub(crate) async fn draw_problems(State(state): State<AppState>, request: Reques
     if is_api {
         return api::of(found);
     }
-    let ui = match response.extensions().get::<crate::session::Who>() {
-        Some(who) => ui.with(&state, who),
+    let known = response.extensions().get::<Who>().cloned();
+    let ui = match reader(&state, known, found, &cookies).await {
+        Some(who) => frame::signed_in(ui, &state, &who, &path),
         None => ui,
     };
-    match problem::page(ui, found) {
-        Ok(html) => {
-            (found.status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
-        }
+    let status = found.status();
+    let mut drawn = match problem::page(ui, found) {
+        Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
         Err(error) => {
             tracing::error!(error = %error, "the problem page could not be drawn");
-            (found.status, Body::empty()).into_response()
+            (status, Body::empty()).into_response()
         }
+    };
+    if let Some(value) = found.retry_after() {
+        drawn.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    drawn
+}
+
+/// Who reads a problem page. The guard of a signed-in route says so; paths without a route and public routes
+/// have no guard, and an error may come before it has asked.
+async fn reader(state: &AppState, known: Option<Who>, found: Problem, headers: &HeaderMap) -> Option<Who> {
+    if known.is_some() {
+        return known;
+    }
+    match found.kind {
+        // The session is over, or the database that would know it does not answer.
+        Kind::SignedOut | Kind::Unavailable => None,
+        Kind::NotFound
+        | Kind::Forbidden
+        | Kind::Csrf
+        | Kind::BadForm
+        | Kind::TooMany
+        | Kind::Busy
+        | Kind::TooSlow
+        | Kind::TooLarge
+        | Kind::Internal => load(state, headers).await.unwrap_or_default(),
     }
 }
 

@@ -2,12 +2,12 @@
 
 pub mod accounts;
 mod api;
-mod chart;
 mod checking;
 mod error;
-mod format;
-mod i18n;
+mod extract;
+mod frame;
 mod kit_door;
+mod lapse;
 mod layers;
 mod multipart;
 mod pages;
@@ -17,7 +17,6 @@ mod session;
 mod state;
 mod static_files;
 mod throttle;
-mod ui;
 
 pub use error::Error;
 pub use routes::router;

@@ -1,15 +1,17 @@
-//! Every route, in one table: its method, its path, who may call it, and its handler. The router is built from the
-//! table and the tests walk it, so that no route can be without a guard and a test.
+//! Every route, in one table: its method, its path, who may call it, and its handler. The router is built
+//! from the table and the tests walk it, so that no route can be without a guard and a test.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::Method;
+use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
-use std::sync::Arc;
-use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 
 use crate::checking::UPLOAD_LIMIT;
@@ -19,7 +21,7 @@ use crate::pages::sign_in::Address;
 use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
 use crate::session::{Role, Who, load};
 use crate::state::AppState;
-use crate::{api, layers, pages, static_files};
+use crate::{api, lapse, layers, pages, static_files};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,8 +228,8 @@ async fn admit(
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
-/// Lets a request through to its handler, with its body bounded and, for a signed-in route, with `Who` beside it and the
-/// form's token checked.
+/// Lets a request through to its handler, with its body bounded and, for a signed-in route, with `Who` beside
+/// it and the form's token checked.
 async fn guard(state: AppState, access: Access, request: Request, next: Next) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
     let body =
@@ -235,7 +237,7 @@ async fn guard(state: AppState, access: Access, request: Request, next: Next) ->
     let mut reader = None;
     if let Access::Roles(roles) = access {
         let Some(who) = load(&state, &parts.headers).await? else {
-            return Ok(signed_out(&parts.method, parts.uri.path_and_query().map_or("/", |p| p.as_str())));
+            return signed_out(&state, &parts, &body);
         };
         if !roles.contains(&who.role) {
             let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
@@ -243,9 +245,14 @@ async fn guard(state: AppState, access: Access, request: Request, next: Next) ->
             return Ok(answer_to(who, Error::Forbidden.into_response()));
         }
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            let token = form_field(&body, "csrf").unwrap_or_default();
-            if !who.owns(&token) || cross_site(&parts.headers) {
+            if cross_site(&parts.headers) {
                 return Ok(answer_to(who, Error::Csrf.into_response()));
+            }
+            let token = form_field(&body, "csrf").unwrap_or_default();
+            if !who.owns(&token) {
+                // The form is another session's. The handler never sees it.
+                let again = lapse::redraw(&state, &who, &parts, &body).await;
+                return Ok(answer_to(who, again.into_response()));
             }
         }
         parts.extensions.insert(who.clone());
@@ -264,14 +271,16 @@ fn answer_to(who: Who, mut response: Response) -> Response {
     response
 }
 
-/// Reading goes on after signing in; a form that was sent without a session is lost and says so.
-fn signed_out(method: &Method, target: &str) -> Response {
-    if method != Method::GET && method != Method::HEAD {
-        return Error::SignedOut.into_response();
+/// Reading goes on after signing in. What a form held that was sent without a session is kept by the page to
+/// sign in on.
+fn signed_out(state: &AppState, parts: &Parts, body: &Bytes) -> Result<Response, Error> {
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        return pages::sign_in::lapsed(state, parts, body);
     }
+    let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let target =
         if target == "/" { "/vao".to_owned() } else { format!("/vao?tiep={}", percent_encode(target)) };
-    Redirect::to(&target).into_response()
+    Ok(Redirect::to(&target).into_response())
 }
 
 /// Writes an audit row about something that was refused.
@@ -283,7 +292,8 @@ pub(crate) async fn deny(state: &AppState, who: &Who, subject: String) -> Result
     Ok(())
 }
 
-/// Browsers say where a request comes from (Fetch Metadata); the token is what protects, this is the second lock.
+/// Browsers say where a request comes from (Fetch Metadata); the token is what protects, this is the second
+/// lock.
 pub(crate) fn cross_site(headers: &axum::http::HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
 }
@@ -294,11 +304,13 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Error> {
 
 /// The first field of this name in a URL-encoded form.
 pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?;
-    text.split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| percent_decode(value))
+    form_fields(body).find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// The fields of a URL-encoded form, in its order. Names are ours and have no escapes.
+pub(crate) fn form_fields(body: &[u8]) -> impl Iterator<Item = (&str, String)> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    text.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, percent_decode(value)))
 }
 
 pub(crate) fn percent_encode(text: &str) -> String {

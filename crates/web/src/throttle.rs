@@ -1,15 +1,16 @@
-//! Slows down guessing: of passwords by login and by address, of receipt codes by address; and bounds the checks
-//! of cards from one address.
+//! Slows down guessing: of passwords by login and by address, of receipt codes by address; and bounds the
+//! checks of cards from one address.
 //!
-//! Counts live in memory: a restart forgives, and each node counts for itself. That bounds a guesser to a few thousand
-//! tries a day against secrets of 60 bits and more, without a write per guess.
+//! Counts live in memory: a restart forgives, and each node counts for itself. That bounds a guesser to a few
+//! thousand tries a day against secrets of 60 bits and more, without a write per guess.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use time::{Duration, OffsetDateTime};
 
-const WINDOW: Duration = Duration::minutes(15);
+use crate::error::Error;
+
 /// Above it, expired entries are dropped, and if that does not help the oldest half.
 const MAX_ENTRIES: usize = 50_000;
 
@@ -24,7 +25,9 @@ pub(crate) enum Guess {
     ReceiptFrom(String),
     /// Cards that somebody checked from one address, right or wrong: each costs work, and none is a secret.
     CheckFrom(String),
-    /// Kits' messages from one address that had to be refused, each packet of a batch for itself.
+    /// Kits' messages from one address that had to be refused, each packet of a batch for itself. They are no
+    /// guesses, and other kits share the line: the window is short, so that none of them waits long for what
+    /// another sent.
     KitMessageFrom(String),
 }
 
@@ -42,8 +45,17 @@ impl Guess {
             Guess::ReceiptFrom(_) => 20,
             // A counter with eight clerks, each with a card a minute.
             Guess::CheckFrom(_) => 120,
-            // A day of a kit whose line turns bytes over is far below it.
-            Guess::KitMessageFrom(_) => 2_000,
+            // In a quarter of an hour as many rows of refusals as strangers may cause.
+            Guess::KitMessageFrom(_) => 140,
+        }
+    }
+
+    const fn window(&self) -> Duration {
+        match self {
+            Guess::Login(_) | Guess::SignInFrom(_) | Guess::ReceiptFrom(_) | Guess::CheckFrom(_) => {
+                Duration::minutes(15)
+            }
+            Guess::KitMessageFrom(_) => Duration::minutes(1),
         }
     }
 }
@@ -54,15 +66,15 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts a guess before it is judged, so that many at once are not all let through; `false` when the limit is
-    /// reached. A right guess is given back with [`Throttle::forgive`] or [`Throttle::give_back`].
+    /// Counts a guess before it is judged, so that many at once are not all let through; `false` when the
+    /// limit is reached. A right guess is given back with [`Throttle::forgive`] or [`Throttle::give_back`].
     pub fn take(&self, guess: &Guess, now: OffsetDateTime) -> bool {
         let mut counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if counts.len() >= MAX_ENTRIES {
             make_room(&mut counts, now);
         }
         let entry = counts.entry(guess.clone()).or_insert((now, 0));
-        if now - entry.0 >= WINDOW {
+        if now - entry.0 >= guess.window() {
             *entry = (now, 0);
         }
         let is_allowed = entry.1 < guess.limit();
@@ -70,10 +82,18 @@ impl Throttle {
         is_allowed
     }
 
-    /// Whether another guess would be let through.
-    pub fn has_room(&self, guess: &Guess, now: OffsetDateTime) -> bool {
+    /// How long it takes until another guess is let through; `None` when it is now.
+    pub fn wait(&self, guess: &Guess, now: OffsetDateTime) -> Option<Duration> {
         let counts = self.counts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        counts.get(guess).is_none_or(|(since, count)| now - *since >= WINDOW || *count < guess.limit())
+        let (since, count) = counts.get(guess)?;
+        let left = *since + guess.window() - now;
+        (*count >= guess.limit() && left.is_positive()).then_some(left)
+    }
+
+    /// Why guesses are not let through, with the longest of their waits.
+    pub fn refusal(&self, guesses: &[Guess], now: OffsetDateTime) -> Error {
+        let waits = guesses.iter().filter_map(|guess| self.wait(guess, now));
+        Error::TooMany { wait: waits.max().unwrap_or(Duration::ZERO) }
     }
 
     /// Takes one guess back that was right.
@@ -91,9 +111,9 @@ impl Throttle {
 }
 
 fn make_room(counts: &mut HashMap<Guess, (OffsetDateTime, u32)>, now: OffsetDateTime) {
-    counts.retain(|_, (since, _)| now - *since < WINDOW);
+    counts.retain(|guess, (since, _)| now - *since < guess.window());
     if counts.len() >= MAX_ENTRIES {
-        counts.retain(|_, (since, _)| now - *since < WINDOW / 2);
+        counts.retain(|guess, (since, _)| now - *since < guess.window() / 2);
     }
     if counts.len() >= MAX_ENTRIES {
         counts.clear();
@@ -139,13 +159,15 @@ mod tests {
     #[test]
     fn what_was_refused_is_counted_and_asking_for_room_costs_nothing() {
         let (throttle, kit) = (Throttle::default(), Guess::KitMessageFrom("192.0.2.1".to_owned()));
-        for _ in 0..2_000 {
-            assert!(throttle.has_room(&kit, NOW) && throttle.has_room(&kit, NOW));
+        for _ in 0..140 {
+            assert!(throttle.wait(&kit, NOW).is_none() && throttle.wait(&kit, NOW).is_none());
             throttle.take(&kit, NOW);
         }
-        assert!(!throttle.has_room(&kit, NOW));
-        assert!(throttle.has_room(&Guess::KitMessageFrom("192.0.2.2".to_owned()), NOW));
-        assert!(throttle.has_room(&kit, NOW + Duration::minutes(15)));
+        assert_eq!(throttle.wait(&kit, NOW), Some(Duration::minutes(1)));
+        assert!(throttle.wait(&Guess::KitMessageFrom("192.0.2.2".to_owned()), NOW).is_none());
+        // A kit does not wait as a guesser of passwords does.
+        assert_eq!(throttle.wait(&kit, NOW + Duration::seconds(20)), Some(Duration::seconds(40)));
+        assert!(throttle.wait(&kit, NOW + Duration::minutes(1)).is_none());
     }
 
     #[test]

@@ -53,7 +53,7 @@ async fn names_and_queries_are_escaped() {
     assert!(!rejects.contains("NOBODY KNOWS WHERE") && rejects.contains("DC01-00093"));
     let search = clerk.get("/cu-dan?ten=%22%3E%3Cscript%3E").await.body;
     assert!(!search.contains("<script>") && search.contains("&#60;script&#62;"));
-    sqlx::query("UPDATE person SET full_name = '<img src=x>' WHERE person_id = $1")
+    sqlx::query("UPDATE person SET permanent_detail = '<img src=x>' WHERE person_id = $1")
         .bind(world.seeded.people[0].uuid())
         .execute(world.db.work())
         .await

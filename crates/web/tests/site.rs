@@ -200,9 +200,6 @@ async fn a_form_works_for_its_own_session_only() {
     assert!(mine.post("/ra", &[("csrf", &own)]).await.header("location").ends_with("/vao"));
     assert_eq!(mine.get("/ho-so-xet").await.status, StatusCode::SEE_OTHER);
     assert_eq!(other.get("/ho-so-xet").await.status, StatusCode::OK);
-    let forged =
-        other.clone().post("/vao", &[("token", &"0".repeat(64)), ("login", "x"), ("password", "y")]).await;
-    assert_eq!(forged.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -252,7 +249,10 @@ async fn signing_in_tells_a_guesser_nothing_and_slows_him_down() {
     for _ in 0..9 {
         browser.sign_in("officer-huyen", "wrong").await;
     }
-    assert_eq!(browser.sign_in("officer-huyen", PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    world.site.clock.set(support::WALL + Duration::seconds(200));
+    let told = browser.sign_in("officer-huyen", PASSWORD).await;
+    assert_eq!((told.status, told.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "700"));
+    assert!(told.body.contains("chờ 12 phút"), "{}", told.body);
     assert_eq!(browser.sign_in("Clerk-Huyen ", PASSWORD).await.status, StatusCode::SEE_OTHER);
     world.site.clock.set(support::WALL + Duration::minutes(15));
     let mut browser = world.browser();
@@ -294,11 +294,22 @@ async fn whoever_sends_what_must_be_refused_is_slowed_down() {
     let world = World::new().await;
     let mut stranger = world.browser();
     let send = |path: &str| Request::post(path).body(Body::from("nonsense")).unwrap();
-    for _ in 0..4 {
-        assert_eq!(stranger.send(send("/kit/v1/day-report")).await.status, StatusCode::BAD_REQUEST);
-    }
+    assert_eq!(stranger.send(send("/kit/v1/day-report")).await.status, StatusCode::BAD_REQUEST);
+    world.site.clock.set(support::WALL + Duration::seconds(20));
     let told = stranger.send(send("/kit/v1/packets")).await;
     assert_eq!((told.status, told.body.len()), (StatusCode::TOO_MANY_REQUESTS, 0));
+    // Not a quarter of an hour, as for guesses: an honest kit behind the same line waits a minute at most.
+    assert_eq!(told.header("retry-after"), "40");
     // A browser at the same address goes on.
     assert_eq!(stranger.get("/vao").await.status, StatusCode::OK);
+    world.site.clock.set(support::WALL + Duration::seconds(60));
+    assert_eq!(stranger.send(send("/kit/v1/packets")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_kit_that_meets_a_busy_desk_is_told_to_come_again_soon() {
+    let world = World::new().await;
+    let busy = Request::post("/kit/v1/packets").body(Body::from(support::BUSY)).unwrap();
+    let told = world.browser().send(busy).await;
+    assert_eq!((told.status, told.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "10"));
 }

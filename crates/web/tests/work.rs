@@ -65,7 +65,7 @@ async fn the_two_sides_of_a_case_have_names_of_their_own() {
     let case: Uuid = one(&world, "SELECT case_id FROM case_file WHERE decision IS NULL LIMIT 1").await;
     let mut reader = world.as_role(Role::Adjudicator).await;
     let page = reader.get(&format!("/ho-so-xet/{case}")).await.body;
-    assert!(page.contains(">Hồ sơ đang xét</a>") && page.contains(">Hồ sơ trước đó</a>"), "{page}");
+    assert!(page.contains(">Hồ sơ đang thẩm định</a>") && page.contains(">Hồ sơ trước đó</a>"), "{page}");
     let people: Vec<Uuid> = world.seeded.people.iter().map(|person| person.uuid()).collect();
     execute(
         &world,
@@ -224,7 +224,7 @@ async fn a_kit_that_counts_otherwise_is_named_on_the_dashboard() {
     let page = heard(&reader.get("/tong-quan").await.body);
     let line =
         format!("Máy thu nhận tự đếm {captured} = trung tâm biết {captured} (1 máy đã báo cáo) (khớp)");
-    assert!(page.contains("Mọi phép đối chiếu đều khớp.") && page.contains(&line), "{page}");
+    assert!(page.contains("Số liệu các bước đều khớp.") && page.contains(&line), "{page}");
     execute(&world, report(captured + 1)).await;
     let page = heard(&reader.get("/tong-quan").await.body);
     let named = format!("Máy Máy 1: tự đếm {}, trung tâm biết {captured}", captured + 1);
@@ -254,7 +254,7 @@ async fn the_citizen_reads_what_to_do() {
             .await;
         heard(&citizen.post("/tra-cuu", &[("ma", support::RECEIPT)]).await.body)
     };
-    assert!(look("at_unit").await.contains("Việc của anh chị Đến Thị trấn Thạch Hà"));
+    assert!(look("at_unit").await.contains("Ông/bà cần làm gì Đến thị trấn Thạch Hà"));
     assert!(look("batched").await.contains("Chưa cần làm gì."));
     let rejected = look("rejected").await;
     assert!(rejected.contains("làm lại hồ sơ") && rejected.contains("Nơi liên hệ"), "{rejected}");

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::Problem;
-use crate::i18n::Lang;
+use crate::pages::problem;
+use ui::i18n::Lang;
 
 /// What begins the paths whose errors are told this way.
 pub(crate) const PREFIX: &str = "/api/";
@@ -35,7 +36,11 @@ impl IntoResponse for BadRequest {
 
 /// What the page would say in words.
 pub(crate) fn of(found: Problem) -> Response {
-    details(found.status, found.code, Lang::En.text(&format!("problem.{}.text", found.code)))
+    let mut response = details(found.status(), found.kind.code(), &problem::text(Lang::En, found));
+    if let Some(value) = found.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, value);
+    }
+    response
 }
 
 fn details(status: StatusCode, code: &str, detail: &str) -> Response {

@@ -7,8 +7,8 @@ use store::accounts;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::i18n::Lang;
 use crate::state::AppState;
+use ui::i18n::Lang;
 
 /// The names behind the actors of one page.
 pub(crate) struct Actors {
@@ -44,8 +44,9 @@ impl Actors {
             Ok(Actor::Printer) => "actor.printer",
             Ok(Actor::Station) => "actor.station",
             Ok(Actor::DemoOfficer) => "actor.demo_officer",
-            // What is no actor was written by a program that knew other kinds; it was at the centre all the same.
-            Ok(Actor::Centre) | Err(_) => "actor.centre",
+            Ok(Actor::Centre) => "actor.centre",
+            // It was written by a program that knew other kinds.
+            Err(_) => "actor.unknown",
         };
         lang.text(kind).to_owned()
     }
@@ -77,5 +78,6 @@ mod tests {
         assert_eq!(name("demo-adjudicator-2"), "Adjudicator 2 (simulated)");
         assert_eq!(name(&format!("kit:{id}")), "Kit");
         assert_eq!(name("centre"), "Centre");
+        assert_eq!(name("somebody"), "Not known");
     }
 }

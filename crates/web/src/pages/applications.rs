@@ -1,36 +1,41 @@
 //! Applications: the list, and one application with its way, its differences and the reasons of its resolution.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
-use domain::UnitCode;
-use domain::application::{Action, State as Stage};
-use domain::id::{ApplicationId, PersonId};
-use domain::unit::UnitLevel;
 use serde::Deserialize;
-use store::applications::pages::ApplicationsQuery;
-use store::applications::{self, Step, find, timeline};
-use store::cases::{self, resolutions};
-use store::{UnitScope, cards, register};
 
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
+use crate::extract::{Path, Query};
+use crate::frame::{page, unit_full, unit_name};
 use crate::pages::actor::{Actors, is_centre};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::people::{ApplicationLine, CardLine, application_line, card_line, state_class};
-use crate::pages::record::{self, Compared};
+use crate::pages::record;
 use crate::pages::{PageSize, id, not_shown, note_read};
 use crate::session::{Role, Who};
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_full, unit_name};
+use domain::UnitCode;
+use domain::application::{Action, State as Stage};
+use domain::id::ApplicationId;
+use domain::unit::UnitLevel;
+use store::UnitScope;
+use store::applications::Step;
+use store::applications::find;
+use store::applications::timeline;
+use store::applications::pages::ApplicationsQuery;
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::place;
+use ui::record::{Compared, compare};
 
 const PAGE: PageSize = PageSize(50);
 
 #[derive(Template)]
 #[template(path = "applications.html")]
 struct ListPage {
-    ui: Ui,
+    ui: Frame,
     title: String,
     /// Every state, for the form; empty when the list is given by a difference of the ledger.
     states: Vec<StateOption>,
@@ -49,7 +54,7 @@ struct StateOption {
 #[derive(Template)]
 #[template(path = "application.html")]
 struct OnePage {
-    ui: Ui,
+    ui: Frame,
     name: String,
     kind: &'static str,
     state: &'static str,
@@ -104,7 +109,7 @@ pub(crate) struct Filter {
 pub(crate) async fn list(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     let under = match filter.duoi.as_deref().filter(|path| !path.is_empty()) {
@@ -172,8 +177,8 @@ async fn differences(
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(application_id): Path<String>,
+    ui: Frame,
+    Path(application_id): Path,
 ) -> Result<Response, Error> {
     let application_id: ApplicationId = id(&application_id)?;
     let subject = format!("application:{application_id}");
@@ -185,8 +190,8 @@ pub(crate) async fn show(
     let steps = timeline(&mut tx, application_id).await?;
     let declared = applications::pages::declared(&mut tx, application_id).await?;
     let person_id = application.person_id.or(application.claimed_person_id);
-    let person = match person_id {
-        Some(person_id) => register::pages::person(&mut tx, person_id).await?,
+    let right = match person_id {
+        Some(person_id) => record::of_person(&state, &mut tx, ui.lang, person_id).await?,
         None => None,
     };
     let cards = cards::pages::cards_of_application(&mut tx, application_id).await?;
@@ -197,12 +202,10 @@ pub(crate) async fn show(
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));
-    let right = person.as_ref().map(|person| record::of_person(&state, lang, person)).transpose()?;
     // What counts as a difference was decided at intake; the page only shows it.
     let differing = declared.map(|declared| declared.differs).unwrap_or_default();
-    let compared = record::compare(lang, left.as_ref(), right.as_ref(), |field, _, _| {
-        differing.iter().any(|d| d == field)
-    });
+    let compared =
+        compare(lang, left.as_ref(), right.as_ref(), |field, _, _| differing.iter().any(|d| d == field));
     let unnamed = || lang.text("application.not_opened").to_owned();
     page(&OnePage {
         name: left.as_ref().map_or_else(unnamed, |left| left.get("name").to_owned()),
@@ -210,9 +213,7 @@ pub(crate) async fn show(
         state: lang.text(&format!("state.{}", application.state.code())),
         state_class: state_class(application.state.code()),
         unit: unit_full(&state, &application.unit.to_string()),
-        person_href: person
-            .as_ref()
-            .map(|person| format!("/cu-dan/{}", PersonId::from_uuid(person.person_id))),
+        person_href: person_id.filter(|_| right.is_some()).map(|person| format!("/cu-dan/{person}")),
         steps: step_lines(lang, &steps, &Whose::new(&state, &actors, application.unit)),
         differing: compared.iter().filter(|row| row.differs).count(),
         has_register: right.is_some(),
@@ -240,7 +241,7 @@ pub(crate) async fn show(
 /// A probability that is not quite one is not shown as one.
 fn probability(lang: Lang, p: f32) -> String {
     let p = f64::from(p);
-    let (low, high) = if lang == Lang::Vi { ("< 0,1 %", "> 99,9 %") } else { ("< 0.1 %", "> 99.9 %") };
+    let (low, high) = if lang == Lang::Vi { ("< 0,1%", "> 99,9%") } else { ("< 0.1%", "> 99.9%") };
     match p {
         p if p > 0.999 => high.to_owned(),
         p if p < 0.001 => low.to_owned(),
@@ -259,7 +260,11 @@ impl Whose<'_> {
     fn new<'a>(state: &AppState, actors: &'a Actors, unit: UnitCode) -> Whose<'a> {
         let district = state.units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
         let name = unit_name(state, &unit.to_string());
-        Whose { actors, district: district.map_or_else(|| name.clone(), |d| d.full_name()), unit: name }
+        Whose {
+            actors,
+            district: district.map_or_else(|| name.clone(), |d| place::at_head(&d.in_sentence())),
+            unit: name,
+        }
     }
 
     /// What happens at a district or at the unit that hands the card over is theirs, whoever wrote it down.
@@ -267,7 +272,15 @@ impl Whose<'_> {
         let place = match step.action {
             Action::DistrictReceive | Action::Forward => Some(&self.district),
             Action::UnitReceive | Action::HandoverFail | Action::HandOver => Some(&self.unit),
-            _ => None,
+            Action::Capture
+            | Action::Receive
+            | Action::OpenCase
+            | Action::Reject
+            | Action::Accept
+            | Action::Batch
+            | Action::Print
+            | Action::Spoil
+            | Action::Dispatch => None,
         };
         let name = self.actors.name(lang, &step.actor);
         match place {

@@ -1,22 +1,26 @@
 //! Boxes of cards: those on their way to the reader's units, those with something missing, and what is in one.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
-use domain::id::ConsignmentId;
 use serde::Deserialize;
-use store::boxes::pages::{BoxItem, BoxRow, BoxStage};
-use store::{UnitScope, boxes};
 
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
+use crate::extract::{Path, Query};
+use crate::frame::{page, unit_name};
 use crate::pages::dashboard::code_of;
-use crate::pages::people::state_class;
+use crate::pages::people::{named, state_class};
 use crate::pages::{PageSize, Tab, id, not_shown, note_read};
 use crate::session::Who;
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_name};
+use domain::id::ConsignmentId;
+use store::UnitScope;
+use store::boxes::pages::BoxItem;
+use store::boxes::pages::BoxRow;
+use store::boxes::pages::BoxStage;
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
 
 const PAGE: PageSize = PageSize(100);
 /// Cards on one page of a box, so that it stays light on a poor line.
@@ -25,7 +29,7 @@ const MOST_CARDS: PageSize = PageSize(200);
 #[derive(Template)]
 #[template(path = "boxes.html")]
 struct ListPage {
-    ui: Ui,
+    ui: Frame,
     tabs: Vec<Tab>,
     boxes: Vec<BoxLine>,
     cut_off: bool,
@@ -45,7 +49,7 @@ struct BoxLine {
 #[derive(Template)]
 #[template(path = "box.html")]
 struct OnePage {
-    ui: Ui,
+    ui: Frame,
     line: BoxLine,
     cards: Vec<CardLine>,
     next: Option<String>,
@@ -88,7 +92,7 @@ fn places(state: &AppState, scope: &UnitScope) -> Option<Vec<String>> {
 pub(crate) async fn list(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     let stage = match filter.xem.as_deref() {
@@ -142,8 +146,8 @@ fn box_line(state: &AppState, lang: Lang, row: &BoxRow) -> BoxLine {
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(consignment_id): Path<String>,
+    ui: Frame,
+    Path(consignment_id): Path,
     Query(skip): Query<Skip>,
 ) -> Result<Response, Error> {
     let consignment_id: ConsignmentId = id(&consignment_id)?;
@@ -183,7 +187,7 @@ fn card_line(state: &AppState, lang: Lang, item: &BoxItem) -> CardLine {
     CardLine {
         number: item.number.clone().unwrap_or_default(),
         href: format!("/ho-so/{}", item.application_id),
-        name: item.name.clone().unwrap_or_else(|| lang.text("application.not_opened").to_owned()),
+        name: named(lang, item.name.as_deref()),
         unit: unit_name(state, &item.unit_code),
         arrival: lang.text(arrival),
         arrival_class,

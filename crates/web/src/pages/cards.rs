@@ -1,31 +1,33 @@
 //! One card: both sides as they are printed, what is in the chip, and how the card stands.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use base64ct::{Base64, Encoding};
+
+use crate::error::Error;
+use crate::extract::Path;
+use crate::frame::{page, unit_full};
+use crate::pages::people::card_class;
+use crate::pages::{id, not_shown, note_read};
+use crate::session::{Who, hex};
+use crate::state::AppState;
 use card::artwork::{self, Marking};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex, parse_printed};
 use card::lds::dg13::{Dg13, FieldNumber};
 use card::lds::{DataGroup, dg1, dg2};
 use card::sod::Sod;
 use domain::id::{ApplicationId, CardId};
-use store::cards;
 use store::cards::pages::CardPage;
-
-use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
-use crate::pages::people::card_class;
-use crate::pages::{Fact, id, not_shown, note_read};
-use crate::session::{Who, hex};
-use crate::state::AppState;
-use crate::ui::{Ui, page, unit_full};
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::record::Fact;
 
 #[derive(Template)]
 #[template(path = "card.html")]
 struct Page {
-    ui: Ui,
+    ui: Frame,
     number: String,
     state: &'static str,
     state_class: &'static str,
@@ -55,8 +57,8 @@ pub(crate) const MOST_PHOTO_BYTES: usize = 40 * 1024;
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(card_id): Path<String>,
+    ui: Frame,
+    Path(card_id): Path,
 ) -> Result<Response, Error> {
     let card_id: CardId = id(&card_id)?;
     let subject = format!("card:{card_id}");

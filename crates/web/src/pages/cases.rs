@@ -2,28 +2,32 @@
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::id::{ApplicationId, CaseId, PersonId};
-use resolve::CaseOutcome;
 use serde::Deserialize;
-use store::cases::pages::{CaseActionRow, CasePage, CaseStage};
-use store::{PgConnection, applications, cases, register};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
+use crate::extract::{Path, Query};
+use crate::frame::{page, unit_of_path};
 use crate::pages::actor::Actors;
 use crate::pages::choices::{self, Candidate, Choice};
 use crate::pages::evidence::{self, Shown};
-use crate::pages::record::{self, Compared, Described};
+use crate::pages::record;
 use crate::pages::{PageSize, Tab, cards, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_of_path};
+use domain::id::{ApplicationId, CaseId, PersonId};
+use store::PgConnection;
+use store::cases::pages::CaseActionRow;
+use store::cases::pages::CasePage;
+use store::cases::pages::CaseStage;
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::record::{Compared, Described, compare};
 
 const PAGE: PageSize = PageSize(100);
 const NOTE_CHARS: usize = 2_000;
@@ -31,7 +35,7 @@ const NOTE_CHARS: usize = 2_000;
 #[derive(Template)]
 #[template(path = "cases.html")]
 struct ListPage {
-    ui: Ui,
+    ui: Frame,
     tabs: Vec<Tab>,
     cases: Vec<CaseLine>,
     cut_off: bool,
@@ -50,7 +54,7 @@ struct CaseLine {
 #[derive(Template)]
 #[template(path = "case.html")]
 struct OnePage {
-    ui: Ui,
+    ui: Frame,
     action: String,
     kind: &'static str,
     why: &'static str,
@@ -73,6 +77,8 @@ struct OnePage {
     own: bool,
     choices: Vec<Choice>,
     command: String,
+    /// Why, in the words that were typed and not written yet.
+    note: String,
     message: &'static str,
     refusal: &'static str,
 }
@@ -122,12 +128,33 @@ struct View<'a> {
     message: &'static str,
     refusal: &'static str,
     beside: Option<&'a str>,
+    typed: Typed,
+}
+
+/// What the form was sent with, for drawing it again.
+#[derive(Default)]
+struct Typed {
+    decision: String,
+    note: String,
+    /// Made when the form was first drawn: the same form sent twice is one command.
+    command: Option<Uuid>,
+}
+
+impl Typed {
+    fn read(body: &[u8]) -> Typed {
+        let field = |name| form_field(body, name).unwrap_or_default();
+        Typed {
+            decision: field("quyet-dinh"),
+            note: field("ly-do").trim().chars().take(NOTE_CHARS).collect(),
+            command: field("lenh").parse().ok(),
+        }
+    }
 }
 
 pub(crate) async fn list(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     let stage = match filter.xem.as_deref() {
@@ -163,8 +190,8 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(case_id): Path<String>,
+    ui: Frame,
+    Path(case_id): Path,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     let message = match filter.kq.as_deref() {
@@ -176,7 +203,13 @@ pub(crate) async fn show(
     draw(&state, &who, ui, &case_id, view).await
 }
 
-async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>) -> Result<Response, Error> {
+async fn draw(
+    state: &AppState,
+    who: &Who,
+    ui: Frame,
+    case_id: &str,
+    view: View<'_>,
+) -> Result<Response, Error> {
     let case_id: CaseId = id(case_id)?;
     let subject = format!("case:{case_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
@@ -199,7 +232,7 @@ async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>
     drop(tx);
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
     let actors = Actors::load(state, actions.iter().map(|action| action.actor.as_str())).await?;
-    let compared = record::compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
+    let compared = compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
     });
     let action = format!("/ho-so-xet/{case_id}");
@@ -218,14 +251,15 @@ async fn draw(state: &AppState, who: &Who, ui: Ui, case_id: &str, view: View<'_>
         history: actions.iter().map(|action| action_line(lang, &actors, action)).collect(),
         closed: case.confirmed_by.is_some(),
         own: case.decided_by.as_deref() == Some(&who.actor()),
-        choices: choices::choices(lang, &case, &candidates),
+        choices: choices::choices(lang, &case, &candidates, &view.typed.decision),
         candidates: match case.application_id {
             Some(_) => candidates.iter().map(|c| candidate_line(lang, &action, c, standing)).collect(),
             None => Vec::new(),
         },
         back: chosen.is_some().then(|| action.clone()),
         action,
-        command: state.random_id().to_string(),
+        command: view.typed.command.unwrap_or_else(|| state.random_id()).to_string(),
+        note: view.typed.note,
         message: view.message,
         refusal: view.refusal,
         ui,
@@ -270,7 +304,7 @@ impl Party {
     fn person(&self) -> Option<PersonId> {
         match self {
             Party::Person(person, _) => Some(*person),
-            _ => None,
+            Party::Application(..) | Party::Nobody => None,
         }
     }
 }
@@ -318,10 +352,8 @@ async fn side(
             Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
         }
         Party::Person(id, title) => {
-            let person = register::pages::person(scoped, id).await?;
-            let described =
-                person.as_ref().map(|person| record::of_person(state, lang, person)).transpose()?;
-            let href = person.is_some().then(|| format!("/cu-dan/{id}"));
+            let described = record::of_person(state, scoped, lang, id).await?;
+            let href = described.is_some().then(|| format!("/cu-dan/{id}"));
             Ok((Side { hidden: href.is_none(), href, ..empty(title) }, described))
         }
         Party::Nobody => Ok((empty("case.side.nobody"), None)),
@@ -332,8 +364,8 @@ async fn side(
 pub(crate) async fn decide(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(case_id): Path<String>,
+    ui: Frame,
+    Path(case_id): Path,
     body: Bytes,
 ) -> Result<Response, Error> {
     let parsed: CaseId = id(&case_id)?;
@@ -344,10 +376,14 @@ pub(crate) async fn decide(
     };
     let candidates = choices::candidates(&mut tx, ui.lang, &case).await?;
     drop(tx);
-    let field = |name| form_field(&body, name).unwrap_or_default();
-    let decision = choices::read(&field("quyet-dinh"), &case, &candidates)?;
-    let note: String = field("ly-do").trim().chars().take(NOTE_CHARS).collect();
-    let note = Some(note.as_str()).filter(|note| !note.is_empty());
+    let typed = Typed::read(&body);
+    typed.command.ok_or(Error::BadForm("the command has no id"))?;
+    let Some(decision) = choices::read(&typed.decision, &case, &candidates) else {
+        let view = View { refusal: ui.t("case.refusal.nothing_chosen"), typed, ..View::default() };
+        let drawn = draw(&state, &who, ui, &case_id, view).await?;
+        return Ok((StatusCode::BAD_REQUEST, drawn).into_response());
+    };
+    let note = Some(typed.note.as_str()).filter(|note| !note.is_empty());
     let now = state.campaign.now();
     let refusal = match resolve::act(&state.db, parsed, &who.actor(), &decision, note, now).await {
         Ok(outcome) => {
@@ -366,6 +402,19 @@ pub(crate) async fn decide(
             ui.t("case.refusal.unavailable")
         }
     };
-    let drawn = draw(&state, &who, ui, &case_id, View { refusal, ..View::default() }).await?;
+    let drawn = draw(&state, &who, ui, &case_id, View { refusal, typed, ..View::default() }).await?;
     Ok((StatusCode::CONFLICT, drawn).into_response())
+}
+
+/// The case with the form as it was sent, for a reader whose session did not draw it. Nothing is decided.
+pub(crate) async fn again(
+    state: &AppState,
+    who: &Who,
+    ui: Frame,
+    case_id: &str,
+    body: &[u8],
+) -> Result<Response, Error> {
+    let view = View { refusal: ui.t("case.refusal.lapsed"), typed: Typed::read(body), ..View::default() };
+    let drawn = draw(state, who, ui, case_id, view).await?;
+    Ok((StatusCode::FORBIDDEN, drawn).into_response())
 }

@@ -5,27 +5,29 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use crate::checking::{self, Card};
+use crate::error::Error;
+use crate::frame::page;
+use crate::multipart::Form;
+use crate::pages::cards::{MOST_PHOTO_BYTES, data_uri};
+use crate::pages::sign_in::Address;
+use crate::state::AppState;
 use card::lds::{
     DataGroup,
     dg2::{self, ImageEncoding},
     dg13::{Dg13, FieldNumber},
 };
-use verify::{Check, CheckCode, Language, Outcome, Overall, Verdict};
-
-use crate::checking::{self, Card};
-use crate::error::Error;
-use crate::i18n::Lang;
-use crate::multipart::Form;
-use crate::pages::Fact;
-use crate::pages::cards::{MOST_PHOTO_BYTES, data_uri};
-use crate::pages::sign_in::Address;
-use crate::state::AppState;
-use crate::ui::{Ui, page};
+use ui::checks;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::record::Fact;
+use verify::{Check, CheckCode, Outcome, Overall, Verdict};
 
 #[derive(Template)]
 #[template(path = "check.html")]
 struct AskPage {
-    ui: Ui,
+    ui: Frame,
     /// What was wrong with what was sent; empty at first.
     wrong: &'static str,
 }
@@ -33,7 +35,7 @@ struct AskPage {
 #[derive(Template)]
 #[template(path = "check_result.html")]
 struct ResultPage {
-    ui: Ui,
+    ui: Frame,
     class: &'static str,
     word: &'static str,
     sentence: &'static str,
@@ -54,13 +56,13 @@ struct Shown {
     facts: Vec<Fact>,
 }
 
-pub(crate) async fn form(ui: Ui) -> Result<Response, Error> {
+pub(crate) async fn form(ui: Frame) -> Result<Response, Error> {
     page(&AskPage { ui, wrong: "" })
 }
 
 pub(crate) async fn answer(
     State(state): State<AppState>,
-    ui: Ui,
+    ui: Frame,
     address: Address,
     headers: HeaderMap,
     body: Bytes,
@@ -94,22 +96,16 @@ pub(crate) async fn answer(
     }
 }
 
-fn ask_again(ui: Ui, wrong: &'static str) -> Result<Response, Error> {
+fn ask_again(ui: Frame, wrong: &'static str) -> Result<Response, Error> {
     let wrong = ui.lang.text(wrong);
     Ok((StatusCode::BAD_REQUEST, page(&AskPage { ui, wrong })?).into_response())
 }
 
-fn result(ui: Ui, verdict: Verdict, shown: Option<Shown>) -> Result<Response, Error> {
-    let language = match ui.lang {
-        Lang::Vi => Language::Vietnamese,
-        Lang::En => Language::English,
-    };
+fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>) -> Result<Response, Error> {
     let lines = |outcome: Outcome| -> Vec<&'static str> {
         let of = |check: &&Check| check.outcome == outcome && check.code != CheckCode::PaperOnly;
-        let mut lines: Vec<_> = verdict.checks.iter().filter(of).map(|check| check.plain(language)).collect();
-        // Both proofs of the chip are one question to a reader.
-        lines.dedup();
-        lines
+        let said = |check: &Check| checks::sentence(ui.lang, &check.words_key());
+        verdict.checks.iter().filter(of).map(said).collect()
     };
     let paper = verdict.checks.iter().any(|check| check.code == CheckCode::PaperOnly);
     let (class, word, sentence, task) = match (verdict.overall, paper) {

@@ -1,15 +1,16 @@
 //! What an adjudicator may decide about a case, and about whom: the register's people in question, one by one.
 
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::pages::evidence;
 use domain::PartialDate;
 use domain::id::PersonId;
 use resolve::Decision;
 use store::cases::pages::CasePage;
 use store::{PgConnection, register};
-use uuid::Uuid;
-
-use crate::error::Error;
-use crate::i18n::Lang;
-use crate::pages::evidence;
+use ui::i18n::Lang;
+use ui::record::name_in_list;
 
 /// Somebody of the register who is in question, the likeliest first.
 pub(crate) struct Candidate {
@@ -46,8 +47,8 @@ pub(crate) async fn candidates(
     let candidate = |id: Uuid| Candidate {
         person: PersonId::from_uuid(id),
         name: names.get(&id).map(|(name, birth)| match PartialDate::from_packed(*birth) {
-            Ok(birth) => format!("{name}, {birth}"),
-            Err(_) => name.clone(),
+            Ok(birth) => format!("{}, {birth}", name_in_list(name)),
+            Err(_) => name_in_list(name),
         }),
         weight: weighed
             .iter()
@@ -59,18 +60,19 @@ pub(crate) async fn candidates(
 }
 
 /// What the form offers: to the first adjudicator what can be meant by this case, to the second what the first decided.
-/// The desk judges whether it fits.
-pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate]) -> Vec<Choice> {
+/// The desk judges whether it fits. `typed` is what was chosen before, where the form is drawn again.
+pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate], typed: &str) -> Vec<Choice> {
     let offered = match decided(case) {
         Some(decided) => vec![decided],
         None => offered(case, candidates),
     };
-    let checked = case.decision.is_some();
+    let is_decided = case.decision.is_some();
     offered
         .into_iter()
         .map(|decision| {
             let (label, text) = words(lang, case, candidates, &decision);
-            Choice { value: value(&decision), label, text, checked }
+            let value = value(&decision);
+            Choice { checked: is_decided || value == typed, value, label, text }
         })
         .collect()
 }
@@ -80,18 +82,17 @@ pub(crate) fn decided_in_words(lang: Lang, case: &CasePage, candidates: &[Candid
     decided(case).map(|decision| words(lang, case, candidates, &decision).0).unwrap_or_default()
 }
 
-/// A form's answer. A person must be one of those in question whom the reader may see, or whom a colleague chose.
-pub(crate) fn read(text: &str, case: &CasePage, candidates: &[Candidate]) -> Result<Decision, Error> {
-    let unknown = || Error::BadForm("no decision was chosen");
+/// A form's answer, if it is one. A person must be one of those in question whom the reader may see, or whom a colleague chose.
+pub(crate) fn read(text: &str, case: &CasePage, candidates: &[Candidate]) -> Option<Decision> {
     let Some(person) = text.strip_prefix("link:") else {
-        return Decision::from_parts(text, None, None).ok_or_else(unknown);
+        return Decision::from_parts(text, None, None);
     };
-    let person: PersonId = person.parse().map_err(|_| unknown())?;
+    let person: PersonId = person.parse().ok()?;
     let is_known = candidates.iter().any(|candidate| {
         candidate.person == person
             && (candidate.name.is_some() || case.decided_person_id == Some(person.uuid()))
     });
-    if is_known { Ok(Decision::Link(person)) } else { Err(unknown()) }
+    is_known.then_some(Decision::Link(person))
 }
 
 fn decided(case: &CasePage) -> Option<Decision> {

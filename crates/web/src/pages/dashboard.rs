@@ -2,26 +2,29 @@
 //! the oldest item of each stage.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
-use domain::UnitCode;
-use report::{Counts, Progress};
 use serde::Deserialize;
-use store::UnitScope;
 
-use crate::chart::{BurnUp, DayPoint, bar, burn_up};
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
+use crate::extract::Query;
+use crate::frame::{page, unit_of_path};
+use crate::pages::share;
 use crate::pages::units::{Column, UnitRow, columns, unit_rows};
 use crate::session::Who;
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_of_path};
+use domain::UnitCode;
+use report::{Counts, Progress};
+use store::UnitScope;
+use ui::chart::{BurnUp, DayPoint, bar, burn_up};
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
 struct Page {
-    ui: Ui,
+    ui: Frame,
     unit: String,
     /// The way back up, when a part of the reader's unit is shown.
     up: Option<String>,
@@ -96,7 +99,7 @@ pub(crate) struct View {
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(view): Query<View>,
 ) -> Result<Response, Error> {
     let scope = match view.duoi.as_deref() {
@@ -196,7 +199,11 @@ fn figures(lang: Lang, total: &Counts, progress: Option<&Progress>) -> Vec<Figur
     let n = |number| format::count(lang, number);
     let of_target =
         progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
-    let of_captured = |part| format::share(lang, part, total.captured);
+    // A share says of what.
+    let of_captured = |part| match share(lang, part, total.captured).as_str() {
+        "" => String::new(),
+        share => lang.fill("dashboard.of_captured", &[("share", share)]),
+    };
     vec![
         Figure { label: lang.text("dashboard.captured"), value: n(total.captured), of: of_target },
         Figure {
@@ -240,7 +247,7 @@ fn funnel(lang: Lang, total: &Counts) -> Vec<Bar> {
         .map(|(code, number)| Bar {
             label: lang.text(&format!("funnel.{code}")),
             value: format::count(lang, number),
-            share: format::share(lang, number, total.eligible),
+            share: share(lang, number, total.eligible),
             bar: bar(number as f64 / full as f64, "bar-done"),
         })
         .collect()

@@ -5,8 +5,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::chart::balance;
-use crate::i18n::Lang;
+use ui::chart::balance;
+use ui::i18n::Lang;
 
 /// One step of the waterfall.
 pub(crate) struct WeightLine {
@@ -81,7 +81,7 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
     match value {
         // Fingerprints that met: how many, and the best score; whose they are is in the case.
         Value::Array(hits) if key == "hits" => {
-            out.push((known(lang, "evidence", key), crate::format::count(lang, hits.len() as i64)));
+            out.push((known(lang, "evidence", key), ui::format::count(lang, hits.len() as i64)));
             let best = hits
                 .iter()
                 .filter_map(|hit| hit.get("score")?.as_f64())
@@ -91,7 +91,7 @@ fn flatten(lang: Lang, key: &str, value: &Value, out: &mut Vec<(String, String)>
         Value::Number(number) => {
             let shown = number.as_i64().map_or_else(
                 || plain(lang, number.as_f64().unwrap_or(0.0)),
-                |whole| crate::format::count(lang, whole),
+                |whole| ui::format::count(lang, whole),
             );
             out.push((known(lang, "evidence", key), shown));
         }

@@ -1,22 +1,25 @@
 //! Imported files and the forms that the importer refused, with every error of every form.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
-use domain::UnitCode;
-use domain::id::ImportId;
 use serde::Deserialize;
 use serde_json::Value;
-use store::imports;
-use store::imports::pages::{ImportFileRow, ImportRejectRow};
 
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
-use crate::pages::{PageSize, id, note_read};
+use crate::extract::{Path, Query};
+use crate::frame::page;
+use crate::pages::{PageSize, id, note_read, share};
 use crate::session::Who;
 use crate::state::AppState;
-use crate::ui::{Ui, page};
+use domain::UnitCode;
+use domain::id::ImportId;
+use store::imports::pages::ImportFileRow;
+use store::imports::pages::ImportRejectRow;
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::record::name_in_list;
 
 const FILES: i64 = 200;
 const PAGE: PageSize = PageSize(60);
@@ -24,7 +27,7 @@ const PAGE: PageSize = PageSize(60);
 #[derive(Template)]
 #[template(path = "imports.html")]
 struct FilesPage {
-    ui: Ui,
+    ui: Frame,
     files: Vec<FileLine>,
 }
 
@@ -46,7 +49,7 @@ struct FileLine {
 #[derive(Template)]
 #[template(path = "rejects.html")]
 struct RejectsPage {
-    ui: Ui,
+    ui: Frame,
     rejects: Vec<RejectLine>,
     next: Option<String>,
 }
@@ -69,8 +72,8 @@ pub(crate) struct After {
     sau: Option<i64>,
 }
 
-pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Ui) -> Result<Response, Error> {
-    let rows = imports::pages::import_files(&mut *state.db.begin().await?, FILES).await?;
+pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Frame) -> Result<Response, Error> {
+    let rows = store::imports::pages::import_files(&mut *state.db.begin().await?, FILES).await?;
     let files = rows.iter().map(|row| file_line(ui.lang, row)).collect();
     page(&FilesPage { ui, files })
 }
@@ -89,8 +92,7 @@ fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
         waits: row.rows_to_correct > 0,
         finished: match row.finished_at {
             Some(at) => format::moment(at),
-            None => lang
-                .fill("imports.running", &[("share", &format::share(lang, row.bytes_done, row.bytes_total))]),
+            None => lang.fill("imports.running", &[("share", &share(lang, row.bytes_done, row.bytes_total))]),
         },
     }
 }
@@ -100,8 +102,8 @@ fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
 pub(crate) async fn rejects(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(import_id): Path<String>,
+    ui: Frame,
+    Path(import_id): Path,
     Query(after): Query<After>,
 ) -> Result<Response, Error> {
     let import_id: ImportId = id(&import_id)?;
@@ -120,7 +122,9 @@ fn reject_line(state: &AppState, who: &Who, lang: Lang, row: &ImportRejectRow) -
     let unit: Option<UnitCode> = raw_field(&row.raw, "permanent_unit").and_then(|code| code.parse().ok());
     let path = unit.and_then(|unit| state.units.path(unit));
     let name = match path {
-        Some(path) if who.scope.covers(&path) => raw_field(&row.raw, "full_name").unwrap_or_default(),
+        Some(path) if who.scope.covers(&path) => {
+            raw_field(&row.raw, "full_name").as_deref().map(name_in_list).unwrap_or_default()
+        }
         Some(_) => return None,
         None => String::new(),
     };

@@ -2,15 +2,15 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use enrol::desks::KitAnswer;
-use enrol::wire::COSE_TYPE;
 
-use crate::error::Error;
+use crate::error::{BUSY, Error};
 use crate::pages::sign_in::Address;
 use crate::state::AppState;
 use crate::throttle::Guess;
+use enrol::desks::KitAnswer;
+use enrol::wire::COSE_TYPE;
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the same order.
 pub(crate) async fn packets(
@@ -33,8 +33,11 @@ pub(crate) async fn day_report(
 }
 
 fn let_in(state: &AppState, address: Address) -> Result<Guess, Error> {
-    let guess = Guess::KitMessageFrom(address.0);
-    if state.guesses.has_room(&guess, state.clock.now()) { Ok(guess) } else { Err(Error::TooMany) }
+    let (guess, now) = (Guess::KitMessageFrom(address.0), state.clock.now());
+    match state.guesses.wait(&guess, now) {
+        None => Ok(guess),
+        Some(wait) => Err(Error::TooMany { wait }),
+    }
 }
 
 /// A receipt is one COSE_Sign1 message. Of any other answer a kit reads the status alone; the sentence is for whoever
@@ -49,5 +52,9 @@ fn answer(state: &AppState, guess: &Guess, answer: KitAnswer) -> Response {
     }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = if status == StatusCode::OK { COSE_TYPE } else { "text/plain; charset=utf-8" };
-    (status, [(header::CONTENT_TYPE, content_type)], answer.body).into_response()
+    let mut response = (status, [(header::CONTENT_TYPE, content_type)], answer.body).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(BUSY.whole_seconds()));
+    }
+    response
 }

@@ -1,34 +1,37 @@
 //! Finding a person, and one person's record with its history, applications and cards.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
-use domain::Pin;
-use domain::id::PersonId;
-use domain::text::fold_ascii;
 use serde::Deserialize;
-use store::applications::pages::ApplicationHit;
-use store::cards::pages::CardHit;
-use store::register::changes::{self, PersonEventRow};
-use store::register::pages::{PeopleQuery, PersonHit};
-use store::register::{self, pins};
-use store::{applications, cards};
 
 use crate::error::Error;
-use crate::format;
-use crate::i18n::Lang;
+use crate::extract::{Path, Query};
+use crate::frame::{page, unit_name};
 use crate::pages::actor::Actors;
-use crate::pages::{Fact, PageSize, id, not_shown, note_read, record};
+use crate::pages::{PageSize, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
-use crate::ui::{Ui, page, unit_name};
+use domain::Pin;
+use domain::application::State as Stage;
+use domain::id::PersonId;
+use domain::text::fold_ascii;
+use store::applications::pages::ApplicationHit;
+use store::cards::pages::CardHit;
+use store::register::pages::PeopleQuery;
+use store::register::changes::PersonEventRow;
+use store::register::pages::PersonHit;
+use ui::format;
+use ui::frame::Frame;
+use ui::i18n::Lang;
+use ui::record::{Fact, name_in_list};
 
 const PAGE: PageSize = PageSize(50);
 
 #[derive(Template)]
 #[template(path = "people.html")]
 struct SearchPage {
-    ui: Ui,
+    ui: Frame,
     name: String,
     pin: String,
     year: String,
@@ -52,7 +55,7 @@ struct PersonLine {
 #[derive(Template)]
 #[template(path = "person.html")]
 struct PersonTemplate {
-    ui: Ui,
+    ui: Frame,
     name: String,
     status: &'static str,
     status_code: i16,
@@ -108,7 +111,7 @@ pub(crate) struct Question {
 pub(crate) async fn search(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(question): Query<Question>,
 ) -> Result<Response, Error> {
     let text =
@@ -152,7 +155,7 @@ pub(crate) async fn search(
 fn line(state: &AppState, lang: Lang, hit: &PersonHit) -> Result<PersonLine, Error> {
     Ok(PersonLine {
         href: format!("/cu-dan/{}", hit.person_id),
-        name: hit.full_name.clone(),
+        name: name_in_list(&hit.full_name),
         birth: hit.birth_date()?.to_string(),
         sex: lang.text(&format!("sex.{}", hit.sex_value()?.code())),
         pin: hit.pin.clone().unwrap_or_default(),
@@ -169,8 +172,8 @@ fn place(state: &AppState, detail: &str, unit: &str) -> String {
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
-    Path(person_id): Path<String>,
+    ui: Frame,
+    Path(person_id): Path,
 ) -> Result<Response, Error> {
     let person_id: PersonId = id(&person_id)?;
     let subject = format!("person:{person_id}");
@@ -182,12 +185,12 @@ pub(crate) async fn show(
     let events = changes::person_events(&mut tx, person_id).await?;
     let applications = applications::pages::applications_of(&mut tx, person_id).await?;
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
-    let cards = cards::pages::cards_of_applications(&mut tx, &ids).await?;
+    let cards = store::cards::pages::cards_of_applications(&mut tx, &ids).await?;
+    let described = record::of_person(&state, &mut tx, ui.lang, person_id).await?.ok_or(Error::NotFound)?;
     drop(tx);
     note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
     let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;
     let lang = ui.lang;
-    let described = record::of_person(&state, lang, &person)?;
     page(&PersonTemplate {
         name: person.full_name.clone(),
         status: lang.text(&format!("person.status.{}", person.status)),
@@ -219,7 +222,7 @@ fn event_line(lang: Lang, actors: &Actors, event: &PersonEventRow) -> EventLine 
 pub(crate) fn application_line(state: &AppState, lang: Lang, hit: &ApplicationHit) -> ApplicationLine {
     ApplicationLine {
         href: format!("/ho-so/{}", hit.application_id),
-        name: hit.name.clone().unwrap_or_else(|| lang.text("application.not_opened").to_owned()),
+        name: named(lang, hit.name.as_deref()),
         kind: lang.text(&format!("kind.{}", hit.kind)),
         state: lang.text(&format!("state.{}", hit.state)),
         state_class: state_class(&hit.state),
@@ -228,6 +231,11 @@ pub(crate) fn application_line(state: &AppState, lang: Lang, hit: &ApplicationHi
         unit: unit_name(state, &hit.unit_code),
         differs: hit.differs.as_ref().map_or(0, Vec::len),
     }
+}
+
+/// The name of an applicant in a list; an application that is not opened yet has none.
+pub(crate) fn named(lang: Lang, name: Option<&str>) -> String {
+    name.map_or_else(|| lang.text("application.not_opened").to_owned(), name_in_list)
 }
 
 pub(crate) fn card_line(lang: Lang, hit: &CardHit) -> CardLine {
@@ -243,11 +251,22 @@ pub(crate) fn card_line(lang: Lang, hit: &CardHit) -> CardLine {
 
 /// How a state is shown: on its way, done, waiting for somebody, ended.
 pub(crate) fn state_class(state: &str) -> &'static str {
-    match state {
-        "handed_over" => "good",
-        "rejected" => "ended",
-        "in_case" => "wait",
-        _ => "way",
+    match Stage::from_code(state) {
+        Some(Stage::HandedOver) => "good",
+        Some(Stage::Rejected) => "ended",
+        Some(Stage::InCase) => "wait",
+        Some(
+            Stage::Captured
+            | Stage::Received
+            | Stage::Accepted
+            | Stage::Batched
+            | Stage::Printed
+            | Stage::ToDistrict
+            | Stage::AtDistrict
+            | Stage::ToUnit
+            | Stage::AtUnit,
+        ) => "way",
+        None => "",
     }
 }
 
@@ -255,6 +274,8 @@ pub(crate) fn card_class(state: &str) -> &'static str {
     match state {
         "active" => "good",
         "spoiled" | "revoked" | "replaced" => "ended",
-        _ => "way",
+        "intended" | "signed" | "personalised" => "way",
+        // A state that this program does not know has no colour, as it has no words.
+        _ => "",
     }
 }

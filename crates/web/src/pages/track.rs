@@ -5,22 +5,23 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use domain::application::State as Stage;
-use enrol::ReceiptCode;
-use store::applications;
 
 use crate::error::Error;
-use crate::format;
+use crate::frame::page;
 use crate::pages::sign_in::Address;
 use crate::routes::form_field;
 use crate::state::AppState;
 use crate::throttle::Guess;
-use crate::ui::{Ui, page, unit_full};
+use domain::application::State as Stage;
+use enrol::ReceiptCode;
+use ui::format;
+use ui::frame::Frame;
+use ui::place;
 
 #[derive(Template)]
 #[template(path = "track.html")]
 struct Page {
-    ui: Ui,
+    ui: Frame,
     wrong: bool,
     found: Option<Found>,
 }
@@ -46,19 +47,19 @@ struct TrackStep {
     current: bool,
 }
 
-pub(crate) async fn form(ui: Ui) -> Result<Response, Error> {
+pub(crate) async fn form(ui: Frame) -> Result<Response, Error> {
     page(&Page { ui, wrong: false, found: None })
 }
 
 pub(crate) async fn answer(
     State(state): State<AppState>,
-    ui: Ui,
+    ui: Frame,
     address: Address,
     body: Bytes,
 ) -> Result<Response, Error> {
     let (guess, now) = (Guess::ReceiptFrom(address.0), state.clock.now());
     if !state.guesses.take(&guess, now) {
-        return Err(Error::TooMany);
+        return Err(state.guesses.refusal(&[guess], now));
     }
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
@@ -67,7 +68,8 @@ pub(crate) async fn answer(
         return page(&Page { ui, wrong: true, found: None });
     };
     state.guesses.give_back(&guess);
-    let unit = unit_full(&state, &followed.unit.to_string());
+    // In the sentences the kind of the unit is small; the fact of its own begins with it.
+    let unit = place::full(state.units, &followed.unit.to_string());
     let code = followed.state.code();
     let found = Found {
         title: ui.code("state", code),
@@ -77,7 +79,7 @@ pub(crate) async fn answer(
         place_label: ui.t(if followed.state == Stage::Rejected { "track.contact" } else { "track.place" }),
         since: format::date(followed.state_since.to_offset(domain::clock::VIETNAM).date()),
         captured: format::date(followed.captured_at.to_offset(domain::clock::VIETNAM).date()),
-        place: unit,
+        place: place::at_head(&unit),
         steps: if followed.state == Stage::Rejected { Vec::new() } else { steps(&ui, followed.state) },
     };
     page(&Page { ui, wrong: false, found: Some(found) })
@@ -106,7 +108,7 @@ fn task(stage: Stage) -> &'static str {
     }
 }
 
-fn steps(ui: &Ui, stage: Stage) -> Vec<TrackStep> {
+fn steps(ui: &Frame, stage: Stage) -> Vec<TrackStep> {
     let labels = [
         ui.t("track.step.received"),
         ui.t("track.step.checked"),
@@ -136,8 +138,8 @@ mod tests {
     #[test]
     fn every_stage_says_what_to_do() {
         for stage in Stage::ALL {
-            for lang in [crate::i18n::Lang::Vi, crate::i18n::Lang::En] {
-                let unit = "Xã Thạch Hải";
+            for lang in [ui::i18n::Lang::Vi, ui::i18n::Lang::En] {
+                let unit = "xã Thạch Hải";
                 let text = lang.fill(task(stage), &[("unit", unit)]);
                 let goes = matches!(stage, Stage::AtUnit | Stage::Rejected | Stage::HandedOver);
                 assert!(text.len() > 20 && text.contains(unit) == goes, "{stage}: {text}");

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::pages::dashboard::{View, code_of};
+use crate::pages::share;
+use crate::state::AppState;
 use domain::UnitCode;
 use domain::unit::UnitLevel;
 use report::{Counts, FunnelRow};
 use store::UnitScope;
-
-use crate::chart::bar;
-use crate::format;
-use crate::i18n::Lang;
-use crate::pages::dashboard::{View, code_of};
-use crate::state::AppState;
+use ui::chart::bar;
+use ui::format;
+use ui::i18n::Lang;
+use ui::place;
 
 pub(crate) struct Column {
     pub label: &'static str,
@@ -114,7 +115,11 @@ pub(crate) fn unit_rows(
     let mut shown: Vec<(String, UnitCode, Counts)> = groups
         .into_iter()
         .map(|(code, total)| {
-            (state.units.current(code).map_or(code.to_string(), |u| u.full_name()), code, total)
+            (
+                state.units.current(code).map_or(code.to_string(), |u| place::at_head(&u.in_sentence())),
+                code,
+                total,
+            )
         })
         .collect();
     let (by, ascending) = sorting(view);
@@ -150,14 +155,14 @@ fn unit_row(
         true => format!("/ho-so?duoi={path}"),
         false => format!("/tong-quan?duoi={path}"),
     });
-    let share = if total.eligible > 0 { total.captured as f64 / total.eligible as f64 } else { 0.0 };
+    let done = if total.eligible > 0 { total.captured as f64 / total.eligible as f64 } else { 0.0 };
     UnitRow {
         name,
         href,
         eligible: n(total.eligible),
         captured: n(total.captured),
-        share: format::share(lang, total.captured, total.eligible),
-        bar: bar(share, "bar-done"),
+        share: share(lang, total.captured, total.eligible),
+        bar: bar(done, "bar-done"),
         accepted: n(total.accepted),
         printed: n(total.printed),
         handed_over: n(total.handed_over),

@@ -1,22 +1,25 @@
 //! Today's invitations of a unit, slot by slot: for an officer with the people, for a commander with their numbers.
 
-use askama::Template;
-use axum::extract::{Query, State};
-use axum::response::Response;
-use domain::PartialDate;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-use store::plan::pages::InvitedSeat;
-use store::{plan, register};
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
 use time::{Date, Duration};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::format;
+use crate::extract::Query;
+use crate::frame::page;
 use crate::pages::PageSize;
 use crate::session::{Role, Who};
 use crate::state::AppState;
-use crate::ui::{Ui, page};
+use domain::PartialDate;
+use store::plan::pages::InvitedSeat;
+use ui::format;
+use ui::frame::Frame;
+use ui::record::name_in_list;
 
 /// Seats of one day: a district with forty kits has some seven thousand.
 const MOST_SEATS: PageSize = PageSize(10_000);
@@ -27,7 +30,7 @@ const MOST_SLOTS: PageSize = PageSize(240);
 #[derive(Template)]
 #[template(path = "worklist.html")]
 struct Page {
-    ui: Ui,
+    ui: Frame,
     day: String,
     previous: String,
     next: String,
@@ -66,7 +69,7 @@ pub(crate) struct When {
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
-    ui: Ui,
+    ui: Frame,
     Query(when): Query<When>,
 ) -> Result<Response, Error> {
     let today = state.campaign.today();
@@ -109,7 +112,7 @@ pub(crate) async fn show(
     })
 }
 
-fn slots(ui: &Ui, seats: &[InvitedSeat], names: Option<&BTreeMap<Uuid, (String, i32)>>) -> Vec<Slot> {
+fn slots(ui: &Frame, seats: &[InvitedSeat], names: Option<&BTreeMap<Uuid, (String, i32)>>) -> Vec<Slot> {
     let mut shown = 0;
     seats
         .chunk_by(|a, b| a.slot_id == b.slot_id)
@@ -138,12 +141,12 @@ fn slots(ui: &Ui, seats: &[InvitedSeat], names: Option<&BTreeMap<Uuid, (String, 
         .collect()
 }
 
-fn seat(ui: &Ui, seat: &InvitedSeat, names: &BTreeMap<Uuid, (String, i32)>) -> Seat {
+fn seat(ui: &Frame, seat: &InvitedSeat, names: &BTreeMap<Uuid, (String, i32)>) -> Seat {
     let person = names.get(&seat.person_id);
     Seat {
         number: seat.seat.to_string(),
         href: person.map(|_| format!("/cu-dan/{}", seat.person_id)),
-        name: person.map_or_else(|| ui.t("worklist.moved").to_owned(), |(name, _)| name.clone()),
+        name: person.map_or_else(|| ui.t("worklist.moved").to_owned(), |(name, _)| name_in_list(name)),
         birth: person
             .and_then(|(_, birth)| PartialDate::from_packed(*birth).ok())
             .map(|birth| birth.to_string())
@@ -152,7 +155,8 @@ fn seat(ui: &Ui, seat: &InvitedSeat, names: &BTreeMap<Uuid, (String, i32)>) -> S
         class: match seat.state.as_str() {
             "attended" => "good",
             "missed" => "late",
-            _ => "way",
+            "invited" => "way",
+            _ => "",
         },
     }
 }

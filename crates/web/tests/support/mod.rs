@@ -45,6 +45,8 @@ pub struct Seeded {
     pub import: ImportId,
 }
 
+/// A message to which the kits' desk answers that it is busy.
+pub const BUSY: &str = "busy";
 /// A receipt code as it is printed.
 pub const RECEIPT: &str = "7K3M-2QX9-0000-ABCD";
 
@@ -183,7 +185,7 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
                 .bind(kit)
                 .bind(commune.to_string())
                 .bind(&path)
-                .bind(format!("Nhà văn hóa {}", units.current(*commune).unwrap().full_name()))
+                .bind(format!("Nhà văn hóa {}", units.current(*commune).unwrap().in_sentence()))
                 .bind(TODAY)
                 .bind(shift)
                 .bind(starts)
@@ -285,10 +287,11 @@ impl PhotoSource for Portraits {
 pub struct Echo;
 
 impl KitDesk for Echo {
-    fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
-        Box::pin(
-            async move { KitAnswer { status: 200, body: body.len().to_string().into_bytes(), refused: 0 } },
-        )
+    fn packets(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
+        Box::pin(async move {
+            let status = if body == BUSY.as_bytes() { 503 } else { 200 };
+            KitAnswer { status, body: body.len().to_string().into_bytes(), refused: 0 }
+        })
     }
 
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {

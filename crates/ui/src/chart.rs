@@ -1,5 +1,6 @@
-//! Charts drawn here as SVG. Geometry is in attributes and colour in classes of the style sheet, because the content
-//! security policy allows no inline style. Text in the charts comes from our own tables and is escaped nevertheless.
+//! Charts drawn here as SVG. Geometry is in attributes and colour in classes of the style sheet, because the
+//! content security policy allows no inline style. Text in the charts comes from our own tables and is
+//! escaped nevertheless.
 
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use crate::format;
 use crate::i18n::Lang;
 
 /// A bar that fills its cell: `share` of the full width, drawn in `class`. A share above 1 fills the cell.
-pub(crate) fn bar(share: f64, class: &str) -> String {
+pub fn bar(share: f64, class: &str) -> String {
     let width = (share.clamp(0.0, 1.0) * 100.0 * 10.0).round() / 10.0;
     format!(
         r#"<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect class="bar-ground" width="100" height="8"/><rect class="{class}" width="{width}" height="8"/></svg>"#
@@ -17,7 +18,7 @@ pub(crate) fn bar(share: f64, class: &str) -> String {
 }
 
 /// A bar to either side of the middle: positive to the right. `full` is the value of half the width.
-pub(crate) fn balance(value: f64, full: f64) -> String {
+pub fn balance(value: f64, full: f64) -> String {
     let half = if full > 0.0 { (value.abs() / full).min(1.0) * 50.0 } else { 0.0 };
     let (x, class) = if value < 0.0 { (50.0 - half, "bar-against") } else { (50.0, "bar-for") };
     format!(
@@ -27,7 +28,7 @@ pub(crate) fn balance(value: f64, full: f64) -> String {
 
 /// One day of the burn-up, cumulative.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct DayPoint {
+pub struct DayPoint {
     pub date: Date,
     pub captured: i64,
     pub printed: i64,
@@ -35,7 +36,7 @@ pub(crate) struct DayPoint {
 }
 
 /// What the burn-up shows.
-pub(crate) struct BurnUp<'a> {
+pub struct BurnUp<'a> {
     pub days: &'a [DayPoint],
     pub target: i64,
     pub starts_on: Date,
@@ -54,7 +55,7 @@ const TOP: f64 = 26.0;
 const BOTTOM: f64 = 30.0;
 
 /// Cumulative lines against the target and the deadline, with the line that would just reach it.
-pub(crate) fn burn_up(lang: Lang, chart: &BurnUp) -> String {
+pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
     let last_day = chart.days.last().map_or(chart.as_of, |day| day.date);
     let first = chart.days.first().map_or(chart.starts_on, |day| day.date.min(chart.starts_on));
     let end = chart.deadline.max(last_day).max(chart.as_of);
@@ -115,8 +116,8 @@ pub(crate) fn burn_up(lang: Lang, chart: &BurnUp) -> String {
                 r#"<line class="needed" x1="{now_x:.1}" y1="{now_y:.1}" x2="{deadline_x:.1}" y2="{target_y:.1}"/>"#
             );
         }
-        // Printing follows capture so closely that the two often run on one another: the broad line lies below, so that
-        // the narrow one shows on it.
+        // Printing follows capture so closely that the two often run on one another: the broad line lies
+        // below, so that the narrow one shows on it.
         for (points, class) in
             [(&captured, "line-captured"), (&printed, "line-printed"), (&handed, "line-handed")]
         {

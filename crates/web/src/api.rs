@@ -1,7 +1,9 @@
-//! The JSON interface for relying parties' programs: the same checks as the page (docs/verify-api.md). `openapi.json` is kept
-//! by hand; tests hold it against the route table and against what is really answered.
+//! The JSON interface for relying parties' programs: the same checks as the page (docs/verify-api.md).
+//! `openapi.json` is kept by hand; tests hold it against the route table and against what is really answered.
 
 pub(crate) mod problem;
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -9,20 +11,19 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64, Encoding};
+use problem::BadRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use verify::{CardFiles, Verdict};
 
 use crate::checking::{self, Card};
 use crate::error::Error;
 use crate::pages::sign_in::Address;
 use crate::state::AppState;
-use problem::BadRequest;
+use verify::{CardFiles, Verdict, Worded};
 
-pub(crate) const OPENAPI: &str = include_str!("openapi.json");
+pub(crate) const OPENAPI: &str = include_str!("api/openapi.json");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,11 +53,11 @@ struct MrzRequest {
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct Answer<'a> {
     /// The moment for which the card was judged.
     at: String,
     #[serde(flatten)]
-    verdict: Verdict,
+    verdict: Worded<'a>,
 }
 
 pub(crate) async fn openapi() -> impl IntoResponse {
@@ -116,6 +117,7 @@ pub(crate) async fn mrz(
 
 fn answer(verdict: Verdict, at: OffsetDateTime) -> Result<Response, Error> {
     let at = at.format(&Rfc3339).map_err(|_| Error::BadForm("a moment outside the years 0 to 9999"))?;
+    let verdict = Worded { verdict: &verdict, words: ui::checks::both };
     Ok(Json(Answer { at, verdict }).into_response())
 }
 

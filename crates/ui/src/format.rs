@@ -1,11 +1,11 @@
-//! Numbers, dates and times as Vietnam writes them: 1.234.567; 25,1 %; 30/06/2021; 07:05. English pages keep the
-//! dates and swap the marks of numbers.
+//! Numbers, dates and times as Vietnam writes them: 1.234.567; 25,1%; 30/06/2021; 07:05. English pages keep
+//! the dates and swap the marks of numbers.
 
-use domain::clock::VIETNAM;
-use domain::date::vietnamese;
 use time::{Date, OffsetDateTime};
 
 use crate::i18n::Lang;
+use domain::clock::VIETNAM;
+use domain::date::vietnamese;
 
 /// A whole number in groups of three.
 pub fn count(lang: Lang, number: i64) -> String {
@@ -24,15 +24,10 @@ pub fn count(lang: Lang, number: i64) -> String {
     out
 }
 
-/// A share in tenths of a per cent (251), never clipped: `25,1 %`, `100,8 %`.
+/// A share in tenths of a per cent (251), never clipped: `25,1%`, `100,8%`.
 pub fn percent(lang: Lang, tenths: i64) -> String {
     let mark = if lang == Lang::Vi { ',' } else { '.' };
-    format!("{}{mark}{}\u{a0}%", count(lang, tenths / 10), tenths.abs() % 10)
-}
-
-/// `part` of `whole` as per cent, cut off as [`report::share_tenths`] does; nothing where there is no whole.
-pub fn share(lang: Lang, part: i64, whole: i64) -> String {
-    if whole <= 0 { String::new() } else { percent(lang, report::share_tenths(part, whole)) }
+    format!("{}{mark}{}%", count(lang, tenths / 10), tenths.abs() % 10)
 }
 
 /// A daily rate as a whole number, rounded up: what is required is never understated.
@@ -104,11 +99,10 @@ mod tests {
 
     #[test]
     fn a_share_has_a_tenth_and_is_never_clipped() {
-        assert_eq!(share(Lang::Vi, 276_650, 1_100_000), "25,1\u{a0}%");
-        assert_eq!(share(Lang::Vi, 1_539_098, 1_526_289), "100,8\u{a0}%");
-        assert_eq!(share(Lang::En, 125, 10), "1,250.0\u{a0}%");
-        assert_eq!(share(Lang::Vi, 0, 7), "0,0\u{a0}%");
-        assert_eq!(share(Lang::Vi, 1, 0), "");
+        assert_eq!(percent(Lang::Vi, 251), "25,1%");
+        assert_eq!(percent(Lang::Vi, 1_008), "100,8%");
+        assert_eq!(percent(Lang::En, 12_500), "1,250.0%");
+        assert_eq!(percent(Lang::Vi, 0), "0,0%");
     }
 
     #[test]

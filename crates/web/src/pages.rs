@@ -21,21 +21,22 @@ pub(crate) mod units;
 pub(crate) mod worklist;
 
 use axum::response::Redirect;
-use store::PgConnection;
 
 use crate::error::Error;
 use crate::session::Who;
 use crate::state::AppState;
+use store::PgConnection;
+use ui::format;
+use ui::i18n::Lang;
 
 /// The page that the reader's role begins with.
 pub(crate) async fn home(who: Who) -> Redirect {
     Redirect::to(who.role.home())
 }
 
-/// A label with its value; what is not known is not shown.
-pub(crate) struct Fact {
-    pub label: &'static str,
-    pub value: String,
+/// `part` of `whole` as per cent, cut off as [`report::share_tenths`] does; nothing where there is no whole.
+pub(crate) fn share(lang: Lang, part: i64, whole: i64) -> String {
+    if whole <= 0 { String::new() } else { format::percent(lang, report::share_tenths(part, whole)) }
 }
 
 /// Ends a reading: writes its audit row, before anything is shown.

@@ -1,0 +1,105 @@
+//! The frame of the centre's pages: what the reader's role may open, and where the reader is.
+
+use std::convert::Infallible;
+
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::error::Error;
+use crate::layers::lang_of;
+use crate::routes::without_lang;
+use crate::session::{Role, Who};
+use crate::state::AppState;
+use crate::static_files;
+use ui::frame::{Frame, Link, Reader};
+use ui::place;
+
+/// The frame without a reader.
+pub(crate) fn signed_out(parts: &Parts) -> Frame {
+    let query = parts.uri.query();
+    let lang = lang_of(query, &parts.headers);
+    let kept = without_lang(query.unwrap_or(""));
+    let join = if kept.is_empty() { String::new() } else { format!("{kept}&") };
+    let foot = |href, label| Link { href, label, current: false };
+    Frame {
+        lang,
+        other_lang_href: format!("{}?{join}lang={}", parts.uri.path(), lang.other().code()),
+        css: static_files::css_href(),
+        icon: static_files::ICON_PATH,
+        nav: Vec::new(),
+        foot: vec![
+            foot("/tra-cuu", lang.text("track.title")),
+            foot("/kiem-the", lang.text("check.title")),
+            foot("/vao", lang.text("sign_in.title")),
+        ],
+        reader: None,
+    }
+}
+
+/// The frame for a reader of the page at `path`.
+pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -> Frame {
+    let lang = frame.lang;
+    let links: &[(&'static str, &'static str, &[Role])] = &[
+        ("/tong-quan", lang.text("nav.dashboard"), &[Role::Commander]),
+        ("/lich-moi", lang.text("nav.worklist"), &[Role::Officer, Role::Commander]),
+        ("/ho-so-xet", lang.text("nav.cases"), &[Role::Adjudicator]),
+        ("/cu-dan", lang.text("nav.people"), &Role::ALL),
+        ("/ho-so", lang.text("nav.applications"), &Role::ALL),
+        ("/giao-nhan", lang.text("nav.boxes"), &[Role::Clerk, Role::Officer, Role::Commander]),
+        ("/phieu-loi", lang.text("nav.imports"), &[Role::Clerk]),
+    ];
+    let allowed = links.iter().filter(|(_, _, roles)| roles.contains(&who.role));
+    let nav = allowed.map(|&(href, label, _)| Link {
+        href,
+        label,
+        // A card is read as a part of its application.
+        current: is_below(path, href) || (href == "/ho-so" && is_below(path, "/the")),
+    });
+    let reader = Reader {
+        name: who.display_name.clone(),
+        role: lang.text(&format!("role.{}", who.role.code())),
+        unit: unit_of_path(state, who.scope.as_str()).unwrap_or_else(|| lang.text("unit.country").to_owned()),
+        form_token: who.form_token(state.random_32()),
+        sign_out: "/ra",
+    };
+    Frame { nav: nav.collect(), foot: Vec::new(), reader: Some(reader), ..frame }
+}
+
+impl FromRequestParts<AppState> for Frame {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Frame, Infallible> {
+        let frame = signed_out(parts);
+        Ok(match parts.extensions.get::<Who>() {
+            Some(who) => signed_in(frame, state, who, parts.uri.path()),
+            None => frame,
+        })
+    }
+}
+
+fn is_below(path: &str, href: &str) -> bool {
+    path.strip_prefix(href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A drawn page as an answer.
+pub(crate) fn page(template: &impl Template) -> Result<Response, Error> {
+    Ok(Html(template.render()?).into_response())
+}
+
+/// "Huyện Thạch Hà, tỉnh Hà Tĩnh" for `42/445/`, at the head of a line.
+pub(crate) fn unit_of_path(state: &AppState, path: &str) -> Option<String> {
+    let code = path.trim_end_matches('/').rsplit('/').next()?;
+    state.units.current(code.parse().ok()?).map(|_| unit_full(state, code))
+}
+
+/// The unit alone, at the head of a line: "Xã Thạch Hải"; the code when the list does not know it.
+pub(crate) fn unit_name(state: &AppState, code: &str) -> String {
+    place::at_head(&place::own(state.units, code))
+}
+
+/// The unit and all above it, at the head of a line; the code when the list does not know it.
+pub(crate) fn unit_full(state: &AppState, code: &str) -> String {
+    place::at_head(&place::full(state.units, code))
+}
