@@ -3,7 +3,7 @@
 use crate::pki::{Keys, serials};
 use anyhow::{Context, Result};
 use domain::Clock;
-use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
+use packet::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
 use issue::{Authority, ChipKeySource};
 use kit::CentrePublicKeys;

@@ -4,7 +4,7 @@ use crate::centre::Centre;
 use crate::work;
 use domain::id::ApplicationId;
 use enrol::intake;
-use enrol::message::{Outcome, ReceiptItem};
+use packet::message::{Outcome, ReceiptItem};
 use std::future::Future;
 use std::pin::Pin;
 use web::{CaseDecision, CaseDesk, CaseOutcome, CaseRefusal, KitAnswer, KitDesk, PhotoSource};

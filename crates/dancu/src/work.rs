@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use card::lds::dg3::{Finger, FingerImage};
 use domain::id::{ApplicationId, BatchId};
 use enrol::intake;
-use enrol::packet::{Content, FingerCapture};
-use enrol::rules::chip_fingers;
+use packet::{Content, FingerCapture};
+use packet::rules::chip_fingers;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use resolve::{Identities, Opened};
@@ -120,7 +120,7 @@ pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<P
 /// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet does not hold up a
 /// batch; the card's files are put together again in the same way.
 fn images(application: ApplicationId, content: &Content) -> ChipImages {
-    let image = |image: &enrol::packet::FingerImage| {
+    let image = |image: &packet::FingerImage| {
         let position = Finger::from_code(image.position.code());
         FingerImage::jpeg(position, image.jpeg.as_bytes().to_vec())
             .inspect_err(|error| tracing::warn!(application.id = %application, %error, "left out of DG3"))

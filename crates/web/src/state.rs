@@ -100,7 +100,7 @@ pub enum CaseRefusal {
 /// The kits' end of the line (crate `enrol`): raw bytes in, raw bytes out. Every message is signed by the kit and every
 /// answer by the centre, so that the HTTP layer adds limits and nothing else.
 pub trait KitDesk: Send + Sync {
-    /// Takes a batch of sealed packets (`enrol::wire`).
+    /// Takes a batch of sealed packets (`packet::wire`).
     fn packets(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>>;
     /// Takes a signed end-of-day report.
     fn day_report(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>>;

@@ -3,7 +3,7 @@
 use super::campaign::Campaign;
 use anyhow::Result;
 use domain::application::State;
-use enrol::ReceiptCode;
+use packet::ReceiptCode;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::fs;

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use enrol::wire::COSE_TYPE;
+use packet::wire::COSE_TYPE;
 
 use crate::error::Error;
 use crate::pages::sign_in::Address;

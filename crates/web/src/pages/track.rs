@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use domain::application::State as Stage;
-use enrol::ReceiptCode;
+use packet::ReceiptCode;
 use store::web_read;
 
 use crate::error::Error;
