@@ -13,9 +13,9 @@ use crate::key_files::KeyFiles;
 use crate::keys::{Keys, serials};
 use crate::{Error, installation};
 use domain::Clock;
-use enrol::keys::{CentreKeys, PublicKey};
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipKeySource};
+use packet::keys::{CentreKeys, IntakeKey, PublicKey};
 use store::{Database, OpenOptions};
 
 /// Where an installation keeps its files, and which database it uses.

@@ -6,7 +6,7 @@ use crate::work;
 use domain::id::ApplicationId;
 use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
 use enrol::intake;
-use enrol::message::{Outcome, ReceiptItem};
+use packet::message::{Outcome, ReceiptItem};
 
 /// Opens photos for pages whose reader may see the application.
 pub struct Photos(pub Centre);

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use domain::UnitCode;
 use enrol::EnrolError;
-use enrol::keys::KeyError;
+use packet::keys::KeyError;
 
 /// What the centre cannot do.
 #[derive(Debug, thiserror::Error)]

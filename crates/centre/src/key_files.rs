@@ -10,8 +10,8 @@ use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use enrol::keys::{IntakeKey, KeyError, PublicKey, WrappingKey};
 use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
+use packet::keys::{IntakeKey, KeyError, PublicKey, WrappingKey};
 use pki::SignatureAlgorithm;
 
 /// The keys of the software key store. An HSM takes their place behind the same traits.

@@ -13,10 +13,10 @@ use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::UnitTable;
 use enrol::intake;
-use enrol::packet::{Content, FingerCapture};
-use enrol::rules::chip_fingers;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
+use packet::rules::chip_fingers;
+use packet::{Content, FingerCapture};
 use resolve::{Identities, Opened};
 use store::UnitScope;
 
@@ -139,7 +139,7 @@ pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<P
 /// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet
 /// does not hold up a batch; the card's files are put together again in the same way.
 fn images(application: ApplicationId, content: &Content) -> ChipImages {
-    let image = |image: &enrol::packet::FingerImage| {
+    let image = |image: &packet::FingerImage| {
         let position = Finger::from_code(image.position.code());
         FingerImage::jpeg(position, image.jpeg.as_bytes().to_vec())
             .inspect_err(|error| tracing::warn!(application.id = %application, %error, "left out of DG3"))

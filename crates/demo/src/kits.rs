@@ -16,9 +16,9 @@ use domain::application::Kind;
 use domain::clock::VIETNAM;
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
-use enrol::packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
-use enrol::rules::chip_fingers;
 use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
+use packet::rules::chip_fingers;
+use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
 use simulate::TruthId;
 
 /// One person before the officer.
@@ -178,8 +178,8 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
 fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<usize> {
     let transport = Transport::new(base_url);
     let evening = day.with_time(time!(22:30)).assume_offset(VIETNAM);
-    let waiting = laptop.outbox().pending(50, enrol::wire::MAX_BATCH_BYTES)?;
-    let body = enrol::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
+    let waiting = laptop.outbox().pending(50, packet::wire::MAX_BATCH_BYTES)?;
+    let body = packet::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
     if !waiting.is_empty() && world.draws.sends_damaged(kit, day) {
         // A byte is turned over on the way. The centre refuses the packet it belongs to and takes the others;
         // its answer is lost, so that the kit sends everything again.

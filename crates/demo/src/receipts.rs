@@ -12,7 +12,7 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::campaign::Campaign;
 use domain::application::State;
-use enrol::ReceiptCode;
+use packet::ReceiptCode;
 use store::report::scoring;
 
 const FILE: &str = "demo-receipts.txt";

@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../packet/tests/support/mod.rs"]
 mod support;
 
 use std::time::Instant;
 
 use enrol::intake::{open_received, receive};
-use enrol::packet::{open, verify_envelope};
+use packet::{open, verify_envelope};
 use store::applications::kits::{Kit, register_kit};
 use support::*;
 

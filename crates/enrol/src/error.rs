@@ -1,15 +1,14 @@
 use thiserror::Error;
 
-use crate::packet::PacketError;
+use packet::PacketError;
 
 /// What can stop the intake as a whole. A packet that is refused is an answer, not an error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EnrolError {
-    #[error("the upload from byte {offset} on {problem}; send the batch again")]
-    Batch { offset: usize, problem: &'static str },
-    #[error("the batch has {found} {unit}; send at most {limit} at a time")]
-    BatchTooLarge { found: usize, unit: &'static str, limit: usize },
+    /// The body of an upload cannot be told apart into packets, or there are too many.
+    #[error(transparent)]
+    Batch(PacketError),
     #[error("the day report was refused ({code}): {reason}")]
     ReportRefused { code: &'static str, reason: String },
     #[error("a message could not be made or read")]
@@ -25,9 +24,6 @@ pub enum EnrolError {
 impl EnrolError {
     /// Whether whoever sent the message must change it; otherwise the same message may succeed later.
     pub fn is_senders_fault(&self) -> bool {
-        matches!(
-            self,
-            EnrolError::Batch { .. } | EnrolError::BatchTooLarge { .. } | EnrolError::ReportRefused { .. }
-        )
+        matches!(self, EnrolError::Batch(_) | EnrolError::ReportRefused { .. })
     }
 }

@@ -2,23 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "../../packet/tests/support/mod.rs"]
 mod support;
+
+use sqlx::Row;
+use time::Duration;
+use time::macros::date;
 
 use domain::application::{Action, State};
 use domain::id::KitId;
+use enrol::EnrolError;
 use enrol::intake::{open_received, read_contents, receive, receive_batch, receive_day_report, report_day};
-use enrol::keys::{CentreKeys, PublicKey};
-use enrol::message::{DayReport, Outcome, Receipt, Refusal, ReportedCapture};
-use enrol::packet::{Biometric, FingerCapture};
-use enrol::{EnrolError, wire};
+use packet::keys::{CentreKeys, PublicKey};
+use packet::message::{DayReport, Outcome, Receipt, Refusal, ReportedCapture};
+use packet::wire;
+use packet::{Biometric, FingerCapture};
 use pki::Signer;
-use sqlx::Row;
 use store::applications::kits::{Kit, register_kit, revoke_kit, sequence_gaps};
 use store::applications::{check_folds, find, timeline};
 use support::*;
 use testkit::FreshDatabase;
-use time::Duration;
-use time::macros::date;
 
 async fn centre_with(kits: &[&TestKit]) -> FreshDatabase {
     let db = testkit::fresh_database().await;
@@ -97,7 +100,7 @@ async fn the_receipt_is_signed_by_the_centre_and_names_what_arrived() {
     assert_eq!(receipt.items[1].packet_id, None);
     assert_eq!(receipt.items[1].outcome, refused(Refusal::Malformed));
     let cut_off = receive_batch(&db, &body[..body.len() - 1], DAY, &receipt_signer()).await.unwrap_err();
-    assert!(cut_off.is_senders_fault() && matches!(cut_off, EnrolError::Batch { .. }), "{cut_off}");
+    assert!(cut_off.is_senders_fault() && matches!(cut_off, EnrolError::Batch(_)), "{cut_off}");
     let bodies = "SELECT count(*) FROM intake_refusal WHERE code = 'malformed' AND kit_id IS NULL";
     assert_eq!(count(&db, bodies).await, 2, "the noise in the first body, and the second body as a whole");
 }
@@ -253,7 +256,7 @@ async fn a_packet_for_a_key_that_is_not_held_waits_and_hides_nothing() {
     let db = centre_with(&[&kit]).await;
     send(&db, vec![kit.packet(1, 1), kit.packet(2, 2)]).await;
     let other = || TestIntakeKey::new(55);
-    let keys = |intake: Vec<Box<dyn enrol::keys::IntakeKey>>| {
+    let keys = |intake: Vec<Box<dyn packet::keys::IntakeKey>>| {
         std::sync::Arc::new(CentreKeys { intake, wrapping: Box::new(TestWrappingKey::new(7)) })
     };
     let without = open_received(&db, keys(vec![Box::new(other())]), DAY, 1).await.unwrap();

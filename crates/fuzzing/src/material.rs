@@ -5,8 +5,8 @@ use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use enrol::keys::{IntakeKey, KeyError, PublicKey};
-use enrol::packet::{
+use packet::keys::{IntakeKey, KeyError, PublicKey};
+use packet::{
     Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason,
 };
 use fingerprint::FingerPosition;

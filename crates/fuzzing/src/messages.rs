@@ -4,10 +4,10 @@ use crate::material::{DAY, centre, content_of, envelope, kit, rng};
 use coset::{CborSerializable, CoseSign1, CoseSign1Builder, TaggedCborSerializable};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
-use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
-use enrol::packet::{self, Content, PacketError};
-use enrol::rules::problems;
-use enrol::wire::{decode_batch, encode_batch};
+use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use packet::{Content, PacketError};
+use packet::rules::problems;
+use packet::wire::{decode_batch, encode_batch};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 
 /// Every step that a packet goes through at the centre. Nobody but the kit can make one that verifies.

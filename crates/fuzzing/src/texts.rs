@@ -71,8 +71,8 @@ pub fn short(data: &[u8]) -> bool {
         assert_eq!(code.to_string().parse(), Ok(code));
         taken = true;
     }
-    if let Ok(code) = enrol::ReceiptCode::parse(text) {
-        assert_eq!(enrol::ReceiptCode::parse(&code.grouped()).map(|again| again.hash()), Ok(code.hash()));
+    if let Ok(code) = packet::ReceiptCode::parse(text) {
+        assert_eq!(packet::ReceiptCode::parse(&code.grouped()).map(|again| again.hash()), Ok(code.hash()));
         taken = true;
     }
     if let Ok(name) = PersonName::parse(text) {

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use enrol::packet::PacketError;
-use enrol::rules::Problem;
 use thiserror::Error;
 
 use crate::TransportError;
+use packet::PacketError;
+use packet::rules::Problem;
 
 /// What can go wrong on a kit, in words that the officer can act on. No message holds a citizen's data.
 #[derive(Debug, Error)]

@@ -5,15 +5,15 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use enrol::keys::PublicKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::elliptic_curve::Generate;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding};
-use pki::{SignError, SignatureAlgorithm, Signer};
 use rand::CryptoRng;
 
 use crate::KitError;
+use packet::keys::PublicKey;
+use pki::{SignError, SignatureAlgorithm, Signer};
 
 /// The key that signs this kit's packets and reports. Only its public half leaves the laptop.
 pub struct IdentityKey {

@@ -1,18 +1,18 @@
 use std::path::Path;
 
-use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId, PersonId};
-use domain::{ResidentRecord, UnitCode};
-use enrol::keys::PublicKey;
-use enrol::message::{DayReport, Outcome, Receipt};
-use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerImage, seal};
-use enrol::rules::problems;
-use enrol::{ReceiptCode, wire};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
 
 use crate::{AppliedReceipt, Draft, IdentityKey, KitError, Outbox, SavedPacket, Transport};
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId, PersonId};
+use domain::{ResidentRecord, UnitCode};
+use packet::keys::PublicKey;
+use packet::message::{DayReport, Outcome, Receipt};
+use packet::rules::problems;
+use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerImage, seal};
+use packet::{ReceiptCode, wire};
 
 /// Packets in one request; a request that breaks off on a poor line costs this much at most.
 const BATCH_PACKETS: usize = 200;
@@ -40,7 +40,7 @@ pub struct CaptureInput {
     /// Whom the officer found in the register, and the record as it stands there.
     pub register: Option<(PersonId, ResidentRecord)>,
     pub fingers: Vec<Finger>,
-    /// Of the fingers that go on the chip ([`enrol::rules::chip_fingers`]); none if the scanner gives no images.
+    /// Of the fingers that go on the chip ([`packet::rules::chip_fingers`]); none if the scanner gives no images.
     pub finger_images: Vec<FingerImage>,
     pub photo: Biometric,
     pub meta: CaptureMeta,
@@ -242,7 +242,7 @@ impl Laptop {
         let booked =
             receipt.items.iter().any(|item| item.sha256 == sha256 && item.outcome == Outcome::Accepted);
         if !booked {
-            return Err(KitError::Message(enrol::packet::PacketError::Structure {
+            return Err(KitError::Message(packet::PacketError::Structure {
                 what: "the receipt",
                 problem: "is not for this day report",
             }));

@@ -2,13 +2,6 @@
 
 use std::path::Path;
 
-use domain::UnitCode;
-use domain::application::Kind;
-use domain::clock::VIETNAM;
-use domain::id::{ApplicationId, KitId, PacketId};
-use enrol::ReceiptCode;
-use enrol::keys::PublicKey;
-use enrol::message::{Outcome, Receipt, Refusal, ReportedCapture};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
@@ -16,6 +9,13 @@ use uuid::Uuid;
 
 use crate::KitError;
 use crate::identity::{file, sync_directory};
+use domain::UnitCode;
+use domain::application::Kind;
+use domain::clock::VIETNAM;
+use domain::id::{ApplicationId, KitId, PacketId};
+use packet::ReceiptCode;
+use packet::keys::PublicKey;
+use packet::message::{Outcome, Receipt, Refusal, ReportedCapture};
 
 const FORMAT: i64 = 1;
 
@@ -237,7 +237,7 @@ impl Outbox {
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let packet = PendingPacket { packet_id: packet_id(row, 0)?, sealed: row.get(1)? };
-            bytes += enrol::wire::encoded_len(packet.sealed.len());
+            bytes += packet::wire::encoded_len(packet.sealed.len());
             if bytes > max_bytes && !packets.is_empty() {
                 break;
             }

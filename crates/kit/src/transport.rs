@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use enrol::wire;
 use thiserror::Error;
+
+use packet::wire;
 
 /// An answer is a receipt of a few kilobytes.
 const MAX_ANSWER_BYTES: u64 = 2 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
-#[path = "../../enrol/tests/support/mod.rs"]
+#[path = "../../packet/tests/support/mod.rs"]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,23 +11,24 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sha2::{Digest, Sha256};
+use time::Duration;
+use time::macros::date;
+
 use domain::id::KitId;
 use domain::pin::Pin;
 use enrol::intake::{open_received, receive_batch, receive_day_report};
-use enrol::keys::PublicKey;
-use enrol::message::{Outcome, Receipt, ReceiptItem, Refusal};
-use enrol::packet::verify_envelope;
-use enrol::wire;
 use kit::{CaptureInput, CentrePublicKeys, KitError, Laptop, PacketState, Transport, TransportError};
+use packet::keys::PublicKey;
+use packet::message::{Outcome, Receipt, ReceiptItem, Refusal};
+use packet::verify_envelope;
+use packet::wire;
 use pki::Signer;
-use sha2::{Digest, Sha256};
 use store::Database;
 use store::applications::check_folds;
 use store::applications::kits::{Kit, register_kit, sequence_gaps};
 use support::*;
 use testkit::FreshDatabase;
-use time::Duration;
-use time::macros::date;
 
 fn kit_id() -> KitId {
     KitId::derive(DAY, &[b"laptop"])
@@ -68,7 +69,7 @@ fn pending(laptop: &Laptop) -> Vec<kit::PendingPacket> {
 
 fn receipt_for(sealed: &[&[u8]], outcome: Outcome, signer: &dyn Signer) -> Vec<u8> {
     let item = |bytes: &&[u8]| ReceiptItem {
-        packet_id: enrol::packet::parse(bytes).ok().map(|packet| packet.claimed().packet_id),
+        packet_id: packet::parse(bytes).ok().map(|packet| packet.claimed().packet_id),
         sha256: Sha256::digest(bytes).into(),
         outcome,
     };
@@ -107,7 +108,7 @@ fn a_capture_repeated_after_a_crash_is_the_same_packet() {
         captured_at: DAY,
         unit: input(1).unit,
         kind: input(1).kind,
-        receipt_code: enrol::ReceiptCode::generate(&mut rng(1)),
+        receipt_code: packet::ReceiptCode::generate(&mut rng(1)),
     };
     let failed = other.outbox_mut().save(&draft, |_| Err(KitError::Row("the battery is empty")));
     assert!(failed.is_err());

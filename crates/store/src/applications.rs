@@ -468,7 +468,7 @@ pub async fn unit_paths(
 ) -> Result<HashMap<ApplicationId, String>, Error> {
     let rows: Vec<(Uuid, String)> =
         sqlx::query_as("SELECT application_id, unit_path FROM application WHERE application_id = ANY($1)")
-            .bind(uuids(applications))
+            .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
             .fetch_all(conn)
             .await?;
     Ok(rows.into_iter().map(|(id, path)| (ApplicationId::from_uuid(id), path)).collect())

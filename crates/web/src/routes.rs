@@ -130,13 +130,13 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "POST",
-        path: enrol::wire::PACKETS_PATH,
+        path: packet::wire::PACKETS_PATH,
         access: Access::Kit,
         handler: || post(pages::kit::packets),
     },
     Route {
         method: "POST",
-        path: enrol::wire::DAY_REPORT_PATH,
+        path: packet::wire::DAY_REPORT_PATH,
         access: Access::Kit,
         handler: || post(pages::kit::day_report),
     },
@@ -179,7 +179,7 @@ pub fn router(state: AppState) -> Router {
                 async move {
                     match access {
                         Access::Kit => {
-                            let (bytes, time) = (enrol::wire::MAX_BATCH_BYTES, kit_door::BODY);
+                            let (bytes, time) = (packet::wire::MAX_BATCH_BYTES, kit_door::BODY);
                             admit(state, &door, Bound { bytes, time }, request, next).await
                         }
                         Access::Upload => {

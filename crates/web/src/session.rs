@@ -137,7 +137,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
     sessions::insert(&mut tx, &session).await?;
     let entry = audit::Entry {
         at: now,
-        actor: domain::Actor::Account(account.id).to_string(),
+        actor: domain::Actor::Account(AccountId::from_uuid(account.id)).to_string(),
         action: "session.began".to_owned(),
         subject: format!("account:{}", account.id),
         unit_path: account.scope.as_str().to_owned(),

@@ -278,7 +278,7 @@ async fn kits_have_their_own_door() {
     let send = |path: &str, bytes: usize| Request::post(path).body(Body::from(vec![0u8; bytes])).unwrap();
     let answer = kit.send(send("/kit/v1/packets", 8 << 20)).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "8388608"));
-    assert_eq!(answer.header("content-type"), enrol::wire::COSE_TYPE);
+    assert_eq!(answer.header("content-type"), packet::wire::COSE_TYPE);
     let answer = kit.send(send("/kit/v1/packets", (8 << 20) + 1)).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::PAYLOAD_TOO_LARGE, 0));
     let refused = kit.send(send("/kit/v1/day-report", 3)).await;

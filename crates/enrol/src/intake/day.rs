@@ -1,18 +1,19 @@
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
+use super::sha256;
+use crate::EnrolError;
 use domain::Actor;
 use domain::id::KitId;
+use packet::PacketError;
+use packet::keys::PublicKey;
+use packet::message::{DayReport, Outcome, Receipt, ReceiptItem};
 use store::applications::intake::{self, NewRefusal};
 use store::applications::kits::{self, NewKitReport};
 use store::applications::{NewApplication, create};
 use store::register::units;
 use store::{Database, PgConnection};
-use time::OffsetDateTime;
-
-use super::sha256;
-use crate::EnrolError;
-use crate::keys::PublicKey;
-use crate::message::{DayReport, Outcome, Receipt, ReceiptItem};
 
 /// What a day report changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayRepor
         return refused("revoked_kit", "the kit was revoked".to_owned(), Some(kit_id));
     }
     let report = PublicKey::from_point(&kit.public_key)
-        .map_err(crate::packet::PacketError::from)
+        .map_err(PacketError::from)
         .and_then(|key| DayReport::verify(message, &key));
     match report {
         Ok(report) => Ok(Ok(report)),

@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 use domain::UnitCode;
 use domain::application::State;
 use domain::id::{ApplicationId, KitId, PacketId};
-
-use crate::message::{Outcome, Refusal};
-use crate::packet::Envelope;
+use packet::Envelope;
+use packet::message::{Outcome, Refusal};
 
 /// One packet of a batch after the checks that need no database but the kit's key.
 #[derive(Debug, Clone)]

@@ -1,21 +1,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use domain::application::Action;
-use domain::id::{ApplicationId, PacketId};
 use rayon::prelude::*;
 use serde_json::json;
-use store::Database;
-use store::applications::content::{self, Opened};
-use store::applications::packets::{self, SealedPacket};
-use store::applications::{Transition, record};
 use time::OffsetDateTime;
 
 use super::{CENTRE, blocking};
 use crate::EnrolError;
-use crate::keys::{CentreKeys, KeyError};
-use crate::packet::{self, Content, ContentKey, PacketError};
-use crate::rules::{Problem, problems};
+use domain::application::Action;
+use domain::id::{ApplicationId, PacketId};
+use packet::keys::{CentreKeys, KeyError};
+use packet::rules::{Problem, problems};
+use packet::{Content, ContentKey, PacketError};
+use store::Database;
+use store::applications::content::{self, Opened};
+use store::applications::packets::{self, SealedPacket};
+use store::applications::{Transition, record};
 
 /// What one step of the opening worker did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

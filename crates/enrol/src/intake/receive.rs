@@ -1,24 +1,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::Actor;
-use domain::application::Action;
-use domain::id::KitId;
 use rayon::prelude::*;
-use store::applications::intake::{self, NewRefusal};
-use store::applications::packets::{self, NewPacket};
-use store::applications::{NewApplication, Transition, create, kits, record};
-use store::register::units;
-use store::{Database, PgConnection};
 use time::OffsetDateTime;
 
 use super::decide::{Arrived, Decision, Known, decide};
 use super::{CENTRE, blocking, sha256};
 use crate::EnrolError;
-use crate::keys::PublicKey;
-use crate::message::{Receipt, ReceiptItem, Refusal};
-use crate::packet::{self, PacketError, Unverified};
-use crate::wire;
+use domain::Actor;
+use domain::application::Action;
+use domain::id::KitId;
+use packet::keys::PublicKey;
+use packet::message::{Receipt, ReceiptItem, Refusal};
+use packet::{PacketError, Unverified, wire};
+use store::applications::intake::{self, NewRefusal};
+use store::applications::packets::{self, NewPacket};
+use store::applications::{NewApplication, Transition, create, kits, record};
+use store::register::units;
+use store::{Database, PgConnection};
 
 /// The centre's answer to a batch.
 #[derive(Debug, Clone)]
@@ -33,8 +32,8 @@ pub struct Received {
 /// Takes the body of an upload and gives the answer, whose signed receipt goes back.
 ///
 /// # Errors
-/// [`EnrolError::Batch`], [`EnrolError::BatchTooLarge`] when the body cannot be told apart into packets; it is counted among
-/// the refusals. Otherwise as [`receive`].
+/// [`EnrolError::Batch`] when the body cannot be told apart into packets; it is counted among the refusals. Otherwise as
+/// [`receive`].
 pub async fn receive_batch(
     db: &Database,
     body: &[u8],
@@ -44,12 +43,8 @@ pub async fn receive_batch(
     let packets = match wire::decode_batch(body) {
         Ok(packets) => packets.into_iter().map(<[u8]>::to_vec).collect(),
         Err(error) => {
-            let refusal = match &error {
-                EnrolError::BatchTooLarge { .. } => Refusal::TooLarge,
-                _ => Refusal::Malformed,
-            };
-            note_body(db, body, refusal, now).await?;
-            return Err(error);
+            note_body(db, body, refusal(&error), now).await?;
+            return Err(EnrolError::Batch(error));
         }
     };
     receive(db, packets, now, signer).await

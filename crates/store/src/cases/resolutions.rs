@@ -157,7 +157,7 @@ pub async fn standings_of_people(conn: &mut PgConnection, ids: &[PersonId]) -> R
         "SELECT application_id, kind, state, person_id FROM application \
          WHERE person_id = ANY($1) AND state <> 'rejected' ORDER BY application_id",
     )
-    .bind(uuids(ids))
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Standing::try_from).collect()

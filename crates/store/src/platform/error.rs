@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sqlx::postgres::PgDatabaseError;
+use uuid::Uuid;
 
 /// An error of the store. Neither `Display` nor `Debug` carries the values of rows: PostgreSQL puts key values
 /// into the DETAIL of an error and input values into the message of class 22, and both may be personal data.
@@ -97,7 +98,7 @@ pub enum Error {
     #[error(
         "the lease on job {job} ended before the work did: the work was rolled back and will be done again"
     )]
-    LeaseLost { job: uuid::Uuid },
+    LeaseLost { job: Uuid },
     /// A row passed to a bulk load has another number of values than the statement has columns.
     #[error("bulk load: row {row} has {found} values for {expected} columns")]
     CopyFields { row: u64, expected: usize, found: usize },

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use crate::{CopyIn, CopyRow, Error};
-use domain::{UnitCode, UnitTable};
+use domain::UnitCode;
+use domain::unit::UnitTable;
 
 /// Puts all units of the table into the database, those that are there already excepted. Returns how many were added.
 ///

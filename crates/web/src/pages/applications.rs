@@ -22,8 +22,8 @@ use domain::unit::UnitLevel;
 use store::UnitScope;
 use store::applications::Step;
 use store::applications::find;
-use store::applications::timeline;
 use store::applications::pages::ApplicationsQuery;
+use store::applications::timeline;
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
@@ -131,7 +131,7 @@ pub(crate) async fn list(
     };
     let query = ApplicationsQuery { state: stage, under: under.clone(), ids, after, limit: PAGE.asked() };
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut hits = applications::pages::applications(&mut tx, &query).await?;
+    let mut hits = store::applications::pages::applications(&mut tx, &query).await?;
     drop(tx);
     let more = PAGE.cut(&mut hits);
     let parameter =
@@ -188,16 +188,16 @@ pub(crate) async fn show(
         return Err(not_shown(&state, &who, subject).await);
     };
     let steps = timeline(&mut tx, application_id).await?;
-    let declared = applications::pages::declared(&mut tx, application_id).await?;
+    let declared = store::applications::pages::declared(&mut tx, application_id).await?;
     let person_id = application.person_id.or(application.claimed_person_id);
     let right = match person_id {
         Some(person_id) => record::of_person(&state, &mut tx, ui.lang, person_id).await?,
         None => None,
     };
-    let cards = cards::pages::cards_of_application(&mut tx, application_id).await?;
-    let cases = cases::pages::cases_of(&mut tx, application_id).await?;
+    let cards = store::cards::pages::cards_of_application(&mut tx, application_id).await?;
+    let cases = store::cases::pages::cases_of(&mut tx, application_id).await?;
     drop(tx);
-    let resolution = resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
+    let resolution = store::cases::resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;

@@ -102,8 +102,8 @@ pub(crate) async fn list(
     };
     let places = places(&state, &who.scope);
     let mut conn = state.db.begin().await?;
-    let mut rows = boxes::pages::boxes(&mut conn, places.as_deref(), stage, PAGE.asked()).await?;
-    let (way, missing, all) = boxes::pages::box_counts(&mut conn, places.as_deref()).await?;
+    let mut rows = store::boxes::pages::boxes(&mut conn, places.as_deref(), stage, PAGE.asked()).await?;
+    let (way, missing, all) = store::boxes::pages::box_counts(&mut conn, places.as_deref()).await?;
     drop(conn);
     let cut_off = PAGE.cut(&mut rows);
     let tab = |href, label, count: i64, of| Tab { href, label, count: ui.n(&count), current: stage == of };
@@ -153,18 +153,18 @@ pub(crate) async fn show(
     let consignment_id: ConsignmentId = id(&consignment_id)?;
     let subject = format!("consignment:{consignment_id}");
     let mut conn = state.db.begin().await?;
-    let found = boxes::pages::one_box(&mut conn, consignment_id).await?;
+    let found = store::boxes::pages::one_box(&mut conn, consignment_id).await?;
     let path = |row: &BoxRow| row.to_code.parse().ok().and_then(|code| state.units.path(code));
     let seen = found.and_then(|row| Some((path(&row).filter(|path| who.scope.covers(path))?, row)));
     let Some((path, row)) = seen else {
         drop(conn);
         return Err(not_shown(&state, &who, subject).await);
     };
-    let contents = boxes::pages::box_contents(&mut conn, consignment_id).await?;
+    let contents = store::boxes::pages::box_contents(&mut conn, consignment_id).await?;
     drop(conn);
     let skip = skip.tu.unwrap_or(0).max(0);
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut items = boxes::pages::box_items(&mut tx, &contents, skip, MOST_CARDS.asked()).await?;
+    let mut items = store::boxes::pages::box_items(&mut tx, &contents, skip, MOST_CARDS.asked()).await?;
     drop(tx);
     note_read(&state, &who, "consignment.read", subject, &path).await?;
     let next = MOST_CARDS

@@ -63,7 +63,7 @@ pub(crate) async fn show(
     let card_id: CardId = id(&card_id)?;
     let subject = format!("card:{card_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let found = cards::pages::card(&mut tx, card_id).await?;
+    let found = store::cards::pages::card(&mut tx, card_id).await?;
     drop(tx);
     let Some(row) = found else { return Err(not_shown(&state, &who, subject).await) };
     note_read(&state, &who, "card.read", subject, &row.unit_path).await?;

@@ -163,9 +163,9 @@ pub(crate) async fn list(
         _ => CaseStage::Open,
     };
     let mut tx = state.db.scoped(&who.scope).await?;
-    let mut rows = cases::pages::cases(&mut tx, stage, PAGE.asked()).await?;
+    let mut rows = store::cases::pages::cases(&mut tx, stage, PAGE.asked()).await?;
     let cut_off = PAGE.cut(&mut rows);
-    let (open, unconfirmed, closed) = cases::pages::case_counts(&mut tx).await?;
+    let (open, unconfirmed, closed) = store::cases::pages::case_counts(&mut tx).await?;
     drop(tx);
     let now = state.campaign.now();
     let tab = |href, label, count: i64, of| Tab { href, label, count: ui.n(&count), current: stage == of };
@@ -213,7 +213,7 @@ async fn draw(
     let case_id: CaseId = id(case_id)?;
     let subject = format!("case:{case_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = cases::pages::case(&mut tx, case_id).await? else {
+    let Some(case) = store::cases::pages::case(&mut tx, case_id).await? else {
         drop(tx);
         return Err(not_shown(state, who, subject).await);
     };
@@ -228,7 +228,7 @@ async fn draw(
     let standing = right.person();
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
-    let actions = cases::pages::case_actions(&mut tx, case_id).await?;
+    let actions = store::cases::pages::case_actions(&mut tx, case_id).await?;
     drop(tx);
     note_read(state, who, "case.read", subject, &case.unit_path).await?;
     let actors = Actors::load(state, actions.iter().map(|action| action.actor.as_str())).await?;
@@ -346,7 +346,7 @@ async fn side(
             if !visible {
                 return Ok((Side { hidden: true, ..empty(title) }, None));
             }
-            let declared = applications::pages::declared(scoped, id).await?;
+            let declared = store::applications::pages::declared(scoped, id).await?;
             let described = declared.and_then(|declared| record::of_declared(state, lang, &declared.record));
             let photo = cards::photo(state, id).await.map(|jpeg| cards::data_uri(&jpeg));
             Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
@@ -370,7 +370,7 @@ pub(crate) async fn decide(
 ) -> Result<Response, Error> {
     let parsed: CaseId = id(&case_id)?;
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = cases::pages::case(&mut tx, parsed).await? else {
+    let Some(case) = store::cases::pages::case(&mut tx, parsed).await? else {
         drop(tx);
         return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
     };
@@ -388,8 +388,8 @@ pub(crate) async fn decide(
     let refusal = match resolve::act(&state.db, parsed, &who.actor(), &decision, note, now).await {
         Ok(outcome) => {
             let result = match outcome {
-                CaseOutcome::AwaitsConfirmation => "cho",
-                CaseOutcome::Closed => "xong",
+                resolve::CaseOutcome::AwaitsConfirmation => "cho",
+                resolve::CaseOutcome::Closed => "xong",
             };
             return Ok(Redirect::to(&format!("/ho-so-xet/{parsed}?kq={result}")).into_response());
         }

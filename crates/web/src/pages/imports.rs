@@ -109,7 +109,8 @@ pub(crate) async fn rejects(
     let import_id: ImportId = id(&import_id)?;
     let from = after.sau.unwrap_or(0);
     let mut rows =
-        imports::pages::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked()).await?;
+        store::imports::pages::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked())
+            .await?;
     let more = PAGE.cut(&mut rows);
     let last = rows.last().map(|row| row.row_no);
     note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;

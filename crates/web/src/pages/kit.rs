@@ -10,7 +10,7 @@ use crate::pages::sign_in::Address;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use enrol::desks::KitAnswer;
-use enrol::wire::COSE_TYPE;
+use packet::wire::COSE_TYPE;
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the same order.
 pub(crate) async fn packets(

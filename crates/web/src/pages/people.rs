@@ -18,8 +18,8 @@ use domain::id::PersonId;
 use domain::text::fold_ascii;
 use store::applications::pages::ApplicationHit;
 use store::cards::pages::CardHit;
-use store::register::pages::PeopleQuery;
 use store::register::changes::PersonEventRow;
+use store::register::pages::PeopleQuery;
 use store::register::pages::PersonHit;
 use ui::format;
 use ui::frame::Frame;
@@ -128,7 +128,7 @@ pub(crate) async fn search(
     let mut hits = Vec::new();
     if asked && wrong.is_empty() {
         let holder = match parsed_pin {
-            Ok(pin) => Some(pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
+            Ok(pin) => Some(store::register::pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
             Err(_) => None,
         };
         // A PIN that nobody holds finds nobody; no PIN leaves the question open.
@@ -140,7 +140,7 @@ pub(crate) async fn search(
                 limit: PAGE.asked(),
             };
             let mut tx = state.db.scoped(&who.scope).await?;
-            hits = register::pages::people(&mut tx, &query).await?;
+            hits = store::register::pages::people(&mut tx, &query).await?;
             drop(tx);
         }
     }
@@ -178,12 +178,12 @@ pub(crate) async fn show(
     let person_id: PersonId = id(&person_id)?;
     let subject = format!("person:{person_id}");
     let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(person) = register::pages::person(&mut tx, person_id).await? else {
+    let Some(person) = store::register::pages::person(&mut tx, person_id).await? else {
         drop(tx);
         return Err(not_shown(&state, &who, subject).await);
     };
-    let events = changes::person_events(&mut tx, person_id).await?;
-    let applications = applications::pages::applications_of(&mut tx, person_id).await?;
+    let events = store::register::changes::person_events(&mut tx, person_id).await?;
+    let applications = store::applications::pages::applications_of(&mut tx, person_id).await?;
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
     let cards = store::cards::pages::cards_of_applications(&mut tx, &ids).await?;
     let described = record::of_person(&state, &mut tx, ui.lang, person_id).await?.ok_or(Error::NotFound)?;

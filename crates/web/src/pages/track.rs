@@ -13,7 +13,7 @@ use crate::routes::form_field;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use domain::application::State as Stage;
-use enrol::ReceiptCode;
+use packet::ReceiptCode;
 use ui::format;
 use ui::frame::Frame;
 use ui::place;
@@ -64,7 +64,7 @@ pub(crate) async fn answer(
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
     let mut conn = state.db.begin().await?;
-    let Some(followed) = applications::pages::follow(&mut conn, &hash).await? else {
+    let Some(followed) = store::applications::pages::follow(&mut conn, &hash).await? else {
         return page(&Page { ui, wrong: true, found: None });
     };
     state.guesses.give_back(&guess);

@@ -76,9 +76,9 @@ pub(crate) async fn show(
     let mut conn = state.db.begin().await?;
     let day = match when.ngay.as_deref().and_then(parse_day) {
         Some(day) => day,
-        None => plan::pages::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
+        None => store::plan::pages::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
     };
-    let mut seats = plan::pages::invited_on(&mut conn, &who.scope, day, MOST_SEATS.asked()).await?;
+    let mut seats = store::plan::pages::invited_on(&mut conn, &who.scope, day, MOST_SEATS.asked()).await?;
     drop(conn);
     let mut cut_off = MOST_SEATS.cut(&mut seats);
     let with_people = who.role == Role::Officer;
@@ -88,7 +88,7 @@ pub(crate) async fn show(
     let names = if with_people {
         let ids: Vec<Uuid> = seats.iter().take(MOST_PEOPLE).map(|seat| seat.person_id).collect();
         let mut tx = state.db.scoped(&who.scope).await?;
-        let names = register::pages::names(&mut tx, &ids).await?;
+        let names = store::register::pages::names(&mut tx, &ids).await?;
         drop(tx);
         cut_off |= seats.len() > MOST_PEOPLE;
         names

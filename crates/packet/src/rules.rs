@@ -1,16 +1,16 @@
 //! What an application must hold to be worked on. The kit asks before the citizen leaves; the centre asks again.
 
+use thiserror::Error;
+use time::{Date, OffsetDateTime};
+
+use crate::{
+    Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES,
+};
 use domain::ResidentRecord;
 use domain::clock::VIETNAM;
 use domain::codes::CodeList;
 use domain::pin::PinMismatch;
 use fingerprint::FingerPosition;
-use thiserror::Error;
-use time::{Date, OffsetDateTime};
-
-use crate::packet::{
-    Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES,
-};
 
 /// A citizen gets a card from this age (2014 law, art. 19).
 pub const MIN_AGE: i32 = 14;

@@ -1,13 +1,13 @@
 use coset::cbor::Value;
 use coset::{Header, HeaderBuilder, Label};
-use domain::UnitCode;
-use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{FORMAT_VERSION, PacketError, uuid_value};
-use crate::cbor::{Items, unix_ms};
+use crate::cbor::{Items, unix_ms, uuid_value};
+use crate::{FORMAT_VERSION, PacketError};
+use domain::UnitCode;
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
 
 /// The header parameter that holds the envelope; below -65536 is private use (RFC 9052 §11.1).
 const LABEL: i64 = -65_537;
@@ -30,7 +30,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    pub(super) fn header(&self) -> Header {
+    pub(crate) fn header(&self) -> Header {
         let envelope = Value::Array(vec![
             Value::Integer(FORMAT_VERSION.into()),
             uuid_value(self.packet_id.uuid()),
@@ -47,7 +47,7 @@ impl Envelope {
             .build()
     }
 
-    pub(super) fn from_header(header: &Header) -> Result<Self, PacketError> {
+    pub(crate) fn from_header(header: &Header) -> Result<Self, PacketError> {
         let structure = |problem| PacketError::Structure { what: WHAT, problem };
         let kit_id = Uuid::from_slice(&header.key_id).map_err(|_| structure("has no kit id of 16 bytes"))?;
         let [(Label::Int(LABEL), envelope)] = header.rest.as_slice() else {

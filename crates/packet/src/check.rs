@@ -1,14 +1,14 @@
 //! The kit's check while the citizen stands there: what must be put right, what the officer should look at again, and what
 //! differs from the register.
 
+use time::OffsetDateTime;
+
+use crate::rules::{Problem, problems};
+use crate::{Finger, FingerCapture, FingerImage};
 use domain::pin::PinMismatch;
 use domain::unit::{UnitLevel, UnitTable};
 use domain::{Field, ResidentRecord};
 use fingerprint::FingerPosition;
-use time::OffsetDateTime;
-
-use crate::packet::{Finger, FingerCapture, FingerImage};
-use crate::rules::{Problem, problems};
 
 /// Fingerprints below this quality are captured again ([`fingerprint::quality`], 0 to 100).
 pub const MIN_QUALITY: u8 = 40;

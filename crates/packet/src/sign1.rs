@@ -5,9 +5,9 @@ use coset::{
     AsCborValue, CborSerializable, CoseSign1, CoseSign1Builder, Header, RegisteredLabelWithPrivate, iana,
 };
 
+use crate::PacketError;
 use crate::cbor;
 use crate::keys::{PublicKey, raw_signature};
-use crate::packet::PacketError;
 
 const TAG: u64 = iana::CborTag::CoseSign1 as u64;
 

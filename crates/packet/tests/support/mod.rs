@@ -3,20 +3,21 @@
 
 use std::sync::Arc;
 
-use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId};
-use domain::record::Place;
-use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use enrol::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
-use enrol::packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, seal};
-use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
-use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
-use pki::Signer;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use time::OffsetDateTime;
 use time::macros::datetime;
 use zeroize::Zeroizing;
+
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
+use domain::record::Place;
+use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
+use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
+use packet::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
+use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, seal};
+use pki::Signer;
 
 pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
@@ -190,7 +191,7 @@ pub fn content(number: u64) -> Content {
         record: record(number),
         claimed_person_id: None,
         differs: vec!["permanent".to_owned(), "marital".to_owned()],
-        receipt_hash: enrol::ReceiptCode::generate(&mut rng).hash(),
+        receipt_hash: packet::ReceiptCode::generate(&mut rng).hash(),
         fingers: fingers.to_vec(),
         photo: Biometric::new(photo(&mut rng)),
         capture: CaptureMeta {

@@ -4,17 +4,18 @@
 
 mod support;
 
-use enrol::keys::PublicKey;
-use enrol::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
-use enrol::packet::{
+use proptest::prelude::*;
+use time::macros::date;
+
+use fingerprint::FingerPosition;
+use packet::keys::PublicKey;
+use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use packet::{
     Biometric, Content, ContentKey, Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES,
     MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient, seal, verify_envelope,
 };
-use fingerprint::FingerPosition;
 use pki::Signer;
-use proptest::prelude::*;
 use support::*;
-use time::macros::date;
 
 #[test]
 fn what_is_sealed_can_be_verified_opened_and_opened_again() {

@@ -17,6 +17,8 @@ pub enum PacketError {
     Trailing { what: &'static str, offset: usize, extra: usize },
     #[error("{what} {problem}")]
     Structure { what: &'static str, problem: &'static str },
+    #[error("the upload from byte {offset} on {problem}; send the batch again")]
+    Batch { offset: usize, problem: &'static str },
     #[error("{what} has version {found}; this program knows version {known}")]
     Version { what: &'static str, found: u16, known: u16 },
     #[error("{what} uses another algorithm than {expected}")]
@@ -41,7 +43,8 @@ impl PacketError {
             PacketError::Cbor { .. }
             | PacketError::NotCanonical { .. }
             | PacketError::Trailing { .. }
-            | PacketError::Structure { .. } => "malformed",
+            | PacketError::Structure { .. }
+            | PacketError::Batch { .. } => "malformed",
             PacketError::Version { .. } => "unknown_version",
             PacketError::Algorithm { .. } => "unknown_algorithm",
             PacketError::BadSignature { .. } => "bad_signature",

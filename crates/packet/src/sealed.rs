@@ -12,23 +12,14 @@
 //! Encrypt, then sign: a front end that holds no decryption key checks the signature and gives the receipt. Whoever
 //! opens the packet later needs the intake key once; after that the content key, wrapped, is kept beside the packet.
 
-mod content;
-mod crypto;
-mod envelope;
-mod error;
-
-pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, MissingReason};
-pub use crypto::ContentKey;
-pub use envelope::Envelope;
-pub use error::PacketError;
-
-use coset::cbor::Value;
 use coset::{CoseEncrypt, Header};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::crypto;
 use crate::keys::{IntakeKey, PublicKey};
 use crate::sign1::{self, Context};
+use crate::{Content, ContentKey, Envelope, PacketError};
 
 /// Version of the envelope, and of a content without images of fingers.
 pub const FORMAT_VERSION: u16 = 1;
@@ -154,8 +145,4 @@ fn inner(bytes: &[u8]) -> Result<(Vec<u8>, CoseEncrypt), PacketError> {
     let outer = sign1::parse(Context::Packet, bytes, MAX_PACKET_BYTES)?;
     let message = crypto::parse_encrypted(outer.payload())?;
     Ok((outer.header_bytes(), message))
-}
-
-pub(crate) fn uuid_value(id: uuid::Uuid) -> Value {
-    Value::Bytes(id.as_bytes().to_vec())
 }

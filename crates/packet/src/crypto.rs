@@ -15,7 +15,7 @@ use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::PacketError;
+use crate::PacketError;
 use crate::cbor;
 use crate::keys::{self, Ephemeral, IntakeKey, PublicKey, WrappingKey};
 
@@ -49,11 +49,11 @@ impl fmt::Debug for ContentKey {
     }
 }
 
-pub(super) fn header_bytes(header: &Header) -> Result<Vec<u8>, PacketError> {
+pub(crate) fn header_bytes(header: &Header) -> Result<Vec<u8>, PacketError> {
     header.clone().to_vec().map_err(|_| structure("has a header that cannot be written"))
 }
 
-pub(super) fn encrypt(
+pub(crate) fn encrypt(
     plaintext: &[u8],
     aad: &[u8],
     intake: &PublicKey,
@@ -117,7 +117,7 @@ fn wrapping_key(shared: &[u8; 32], protected: ProtectedHeader) -> Result<Zeroizi
     Ok(key)
 }
 
-pub(super) fn parse_encrypted(bytes: &[u8]) -> Result<CoseEncrypt, PacketError> {
+pub(crate) fn parse_encrypted(bytes: &[u8]) -> Result<CoseEncrypt, PacketError> {
     let Value::Tag(TAG, body) = cbor::decode(WHAT, bytes)? else {
         return Err(structure("is not a tagged COSE_Encrypt"));
     };
@@ -131,7 +131,7 @@ pub(super) fn parse_encrypted(bytes: &[u8]) -> Result<CoseEncrypt, PacketError> 
     Ok(message)
 }
 
-pub(super) fn recipient_key_id(message: &CoseEncrypt) -> Result<Vec<u8>, PacketError> {
+pub(crate) fn recipient_key_id(message: &CoseEncrypt) -> Result<Vec<u8>, PacketError> {
     Ok(only_recipient(message)?.protected.header.key_id.clone())
 }
 
@@ -139,7 +139,7 @@ fn only_recipient(message: &CoseEncrypt) -> Result<&CoseRecipient, PacketError> 
     message.recipients.first().ok_or(structure("has no recipient"))
 }
 
-pub(super) fn content_key(message: &CoseEncrypt, intake: &dyn IntakeKey) -> Result<ContentKey, PacketError> {
+pub(crate) fn content_key(message: &CoseEncrypt, intake: &dyn IntakeKey) -> Result<ContentKey, PacketError> {
     let recipient = only_recipient(message)?;
     let header = &recipient.protected.header;
     if header.alg != Some(RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ECDH_ES_A256KW)) {
@@ -174,7 +174,7 @@ fn ephemeral_key(header: &Header) -> Result<PublicKey, PacketError> {
     PublicKey::from_point(&[&[4], x.as_slice(), y].concat()).map_err(|_| bad)
 }
 
-pub(super) fn decrypt(
+pub(crate) fn decrypt(
     message: &CoseEncrypt,
     aad: &[u8],
     key: &ContentKey,

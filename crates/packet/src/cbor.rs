@@ -4,7 +4,7 @@ use coset::cbor::Value;
 use coset::cbor::de::{Error as CborError, from_reader};
 use coset::cbor::ser::into_writer;
 
-use crate::packet::PacketError;
+use crate::PacketError;
 
 /// Decodes exactly one item. An item that would be written otherwise (RFC 8949 §4.2) is refused, so that two different byte
 /// strings never mean the same message.
@@ -150,4 +150,8 @@ pub(crate) fn unix_ms(at: time::OffsetDateTime) -> Value {
 
 pub(crate) fn bytes(bytes: &[u8]) -> Value {
     Value::Bytes(bytes.to_vec())
+}
+
+pub(crate) fn uuid_value(id: uuid::Uuid) -> Value {
+    bytes(id.as_bytes())
 }

@@ -6,10 +6,10 @@ mod support;
 
 use domain::Field;
 use domain::record::Place;
-use enrol::check::{Advice, Check, check};
-use enrol::packet::{Biometric, Content, Finger, FingerCapture, MissingReason};
-use enrol::rules::{Problem, chip_fingers};
 use fingerprint::FingerPosition;
+use packet::check::{Advice, Check, check};
+use packet::rules::{Problem, chip_fingers};
+use packet::{Biometric, Content, Finger, FingerCapture, MissingReason};
 use support::*;
 
 fn run(content: &Content, register: Option<&domain::ResidentRecord>, quality: u8) -> Check {

@@ -2,16 +2,16 @@
 
 use coset::HeaderBuilder;
 use coset::cbor::Value;
-use domain::UnitCode;
-use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::cbor::{self, Items, unix_ms};
+use crate::PacketError;
+use crate::cbor::{self, Items, unix_ms, uuid_value};
 use crate::keys::PublicKey;
-use crate::packet::{PacketError, uuid_value};
 use crate::sign1::{self, Context};
+use domain::UnitCode;
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PacketId};
 
 const VERSION: u16 = 1;
 /// A receipt of a full batch has about 100 bytes a packet.

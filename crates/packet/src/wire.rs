@@ -2,9 +2,9 @@
 //!
 //! The length before each packet lets the centre tell the packets of a batch apart when one of them is damaged.
 
-use crate::EnrolError;
-use crate::packet::MAX_PACKET_BYTES;
+use crate::{MAX_PACKET_BYTES, PacketError};
 
+const WHAT: &str = "the batch";
 /// One request.
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub const MAX_BATCH_PACKETS: usize = 1_000;
@@ -36,15 +36,15 @@ pub fn encode_batch<'a>(packets: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> 
 /// Splits a batch. Says nothing about the packets themselves.
 ///
 /// # Errors
-/// [`EnrolError::Batch`] with the byte, [`EnrolError::BatchTooLarge`].
-pub fn decode_batch(body: &[u8]) -> Result<Vec<&[u8]>, EnrolError> {
+/// [`PacketError::Batch`] with the byte, [`PacketError::TooLarge`], [`PacketError::TooMany`].
+pub fn decode_batch(body: &[u8]) -> Result<Vec<&[u8]>, PacketError> {
     if body.len() > MAX_BATCH_BYTES {
-        return Err(EnrolError::BatchTooLarge { found: body.len(), unit: "bytes", limit: MAX_BATCH_BYTES });
+        return Err(PacketError::TooLarge { what: WHAT, bytes: body.len(), limit: MAX_BATCH_BYTES });
     }
     let mut packets = Vec::new();
     let mut offset = 0;
     while offset < body.len() {
-        let problem = |problem| EnrolError::Batch { offset, problem };
+        let problem = |problem| PacketError::Batch { offset, problem };
         let Some(([0x5a, a, b, c, d], rest)) = body[offset..].split_first_chunk::<5>() else {
             return Err(problem("is not a byte string with a four-byte length"));
         };
@@ -54,11 +54,7 @@ pub fn decode_batch(body: &[u8]) -> Result<Vec<&[u8]>, EnrolError> {
         }
         packets.push(rest.get(..length).ok_or(problem("was cut off"))?);
         if packets.len() > MAX_BATCH_PACKETS {
-            return Err(EnrolError::BatchTooLarge {
-                found: packets.len(),
-                unit: "packets",
-                limit: MAX_BATCH_PACKETS,
-            });
+            return Err(PacketError::TooMany { what: WHAT, items: packets.len(), limit: MAX_BATCH_PACKETS });
         }
         offset += 5 + length;
     }
@@ -73,8 +69,8 @@ mod tests {
     #[test]
     fn a_batch_that_was_cut_off_says_where() {
         let body = encode_batch([b"first".as_slice(), b"second"]);
-        assert!(matches!(decode_batch(&body[..body.len() - 1]), Err(EnrolError::Batch { offset: 10, .. })));
-        assert!(matches!(decode_batch(b"\x5a\xff\xff\xff\xff"), Err(EnrolError::Batch { offset: 0, .. })));
+        assert!(matches!(decode_batch(&body[..body.len() - 1]), Err(PacketError::Batch { offset: 10, .. })));
+        assert!(matches!(decode_batch(b"\x5a\xff\xff\xff\xff"), Err(PacketError::Batch { offset: 0, .. })));
         assert!(decode_batch(&encode_batch(vec![b"".as_slice(); MAX_BATCH_PACKETS + 1])).is_err());
         assert!(decode_batch(&[]).unwrap().is_empty());
     }

@@ -1,17 +1,18 @@
 use std::fmt;
 
 use coset::cbor::Value;
-use domain::ResidentRecord;
-use domain::id::PersonId;
-use fingerprint::FingerPosition;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{
+use crate::PacketError;
+use crate::cbor::{self, Items, uuid_value};
+use crate::sealed::{
     FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
-    MAX_TEMPLATE_BYTES, PacketError, uuid_value,
+    MAX_TEMPLATE_BYTES,
 };
-use crate::cbor::{self, Items};
+use domain::ResidentRecord;
+use domain::id::PersonId;
+use fingerprint::FingerPosition;
 
 const WHAT: &str = "the packet's content";
 const FINGER: &str = "a finger in the packet's content";
