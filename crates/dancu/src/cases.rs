@@ -22,7 +22,7 @@ pub async fn decide(centre: &Centre, asked: CaseDecision) -> Result<CaseOutcome,
         }
         web::Decision::Reject => Decision::Reject("by_adjudicator".to_owned()),
     };
-    let by = format!("account:{}", asked.account);
+    let by = domain::Actor::Account(asked.account).to_string();
     let note = Some(asked.note.as_str()).filter(|note| !note.is_empty());
     let now = centre.clock.now();
     let proposed_by_another = case.decided_by.as_deref().is_some_and(|first| first != by);

@@ -4,6 +4,8 @@ use crate::centre::{Centre, Place};
 use crate::live;
 use anyhow::{Context, Result, bail, ensure};
 use chip::{ChipSerial, MasterKey};
+use domain::Actor;
+use domain::id::AccountId;
 use issue::{Delivery, Received};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,13 +101,13 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 
 /// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and may name an account.
 pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<String> {
-    let Some(login) = login else { return Ok("centre".to_owned()) };
+    let Some(login) = login else { return Ok(Actor::Centre.to_string()) };
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;
     ensure!(account.disabled_at.is_none(), "the account {login} is disabled");
-    Ok(format!("account:{}", account.id))
+    Ok(Actor::Account(AccountId::from_uuid(account.id)).to_string())
 }
 
 /// The master key in a key letter.

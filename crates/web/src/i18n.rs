@@ -144,6 +144,15 @@ mod tests {
         for action in domain::application::Action::ALL {
             assert!(Lang::Vi.find(&format!("action.{}", action.code())).is_some(), "{}", action.code());
         }
+        for field in domain::Field::ALL {
+            assert!(Lang::Vi.find(&format!("field.{}", field.code())).is_some(), "{field}");
+        }
+        for kind in domain::person::Kind::ALL {
+            assert!(Lang::Vi.find(&format!("event.{}", kind.code())).is_some(), "{}", kind.code());
+        }
+        for state in domain::card::CardState::ALL {
+            assert!(Lang::Vi.find(&format!("card.state.{}", state.code())).is_some(), "{state}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use domain::Actor;
 use domain::id::KitId;
 use store::application::{NewApplication, create};
 use store::enrol::{self as rows, NewKitReport, NewRefusal};
@@ -100,7 +101,7 @@ async fn book(
 ) -> Result<DaySummary, EnrolError> {
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = rows::unit_paths(tx, &units).await?;
-    let actor: Arc<str> = Arc::from(format!("kit:{}", report.kit_id));
+    let actor: Arc<str> = Arc::from(Actor::Kit(report.kit_id).to_string());
     let placed = report.captures.iter().filter_map(|capture| {
         Some(NewApplication {
             application_id: capture.application_id,

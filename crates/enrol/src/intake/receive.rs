@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use domain::Actor;
 use domain::application::Action;
 use domain::id::KitId;
 use rayon::prelude::*;
@@ -198,7 +199,7 @@ async fn take_over(
                         unit: envelope.unit,
                         unit_path: known.units.get(&envelope.unit).cloned().unwrap_or_default(),
                         captured_at: envelope.captured_at,
-                        actor: Arc::from(format!("kit:{}", envelope.kit_id)),
+                        actor: Arc::from(Actor::Kit(envelope.kit_id).to_string()),
                     });
                 }
                 transitions.push(Transition {
