@@ -13,7 +13,7 @@ use crate::state::AppState;
 use crate::ui::unit_full;
 
 /// The fields in the order of the form. The codes are those of `domain::Field`.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "name",
     "sex",
     "birth",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 18] = [
     "religion",
     "nationality",
     "marital",
+    "blood",
     "birth_registration",
     "native_place",
     "permanent",
@@ -101,6 +102,7 @@ pub(crate) fn of_person(state: &AppState, lang: Lang, p: &PersonPage) -> Result<
         number(CodeList::Religion, p.religion),
         CodeList::Nationality.name(&p.nationality).unwrap_or_default().to_owned(),
         p.marital.map(|code| number(CodeList::MaritalState, code)).unwrap_or_default(),
+        p.blood.as_deref().and_then(|code| CodeList::BloodType.name(code)).unwrap_or_default().to_owned(),
         unit(&p.birth_registration),
         unit(&p.native_place),
         joined(Some(&p.permanent_detail), Some(&unit_full(state, &p.permanent_unit)), ", "),
@@ -138,6 +140,7 @@ pub(crate) fn of_declared(state: &AppState, lang: Lang, record: &serde_json::Val
         number(CodeList::Religion, r.religion),
         CodeList::Nationality.name(&r.nationality).unwrap_or_default().to_owned(),
         r.marital.map(|code| number(CodeList::MaritalState, code)).unwrap_or_default(),
+        r.blood.as_deref().and_then(|code| CodeList::BloodType.name(code)).unwrap_or_default().to_owned(),
         unit(r.birth_registration),
         unit(r.native_place),
         place(&r.permanent),
@@ -152,4 +155,14 @@ pub(crate) fn of_declared(state: &AppState, lang: Lang, record: &serde_json::Val
 
 fn joined(a: Option<&str>, b: Option<&str>, by: &str) -> String {
     [a, b].into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(by)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Field;
+
+    #[test]
+    fn the_fields_are_those_of_a_record_in_its_order() {
+        assert_eq!(super::FIELDS, Field::ALL.map(Field::code));
+    }
 }
