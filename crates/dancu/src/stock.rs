@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use centre::{Centre, Place};
 use chip::{ChipSerial, MasterKey};
 use domain::Actor;
+use domain::id::AccountId;
 use issue::{Delivery, Received};
 use store::cards::stock::Totals;
 
@@ -107,7 +108,7 @@ pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<String> {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;
     ensure!(account.disabled_at.is_none(), "the account {login} is disabled");
-    Ok(Actor::Account(account.id).to_string())
+    Ok(Actor::Account(AccountId::from_uuid(account.id)).to_string())
 }
 
 /// The master key in a key letter.

@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use domain::Actor;
 use domain::id::AccountId;
 use sha2::{Digest, Sha256};
 use store::{UnitScope, audit, sessions};
@@ -70,7 +71,7 @@ pub struct Who {
 impl Who {
     /// The actor of audit rows and recorded actions.
     pub fn actor(&self) -> String {
-        domain::Actor::Account(self.account).to_string()
+        Actor::Account(self.account).to_string()
     }
 
     /// The value for a form's hidden field: the session's secret under a fresh mask, so that a compressed page does not
@@ -137,7 +138,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
     sessions::insert(&mut tx, &session).await?;
     let entry = audit::Entry {
         at: now,
-        actor: domain::Actor::Account(AccountId::from_uuid(account.id)).to_string(),
+        actor: Actor::Account(AccountId::from_uuid(account.id)).to_string(),
         action: "session.began".to_owned(),
         subject: format!("account:{}", account.id),
         unit_path: account.scope.as_str().to_owned(),
