@@ -6,13 +6,14 @@ use zeroize::Zeroizing;
 
 use crate::PacketError;
 use crate::cbor::{self, Items, uuid_value};
+use crate::rules::chip_fingers;
 use crate::sealed::{
     FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
     MAX_TEMPLATE_BYTES,
 };
 use domain::ResidentRecord;
 use domain::id::PersonId;
-use fingerprint::FingerPosition;
+use fingerprint::{FingerPosition, Template};
 
 const WHAT: &str = "the packet's content";
 const FINGER: &str = "a finger in the packet's content";
@@ -49,6 +50,17 @@ pub struct FingerImage {
     pub position: FingerPosition,
     /// Grey, 500 dpi.
     pub jpeg: Biometric,
+}
+
+/// What a packet has for the chip's fingerprints (EF.DG3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImagesForChip<'a> {
+    /// The kit gave templates only: nobody can say what the fingers look like.
+    NotTaken,
+    /// One or two.
+    Taken(&'a [FingerImage]),
+    /// No finger that could go on the chip was captured.
+    None,
 }
 
 /// One position of the ten.
@@ -122,6 +134,30 @@ impl fmt::Debug for Biometric {
 }
 
 impl Content {
+    /// The templates of the fingers, in the packet's order; missing fingers have none.
+    ///
+    /// # Errors
+    /// [`PacketError::Template`]. A packet that [`crate::rules::problems`] let in has no such finger.
+    pub fn templates(&self) -> Result<Vec<Template>, PacketError> {
+        let mut all = Vec::with_capacity(self.fingers.len());
+        for finger in &self.fingers {
+            if let FingerCapture::Template(bytes) = &finger.capture {
+                let views = fingerprint::parse(bytes.as_bytes());
+                all.extend(views.map_err(|error| PacketError::Template { finger: finger.position, error })?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What of this packet goes into the chip's DG3.
+    pub fn images_for_chip(&self) -> ImagesForChip<'_> {
+        match self.finger_images.as_slice() {
+            [] if chip_fingers(&self.fingers).is_empty() => ImagesForChip::None,
+            [] => ImagesForChip::NotTaken,
+            images => ImagesForChip::Taken(images),
+        }
+    }
+
     /// The CBOR that is encrypted into a packet.
     ///
     /// # Errors

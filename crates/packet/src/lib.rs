@@ -15,7 +15,9 @@ mod error;
 mod sealed;
 mod sign1;
 
-pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, MissingReason};
+pub use content::{
+    Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, ImagesForChip, MissingReason,
+};
 pub use crypto::ContentKey;
 pub use envelope::Envelope;
 pub use error::PacketError;
