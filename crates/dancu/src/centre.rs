@@ -3,10 +3,10 @@
 use crate::pki::{Keys, serials};
 use anyhow::{Context, Result};
 use domain::Clock;
-use packet::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
 use issue::{Authority, ChipKeySource};
 use kit::CentrePublicKeys;
+use packet::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
 use pki::SignatureAlgorithm;
 use rand::Rng;
 use rand::rngs::StdRng;

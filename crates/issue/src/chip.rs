@@ -53,9 +53,9 @@ pub enum Fingers {
 }
 
 impl Fingers {
-    /// The fingers of which a kit took these JPEG files. One that is no grey JPEG after all is left out, so that one packet does
-    /// not hold up a batch, and is returned with its reason. Without any left it is as if none had been taken. A card's files
-    /// are put together again in the same way.
+    /// The fingers of which a kit took these JPEG files. One that is no grey JPEG after all is left out, so
+    /// that one packet does not hold up a batch, and is returned with its reason. Without any left it is as
+    /// if none had been taken. A card's files are put together again in the same way.
     pub fn of_jpegs<'a>(
         images: impl IntoIterator<Item = (dg3::Finger, &'a [u8])>,
     ) -> (Fingers, Vec<(dg3::Finger, CardError)>) {

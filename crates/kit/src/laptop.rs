@@ -105,8 +105,9 @@ impl Laptop {
         &mut self.outbox
     }
 
-    /// What the officer sees before saving: what must be put right, what to look at again, and what differs from the register.
-    /// [`Laptop::capture`] asks the same, so that what was not found here is not refused there.
+    /// What the officer sees before saving: what must be put right, what to look at again, and what differs
+    /// from the register. [`Laptop::capture`] asks the same, so that what was not found here is not refused
+    /// there.
     pub fn check(&self, input: &CaptureInput, now: OffsetDateTime) -> Check {
         check(
             &input.record,
@@ -119,10 +120,11 @@ impl Laptop {
         )
     }
 
-    /// Checks, seals and saves an application; when it returns, the packet is on the disk. Advice does not hinder it.
+    /// Checks, seals and saves an application; when it returns, the packet is on the disk. Advice does not
+    /// hinder it.
     ///
-    /// With the same input, instant and random bytes the packet has the same bytes, so that a capture repeated after a crash
-    /// is a repeat and not a second application. The receipt code is drawn first.
+    /// With the same input, instant and random bytes the packet has the same bytes, so that a capture
+    /// repeated after a crash is a repeat and not a second application. The receipt code is drawn first.
     ///
     /// # Errors
     /// [`KitError::NotComplete`] with everything to put right; those of the outbox.

@@ -1,5 +1,5 @@
-//! The kit's check while the citizen stands there: what must be put right, what the officer should look at again, and what
-//! differs from the register.
+//! The kit's check while the citizen stands there: what must be put right, what the officer should look at
+//! again, and what differs from the register.
 
 use time::OffsetDateTime;
 
@@ -22,7 +22,8 @@ pub enum Advice {
     LowQuality { finger: FingerPosition, quality: u8 },
     /// Fewer good fingers than [`MIN_GOOD_FINGERS`].
     FewGoodFingers { good: usize },
-    /// The number's place of registration is another province than the one declared; right for provinces that changed.
+    /// The number's place of registration is another province than the one declared; right for provinces that
+    /// changed.
     PinPlace,
 }
 
@@ -32,7 +33,8 @@ pub struct Check {
     /// Saving is not offered while there are any.
     pub problems: Vec<Problem>,
     pub advice: Vec<Advice>,
-    /// Fields in which the declaration differs from the register, by their stable names; empty without a register record.
+    /// Fields in which the declaration differs from the register, by their stable names; empty without a
+    /// register record.
     pub differs: Vec<&'static str>,
 }
 
@@ -42,8 +44,8 @@ impl Check {
     }
 }
 
-/// Checks an application before the citizen leaves. `register` is the record that the officer found, if any; `quality`
-/// rates a template ([`fingerprint::quality`], or the scanner's own figure).
+/// Checks an application before the citizen leaves. `register` is the record that the officer found, if any;
+/// `quality` rates a template ([`fingerprint::quality`], or the scanner's own figure).
 pub fn check(
     record: &ResidentRecord,
     register: Option<&ResidentRecord>,

@@ -39,8 +39,8 @@ pub struct Content {
     /// JPEG.
     pub photo: Biometric,
     pub capture: CaptureMeta,
-    /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep the scanner's
-    /// images, and from people without fingers.
+    /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep
+    /// the scanner's images, and from people without fingers.
     pub finger_images: Vec<FingerImage>,
 }
 
@@ -212,8 +212,8 @@ impl Content {
         Ok(Zeroizing::new(cbor::encode(&Value::Array(items))))
     }
 
-    /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be worked on,
-    /// see [`crate::rules`].
+    /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be
+    /// worked on, see [`crate::rules`].
     ///
     /// # Errors
     /// What is wrong, and at which byte where it is known; never a value.

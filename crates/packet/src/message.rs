@@ -1,4 +1,5 @@
-//! What kit and centre say to each other besides packets: the centre's signed receipt and the kit's signed day report.
+//! What kit and centre say to each other besides packets: the centre's signed receipt and the kit's signed
+//! day report.
 
 use coset::HeaderBuilder;
 use coset::cbor::Value;
@@ -107,7 +108,8 @@ impl Outcome {
 pub struct ReceiptItem {
     /// As the packet claimed; `None` when it could not be read.
     pub packet_id: Option<PacketId>,
-    /// SHA-256 of the bytes that arrived: a refusal with another hash than the kit's own packet means damage on the way.
+    /// SHA-256 of the bytes that arrived: a refusal with another hash than the kit's own packet means damage
+    /// on the way.
     pub sha256: [u8; 32],
     pub outcome: Outcome,
 }

@@ -35,7 +35,8 @@ impl ReceiptCode {
         Self(std::array::from_fn(|i| ALPHABET[(bits >> (75 - 5 * i) & 31) as usize]))
     }
 
-    /// Reads a code as a person types it: any case, with or without hyphens and spaces, O for 0, I or L for 1.
+    /// Reads a code as a person types it: any case, with or without hyphens and spaces, O for 0, I or L for
+    /// 1.
     ///
     /// # Errors
     /// The length, or the first character that cannot occur.

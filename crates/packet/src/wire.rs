@@ -1,6 +1,7 @@
 //! The body of an upload: a CBOR sequence (RFC 8742) of byte strings, one per packet.
 //!
-//! The length before each packet lets the centre tell the packets of a batch apart when one of them is damaged.
+//! The length before each packet lets the centre tell the packets of a batch apart when one of them is
+//! damaged.
 
 use crate::{MAX_PACKET_BYTES, PacketError};
 

@@ -274,7 +274,8 @@ proptest! {
         }
     }
 
-    /// A content as a hostile kit encrypts it: any byte of the images and of what stands before them may be anything.
+    /// A content as a hostile kit encrypts it: any byte of the images and of what stands before them may be
+    /// anything.
     #[test]
     fn damaged_contents_never_panic(position: prop::sample::Index, value: u8, cut: prop::sample::Index) {
         let mut bytes = content(5).encode().unwrap().to_vec();
