@@ -32,6 +32,7 @@ pub enum Advice {
 pub struct Check {
     /// Saving is not offered while there are any.
     pub problems: Vec<Problem>,
+    /// The officer decides about each.
     pub advice: Vec<Advice>,
     /// Fields in which the declaration differs from the register, by their stable names; empty without a
     /// register record.
@@ -39,6 +40,7 @@ pub struct Check {
 }
 
 impl Check {
+    /// Whether nothing has to be put right.
     pub fn can_be_saved(&self) -> bool {
         self.problems.is_empty()
     }

@@ -35,9 +35,11 @@ pub struct Content {
     pub differs: Vec<String>,
     /// SHA-256 of the receipt code printed for the citizen.
     pub receipt_hash: [u8; 32],
+    /// All ten positions, each captured or with the reason why not.
     pub fingers: Vec<Finger>,
     /// JPEG.
     pub photo: Biometric,
+    /// Who captured, with what.
     pub capture: CaptureMeta,
     /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep
     /// the scanner's images, and from people without fingers.
@@ -47,6 +49,7 @@ pub struct Content {
 /// What the scanner showed of one finger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FingerImage {
+    /// Which finger.
     pub position: FingerPosition,
     /// Grey, 500 dpi.
     pub jpeg: Biometric,
@@ -66,10 +69,13 @@ pub enum ImagesForChip<'a> {
 /// One position of the ten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finger {
+    /// Which finger.
     pub position: FingerPosition,
+    /// Its template, or why there is none.
     pub capture: FingerCapture,
 }
 
+/// A finger's template, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FingerCapture {
     /// One view in an ISO/IEC 19794-2:2005 record.
@@ -88,9 +94,11 @@ pub enum MissingReason {
 }
 
 impl MissingReason {
+    /// Every reason, for readers of codes and for tests.
     pub const ALL: [MissingReason; 3] =
         [MissingReason::Amputated, MissingReason::Injured, MissingReason::Unreadable];
 
+    /// Stable code, as a packet has it.
     pub const fn code(self) -> &'static str {
         match self {
             MissingReason::Amputated => "amputated",
@@ -99,6 +107,7 @@ impl MissingReason {
         }
     }
 
+    /// The reason of a code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
@@ -107,9 +116,13 @@ impl MissingReason {
 /// Who captured, with what. Codes, not names of people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaptureMeta {
+    /// The officer's account or badge.
     pub officer: String,
+    /// The fingerprint scanner's model.
     pub scanner: String,
+    /// The camera's model.
     pub camera: String,
+    /// The kit's program and its version.
     pub software: String,
 }
 
@@ -118,10 +131,12 @@ pub struct CaptureMeta {
 pub struct Biometric(Zeroizing<Vec<u8>>);
 
 impl Biometric {
+    /// Takes the bytes over.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
+    /// The bytes, for whoever parses or seals them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

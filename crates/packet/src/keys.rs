@@ -110,6 +110,7 @@ pub trait WrappingKey: Send + Sync {
 pub struct CentreKeys {
     /// The current intake key first, then those that were rolled and may still be named by packets on kits.
     pub intake: Vec<Box<dyn IntakeKey>>,
+    /// Wraps and unwraps content keys.
     pub wrapping: Box<dyn WrappingKey>,
 }
 

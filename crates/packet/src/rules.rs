@@ -19,6 +19,7 @@ pub const MIN_AGE: i32 = 14;
 pub const MIN_PHOTO_BYTES: usize = 512;
 /// House, street, hamlet as written.
 pub const MAX_ADDRESS_CHARS: usize = 200;
+/// A household's number.
 pub const MAX_HOUSEHOLD_CHARS: usize = 32;
 
 /// One thing that must be put right. Names fields and fingers, never values.

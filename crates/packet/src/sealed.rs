@@ -31,6 +31,7 @@ pub const IMAGES_VERSION: u16 = 2;
 pub const MAX_PACKET_BYTES: usize = 256 * 1024;
 /// One finger's template; a record of 255 minutiae has 1,560 bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 4 * 1024;
+/// The photo, a JPEG file.
 pub const MAX_PHOTO_BYTES: usize = 64 * 1024;
 /// One finger's image; a synthetic one has 5 KiB, a scanner's at 500 dpi and good quality 10 to 20.
 pub const MAX_FINGER_IMAGE_BYTES: usize = 32 * 1024;
