@@ -1,42 +1,15 @@
-//! Holds the house to its rules: which crate may use which, why each library is there, and how large files may grow.
+//! Holds the house to its rules: which crate may use which, why each library is there, where unsafe code may
+//! be, and how large files may grow.
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+mod walls;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Layers from the bottom up. A crate may depend on crates of lower layers only; stages never on each other.
-const LAYERS: [&[&str]; 7] = [
-    &["domain"],
-    &["linkage", "fingerprint", "card", "pki"],
-    &["store", "hsm", "chip", "recordfile", "print"],
-    &["collect", "plan", "enrol", "resolve", "issue", "deliver", "verify", "report"],
-    &["web", "kit"],
-    &["simulate"],
-    &["dancu"],
-];
-
-/// Crates that serve tests and automation only; nothing that ships may use them.
-const UNSHIPPED: [&str; 4] = ["specimen", "testkit", "fuzzing", "xtask"];
-
-/// What a crate must never depend on, whatever its layer (the "must never" column of ARCHITECTURE.md).
-const BANNED: [(&str, &[&str]); 10] = [
-    ("domain", &["tokio", "sqlx"]),
-    ("linkage", &["tokio", "sqlx"]),
-    ("fingerprint", &["domain", "tokio", "sqlx"]),
-    ("card", &["hsm", "tokio", "sqlx"]),
-    ("chip", &["hsm", "store", "tokio", "sqlx"]),
-    ("print", &["hsm", "store", "tokio", "sqlx"]),
-    ("pki", &["hsm", "store", "tokio", "sqlx"]),
-    ("report", &["hsm"]),
-    ("web", &["hsm", "sqlx"]),
-    ("kit", &["store", "hsm", "sqlx"]),
-];
-
-/// SQL is written in `store` and in the crate that makes test databases.
-const MAY_USE_SQLX: [&str; 2] = ["store", "testkit"];
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 const LICENCES: [&str; 14] = [
     "MIT",
@@ -55,6 +28,9 @@ const LICENCES: [&str; 14] = [
     "IJG",
 ];
 
+/// Crates with loops over vector registers; every other crate forbids unsafe code.
+const MAY_BE_UNSAFE: [&str; 1] = ["fingerprint"];
+
 const MOST_LINES: usize = 500;
 /// Lines of a function that is not long.
 pub const MOST_FUNCTION_LINES: usize = 70;
@@ -62,11 +38,18 @@ pub const MOST_FUNCTION_LINES: usize = 70;
 const LONG_FUNCTIONS_ALLOWED: usize = 4;
 
 pub fn check() -> Result<()> {
-    let metadata = metadata(&["--no-deps"])?;
+    let by_default = metadata(&[])?;
+    let with_all_features = metadata(&["--all-features"])?;
     let mut faults = Vec::new();
-    directions(&metadata, &mut faults);
+    walls::directions(&by_default, &mut faults);
+    // A feature may bring a dependency in, and what is chosen for all may differ from what is chosen for one.
+    let mut reached = BTreeSet::new();
+    walls::bans(&by_default, &mut reached);
+    walls::bans(&with_all_features, &mut reached);
+    faults.extend(reached);
     reasons(&mut faults)?;
-    licences(&mut faults)?;
+    licences(&with_all_features, &mut faults);
+    lints(&with_all_features, &mut faults)?;
     sizes(&mut faults)?;
     if faults.is_empty() {
         return Ok(());
@@ -93,41 +76,6 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-fn directions(metadata: &Value, faults: &mut Vec<String>) {
-    let layer = |name: &str| LAYERS.iter().position(|layer| layer.contains(&name));
-    for package in list(metadata, "packages") {
-        let name = text(package, "name");
-        if layer(name).is_none() && !UNSHIPPED.contains(&name) {
-            faults.push(format!(
-                "crate `{name}` stands in no layer; say where it belongs in xtask/src/tidy.rs"
-            ));
-        }
-        for dependency in list(package, "dependencies") {
-            let used = text(dependency, "name");
-            let shipped = dependency["kind"].is_null();
-            if !shipped || UNSHIPPED.contains(&name) {
-                continue;
-            }
-            if UNSHIPPED.contains(&used) {
-                faults.push(format!("`{name}` ships and depends on `{used}`, which does not"));
-            }
-            if let (Some(from), Some(to)) = (layer(name), layer(used))
-                && to >= from
-            {
-                faults.push(format!(
-                    "`{name}` may not depend on `{used}`: it stands in the same layer or above"
-                ));
-            }
-            if BANNED.iter().any(|(crate_, banned)| *crate_ == name && banned.contains(&used)) {
-                faults.push(format!("`{name}` must never depend on `{used}`"));
-            }
-            if used == "sqlx" && !MAY_USE_SQLX.contains(&name) {
-                faults.push(format!("`{name}` uses sqlx: SQL belongs in `store`"));
-            }
-        }
-    }
-}
-
 /// Every library that the workspace names has its reason in the decision on dependencies.
 fn reasons(faults: &mut Vec<String>) -> Result<()> {
     let manifest = fs::read_to_string("Cargo.toml")?;
@@ -147,10 +95,9 @@ fn reasons(faults: &mut Vec<String>) -> Result<()> {
 }
 
 /// Licences of everything that is linked, as far as the packages themselves say.
-fn licences(faults: &mut Vec<String>) -> Result<()> {
-    let metadata = metadata(&[])?;
+fn licences(metadata: &Value, faults: &mut Vec<String>) {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for package in list(&metadata, "packages") {
+    for package in list(metadata, "packages") {
         let licence = text(package, "license").replace('/', " OR ");
         let name = text(package, "name").to_owned();
         let allowed = licence.split(" AND ").all(|part| {
@@ -166,7 +113,48 @@ fn licences(faults: &mut Vec<String>) -> Result<()> {
     for (licence, names) in found {
         faults.push(format!("licence `{licence}` of {names:?} is not on the list"));
     }
+}
+
+/// Every crate takes the workspace's lints, which forbid unsafe code. A crate that needs some repeats them
+/// without that one, because Cargo does not let it take the others only.
+fn lints(metadata: &Value, faults: &mut Vec<String>) -> Result<()> {
+    let root = fs::read_to_string("Cargo.toml")?;
+    if !section(&root, "workspace.lints.rust").contains(&"unsafe_code = \"forbid\"") {
+        faults.push("the workspace's lints do not forbid unsafe code".to_owned());
+    }
+    for package in walls::members(metadata) {
+        let manifest = fs::read_to_string(text(package, "manifest_path"))?;
+        faults.extend(lint_fault(text(package, "name"), &root, &manifest));
+    }
     Ok(())
+}
+
+fn lint_fault(name: &str, root: &str, manifest: &str) -> Option<String> {
+    if !MAY_BE_UNSAFE.contains(&name) {
+        let takes_them = section(manifest, "lints") == ["workspace = true"];
+        return (!takes_them)
+            .then(|| format!("`{name}` does not take the workspace's lints ([lints] workspace = true)"));
+    }
+    for tool in ["rust", "clippy"] {
+        let mut wanted = section(root, &format!("workspace.lints.{tool}"));
+        wanted.retain(|line| !line.starts_with("unsafe_code"));
+        if section(manifest, &format!("lints.{tool}")) != wanted {
+            return Some(format!(
+                "[lints.{tool}] of `{name}` differs from the workspace's by more than `unsafe_code`"
+            ));
+        }
+    }
+    None
+}
+
+/// The lines of a table in a manifest.
+fn section<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
+    let mut lines = manifest.lines().map(str::trim).skip_while(|line| *line != format!("[{name}]"));
+    lines.next();
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 fn sizes(faults: &mut Vec<String>) -> Result<()> {
@@ -214,8 +202,8 @@ pub fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Line number and length of every function. rustfmt puts a function's closing brace alone, at the indentation of the
-/// line on which the function begins.
+/// Line number and length of every function. rustfmt puts a function's closing brace alone, at the
+/// indentation of the line on which the function begins.
 pub fn function_lengths(source: &str) -> Vec<(usize, usize)> {
     let lines: Vec<&str> = source.lines().collect();
     let mut found = Vec::new();
@@ -254,8 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn every_crate_stands_in_one_layer() {
-        let names: Vec<&str> = LAYERS.iter().flat_map(|layer| layer.iter().copied()).collect();
-        assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len());
+    fn a_crate_takes_the_lints_or_repeats_all_but_one() {
+        let root = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nunused = \"warn\"\n\n\
+                    [workspace.lints.clippy]\n# Why.\nall = \"warn\"\n";
+        let check = |name: &str, manifest: &str, is_fault: bool| {
+            assert_eq!(lint_fault(name, root, manifest).is_some(), is_fault, "{name}: {manifest}");
+        };
+        let repeats = "[lints.rust]\nunused = \"warn\"\n\n[lints.clippy]\nall = \"warn\"\n";
+        check("card", "[dependencies]\n\n[lints]\nworkspace = true\n", false);
+        check("card", "[dependencies]\n", true);
+        check("card", repeats, true);
+        check("fingerprint", repeats, false);
+        check("fingerprint", "[lints.rust]\nunused = \"warn\"\n", true);
     }
 }

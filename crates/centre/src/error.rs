@@ -22,8 +22,8 @@ pub enum Error {
     Hsm(#[from] hsm::HsmError),
     #[error(transparent)]
     Pki(#[from] pki::PkiError),
-    #[error("a stored fingerprint template")]
-    Template(#[from] fingerprint::Error),
+    #[error("a stored packet")]
+    Packet(#[from] packet::PacketError),
     #[error("{}: cannot {doing}", path.display())]
     File { path: PathBuf, doing: &'static str, source: std::io::Error },
     #[error("{} is not what `dancu pki init` wrote; take it from a backup", path.display())]

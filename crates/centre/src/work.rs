@@ -8,15 +8,14 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::{Centre, Error};
-use card::lds::dg3::{Finger, FingerImage};
+use card::lds::dg3::Finger;
 use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::UnitTable;
 use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
-use packet::rules::chip_fingers;
-use packet::{Content, FingerCapture};
+use packet::{Content, ImagesForChip};
 use resolve::{Identities, Opened};
 use store::UnitScope;
 
@@ -136,20 +135,20 @@ pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<P
     Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
 }
 
-/// What of a packet goes on a chip. An image that is no grey JPEG after all is left out, so that one packet
-/// does not hold up a batch; the card's files are put together again in the same way.
+/// What of a packet goes on a chip.
 fn images(application: ApplicationId, content: &Content) -> ChipImages {
-    let image = |image: &packet::FingerImage| {
-        let position = Finger::from_code(image.position.code());
-        FingerImage::jpeg(position, image.jpeg.as_bytes().to_vec())
-            .inspect_err(|error| tracing::warn!(application.id = %application, %error, "left out of DG3"))
-            .ok()
-    };
-    let taken: Vec<FingerImage> = content.finger_images.iter().filter_map(image).collect();
-    let fingers = match taken.is_empty() {
-        false => Fingers::Taken(taken),
-        true if chip_fingers(&content.fingers).is_empty() => Fingers::None,
-        true => Fingers::NotTaken,
+    let fingers = match content.images_for_chip() {
+        ImagesForChip::None => Fingers::None,
+        ImagesForChip::NotTaken => Fingers::NotTaken,
+        ImagesForChip::Taken(images) => {
+            let finger = |image: &packet::FingerImage| Finger::from_code(image.position.code());
+            let jpegs = images.iter().map(|image| (finger(image), image.jpeg.as_bytes()));
+            let (fingers, left_out) = Fingers::of_jpegs(jpegs);
+            for (_, error) in left_out {
+                tracing::warn!(application.id = %application, %error, "left out of DG3");
+            }
+            fingers
+        }
     };
     ChipImages { photo: content.photo.as_bytes().to_vec(), fingers }
 }
@@ -157,15 +156,9 @@ fn images(application: ApplicationId, content: &Content) -> ChipImages {
 /// The templates of a packet's fingers; missing fingers have none.
 ///
 /// # Errors
-/// [`Error::Template`].
+/// [`Error::Packet`].
 pub fn templates(content: &Content) -> Result<Vec<Template>, Error> {
-    let mut all = Vec::with_capacity(10);
-    for finger in &content.fingers {
-        if let FingerCapture::Template(bytes) = &finger.capture {
-            all.extend(fingerprint::parse(bytes.as_bytes())?);
-        }
-    }
-    Ok(all)
+    Ok(content.templates()?)
 }
 
 /// What the work does when there is nothing left to do.

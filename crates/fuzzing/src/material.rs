@@ -5,12 +5,10 @@ use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use packet::keys::{IntakeKey, KeyError, PublicKey};
-use packet::{
-    Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason,
-};
 use fingerprint::FingerPosition;
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
+use packet::keys::{IntakeKey, KeyError, PublicKey};
+use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason};
 use pki::Signer;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;

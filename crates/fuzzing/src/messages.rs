@@ -4,11 +4,11 @@ use crate::material::{DAY, centre, content_of, envelope, kit, rng};
 use coset::{CborSerializable, CoseSign1, CoseSign1Builder, TaggedCborSerializable};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
-use packet::{Content, PacketError};
 use packet::rules::problems;
 use packet::wire::{decode_batch, encode_batch};
-use p256::ecdsa::{Signature, SigningKey, signature::Signer};
+use packet::{Content, PacketError};
 
 /// Every step that a packet goes through at the centre. Nobody but the kit can make one that verifies.
 pub fn packet(data: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::{Error, Face};
 use ::chip::ChipKeys;
+use card::CardError;
 use card::lds::dg3::{self, FingerImage};
 use card::lds::{DataGroup, card_access, com, dg1, dg2, dg13, dg14, dg15};
 use card::mrz::Mrz;
@@ -49,6 +50,25 @@ pub enum Fingers {
     Taken(Vec<FingerImage>),
     /// There is none to take: DG3 says so.
     None,
+}
+
+impl Fingers {
+    /// The fingers of which a kit took these JPEG files. One that is no grey JPEG after all is left out, so
+    /// that one packet does not hold up a batch, and is returned with its reason. Without any left it is as
+    /// if none had been taken. A card's files are put together again in the same way.
+    pub fn of_jpegs<'a>(
+        images: impl IntoIterator<Item = (dg3::Finger, &'a [u8])>,
+    ) -> (Fingers, Vec<(dg3::Finger, CardError)>) {
+        let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+        for (finger, jpeg) in images {
+            match FingerImage::jpeg(finger, jpeg.to_vec()) {
+                Ok(image) => taken.push(image),
+                Err(error) => left_out.push((finger, error)),
+            }
+        }
+        let fingers = if taken.is_empty() { Fingers::NotTaken } else { Fingers::Taken(taken) };
+        (fingers, left_out)
+    }
 }
 
 /// With what a chip proves itself, and what it announces before it is opened.

@@ -102,6 +102,20 @@ async fn fingers_are_on_the_chip_as_they_were_taken_or_said_to_be_none() {
     assert_ne!(cards[2].0.application, cards[3].0.application);
 }
 
+#[test]
+fn an_image_that_is_no_grey_jpeg_is_left_out_and_named() {
+    let Fingers::Taken(sound) = images(100).fingers else { panic!("the test has two fingers") };
+    let mut coloured = sound[1].data.clone();
+    // The number of components in the frame header.
+    coloured[11] = 3;
+    let jpegs = [(sound[0].finger, &sound[0].data[..]), (sound[1].finger, &coloured)];
+    let (fingers, left_out) = Fingers::of_jpegs(jpegs);
+    assert!(matches!(&fingers, Fingers::Taken(taken) if taken[..] == sound[..1]), "{fingers:?}");
+    assert_eq!(left_out.iter().map(|(finger, _)| *finger).collect::<Vec<_>>(), [sound[1].finger]);
+    let (none, left_out) = Fingers::of_jpegs([(sound[1].finger, &coloured[..])]);
+    assert!(matches!(none, Fingers::NotTaken) && left_out.len() == 1);
+}
+
 struct Direct(VirtualChip<ChaCha20Rng>);
 
 impl Transport for Direct {

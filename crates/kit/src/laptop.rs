@@ -8,9 +8,9 @@ use crate::{AppliedReceipt, Draft, IdentityKey, KitError, Outbox, SavedPacket, T
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId, PersonId};
 use domain::{ResidentRecord, UnitCode};
+use packet::check::{Check, check};
 use packet::keys::PublicKey;
 use packet::message::{DayReport, Outcome, Receipt};
-use packet::rules::problems;
 use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerImage, seal};
 use packet::{ReceiptCode, wire};
 
@@ -105,10 +105,26 @@ impl Laptop {
         &mut self.outbox
     }
 
-    /// Checks, seals and saves an application; when it returns, the packet is on the disk.
+    /// What the officer sees before saving: what must be put right, what to look at again, and what differs
+    /// from the register. [`Laptop::capture`] asks the same, so that what was not found here is not refused
+    /// there.
+    pub fn check(&self, input: &CaptureInput, now: OffsetDateTime) -> Check {
+        check(
+            &input.record,
+            input.register.as_ref().map(|(_, register)| register),
+            &input.fingers,
+            &input.finger_images,
+            input.photo.as_bytes(),
+            now,
+            fingerprint::quality,
+        )
+    }
+
+    /// Checks, seals and saves an application; when it returns, the packet is on the disk. Advice does not
+    /// hinder it.
     ///
-    /// With the same input, instant and random bytes the packet has the same bytes, so that a capture repeated after a crash
-    /// is a repeat and not a second application. The receipt code is drawn first.
+    /// With the same input, instant and random bytes the packet has the same bytes, so that a capture
+    /// repeated after a crash is a repeat and not a second application. The receipt code is drawn first.
     ///
     /// # Errors
     /// [`KitError::NotComplete`] with everything to put right; those of the outbox.
@@ -118,10 +134,9 @@ impl Laptop {
         now: OffsetDateTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Saved, KitError> {
-        let photo = input.photo.as_bytes();
-        let found = problems(&input.record, &input.fingers, &input.finger_images, photo, now);
-        if !found.is_empty() {
-            return Err(KitError::NotComplete(found));
+        let checked = self.check(&input, now);
+        if !checked.can_be_saved() {
+            return Err(KitError::NotComplete(checked.problems));
         }
         let receipt_code = ReceiptCode::generate(rng);
         let draft = Draft {
@@ -132,14 +147,10 @@ impl Laptop {
             kind: input.kind,
             receipt_code,
         };
-        let differs = match &input.register {
-            Some((_, register)) => input.record.differing_fields(register),
-            None => Vec::new(),
-        };
         let content = Content {
             claimed_person_id: input.register.as_ref().map(|(id, _)| *id),
             record: input.record,
-            differs: differs.into_iter().map(|field| field.code().to_owned()).collect(),
+            differs: checked.differs.into_iter().map(|field| field.code().to_owned()).collect(),
             receipt_hash: draft.receipt_code.hash(),
             fingers: input.fingers,
             photo: input.photo,

@@ -15,14 +15,16 @@ use sha2::{Digest, Sha256};
 use time::Duration;
 use time::macros::date;
 
-use domain::id::KitId;
+use domain::id::{KitId, PersonId};
 use domain::pin::Pin;
 use enrol::intake::{open_received, receive_batch, receive_day_report};
+use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 use kit::{CaptureInput, CentrePublicKeys, KitError, Laptop, PacketState, Transport, TransportError};
+use packet::check::{Advice, Check, MIN_QUALITY};
 use packet::keys::PublicKey;
 use packet::message::{Outcome, Receipt, ReceiptItem, Refusal};
-use packet::verify_envelope;
 use packet::wire;
+use packet::{Biometric, FingerCapture, verify_envelope};
 use pki::Signer;
 use store::Database;
 use store::applications::check_folds;
@@ -128,6 +130,60 @@ fn an_incomplete_application_is_not_saved() {
     let error = laptop.capture(incomplete, DAY, &mut rng(1)).unwrap_err();
     assert!(matches!(&error, KitError::NotComplete(problems) if problems.len() == 2), "{error}");
     assert_eq!(laptop.outbox().counters().unwrap(), kit::Counters::default());
+}
+
+#[test]
+fn the_officer_is_told_before_saving_what_capture_would_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    let sound = laptop.check(&input(1), DAY);
+    assert_eq!(sound, Check::default());
+    let mut wrong = input(1);
+    wrong.fingers.pop();
+    wrong.record.native_place = None;
+    wrong.photo = Biometric::new(b"no photo".to_vec());
+    let told = laptop.check(&wrong, DAY).problems;
+    assert_eq!(told.len(), 3, "{told:?}");
+    let refused = laptop.capture(wrong, DAY, &mut rng(1));
+    assert!(matches!(&refused, Err(KitError::NotComplete(problems)) if *problems == told), "{refused:?}");
+}
+
+#[test]
+fn advice_names_poor_fingers_and_does_not_hinder_saving() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut laptop = laptop(dir.path());
+    let mut poor = input(1);
+    // A smudge: eight minutiae in a corner of the image.
+    for finger in &mut poor.fingers[..7] {
+        finger.capture = FingerCapture::Template(Biometric::new(smudge(finger.position)));
+    }
+    poor.finger_images.clear();
+    let mut register = poor.record.clone();
+    register.marital = Some(2);
+    poor.register = Some((PersonId::derive(DAY, &[b"person"]), register));
+    let checked = laptop.check(&poor, DAY);
+    assert!(checked.can_be_saved(), "{:?}", checked.problems);
+    assert_eq!(checked.differs, ["marital"]);
+    let low = checked.advice.iter().filter_map(|advice| match advice {
+        Advice::LowQuality { finger, quality } => {
+            assert!(*quality < MIN_QUALITY);
+            Some(*finger)
+        }
+        _ => None,
+    });
+    assert_eq!(low.collect::<Vec<_>>(), FingerPosition::ALL[..7]);
+    assert_eq!(checked.advice.last(), Some(&Advice::FewGoodFingers { good: 3 }));
+
+    assert_eq!(laptop.capture(poor, DAY, &mut rng(1)).unwrap().kit_seq, 1);
+    let (content, _) = packet::open(&pending(&laptop)[0].sealed, &intake_key()).unwrap();
+    assert_eq!(content.differs, checked.differs, "what the officer saw is what the centre gets");
+}
+
+fn smudge(position: FingerPosition) -> Vec<u8> {
+    let capture =
+        Capture { position, impression: Impression::LiveScanPlain, quality: 20, width: 320, height: 480 };
+    let minutia = |i: u16| Minutia { x: 10 + 3 * i, y: 10, angle: 0, kind: MinutiaKind::Ending, quality: 20 };
+    fingerprint::encode(&[Template::new(capture, (0..8).map(minutia).collect()).unwrap()]).unwrap()
 }
 
 #[test]

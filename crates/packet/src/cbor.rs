@@ -6,8 +6,8 @@ use coset::cbor::ser::into_writer;
 
 use crate::PacketError;
 
-/// Decodes exactly one item. An item that would be written otherwise (RFC 8949 §4.2) is refused, so that two different byte
-/// strings never mean the same message.
+/// Decodes exactly one item. An item that would be written otherwise (RFC 8949 §4.2) is refused, so that two
+/// different byte strings never mean the same message.
 pub(crate) fn decode(what: &'static str, bytes: &[u8]) -> Result<Value, PacketError> {
     let mut rest = bytes;
     let value: Value = from_reader(&mut rest).map_err(|error| PacketError::Cbor {

@@ -1,5 +1,5 @@
-//! The kit's check while the citizen stands there: what must be put right, what the officer should look at again, and what
-//! differs from the register.
+//! The kit's check while the citizen stands there: what must be put right, what the officer should look at
+//! again, and what differs from the register.
 
 use time::OffsetDateTime;
 
@@ -22,7 +22,8 @@ pub enum Advice {
     LowQuality { finger: FingerPosition, quality: u8 },
     /// Fewer good fingers than [`MIN_GOOD_FINGERS`].
     FewGoodFingers { good: usize },
-    /// The number's place of registration is another province than the one declared; right for provinces that changed.
+    /// The number's place of registration is another province than the one declared; right for provinces that
+    /// changed.
     PinPlace,
 }
 
@@ -31,19 +32,21 @@ pub enum Advice {
 pub struct Check {
     /// Saving is not offered while there are any.
     pub problems: Vec<Problem>,
+    /// The officer decides about each.
     pub advice: Vec<Advice>,
     /// Fields in which the declaration differs from the register; empty without a register record.
     pub differs: Vec<Field>,
 }
 
 impl Check {
+    /// Whether nothing has to be put right.
     pub fn can_be_saved(&self) -> bool {
         self.problems.is_empty()
     }
 }
 
-/// Checks an application before the citizen leaves. `register` is the record that the officer found, if any; `quality`
-/// rates a template ([`fingerprint::quality`], or the scanner's own figure).
+/// Checks an application before the citizen leaves. `register` is the record that the officer found, if any;
+/// `quality` rates a template ([`fingerprint::quality`], or the scanner's own figure).
 pub fn check(
     record: &ResidentRecord,
     register: Option<&ResidentRecord>,

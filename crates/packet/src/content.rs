@@ -6,13 +6,14 @@ use zeroize::Zeroizing;
 
 use crate::PacketError;
 use crate::cbor::{self, Items, uuid_value};
+use crate::rules::chip_fingers;
 use crate::sealed::{
     FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
     MAX_TEMPLATE_BYTES,
 };
 use domain::ResidentRecord;
 use domain::id::PersonId;
-use fingerprint::FingerPosition;
+use fingerprint::{FingerPosition, Template};
 
 const WHAT: &str = "the packet's content";
 const FINGER: &str = "a finger in the packet's content";
@@ -34,30 +35,47 @@ pub struct Content {
     pub differs: Vec<String>,
     /// SHA-256 of the receipt code printed for the citizen.
     pub receipt_hash: [u8; 32],
+    /// All ten positions, each captured or with the reason why not.
     pub fingers: Vec<Finger>,
     /// JPEG.
     pub photo: Biometric,
+    /// Who captured, with what.
     pub capture: CaptureMeta,
-    /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep the scanner's
-    /// images, and from people without fingers.
+    /// Of the fingers that go on the chip ([`crate::rules::chip_fingers`]); none from kits that do not keep
+    /// the scanner's images, and from people without fingers.
     pub finger_images: Vec<FingerImage>,
 }
 
 /// What the scanner showed of one finger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FingerImage {
+    /// Which finger.
     pub position: FingerPosition,
     /// Grey, 500 dpi.
     pub jpeg: Biometric,
 }
 
+/// What a packet has for the chip's fingerprints (EF.DG3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImagesForChip<'a> {
+    /// The kit gave templates only: nobody can say what the fingers look like.
+    NotTaken,
+    /// One or two.
+    Taken(&'a [FingerImage]),
+    /// No finger that could go on the chip was captured.
+    None,
+}
+
 /// One position of the ten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finger {
+    /// Which finger.
     pub position: FingerPosition,
+    /// Its template, or why there is none.
     pub capture: FingerCapture,
 }
 
+/// A finger's template, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FingerCapture {
     /// One view in an ISO/IEC 19794-2:2005 record.
@@ -76,9 +94,11 @@ pub enum MissingReason {
 }
 
 impl MissingReason {
+    /// Every reason, for readers of codes and for tests.
     pub const ALL: [MissingReason; 3] =
         [MissingReason::Amputated, MissingReason::Injured, MissingReason::Unreadable];
 
+    /// Stable code, as a packet has it.
     pub const fn code(self) -> &'static str {
         match self {
             MissingReason::Amputated => "amputated",
@@ -87,6 +107,7 @@ impl MissingReason {
         }
     }
 
+    /// The reason of a code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
@@ -95,9 +116,13 @@ impl MissingReason {
 /// Who captured, with what. Codes, not names of people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaptureMeta {
+    /// The officer's account or badge.
     pub officer: String,
+    /// The fingerprint scanner's model.
     pub scanner: String,
+    /// The camera's model.
     pub camera: String,
+    /// The kit's program and its version.
     pub software: String,
 }
 
@@ -106,10 +131,12 @@ pub struct CaptureMeta {
 pub struct Biometric(Zeroizing<Vec<u8>>);
 
 impl Biometric {
+    /// Takes the bytes over.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
+    /// The bytes, for whoever parses or seals them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -122,6 +149,30 @@ impl fmt::Debug for Biometric {
 }
 
 impl Content {
+    /// The templates of the fingers, in the packet's order; missing fingers have none.
+    ///
+    /// # Errors
+    /// [`PacketError::Template`]. A packet that [`crate::rules::problems`] let in has no such finger.
+    pub fn templates(&self) -> Result<Vec<Template>, PacketError> {
+        let mut all = Vec::with_capacity(self.fingers.len());
+        for finger in &self.fingers {
+            if let FingerCapture::Template(bytes) = &finger.capture {
+                let views = fingerprint::parse(bytes.as_bytes());
+                all.extend(views.map_err(|error| PacketError::Template { finger: finger.position, error })?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What of this packet goes into the chip's DG3.
+    pub fn images_for_chip(&self) -> ImagesForChip<'_> {
+        match self.finger_images.as_slice() {
+            [] if chip_fingers(&self.fingers).is_empty() => ImagesForChip::None,
+            [] => ImagesForChip::NotTaken,
+            images => ImagesForChip::Taken(images),
+        }
+    }
+
     /// The CBOR that is encrypted into a packet.
     ///
     /// # Errors
@@ -176,8 +227,8 @@ impl Content {
         Ok(Zeroizing::new(cbor::encode(&Value::Array(items))))
     }
 
-    /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be worked on,
-    /// see [`crate::rules`].
+    /// Reads the CBOR that was decrypted from a packet. Says nothing about whether the application can be
+    /// worked on, see [`crate::rules`].
     ///
     /// # Errors
     /// What is wrong, and at which byte where it is known; never a value.

@@ -17,8 +17,11 @@ const WHAT: &str = "the packet's envelope";
 /// What anybody may read of a packet: enough to attribute, order and receipt it, and nothing about a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
+    /// Made by the kit when the form is opened.
     pub packet_id: PacketId,
+    /// The application that the packet carries.
     pub application_id: ApplicationId,
+    /// The kit that sealed it.
     pub kit_id: KitId,
     /// The kit's own counter from 1: a gap is a packet that is still on the kit.
     pub kit_seq: u64,
@@ -26,6 +29,7 @@ pub struct Envelope {
     pub captured_at: OffsetDateTime,
     /// Where it was captured.
     pub unit: UnitCode,
+    /// First card, exchange or reissue.
     pub kind: Kind,
 }
 

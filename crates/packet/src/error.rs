@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use crate::keys::KeyError;
+use fingerprint::FingerPosition;
 
 /// What was wrong with a message, and where. No message carries a field's value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,6 +30,12 @@ pub enum PacketError {
     NotForThisKey,
     #[error("the packet's content does not decrypt: it was altered, or its envelope was exchanged")]
     Decrypt,
+    #[error("the template of the {finger:?} in the packet's content cannot be read")]
+    Template {
+        finger: FingerPosition,
+        #[source]
+        error: fingerprint::Error,
+    },
     #[error("the message could not be signed: {0}")]
     Signer(String),
     #[error(transparent)]
@@ -50,6 +57,7 @@ impl PacketError {
             PacketError::BadSignature { .. } => "bad_signature",
             PacketError::NotForThisKey => "unknown_intake_key",
             PacketError::Decrypt => "not_decrypted",
+            PacketError::Template { .. } => "finger_unreadable",
             PacketError::Signer(_) | PacketError::Key(_) => "key_store",
         }
     }

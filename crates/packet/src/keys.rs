@@ -1,8 +1,8 @@
-//! The keys that packets, receipts and day reports are made with, as seen from here: a public point, something that
-//! signs ([`pki::Signer`]), something that agrees on a secret, something that wraps a key.
+//! The keys that packets, receipts and day reports are made with, as seen from here: a public point,
+//! something that signs ([`pki::Signer`]), something that agrees on a secret, something that wraps a key.
 //!
-//! The private halves stay where they are kept, so each use is a call through a trait. Whoever opens the key store
-//! implements the traits for what it finds there.
+//! The private halves stay where they are kept, so each use is a call through a trait. Whoever opens the key
+//! store implements the traits for what it finds there.
 
 use std::fmt;
 
@@ -83,7 +83,8 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The centre's half of the key agreement. In an HSM the private key stays inside (PKCS#11: CKM_ECDH1_DERIVE).
+/// The centre's half of the key agreement. In an HSM the private key stays inside (PKCS#11:
+/// CKM_ECDH1_DERIVE).
 pub trait IntakeKey: Send + Sync {
     fn public_key(&self) -> &PublicKey;
 
@@ -109,6 +110,7 @@ pub trait WrappingKey: Send + Sync {
 pub struct CentreKeys {
     /// The current intake key first, then those that were rolled and may still be named by packets on kits.
     pub intake: Vec<Box<dyn IntakeKey>>,
+    /// Wraps and unwraps content keys.
     pub wrapping: Box<dyn WrappingKey>,
 }
 

@@ -3,7 +3,6 @@
 pub mod check;
 pub mod keys;
 pub mod message;
-pub mod receipt_code;
 pub mod rules;
 pub mod wire;
 
@@ -12,14 +11,17 @@ mod content;
 mod crypto;
 mod envelope;
 mod error;
+mod receipt_code;
 mod sealed;
 mod sign1;
 
-pub use content::{Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, MissingReason};
+pub use content::{
+    Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, ImagesForChip, MissingReason,
+};
 pub use crypto::ContentKey;
 pub use envelope::Envelope;
 pub use error::PacketError;
-pub use receipt_code::ReceiptCode;
+pub use receipt_code::{ReceiptCode, ReceiptCodeError};
 pub use sealed::{
     FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PACKET_BYTES,
     MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, Unverified, open, open_stored, parse, recipient, seal,

@@ -1,4 +1,5 @@
-//! What kit and centre say to each other besides packets: the centre's signed receipt and the kit's signed day report.
+//! What kit and centre say to each other besides packets: the centre's signed receipt and the kit's signed
+//! day report.
 
 use coset::HeaderBuilder;
 use coset::cbor::Value;
@@ -44,6 +45,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason, for readers of codes and for tests.
     pub const ALL: [Refusal; 10] = [
         Refusal::Malformed,
         Refusal::TooLarge,
@@ -57,6 +59,7 @@ impl Refusal {
         Refusal::UnknownUnit,
     ];
 
+    /// Stable code, as receipts have it.
     pub const fn code(self) -> &'static str {
         match self {
             Refusal::Malformed => "malformed",
@@ -72,6 +75,7 @@ impl Refusal {
         }
     }
 
+    /// The reason of a code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
@@ -86,6 +90,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Stable code: `accepted`, or that of the refusal.
     pub const fn code(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",
@@ -93,6 +98,7 @@ impl Outcome {
         }
     }
 
+    /// The outcome of a code.
     pub fn from_code(code: &str) -> Option<Self> {
         if code == "accepted" {
             Some(Outcome::Accepted)
@@ -107,15 +113,19 @@ impl Outcome {
 pub struct ReceiptItem {
     /// As the packet claimed; `None` when it could not be read.
     pub packet_id: Option<PacketId>,
-    /// SHA-256 of the bytes that arrived: a refusal with another hash than the kit's own packet means damage on the way.
+    /// SHA-256 of the bytes that arrived: a refusal with another hash than the kit's own packet means damage
+    /// on the way.
     pub sha256: [u8; 32],
+    /// What became of the packet.
     pub outcome: Outcome,
 }
 
 /// The centre's answer to a batch, in the order of the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
+    /// By the centre's clock, in whole milliseconds.
     pub at: OffsetDateTime,
+    /// One line for each packet.
     pub items: Vec<ReceiptItem>,
 }
 
@@ -177,19 +187,26 @@ impl Receipt {
 /// One capture in a day report: what the envelope of its packet says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedCapture {
+    /// The application that was captured.
     pub application_id: ApplicationId,
+    /// The kit's own counter from 1.
     pub kit_seq: u64,
     /// Whole milliseconds.
     pub captured_at: OffsetDateTime,
+    /// Where it was captured.
     pub unit: UnitCode,
+    /// First card, exchange or reissue.
     pub kind: Kind,
 }
 
 /// A kit's end-of-day report: the centre learns of what is still on the kit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayReport {
+    /// The kit that reports.
     pub kit_id: KitId,
+    /// The day in Vietnam that the report is about.
     pub day: Date,
+    /// By the kit's clock, in whole milliseconds.
     pub reported_at: OffsetDateTime,
     /// Packets that the kit still holds at the time of the report: without a receipt, or refused.
     pub unsent: u64,

@@ -15,6 +15,7 @@ const CHARS: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceiptCode([u8; CHARS]);
 
+/// Why a text is no receipt code. Never quotes it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReceiptCodeError {
     #[error("a receipt code has 16 letters and digits; this has {0}")]
@@ -27,6 +28,7 @@ pub enum ReceiptCodeError {
 }
 
 impl ReceiptCode {
+    /// Draws a code.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut random = [0; 10];
         rng.fill_bytes(&mut random);
@@ -35,7 +37,8 @@ impl ReceiptCode {
         Self(std::array::from_fn(|i| ALPHABET[(bits >> (75 - 5 * i) & 31) as usize]))
     }
 
-    /// Reads a code as a person types it: any case, with or without hyphens and spaces, O for 0, I or L for 1.
+    /// Reads a code as a person types it: any case, with or without hyphens and spaces, O for 0, I or L for
+    /// 1.
     ///
     /// # Errors
     /// The length, or the first character that cannot occur.

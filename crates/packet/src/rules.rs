@@ -1,4 +1,5 @@
-//! What an application must hold to be worked on. The kit asks before the citizen leaves; the centre asks again.
+//! What an application must hold to be worked on. The kit asks before the citizen leaves; the centre asks
+//! again.
 
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
@@ -18,6 +19,7 @@ pub const MIN_AGE: i32 = 14;
 pub const MIN_PHOTO_BYTES: usize = 512;
 /// House, street, hamlet as written.
 pub const MAX_ADDRESS_CHARS: usize = 200;
+/// A household's number.
 pub const MAX_HOUSEHOLD_CHARS: usize = 32;
 
 /// One thing that must be put right. Names fields and fingers, never values.
@@ -46,7 +48,8 @@ pub enum Problem {
     #[error("the image of the {0:?} is not a complete JPEG file of at most {MAX_FINGER_IMAGE_BYTES} bytes")]
     FingerImageFormat(FingerPosition),
     #[error(
-        "there is an image of the {0:?}, which is not captured or not one of the fingers for the chip, or there are two"
+        "there is an image of the {0:?}, which is not captured or not one of the fingers for the chip, \
+         or there are two"
     )]
     FingerImageUnexpected(FingerPosition),
     #[error("the photo is not a complete JPEG file")]
@@ -112,7 +115,8 @@ pub fn problems(
 
 fn record_problems(record: &ResidentRecord, day: Date) -> Vec<Problem> {
     let mut found = Vec::new();
-    // The place of origin is printed on the card; the place of birth registration begins a number that must be made.
+    // The place of origin is printed on the card; the place of birth registration begins a number that must
+    // be made.
     if record.native_place.is_none() {
         found.push(Problem::Missing("native_place"));
     }
@@ -166,10 +170,10 @@ fn finger_problems(fingers: &[Finger]) -> Vec<Problem> {
     found
 }
 
-/// The fingers whose images go on the chip: of each hand the index finger, right before left (Doc 9303-10, EF.DG3). In place of
-/// one that was not captured stands the middle finger, else the ring finger, else the thumb: the order of the European Union's
-/// passports (Commission Decision C(2006) 2909); Doc 9303 leaves it to the state. A hand of which none of these was captured has
-/// none.
+/// The fingers whose images go on the chip: of each hand the index finger, right before left (Doc 9303-10,
+/// EF.DG3). In place of one that was not captured stands the middle finger, else the ring finger, else the
+/// thumb: the order of the European Union's passports (Commission Decision C(2006) 2909); Doc 9303 leaves it
+/// to the state. A hand of which none of these was captured has none.
 pub fn chip_fingers(fingers: &[Finger]) -> Vec<FingerPosition> {
     use FingerPosition::{
         LeftIndex, LeftMiddle, LeftRing, LeftThumb, RightIndex, RightMiddle, RightRing, RightThumb,

@@ -9,8 +9,9 @@
 //!     └ content: CBOR, see [`Content`]
 //! ```
 //!
-//! Encrypt, then sign: a front end that holds no decryption key checks the signature and gives the receipt. Whoever
-//! opens the packet later needs the intake key once; after that the content key, wrapped, is kept beside the packet.
+//! Encrypt, then sign: a front end that holds no decryption key checks the signature and gives the receipt.
+//! Whoever opens the packet later needs the intake key once; after that the content key, wrapped, is kept
+//! beside the packet.
 
 use coset::{CoseEncrypt, Header};
 use rand::CryptoRng;
@@ -25,10 +26,12 @@ use crate::{Content, ContentKey, Envelope, PacketError};
 pub const FORMAT_VERSION: u16 = 1;
 /// Version of a content with images of fingers, which has one item more.
 pub const IMAGES_VERSION: u16 = 2;
-/// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB, two images of 32 KiB and the record fit, with room to spare.
+/// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB, two images of 32 KiB and the record fit, with
+/// room to spare.
 pub const MAX_PACKET_BYTES: usize = 256 * 1024;
 /// One finger's template; a record of 255 minutiae has 1,560 bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 4 * 1024;
+/// The photo, a JPEG file.
 pub const MAX_PHOTO_BYTES: usize = 64 * 1024;
 /// One finger's image; a synthetic one has 5 KiB, a scanner's at 500 dpi and good quality 10 to 20.
 pub const MAX_FINGER_IMAGE_BYTES: usize = 32 * 1024;
@@ -37,8 +40,8 @@ pub const MAX_FINGER_IMAGES: usize = 2;
 /// Names of fields that differ from the register.
 pub const MAX_DIFFERS: usize = 32;
 
-/// Seals an application. The same arguments and the same random bytes give the same packet (ECDSA by RFC 6979), so that a
-/// capture repeated after a crash is the same packet.
+/// Seals an application. The same arguments and the same random bytes give the same packet (ECDSA by RFC
+/// 6979), so that a capture repeated after a crash is the same packet.
 ///
 /// # Errors
 /// A size limit; [`PacketError::Signer`].
@@ -51,7 +54,8 @@ pub fn seal(
 ) -> Result<Vec<u8>, PacketError> {
     let plaintext = content.encode()?;
     let header = envelope.header();
-    // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are signed.
+    // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are
+    // signed.
     let header = Header {
         alg: Some(coset::RegisteredLabelWithPrivate::Assigned(coset::iana::Algorithm::ES256)),
         ..header
@@ -116,7 +120,8 @@ pub fn recipient(bytes: &[u8]) -> Result<Vec<u8>, PacketError> {
     crypto::recipient_key_id(&message)
 }
 
-/// Opens a packet that [`verify_envelope`] has let in: the content, and the key to open it again by [`open_stored`].
+/// Opens a packet that [`verify_envelope`] has let in: the content, and the key to open it again by
+/// [`open_stored`].
 ///
 /// # Errors
 /// [`PacketError::NotForThisKey`], [`PacketError::Decrypt`], a malformed content.

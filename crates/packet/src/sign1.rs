@@ -1,4 +1,5 @@
-//! COSE_Sign1 (RFC 9052 §4.2) as every message here uses it: ES256, tagged, nothing unprotected, a context bound in.
+//! COSE_Sign1 (RFC 9052 §4.2) as every message here uses it: ES256, tagged, nothing unprotected, a context
+//! bound in.
 
 use coset::cbor::Value;
 use coset::{
@@ -11,7 +12,8 @@ use crate::keys::{PublicKey, raw_signature};
 
 const TAG: u64 = iana::CborTag::CoseSign1 as u64;
 
-/// What a signature is for. It is signed over and not transmitted, so that a message of one kind cannot pass for another.
+/// What a signature is for. It is signed over and not transmitted, so that a message of one kind cannot pass
+/// for another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Context {
     Packet,

@@ -1,18 +1,22 @@
 //! The body of an upload: a CBOR sequence (RFC 8742) of byte strings, one per packet.
 //!
-//! The length before each packet lets the centre tell the packets of a batch apart when one of them is damaged.
+//! The length before each packet lets the centre tell the packets of a batch apart when one of them is
+//! damaged.
 
 use crate::{MAX_PACKET_BYTES, PacketError};
 
 const WHAT: &str = "the batch";
 /// One request.
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Packets in one request.
 pub const MAX_BATCH_PACKETS: usize = 1_000;
 /// Media type of an upload.
 pub const BATCH_TYPE: &str = "application/cbor-seq";
 /// Media type of a day report, and of the answer to every message (RFC 9052 §2).
 pub const COSE_TYPE: &str = "application/cose; cose-type=\"cose-sign1\"";
+/// Where a kit posts batches.
 pub const PACKETS_PATH: &str = "/kit/v1/packets";
+/// Where a kit posts day reports.
 pub const DAY_REPORT_PATH: &str = "/kit/v1/day-report";
 
 /// Bytes that a packet of this size takes in a batch.

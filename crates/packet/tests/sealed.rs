@@ -11,8 +11,9 @@ use fingerprint::FingerPosition;
 use packet::keys::PublicKey;
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::{
-    Biometric, Content, ContentKey, Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES,
-    MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient, seal, verify_envelope,
+    Biometric, Content, ContentKey, Finger, FingerCapture, FingerImage, ImagesForChip,
+    MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient,
+    seal, verify_envelope,
 };
 use pki::Signer;
 use support::*;
@@ -147,6 +148,36 @@ fn images_of_fingers_have_their_limits() {
 }
 
 #[test]
+fn templates_are_those_of_the_fingers_that_were_captured() {
+    let mut content = content(5);
+    content.fingers[2].capture = FingerCapture::Missing(MissingReason::Injured);
+    let positions: Vec<_> = content.templates().unwrap().iter().map(|template| template.position()).collect();
+    let expected: Vec<_> =
+        FingerPosition::ALL.into_iter().filter(|position| *position != FingerPosition::RightMiddle).collect();
+    assert_eq!(positions, expected);
+    content.fingers[4].capture = FingerCapture::Template(Biometric::new(b"FMR".to_vec()));
+    let error = content.templates().unwrap_err();
+    assert!(matches!(error, PacketError::Template { finger: FingerPosition::RightLittle, .. }), "{error}");
+    assert_eq!(error.code(), "finger_unreadable");
+}
+
+#[test]
+fn no_images_is_something_else_than_no_fingers() {
+    let mut content = content(5);
+    let images = content.finger_images.clone();
+    assert_eq!(content.images_for_chip(), ImagesForChip::Taken(&images));
+    content.finger_images.clear();
+    assert_eq!(content.images_for_chip(), ImagesForChip::NotTaken);
+    for finger in &mut content.fingers {
+        // A little finger never goes on the chip.
+        if ![FingerPosition::RightLittle, FingerPosition::LeftLittle].contains(&finger.position) {
+            finger.capture = FingerCapture::Missing(MissingReason::Amputated);
+        }
+    }
+    assert_eq!(content.images_for_chip(), ImagesForChip::None);
+}
+
+#[test]
 fn errors_say_where() {
     let packet = TestKit::new(1).packet(5, 9);
     let mut longer = packet.clone();
@@ -243,7 +274,8 @@ proptest! {
         }
     }
 
-    /// A content as a hostile kit encrypts it: any byte of the images and of what stands before them may be anything.
+    /// A content as a hostile kit encrypts it: any byte of the images and of what stands before them may be
+    /// anything.
     #[test]
     fn damaged_contents_never_panic(position: prop::sample::Index, value: u8, cut: prop::sample::Index) {
         let mut bytes = content(5).encode().unwrap().to_vec();

@@ -1,34 +1,14 @@
 //! A resident's record in words: the same fields from the register and from what was declared, so that they
 //! can stand side by side.
 
+use std::collections::BTreeMap;
+
 use crate::i18n::Lang;
 use crate::place;
 use domain::codes::CodeList;
 use domain::record::{Place, Relative};
 use domain::unit::UnitTable;
-use domain::{ResidentRecord, UnitCode};
-
-/// The fields in the order of the form. The codes are those of `ResidentRecord::differing_fields`.
-pub const FIELDS: [&str; 18] = [
-    "name",
-    "sex",
-    "birth",
-    "pin",
-    "old_id",
-    "ethnicity",
-    "religion",
-    "nationality",
-    "marital",
-    "birth_registration",
-    "native_place",
-    "permanent",
-    "current",
-    "father",
-    "mother",
-    "spouse",
-    "household",
-    "relation",
-];
+use domain::{Field, ResidentRecord, UnitCode};
 
 /// A label with its value; what is not known is not shown.
 pub struct Fact {
@@ -36,54 +16,67 @@ pub struct Fact {
     pub value: String,
 }
 
-/// A record in words; an empty value is not stated.
-pub struct Described([String; FIELDS.len()]);
+/// A record in words, in the order of the form; an empty value is not stated.
+pub struct Described(BTreeMap<Field, String>);
 
 impl Described {
     /// Puts a record into words.
-    pub fn new(units: &UnitTable, lang: Lang, r: &ResidentRecord) -> Described {
-        let listed = |list: CodeList, code: u8| list.name(&code.to_string()).unwrap_or_default().to_owned();
-        let unit = |code: Option<UnitCode>| {
-            code.map(|code| place::at_head(&place::full(units, &code.to_string()))).unwrap_or_default()
-        };
-        let address = |at: &Place| match at.detail.as_str() {
-            "" => unit(Some(at.unit)),
-            detail => format!("{detail}, {}", place::full(units, &at.unit.to_string())),
-        };
-        Described([
-            r.name.as_str().to_owned(),
-            lang.text(&format!("sex.{}", r.sex.code())).to_owned(),
-            r.birth.to_string(),
-            r.pin.as_ref().map(|pin| pin.as_str().to_owned()).unwrap_or_default(),
-            r.old_id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
-            listed(CodeList::EthnicGroup, r.ethnicity),
-            listed(CodeList::Religion, r.religion),
-            CodeList::Nationality.name(&r.nationality).unwrap_or_default().to_owned(),
-            r.marital.map(|code| listed(CodeList::MaritalState, code)).unwrap_or_default(),
-            unit(r.birth_registration),
-            unit(r.native_place),
-            address(&r.permanent),
-            r.current.as_ref().map(address).unwrap_or_default(),
-            r.father.as_ref().map(relative).unwrap_or_default(),
-            r.mother.as_ref().map(relative).unwrap_or_default(),
-            r.spouse.as_ref().map(relative).unwrap_or_default(),
-            r.household.clone().unwrap_or_default(),
-            r.relation_to_head.map(|code| listed(CodeList::RelationToHead, code)).unwrap_or_default(),
-        ])
+    pub fn new(units: &UnitTable, lang: Lang, record: &ResidentRecord) -> Described {
+        Described(Field::ALL.into_iter().map(|field| (field, in_words(units, lang, record, field))).collect())
     }
 
-    /// The value of a field by its code.
-    pub fn get(&self, field: &str) -> &str {
-        FIELDS.iter().position(|code| *code == field).map_or("", |index| &self.0[index])
+    /// The value of a field.
+    pub fn get(&self, field: Field) -> &str {
+        self.0.get(&field).map_or("", String::as_str)
     }
 
     /// The stated fields from `from` up to and including `to`.
-    pub fn facts(&self, lang: Lang, from: &str, to: &str) -> Vec<Fact> {
-        let index = |field: &str| FIELDS.iter().position(|code| *code == field).unwrap_or(0);
-        (index(from)..=index(to))
-            .filter(|&i| !self.0[i].is_empty())
-            .map(|i| Fact { label: label(lang, FIELDS[i]), value: self.0[i].clone() })
+    pub fn facts(&self, lang: Lang, from: Field, to: Field) -> Vec<Fact> {
+        self.0
+            .range(from..=to)
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(field, value)| Fact { label: label(lang, *field), value: value.clone() })
             .collect()
+    }
+}
+
+/// What a record states in one field; empty where nothing is stated.
+fn in_words(units: &UnitTable, lang: Lang, record: &ResidentRecord, field: Field) -> String {
+    let listed = |list: CodeList, code: &str| list.name(code).unwrap_or_default().to_owned();
+    let numbered = |list: CodeList, code: Option<u8>| {
+        code.map(|code| listed(list, &code.to_string())).unwrap_or_default()
+    };
+    let unit = |code: Option<UnitCode>| {
+        code.map(|code| place::at_head(&place::full(units, &code.to_string()))).unwrap_or_default()
+    };
+    let address = |at: Option<&Place>| match at {
+        None => String::new(),
+        Some(at) if at.detail.is_empty() => unit(Some(at.unit)),
+        Some(at) => format!("{}, {}", at.detail, place::full(units, &at.unit.to_string())),
+    };
+    let relative = |of: &Option<Relative>| of.as_ref().map(relative).unwrap_or_default();
+    match field {
+        Field::Name => record.name.as_str().to_owned(),
+        Field::Sex => lang.text(&format!("sex.{}", record.sex.code())).to_owned(),
+        Field::Birth => record.birth.to_string(),
+        Field::Pin => record.pin.as_ref().map(|pin| pin.as_str().to_owned()).unwrap_or_default(),
+        Field::OldId => record.old_id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+        Field::Ethnicity => numbered(CodeList::EthnicGroup, Some(record.ethnicity)),
+        Field::Religion => numbered(CodeList::Religion, Some(record.religion)),
+        Field::Nationality => listed(CodeList::Nationality, &record.nationality),
+        Field::Marital => numbered(CodeList::MaritalState, record.marital),
+        Field::Blood => {
+            record.blood.as_deref().map(|code| listed(CodeList::BloodType, code)).unwrap_or_default()
+        }
+        Field::BirthRegistration => unit(record.birth_registration),
+        Field::NativePlace => unit(record.native_place),
+        Field::Permanent => address(Some(&record.permanent)),
+        Field::Current => address(record.current.as_ref()),
+        Field::Father => relative(&record.father),
+        Field::Mother => relative(&record.mother),
+        Field::Spouse => relative(&record.spouse),
+        Field::Household => record.household.clone().unwrap_or_default(),
+        Field::Relation => numbered(CodeList::RelationToHead, record.relation_to_head),
     }
 }
 
@@ -101,8 +94,8 @@ pub fn name_in_list(name: &str) -> String {
 }
 
 /// The name of a field.
-pub fn label(lang: Lang, field: &str) -> &'static str {
-    lang.text(&format!("field.{field}"))
+pub fn label(lang: Lang, field: Field) -> &'static str {
+    lang.text(&format!("field.{}", field.code()))
 }
 
 /// One field of two records; it may be stated on one side only.
@@ -113,18 +106,17 @@ pub struct Compared {
     pub differs: bool,
 }
 
-/// `left` against `right`: the fields that are stated on either side. `differs` decides by the field's code and both
-/// values; without a right side nothing differs.
+/// `left` against `right`: the fields that are stated on either side. `differs` decides by the field and both values; without a right side nothing differs.
 pub fn compare(
     lang: Lang,
     left: Option<&Described>,
     right: Option<&Described>,
-    differs: impl Fn(&str, &str, &str) -> bool,
+    differs: impl Fn(Field, &str, &str) -> bool,
 ) -> Vec<Compared> {
     let value = |side: Option<&Described>, field| side.map_or("", |side| side.get(field)).to_owned();
-    FIELDS
-        .iter()
-        .map(|&field| {
+    Field::ALL
+        .into_iter()
+        .map(|field| {
             let (a, b) = (value(left, field), value(right, field));
             let differs = left.is_some() && right.is_some() && differs(field, &a, &b);
             Compared { label: label(lang, field), left: a, right: b, differs }
@@ -168,9 +160,12 @@ mod tests {
     fn a_place_is_small_behind_its_house_and_large_at_the_head() {
         let said = Described::new(UnitTable::official_2021(), Lang::Vi, &record());
         let place = "hị trấn Thạch Hà, huyện Thạch Hà, tỉnh Hà Tĩnh";
-        assert_eq!(said.get("permanent"), format!("Thôn 3, t{place}"));
-        assert_eq!(said.get("current"), format!("T{place}"));
-        assert_eq!((said.get("sex"), said.get("father"), said.get("mother")), ("Nữ", "Nguyễn Văn An", ""));
+        assert_eq!(said.get(Field::Permanent), format!("Thôn 3, t{place}"));
+        assert_eq!(said.get(Field::Current), format!("T{place}"));
+        assert_eq!(
+            (said.get(Field::Sex), said.get(Field::Father), said.get(Field::Mother)),
+            ("Nữ", "Nguyễn Văn An", "")
+        );
     }
 
     #[test]
@@ -183,16 +178,16 @@ mod tests {
             (Described::new(units, Lang::Vi, &record()), Described::new(units, Lang::Vi, &other));
         let rows = compare(Lang::Vi, Some(&left), Some(&right), |_, a, b| a != b);
         let differing: Vec<_> = rows.iter().filter(|row| row.differs).map(|row| row.label).collect();
-        assert_eq!(differing, [label(Lang::Vi, "native_place"), label(Lang::Vi, "household")]);
-        assert!(rows.iter().all(|row| row.label != label(Lang::Vi, "mother")));
+        assert_eq!(differing, [label(Lang::Vi, Field::NativePlace), label(Lang::Vi, Field::Household)]);
+        assert!(rows.iter().all(|row| row.label != label(Lang::Vi, Field::Mother)));
         assert!(compare(Lang::Vi, Some(&left), None, |_, _, _| true).iter().all(|row| !row.differs));
     }
 
     #[test]
     fn every_field_has_a_name() {
-        for field in FIELDS {
+        for field in Field::ALL {
             for lang in [Lang::Vi, Lang::En] {
-                assert!(lang.find(&format!("field.{field}")).is_some(), "{field}");
+                assert!(lang.find(&format!("field.{}", field.code())).is_some(), "{field}");
             }
         }
     }

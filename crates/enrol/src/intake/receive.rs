@@ -32,8 +32,8 @@ pub struct Received {
 /// Takes the body of an upload and gives the answer, whose signed receipt goes back.
 ///
 /// # Errors
-/// [`EnrolError::Batch`] when the body cannot be told apart into packets; it is counted among the refusals. Otherwise as
-/// [`receive`].
+/// [`EnrolError::Batch`] when the body cannot be told apart into packets; it is counted among the refusals.
+/// Otherwise as [`receive`].
 pub async fn receive_batch(
     db: &Database,
     body: &[u8],

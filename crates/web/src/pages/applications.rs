@@ -15,10 +15,10 @@ use crate::pages::record;
 use crate::pages::{PageSize, id, not_shown, note_read};
 use crate::session::{Role, Who};
 use crate::state::AppState;
-use domain::UnitCode;
 use domain::application::{Action, State as Stage};
 use domain::id::ApplicationId;
 use domain::unit::UnitLevel;
+use domain::{Field, UnitCode};
 use store::UnitScope;
 use store::applications::Step;
 use store::applications::find;
@@ -197,18 +197,20 @@ pub(crate) async fn show(
     let cards = store::cards::pages::cards_of_application(&mut tx, application_id).await?;
     let cases = store::cases::pages::cases_of(&mut tx, application_id).await?;
     drop(tx);
-    let resolution = store::cases::resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
+    let resolution =
+        store::cases::resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));
     // What counts as a difference was decided at intake; the page only shows it.
     let differing = declared.map(|declared| declared.differs).unwrap_or_default();
-    let compared =
-        compare(lang, left.as_ref(), right.as_ref(), |field, _, _| differing.iter().any(|d| d == field));
+    let compared = compare(lang, left.as_ref(), right.as_ref(), |field, _, _| {
+        differing.iter().any(|d| d == field.code())
+    });
     let unnamed = || lang.text("application.not_opened").to_owned();
     page(&OnePage {
-        name: left.as_ref().map_or_else(unnamed, |left| left.get("name").to_owned()),
+        name: left.as_ref().map_or_else(unnamed, |left| left.get(Field::Name).to_owned()),
         kind: lang.text(&format!("kind.{}", application.kind.code())),
         state: lang.text(&format!("state.{}", application.state.code())),
         state_class: state_class(application.state.code()),

@@ -12,10 +12,10 @@ use crate::pages::actor::Actors;
 use crate::pages::{PageSize, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
-use domain::Pin;
 use domain::application::State as Stage;
 use domain::id::PersonId;
 use domain::text::fold_ascii;
+use domain::{Field, Pin};
 use store::applications::pages::ApplicationHit;
 use store::cards::pages::CardHit;
 use store::register::changes::PersonEventRow;
@@ -128,7 +128,9 @@ pub(crate) async fn search(
     let mut hits = Vec::new();
     if asked && wrong.is_empty() {
         let holder = match parsed_pin {
-            Ok(pin) => Some(store::register::pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?),
+            Ok(pin) => {
+                Some(store::register::pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?)
+            }
             Err(_) => None,
         };
         // A PIN that nobody holds finds nobody; no PIN leaves the question open.
@@ -196,11 +198,11 @@ pub(crate) async fn show(
         status: lang.text(&format!("person.status.{}", person.status)),
         status_code: person.status,
         pin: person.pin.clone().unwrap_or_default(),
-        birth: described.get("birth").to_owned(),
+        birth: described.get(Field::Birth).to_owned(),
         same_as: person.same_as.map(|id| format!("/cu-dan/{id}")),
-        identity: described.facts(lang, "name", "marital"),
-        places: described.facts(lang, "birth_registration", "current"),
-        family: described.facts(lang, "father", "relation"),
+        identity: described.facts(lang, Field::Name, Field::Blood),
+        places: described.facts(lang, Field::BirthRegistration, Field::Current),
+        family: described.facts(lang, Field::Father, Field::Relation),
         form: lang
             .fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
         events: events.iter().map(|event| event_line(lang, &actors, event)).collect(),
