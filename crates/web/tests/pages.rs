@@ -47,7 +47,7 @@ async fn names_and_queries_are_escaped() {
     let world = World::new().await;
     let mut clerk = world.as_role(Role::Clerk).await;
     let rejects = clerk.get(&world.path("/phieu-loi/{import_id}")).await.body;
-    assert!(rejects.contains("&#60;b&#62;VĂN") && !rejects.contains("<b>VĂN"), "{rejects}");
+    assert!(rejects.contains("&#60;B&#62;VĂN") && !rejects.contains("<B>VĂN"), "{rejects}");
     // A form of another district is not shown, one of no readable district without its name.
     assert!(!rejects.contains("PERSON OF HANOI"));
     assert!(!rejects.contains("NOBODY KNOWS WHERE") && rejects.contains("DC01-00093"));
@@ -77,7 +77,7 @@ async fn people_are_found_by_name_number_and_year() {
     assert_eq!(hits(&by_pin), 1, "{by_pin}");
     let folded = domain::text::fold_ascii(&name).to_lowercase().replace(' ', "+");
     let by_both = clerk.get(&format!("/cu-dan?ten={folded}&nam={}", birth / 10_000)).await.body;
-    assert!(by_both.contains(&name.replace('\'', "&#39;")) && hits(&by_both) >= 1);
+    assert!(by_both.contains(&name.to_uppercase().replace('\'', "&#39;")) && hits(&by_both) >= 1);
     for (query, shown) in
         [("so=042099999999", 0), ("ten=%25", 0), ("so=12", 0), ("nam=185", 0), ("ten=zzz", 0)]
     {

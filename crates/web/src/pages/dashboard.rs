@@ -192,7 +192,8 @@ fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
         ("late", lang.fill("dashboard.behind", values))
     };
     let below = lang.fill("dashboard.below", values);
-    Sentence { class, share: format::percent(lang, p.share_tenths()), rest, below }
+    let share = lang.fill("dashboard.share", &[("share", &format::percent(lang, p.share_tenths()))]);
+    Sentence { class, share, rest, below }
 }
 
 fn figures(lang: Lang, total: &Counts, progress: Option<&Progress>) -> Vec<Figure> {
