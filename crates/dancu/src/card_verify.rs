@@ -10,12 +10,11 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 
-use crate::centre::{Centre, Place};
-use crate::live;
 use crate::trust::{Sources, TrustOptions};
 use card::lds::{DataGroup, EF_SOD, dg1};
 use card::mrz::Mrz;
 use card::qr::QrText;
+use centre::{Centre, Place};
 use store::cards::MadeCard;
 use ui::checks;
 use ui::i18n::Lang;

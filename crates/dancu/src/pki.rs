@@ -249,7 +249,7 @@ async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
 
 async fn list(centre: &Centre) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    for row in certificates::all(&mut conn).await? {
+    for row in lists::all(&mut conn).await? {
         let certificate = Certificate::from_der(&row.der)?;
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
         println!("{} {:<18} {} {state}", row.serial, row.role, certificate.not_after().date());

@@ -97,11 +97,11 @@ async fn a_decision_from_another_session_is_drawn_again_and_not_taken() {
     assert_eq!(again.status, StatusCode::FORBIDDEN);
     assert!(again.body.contains("quyết định chưa được ghi"), "{}", again.body);
     holds_what_was_typed(&again, &form);
-    assert!(world.site.desk.asked.lock().unwrap().is_empty());
+    assert!(world.case_actions().await.is_empty());
     let mut fresh = form.clone();
     fresh[0].1 = again.field("csrf");
     assert_eq!(send(&mut browser, &path, &fresh).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(world.site.desk.asked.lock().unwrap().last().unwrap().note, NOTE);
+    assert_eq!(world.case_actions().await.last().unwrap().3.as_deref(), Some(NOTE));
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_decision_that_was_sent_after_the_session_ended_is_kept_over_the_sign_
     let again = send(&mut browser, &path, kept).await;
     assert_eq!(again.status, StatusCode::FORBIDDEN);
     holds_what_was_typed(&again, &form);
-    assert!(world.site.desk.asked.lock().unwrap().is_empty(), "nothing was decided on the way");
+    assert!(world.case_actions().await.is_empty(), "nothing was decided on the way");
 }
 
 #[tokio::test]

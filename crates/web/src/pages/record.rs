@@ -24,13 +24,3 @@ pub(crate) fn of_declared(state: &AppState, lang: Lang, record: &serde_json::Val
     let record: ResidentRecord = serde_json::from_value(record.clone()).ok()?;
     Some(Described::new(state.units, lang, &record))
 }
-
-#[cfg(test)]
-mod tests {
-    use domain::Field;
-
-    #[test]
-    fn the_fields_are_those_of_a_record_in_its_order() {
-        assert_eq!(super::FIELDS, Field::ALL.map(Field::code));
-    }
-}

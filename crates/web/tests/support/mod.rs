@@ -287,7 +287,7 @@ impl PhotoSource for Portraits {
 pub struct Echo;
 
 impl KitDesk for Echo {
-    fn packets(&self, body: Vec<u8>) -> Pin<Box<dyn Future<Output = KitAnswer> + Send + '_>> {
+    fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move {
             let status = if body == BUSY.as_bytes() { 503 } else { 200 };
             KitAnswer { status, body: body.len().to_string().into_bytes(), refused: 0 }
