@@ -301,16 +301,33 @@ fn what_is_in_the_chip(code: CheckCode) -> [Sentence; 3] {
             ("Khóa riêng của chip bị hỏng.", "The chip's key is damaged."),
             ("Chưa đọc khóa của chip.", "The chip's key was not read."),
         ],
-        // Active and Chip Authentication: for whoever holds the card they are the same question.
-        _ => [
-            ("Chip đã chứng minh nó không phải bản sao.", "The chip has proven that it is no copy."),
+        CheckCode::ActiveAuthentication => [
             (
-                "Chip không chứng minh được nó là chip gốc: đây có thể là bản sao.",
-                "The chip could not prove itself: this may be a copy.",
+                "Chip đã ký câu hỏi của máy đọc bằng khóa riêng: nó không phải bản sao.",
+                "The chip signed the reader's question with its own key: it is no copy.",
             ),
             (
-                "Chưa kiểm tra chip có phải bản sao không: chỉ máy đọc đang giữ thẻ mới hỏi chip được.",
-                "Whether the chip is a copy was not checked: only a reader that holds the card can ask it.",
+                "Chip không ký đúng câu hỏi của máy đọc: đây có thể là bản sao.",
+                "The chip did not sign the reader's question rightly: this may be a copy.",
+            ),
+            (
+                "Chưa yêu cầu chip ký để chứng minh nó là chip gốc: chỉ máy đọc đang giữ thẻ mới làm được.",
+                "The chip was not asked to sign a question: only a reader that holds the card can ask it.",
+            ),
+        ],
+        // Chip Authentication.
+        _ => [
+            (
+                "Chip đã thỏa thuận khóa với máy đọc bằng khóa riêng: dữ liệu được đọc từ chính chip gốc.",
+                "The chip agreed on keys with the reader by its own key: the data came from the chip itself.",
+            ),
+            (
+                "Chip không thỏa thuận được khóa với máy đọc: dữ liệu có thể đọc từ một bản sao.",
+                "The chip could not agree on keys with the reader: the data may have been read from a copy.",
+            ),
+            (
+                "Chưa yêu cầu chip thỏa thuận khóa với máy đọc: chỉ máy đọc đang giữ thẻ mới làm được.",
+                "The chip was not asked to agree on keys: only a reader that holds the card can do so.",
             ),
         ],
     }
@@ -390,11 +407,12 @@ mod tests {
             assert_eq!(same, code == CheckCode::PaperOnly, "{code}");
         }
         let all: std::collections::BTreeSet<_> = CheckCode::ALL.into_iter().map(sentences).collect();
-        assert_eq!(
-            all.len(),
-            CheckCode::ALL.len() - 1,
-            "two checks share words: the two proofs of the chip alone"
-        );
+        assert_eq!(all.len(), CheckCode::ALL.len(), "no two checks share words");
+        for outcome in 0..3 {
+            let said = CheckCode::ALL.map(|code| sentences(code)[outcome]);
+            let different: std::collections::BTreeSet<_> = said.into_iter().collect();
+            assert_eq!(different.len(), said.len(), "a verdict would repeat a sentence");
+        }
     }
 
     #[test]
