@@ -5,8 +5,8 @@ use super::{BEGIN, Options};
 use crate::centre::Centre;
 use crate::work;
 use anyhow::{Context, Result, ensure};
-use domain::UnitCode;
 use domain::unit::UnitTable;
+use domain::{Deadline, UnitCode};
 use plan::target::{Target, TargetKind};
 use resolve::Identities;
 use serde_json::json;
@@ -96,7 +96,7 @@ pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u
 }
 
 /// The dates of the district's province; of a province without a target of its own, the national programme's (fifty
-/// million cards by 1 July 2021).
+/// million cards before 1 July 2021).
 pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
     let province = units.chain(district).last().map(|unit| unit.code);
     plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
@@ -105,6 +105,6 @@ pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
         amount: None,
         kind: TargetKind::Floor,
         starts_on: date!(2021 - 03 - 01),
-        deadline: date!(2021 - 07 - 01),
+        deadline: Deadline::before(date!(2021 - 07 - 01)),
     })
 }
