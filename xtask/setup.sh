@@ -15,6 +15,9 @@ need() { packages="$packages $1"; }
 
 have cc || { need gcc; need libc6-dev; }
 have_postgres || need postgresql
+# Card readers: the program is linked with the system's PC/SC library.
+[ -e /usr/include/PCSC/winscard.h ] || need libpcsclite-dev
+have pkg-config || need pkg-config
 if [ "${1:-run}" = test ]; then
     have openssl || need openssl
     have softhsm2-util || need softhsm2
@@ -26,13 +29,13 @@ if [ "${1:-run}" = test ]; then
     done
     # Reads back the PDFs that we write.
     have pdftotext || need poppler-utils
+    # Reads back the QR codes that we draw.
+    have zbarimg || need zbar-tools
     have git || need git
     have chromium || need chromium
     have chromedriver || need chromium-driver
     have npm || need npm
     # A virtual card reader, to let a reader that we did not write read our virtual chip.
-    [ -e /usr/include/PCSC/winscard.h ] || need libpcsclite-dev
-    have pkg-config || need pkg-config
     have pcscd || [ -x /usr/sbin/pcscd ] || need pcscd
     [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || need vsmartcard-vpcd
 fi

@@ -3,7 +3,7 @@
 //!
 //! It is not signed. It proves nothing; it saves typing.
 
-use qrcode::{Color, EcLevel, QrCode};
+use qrcode::{Color, EcLevel, QrCode, QrResult, Version, bits::Bits};
 use time::Date;
 
 use crate::{
@@ -15,6 +15,12 @@ const FIELDS: [&str; 7] = ["pin", "cmnd", "name", "birth", "sex", "address", "is
 
 /// Longest text that is read, in bytes; a version 40 symbol holds no more.
 const MAX_LEN: usize = 2953;
+
+/// Error correction level M restores 15 % of the codewords (ISO/IEC 18004:2015, 7.5.1).
+const LEVEL: EcLevel = EcLevel::M;
+
+/// The Extended Channel Interpretation that says "UTF-8" (AIM ITS/04-023).
+const ECI_UTF_8: u32 = 26;
 
 /// What a QR code says.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,10 +126,11 @@ impl Symbol {
     }
 }
 
-/// Draws any text with error correction level M (15 %).
+/// Draws any text with error correction level M, in the smallest version that holds it.
 pub fn symbol(text: &str) -> Result<Symbol, CardError> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M)
-        .map_err(|_| error(0, "longer than a QR code can hold"))?;
+    let code = (1..=40)
+        .find_map(|version| encode(text, Version::Normal(version)).ok())
+        .ok_or_else(|| error(0, "longer than a QR code can hold"))?;
     let modules = code.width();
     let mut runs = Vec::new();
     for (y, row) in code.to_colors().chunks(modules).enumerate() {
@@ -138,6 +145,23 @@ pub fn symbol(text: &str) -> Result<Symbol, CardError> {
         }
     }
     Ok(Symbol { modules, runs })
+}
+
+/// The text as one segment in byte mode (ISO/IEC 18004:2015, 7.4.5), which the library's own choice of
+/// segments is not: it takes pairs of bytes of a UTF-8 letter for Shift JIS and writes them in Kanji mode
+/// (7.4.6), from which a reader makes other letters.
+///
+/// Without more, bytes mean ISO/IEC 8859-1 (7.3.5), so readers guess: zbar 0.23 takes some Vietnamese names
+/// for Shift JIS. The designator of UTF-8 before the segment (7.4.2) ends the guessing. With it zbar and
+/// ZXing read every text of the test right; ASCII is the same in all of them and needs none.
+fn encode(text: &str, version: Version) -> QrResult<QrCode> {
+    let mut bits = Bits::new(version);
+    if !text.is_ascii() {
+        bits.push_eci_designator(ECI_UTF_8)?;
+    }
+    bits.push_byte_data(text.as_bytes())?;
+    bits.push_terminator(LEVEL)?;
+    QrCode::with_bits(bits, LEVEL)
 }
 
 fn parse_birth(text: &str) -> Option<BirthDate> {

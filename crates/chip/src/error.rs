@@ -97,7 +97,8 @@ pub enum Error {
     )]
     MachineReadableZone,
     #[error(
-        "this program was built without readers: install libpcsclite-dev and build it with --features pcsc"
+        "this program was built without card readers: install libpcsclite-dev and pkg-config, and build it \
+         again without --no-default-features"
     )]
     BuiltWithoutReaders,
     #[error("a chip's serial number has twenty hexadecimal digits")]

@@ -16,7 +16,6 @@ pub(crate) struct UnitOfDay {
 }
 
 pub(crate) struct UnitsOfDay {
-    table: &'static UnitTable,
     day: Date,
     units: HashMap<UnitCode, UnitOfDay>,
 }
@@ -30,7 +29,7 @@ impl UnitsOfDay {
             Some((code, UnitOfDay { path, province, has_children: !table.children(code).is_empty() }))
         };
         let units = known.filter_map(|unit| of_day(unit.code)).collect();
-        UnitsOfDay { table, day, units }
+        UnitsOfDay { day, units }
     }
 
     pub fn find(&self, code: UnitCode) -> Option<&UnitOfDay> {
@@ -39,14 +38,5 @@ impl UnitsOfDay {
 
     pub fn day(&self) -> Date {
         self.day
-    }
-
-    /// The unit of the same level whose number is nearest, for the message about an unknown code.
-    pub fn nearest(&self, code: UnitCode) -> Option<String> {
-        let same_level = self.table.units().iter().filter(|unit| unit.code.level() == code.level());
-        let near = same_level
-            .filter(|unit| unit.is_valid_on(self.day))
-            .min_by_key(|unit| (unit.code.number().abs_diff(code.number()), unit.code))?;
-        Some(format!("{} {}", near.code, near.full_name()))
     }
 }

@@ -248,7 +248,7 @@ impl Check<'_> {
         let code = self.code("sex", CodeList::Sex, true)?;
         let sex = Sex::from_code(code.into());
         if sex.is_none() {
-            let message = "code 0 (unknown) cannot stand on a form: 1 is male, 2 is female";
+            let message = format!("code 0 (unknown) cannot stand on a form; {}", allowed(CodeList::Sex));
             self.fault("sex", FaultCode::UnknownCode, message);
         }
         sex
@@ -315,10 +315,11 @@ impl Check<'_> {
         };
         if self.rules.units.find(code).is_none() {
             let day = vietnamese(self.rules.units.day());
-            let nearest = self.rules.units.nearest(code);
-            let nearest = nearest.map_or(String::new(), |unit| format!("; the nearest code is {unit}"));
-            let message =
-                format!("there was no unit with the code {code} on {day}{nearest}: correct the code");
+            // Whoever is told a neighbouring code writes it, and the person is at home in the wrong commune.
+            let message = format!(
+                "there was no unit with the code {code} on {day}: write the code that the official list of \
+                 that day gives the place on the paper form"
+            );
             self.fault(field, FaultCode::UnknownUnit, message);
             return None;
         }
@@ -409,35 +410,46 @@ fn has_combining_marks(text: &str) -> bool {
     text.bytes().any(|byte| byte == 0xcc || byte == 0xcd) && text::is_decomposed(text)
 }
 
-/// Names the list, the value, and the nearest allowed. The value is shown only when it has the shape of a code: a cell
-/// may hold a name that slipped one column to the side.
+/// Names the list, the value, and what is allowed. No code is offered as the nearest: none of the lists is
+/// ordered, and whoever is offered "2 (Nữ)" for an unknown sex writes it. The value is shown only when it has
+/// the shape of a code: a cell may hold a name that slipped one column to the side.
 fn unknown_code(list: CodeList, text: &str) -> String {
-    let entries = list.entries();
-    let is_number = list != CodeList::Nationality;
-    let looks_like_code = match is_number {
-        true => text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit()),
-        false => text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+    let looks_like_code = match list {
+        CodeList::Nationality => text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
+        CodeList::EthnicGroup
+        | CodeList::Religion
+        | CodeList::Sex
+        | CodeList::MaritalState
+        | CodeList::RelationToHead
+        | CodeList::BloodType => text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit()),
     };
-    let list_name = list_name(list);
-    if !looks_like_code {
-        let shape = if is_number { "digits" } else { "three capital letters, as in ISO 3166-1" };
-        let first = entries.first().map_or("", |entry| entry.code);
-        let count = text.chars().count();
-        return format!(
-            "a text of {count} characters is not a code of the list {list_name}: its codes are {shape}, such as {first}"
-        );
-    }
-    let distance = |code: &str| match (code.parse::<i32>(), text.parse::<i32>()) {
-        (Ok(code), Ok(wanted)) => code.abs_diff(wanted),
-        _ => code.bytes().zip(text.bytes()).filter(|(a, b)| a != b).count() as u32,
+    let what = match looks_like_code {
+        true => format!("code {text}"),
+        false => format!("a text of {} characters", text.chars().count()),
     };
-    match entries.iter().min_by_key(|entry| distance(entry.code)) {
-        Some(near) => format!(
-            "code {text} is not in the list {list_name}; the nearest allowed is {} ({}): correct the code",
-            near.code, near.name
-        ),
-        None => format!("code {text} is not in the list {list_name}"),
-    }
+    format!("{what} is not in the list {}; {}", list_name(list), allowed(list))
+}
+
+/// A list that is longer is named by its ends.
+const MOST_NAMED: usize = 20;
+
+/// The codes of a list that may stand on a form, each with its meaning, and what to do.
+fn allowed(list: CodeList) -> String {
+    // That a sex is unknown is no sex: the field is mandatory.
+    let may_stand = |code: &str| list != CodeList::Sex || code != "0";
+    let entries: Vec<String> = list
+        .entries()
+        .iter()
+        .filter(|entry| may_stand(entry.code))
+        .map(|entry| format!("{} ({})", entry.code, entry.name))
+        .collect();
+    let codes = match &entries[..] {
+        [first, .., last] if entries.len() > MOST_NAMED => {
+            format!("it has {} codes from {first} to {last}", entries.len())
+        }
+        entries => format!("it has {}", entries.join(", ")),
+    };
+    format!("{codes}: write the code of what the paper form says")
 }
 
 const fn list_name(list: CodeList) -> &'static str {

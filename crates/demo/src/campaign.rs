@@ -141,7 +141,7 @@ impl Campaign {
         plan::apply::record_targets(db, std::slice::from_ref(&self.target), "docs/simulation.md").await?;
         let calendar = ShiftCalendar::SPRING_2021;
         let demand = plan::apply::demand(&areas);
-        let days = (self.target.deadline - self.target.starts_on).whole_days();
+        let days = self.target.deadline.days_from(self.target.starts_on);
         let kits = schedule::kits_needed(&demand, u32::try_from(days)?, &calendar);
         self.fleet = Fleet::open(&folder, kits, options.seed, &prepare::kit_keys(&self.centre))?;
         let rows: Vec<store::plan::KitRow> = (0..kits)
@@ -159,7 +159,7 @@ impl Campaign {
         store::commit(tx).await?;
         let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as u32;
         duties::receive_blanks(&self.centre, blanks).await?;
-        let span = (self.target.starts_on, self.target.deadline - Duration::days(1));
+        let span = (self.target.starts_on, self.target.deadline.last_day());
         let planned =
             plan::apply::plan_and_invite(db, &self.scope, &areas, &self.fleet.ids, span, &calendar, now)
                 .await?;
@@ -213,7 +213,7 @@ impl Campaign {
 
     /// Runs day after day until everything is done, or the day is over that the caller named.
     pub async fn run_days(&mut self, base_url: &str, stages: &mut Stages) -> Result<()> {
-        let last = self.until.unwrap_or(self.target.deadline + Duration::days(MOST_DAYS_AFTER_DEADLINE));
+        let last = self.until.unwrap_or(self.target.deadline.date + Duration::days(MOST_DAYS_AFTER_DEADLINE));
         let mut shown = self.day;
         while self.day <= last && !self.is_done().await? {
             self.run_day(base_url, stages).await.with_context(|| format!("on {}", self.day))?;

@@ -11,8 +11,8 @@ use time::macros::date;
 use crate::world::World;
 use crate::{BEGIN, Options};
 use centre::{Centre, installation, work};
-use domain::UnitCode;
 use domain::unit::UnitTable;
+use domain::{Deadline, UnitCode};
 use kit::CentrePublicKeys;
 use plan::target::{Target, TargetKind};
 use resolve::Identities;
@@ -119,7 +119,7 @@ pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u
 }
 
 /// The dates of the district's province; of a province without a target of its own, the national programme's
-/// (fifty million cards by 1 July 2021).
+/// (fifty million cards before 1 July 2021).
 pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
     let province = units.chain(district).last().map(|unit| unit.code);
     plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
@@ -128,6 +128,6 @@ pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
         amount: None,
         kind: TargetKind::Floor,
         starts_on: date!(2021 - 03 - 01),
-        deadline: date!(2021 - 07 - 01),
+        deadline: Deadline::before(date!(2021 - 07 - 01)),
     })
 }

@@ -5,6 +5,7 @@ use crate::seating::{self, Guest, OpenSlot};
 use crate::target::{Target, TargetKind};
 use crate::{Error, quota};
 use domain::UnitCode;
+use domain::application::MIN_AGE;
 use domain::id::{KitId, PersonId, SlotId};
 use domain::unit::{Unit, UnitTable};
 use std::collections::BTreeMap;
@@ -183,7 +184,7 @@ pub async fn close_day(
 
 /// The latest birth date, as yyyymmdd, with which a person is 14 on `day`.
 pub fn born_by(day: Date) -> i32 {
-    (day.year() - 14) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
+    (day.year() - MIN_AGE) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
 }
 
 fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {

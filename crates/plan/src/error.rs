@@ -7,8 +7,8 @@ pub enum Error {
     Profile { line: usize, reason: String },
     #[error("{0} has no residents in the register: import its population forms first")]
     NoResidents(UnitCode),
-    #[error("the deadline {deadline} lies before the first day {starts_on}")]
-    Deadline { starts_on: time::Date, deadline: time::Date },
+    #[error("the last day that counts, {last_day}, lies before the first day {starts_on}")]
+    Deadline { starts_on: time::Date, last_day: time::Date },
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -1,7 +1,11 @@
 //! Target, deadline, and the daily rate that it takes.
 
 use crate::Error;
-use domain::UnitCode;
+use std::collections::BTreeMap;
+
+use crate::outlook::{Outlook, Seats, outlook};
+use domain::application::MIN_AGE;
+use domain::{Deadline, UnitCode};
 use store::{PgConnection, UnitScope, report as rows};
 use time::{Date, Duration};
 
@@ -11,13 +15,13 @@ pub struct Progress {
     pub as_of: Date,
     pub target: i64,
     pub starts_on: Date,
-    pub deadline: Date,
-    /// Applications captured.
+    pub deadline: Deadline,
+    /// Eligible people with an application that was not rejected, each person once.
     pub done: i64,
     pub printed: i64,
     pub handed_over: i64,
-    /// Full days between `as_of` and the deadline: the day of the report is over, and all must be in when the day of
-    /// the deadline begins. Zero once that is past.
+    /// Full days between `as_of`, which is over, and the end of the last day that counts. Zero once that is
+    /// past.
     pub days_left: i64,
     /// What is still to do, spread over the days left; infinite when none is left and something is to do.
     pub required_per_day: f64,
@@ -25,9 +29,10 @@ pub struct Progress {
     pub achieved_per_day: f64,
     /// Over the last seven days.
     pub achieved_per_day_7d: f64,
+    pub seats: Seats,
 }
 
-/// Counts at the end of a day.
+/// Counts at the end of a day. People are done, cards are printed and handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     pub done: i64,
@@ -47,15 +52,27 @@ impl Progress {
         share_tenths(self.done, self.target)
     }
 
-    /// Whether the last seven days' rate finishes in time.
-    pub fn on_time(&self) -> bool {
-        self.done >= self.target || self.achieved_per_day_7d >= self.required_per_day
+    /// People still to come; zero when there are more than the target.
+    pub fn missing(&self) -> i64 {
+        (self.target - self.done).max(0)
+    }
+
+    /// Whether it will be in time, by the seats to come.
+    pub fn outlook(&self) -> Outlook {
+        outlook(self.missing(), self.days_left, self.seats)
     }
 }
 
 /// The figures from the counts; the arithmetic of every report.
-pub fn measure(target: i64, starts_on: Date, deadline: Date, as_of: Date, counts: Counts) -> Progress {
-    let days_left = ((deadline - as_of).whole_days() - 1).max(0);
+pub fn measure(
+    target: i64,
+    starts_on: Date,
+    deadline: Deadline,
+    as_of: Date,
+    counts: Counts,
+    seats: Seats,
+) -> Progress {
+    let days_left = deadline.days_after(as_of);
     let days_done = ((as_of - starts_on).whole_days() + 1).max(1);
     let to_do = (target - counts.done).max(0);
     let required_per_day = match (to_do, days_left) {
@@ -75,6 +92,7 @@ pub fn measure(target: i64, starts_on: Date, deadline: Date, as_of: Date, counts
         required_per_day,
         achieved_per_day: counts.done as f64 / days_done as f64,
         achieved_per_day_7d: (counts.done - counts.done_7_days_before) as f64 / days_done.min(7) as f64,
+        seats,
     }
 }
 
@@ -88,41 +106,54 @@ pub async fn progress(
     let Some(target) = rows::target(conn, unit, scope).await? else {
         return Ok(None);
     };
-    let day = rows::counts_by(conn, scope, as_of, as_of - Duration::days(7)).await?;
+    let people = rows::people_by_day(conn, scope, MIN_AGE).await?;
+    let until = |day: Date| people.iter().filter(|row| row.day <= day).map(|row| row.people).sum();
+    let cards = rows::daily(conn, scope).await?;
+    let made = |of: fn(&rows::DailyRow) -> i64| cards.iter().filter(|row| row.day <= as_of).map(of).sum();
     let counts = Counts {
-        done: day.captured,
-        done_7_days_before: day.captured_before,
-        printed: day.printed,
-        handed_over: day.handed_over,
+        done: until(as_of),
+        done_7_days_before: until(as_of - Duration::days(7)),
+        printed: made(|row| row.printed),
+        handed_over: made(|row| row.handed_over),
     };
-    Ok(Some(measure(target.amount, target.starts_on, target.deadline, as_of, counts)))
+    let seats = rows::seats(conn, scope, as_of, target.deadline.last_day()).await?;
+    let seats = Seats { planned: seats.planned, attended: seats.attended, missed: seats.missed };
+    Ok(Some(measure(target.amount, target.starts_on, target.deadline, as_of, counts, seats)))
 }
 
 /// Cumulative counts at the end of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
     pub date: Date,
-    pub captured: i64,
+    /// Eligible people with an application that was not rejected: what the target counts.
+    pub people: i64,
     pub printed: i64,
     pub handed_over: i64,
 }
 
-/// Every day from the first capture to the last event, without gaps.
+/// Every day from the first person to the last event, without gaps.
 pub async fn burn_up(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Day>, Error> {
-    let daily = rows::daily(conn, scope).await?;
+    // People, printed and handed over on each day on which anything happened.
+    let mut daily: BTreeMap<Date, [i64; 3]> = BTreeMap::new();
+    for row in rows::people_by_day(conn, scope, MIN_AGE).await? {
+        daily.entry(row.day).or_default()[0] = row.people;
+    }
+    for row in rows::daily(conn, scope).await? {
+        let [_, printed, handed_over] = daily.entry(row.day).or_default();
+        (*printed, *handed_over) = (row.printed, row.handed_over);
+    }
     let mut days: Vec<Day> = Vec::new();
-    for row in daily {
-        let mut sum =
-            days.last().copied().unwrap_or(Day { date: row.day, captured: 0, printed: 0, handed_over: 0 });
-        while !days.is_empty() && sum.date + Duration::days(1) < row.day {
+    for (date, [people, printed, handed_over]) in daily {
+        let mut sum = days.last().copied().unwrap_or(Day { date, people: 0, printed: 0, handed_over: 0 });
+        while !days.is_empty() && sum.date + Duration::days(1) < date {
             sum.date += Duration::days(1);
             days.push(sum);
         }
         days.push(Day {
-            date: row.day,
-            captured: sum.captured + row.captured,
-            printed: sum.printed + row.printed,
-            handed_over: sum.handed_over + row.handed_over,
+            date,
+            people: sum.people + people,
+            printed: sum.printed + printed,
+            handed_over: sum.handed_over + handed_over,
         });
     }
     Ok(days)
@@ -133,17 +164,26 @@ mod tests {
     use super::*;
     use time::macros::date;
 
+    const NO_SEATS: Seats = Seats { planned: 0, attended: 0, missed: 0 };
+
+    fn counts(done: i64, done_7_days_before: i64) -> Counts {
+        Counts { done, done_7_days_before, printed: 0, handed_over: 0 }
+    }
+
+    /// The state of a province that began on 1 March 2021.
+    fn province(target: i64, deadline: Deadline, as_of: Date, done: i64) -> Progress {
+        measure(target, date!(2021 - 03 - 01), deadline, as_of, counts(done, done), NO_SEATS)
+    }
+
     #[test]
     fn ha_tinh_on_6_april_2021() {
-        let counts = Counts { done: 276_650, done_7_days_before: 224_311, printed: 0, handed_over: 5_753 };
-        let p =
-            measure(1_100_000, date!(2021 - 03 - 01), date!(2021 - 06 - 10), date!(2021 - 04 - 06), counts);
+        let deadline = Deadline::before(date!(2021 - 06 - 10));
+        let p = province(1_100_000, deadline, date!(2021 - 04 - 06), 276_650);
         assert_eq!(p.share_tenths(), 251);
-        assert_eq!(p.handed_over, 5_753);
         assert_eq!(p.days_left, 64);
         assert_eq!((p.required_per_day / 100.0).round() / 10.0, 12.9);
         assert_eq!(p.achieved_per_day.round(), 7_477.0);
-        assert!(!p.on_time());
+        assert_eq!(p.outlook(), Outlook::SeatsMissing);
     }
 
     #[test]
@@ -154,21 +194,49 @@ mod tests {
     }
 
     #[test]
-    fn kien_giang_on_17_april_2021_needs_more_than_twice_its_rate() {
-        let done = 1_171_200 * 23 / 100;
-        let counts = Counts { done, done_7_days_before: done - 7 * 5_612, printed: 0, handed_over: 0 };
-        let p =
-            measure(1_171_200, date!(2021 - 03 - 01), date!(2021 - 06 - 30), date!(2021 - 04 - 17), counts);
-        let factor = p.required_per_day / p.achieved_per_day_7d;
+    fn kien_giang_on_17_april_2021_needs_12_187_a_day_and_more_than_twice_its_rate() {
+        let (as_of, done) = (date!(2021 - 04 - 17), 1_171_200 * 23 / 100);
+        let p = province(1_171_200, Deadline::through(date!(2021 - 06 - 30)), as_of, done);
+        assert_eq!((p.days_left, p.required_per_day.ceil()), (74, 12_187.0));
+        let factor = p.required_per_day / p.achieved_per_day;
         assert!((2.1..2.3).contains(&factor), "{factor}");
+        // Had the document said "before", there would be a day less.
+        let p = province(1_171_200, Deadline::before(date!(2021 - 06 - 30)), as_of, done);
+        assert_eq!((p.days_left, p.required_per_day.ceil()), (73, 12_354.0));
+    }
+
+    #[test]
+    fn each_provinces_days_are_counted_as_its_deadline_is_worded() {
+        let days = |deadline| province(1, deadline, date!(2021 - 06 - 01), 0).days_left;
+        let table = [
+            ("Nam Định, đến 15/6", Deadline::through(date!(2021 - 06 - 15)), 14),
+            ("Thanh Hóa, trước 17/6", Deadline::before(date!(2021 - 06 - 17)), 15),
+            ("Hà Tĩnh, trước 10/6", Deadline::before(date!(2021 - 06 - 10)), 8),
+            ("Hà Nội, đến 5/6", Deadline::through(date!(2021 - 06 - 05)), 4),
+        ];
+        for (province, deadline, left) in table {
+            assert_eq!(days(deadline), left, "{province}");
+        }
     }
 
     #[test]
     fn after_the_deadline_nothing_divides_by_zero() {
-        let counts = Counts { done: 9, done_7_days_before: 9, printed: 9, handed_over: 9 };
-        let late = measure(10, date!(2021 - 03 - 01), date!(2021 - 06 - 10), date!(2021 - 07 - 01), counts);
+        let (deadline, as_of) = (Deadline::through(date!(2021 - 06 - 10)), date!(2021 - 07 - 01));
+        let late = province(10, deadline, as_of, 9);
         assert_eq!((late.days_left, late.required_per_day), (0, f64::INFINITY));
-        let done = measure(9, date!(2021 - 03 - 01), date!(2021 - 06 - 10), date!(2021 - 07 - 01), counts);
-        assert!(done.on_time() && done.required_per_day == 0.0);
+        assert_eq!(late.outlook(), Outlook::Overdue);
+        let done = province(9, deadline, as_of, 9);
+        assert_eq!((done.outlook(), done.required_per_day), (Outlook::Reached, 0.0));
+    }
+
+    #[test]
+    fn a_good_week_does_not_make_up_for_seats_that_are_not_there() {
+        let deadline = Deadline::through(date!(2021 - 06 - 30));
+        let week = counts(900, 200);
+        let of = |seats| measure(1_000, date!(2021 - 06 - 01), deadline, date!(2021 - 06 - 20), week, seats);
+        assert!(of(NO_SEATS).achieved_per_day_7d >= of(NO_SEATS).required_per_day);
+        assert_eq!(of(NO_SEATS).outlook(), Outlook::SeatsMissing);
+        let seats = Seats { planned: 125, attended: 80, missed: 20 };
+        assert_eq!(of(seats).outlook(), Outlook::OnTime);
     }
 }

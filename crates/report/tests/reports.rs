@@ -7,7 +7,9 @@ mod common;
 use common::{DISTRICT, communes, fill, scope_of};
 use domain::application::State;
 use domain::id::ApplicationId;
-use report::{Difference, Identity, KitDay, KitTotal, ages, burn_up, funnel, kits, ledger, progress, total};
+use report::{
+    Difference, Identity, KitDay, KitTotal, Seats, ages, burn_up, funnel, kits, ledger, progress, total,
+};
 use store::{Database, UnitScope};
 use time::macros::date;
 use uuid::Uuid;
@@ -203,37 +205,134 @@ async fn progress_and_burn_up_count_by_the_day_in_vietnam() {
     let mut conn = db.work().acquire().await.unwrap();
     let district = DISTRICT.parse().unwrap();
     let scope = scope_of(district);
-    // A third each on 1, 6 and 11 March.
-    let at = |day| (day, 10_000);
-    for (day, captured) in [(at(date!(2021 - 03 - 05)), 160), (at(date!(2021 - 03 - 12)), 480)] {
-        let progress = progress(&mut conn, district, &scope, day.0).await.unwrap().unwrap();
-        assert_eq!((progress.target, progress.done), (day.1, captured));
+    // A third each on 1, 6 and 11 March; of the first third a quarter was rejected.
+    for (day, people) in [(date!(2021 - 03 - 05), 120), (date!(2021 - 03 - 12), 440)] {
+        let progress = progress(&mut conn, district, &scope, day).await.unwrap().unwrap();
+        assert_eq!((progress.target, progress.done), (10_000, people));
     }
     let last = progress(&mut conn, district, &scope, date!(2021 - 03 - 31)).await.unwrap().unwrap();
-    assert_eq!((last.done, last.printed, last.handed_over, last.achieved_per_day_7d), (480, 240, 40, 0.0));
+    assert_eq!((last.done, last.printed, last.handed_over, last.achieved_per_day_7d), (440, 240, 40, 0.0));
     let commune =
         progress(&mut conn, communes()[0], &scope_of(communes()[0]), date!(2021 - 03 - 31)).await.unwrap();
-    assert_eq!(commune.map(|p| (p.target, p.done)), Some((1_000, 120)));
+    assert_eq!(commune.map(|p| (p.target, p.done)), Some((1_000, 110)));
     let other = "446".parse().unwrap();
     assert_eq!(progress(&mut conn, other, &scope_of(other), date!(2021 - 03 - 31)).await.unwrap(), None);
 
     let days = burn_up(&mut conn, &scope).await.unwrap();
-    assert_eq!((days[0].date, days[0].captured), (date!(2021 - 03 - 01), 160));
+    assert_eq!((days[0].date, days[0].people), (date!(2021 - 03 - 01), 120));
     assert!(days.windows(2).all(|pair| pair[0].date.next_day() == Some(pair[1].date)), "no gaps");
-    assert_eq!(days[3].captured, 160, "nothing happened on the 4th and the sum stays");
+    assert_eq!(days[3].people, 120, "nothing happened on the 4th and the sum stays");
     let end = days.last().unwrap();
-    assert_eq!((end.captured, end.printed, end.handed_over), (480, 240, 40));
+    assert_eq!((end.people, end.printed, end.handed_over), (440, 240, 40));
 
     // 18:00 UTC is the next day in Vietnam.
-    sqlx::query(
-        "UPDATE application_action SET at = '2021-03-02 18:00+00' WHERE application_id = $1 AND seq = 1",
-    )
-    .bind(id(12).uuid())
-    .execute(db.work())
-    .await
-    .unwrap();
+    sqlx::query("UPDATE application SET captured_at = '2021-03-02 18:00+00' WHERE application_id = $1")
+        .bind(id(12).uuid())
+        .execute(db.work())
+        .await
+        .unwrap();
     let days = burn_up(&mut conn, &scope).await.unwrap();
-    assert_eq!((days[0].captured, days[1].captured, days[2].captured), (159, 159, 160));
+    assert_eq!((days[0].people, days[1].people, days[2].people), (119, 119, 120));
+}
+
+#[tokio::test]
+async fn people_are_counted_once_and_only_those_whom_the_target_counts() {
+    let db = filled().await;
+    let district = DISTRICT.parse().unwrap();
+    let scope = scope_of(district);
+    // Of 440 people with a live application: what is done to which of them, and how many are left.
+    let changes = [
+        (
+            "a second application of a person",
+            "UPDATE application SET person_id = {2} WHERE application_id = {1}",
+            439,
+        ),
+        (
+            "the same, before it is linked",
+            "UPDATE application SET person_id = NULL, claimed_person_id = {2} WHERE application_id = {1}",
+            439,
+        ),
+        (
+            "claimed and not linked yet",
+            "UPDATE application SET person_id = NULL, claimed_person_id = {1} WHERE application_id = {1}",
+            440,
+        ),
+        (
+            "nobody knows yet whose it is",
+            "UPDATE application SET person_id = NULL WHERE application_id = {1}",
+            439,
+        ),
+        ("rejected", "UPDATE application SET state = 'rejected' WHERE application_id = {1}", 439),
+        (
+            "merged into a person with an application",
+            "UPDATE person SET status = 3, same_as = {2} WHERE person_id = {1}",
+            439,
+        ),
+        ("dead", "UPDATE person SET status = 2 WHERE person_id = {1}", 439),
+        ("14 the day after", "UPDATE person SET birth = 20070302 WHERE person_id = {1}", 439),
+        ("14 on the day", "UPDATE person SET birth = 20070301 WHERE person_id = {1}", 440),
+        (
+            "13 if the month's last day is meant",
+            "UPDATE person SET birth = 20070300 WHERE person_id = {1}",
+            439,
+        ),
+        ("at home elsewhere", "UPDATE person SET unit_path = '42/446/18600/' WHERE person_id = {1}", 439),
+    ];
+    for (what, sql, people) in changes {
+        let mut tx = db.begin().await.unwrap();
+        // Numbers 13 and 14 are received and in a case, captured on 6 and 11 March.
+        let [first, second] = [13, 14].map(|n| format!("'{}'::uuid", id(n).uuid()));
+        let sql = sql.replace("{1}", &first).replace("{2}", &second);
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
+        assert_eq!(done.rows_affected(), 1, "{what}");
+        let progress = progress(&mut tx, district, &scope, date!(2021 - 03 - 31)).await.unwrap().unwrap();
+        assert_eq!(progress.done, people, "{what}");
+        assert_eq!(burn_up(&mut tx, &scope).await.unwrap().last().unwrap().people, people, "{what}");
+        tx.rollback().await.unwrap();
+    }
+    // The application of a record that was merged away is its survivor's, also over two mergers.
+    let mut tx = db.begin().await.unwrap();
+    for (merged, survivor) in [(13, 14), (14, 16)] {
+        sqlx::query("UPDATE person SET status = 3, same_as = $2 WHERE person_id = $1")
+            .bind(id(merged).uuid())
+            .bind(id(survivor).uuid())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+    }
+    sqlx::query("UPDATE application SET state = 'rejected' WHERE application_id = ANY($1)")
+        .bind(vec![id(14).uuid(), id(16).uuid()])
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    let progress = progress(&mut tx, district, &scope, date!(2021 - 03 - 31)).await.unwrap().unwrap();
+    assert_eq!(progress.done, 438);
+}
+
+#[tokio::test]
+async fn seats_to_come_end_with_the_last_day_that_counts() {
+    let db = filled().await;
+    let district = DISTRICT.parse().unwrap();
+    let scope = scope_of(district);
+    let mut tx = db.begin().await.unwrap();
+    let sql = "UPDATE invitation SET state = 'missed' WHERE seat % 4 = 0;
+        INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, starts_at, minutes,
+                          capacity, round)
+        SELECT gen_random_uuid(), s.kit_id, s.unit_code, s.unit_path, '', d.day, 1, d.day + interval '8 h', 60,
+               100, 1
+        FROM (SELECT * FROM slot LIMIT 1) s,
+             (VALUES ('2021-03-20'::date), ('2021-06-09'), ('2021-06-10')) AS d (day)";
+    sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap();
+    let mut at = async |day, wording: &'static str| {
+        sqlx::query("UPDATE target SET deadline_wording = $1").bind(wording).execute(&mut *tx).await.unwrap();
+        progress(&mut tx, district, &scope, day).await.unwrap().unwrap().seats
+    };
+    let (attended, missed) = (360, 120);
+    let seats = |planned| Seats { planned, attended, missed };
+    assert_eq!(at(date!(2021 - 03 - 19), "before").await, seats(200), "10 June no longer counts");
+    assert_eq!(at(date!(2021 - 03 - 19), "through").await, seats(300), "10 June still counts");
+    assert_eq!(at(date!(2021 - 03 - 20), "through").await, seats(200), "the day itself is over");
+    assert_eq!(at(date!(2021 - 02 - 28), "through").await.attendance_tenths(), None, "nobody was due yet");
 }
 
 /// The fixture's applications as one kit's, which reported on 1 and 6 March; a third of them came later.

@@ -8,6 +8,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::Error;
+use domain::Deadline;
 use domain::id::{KitId, PersonId, SlotId};
 
 /// Rows to a statement of the bulk inserts below.
@@ -20,23 +21,25 @@ pub struct TargetRow {
     pub amount: Option<i64>,
     pub kind: String,
     pub starts_on: Date,
-    pub deadline: Date,
+    pub deadline: Deadline,
     pub source: String,
 }
 
 pub async fn put_target(conn: &mut PgConnection, row: &TargetRow) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, source) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        "INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, deadline_wording, source) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (unit_code, name) DO UPDATE SET amount = EXCLUDED.amount, kind = EXCLUDED.kind, \
-         starts_on = EXCLUDED.starts_on, deadline = EXCLUDED.deadline, source = EXCLUDED.source",
+         starts_on = EXCLUDED.starts_on, deadline = EXCLUDED.deadline, \
+         deadline_wording = EXCLUDED.deadline_wording, source = EXCLUDED.source",
     )
     .bind(&row.unit_code)
     .bind(&row.name)
     .bind(row.amount)
     .bind(&row.kind)
     .bind(row.starts_on)
-    .bind(row.deadline)
+    .bind(row.deadline.date)
+    .bind(row.deadline.wording.code())
     .bind(&row.source)
     .execute(conn)
     .await?;
@@ -53,7 +56,7 @@ pub struct AreaCount {
 }
 
 /// A birth date packed as yyyymmdd with zeros for unknown parts, brought to the latest day that it can be.
-const LATEST_BIRTH: &str =
+pub(crate) const LATEST_BIRTH: &str =
     "(birth + CASE WHEN birth % 10000 = 0 THEN 1231 WHEN birth % 100 = 0 THEN 31 ELSE 0 END)";
 
 /// Counts the living, unmerged residents below `scope` and those born on or before `born_by` (yyyymmdd).

@@ -3,6 +3,7 @@
 use crate::{Error, PgConnection, UnitScope};
 use domain::UnitCode;
 use domain::application::State;
+use domain::deadline::{Deadline, Wording};
 use domain::id::ApplicationId;
 use sqlx::Row;
 use time::{Date, OffsetDateTime};
@@ -105,7 +106,7 @@ pub async fn state_ages(conn: &mut PgConnection, scope: &UnitScope) -> Result<Ve
 pub struct TargetNumbers {
     pub amount: i64,
     pub starts_on: Date,
-    pub deadline: Date,
+    pub deadline: Deadline,
 }
 
 /// The target set for `unit`; else, for a part of a unit that has one, the quotas of the part's communes with the dates
@@ -117,7 +118,8 @@ pub async fn target(
 ) -> Result<Option<TargetNumbers>, Error> {
     let row = sqlx::query(
         "SELECT CASE WHEN unit_code = $1 AND amount IS NOT NULL THEN amount ELSE \
-           (SELECT coalesce(sum(quota), 0)::bigint FROM area WHERE unit_path LIKE $2 || '%') END AS amount, starts_on, deadline \
+           (SELECT coalesce(sum(quota), 0)::bigint FROM area WHERE unit_path LIKE $2 || '%') END AS amount, \
+           starts_on, deadline, deadline_wording \
          FROM target WHERE unit_code = ANY(string_to_array(trim(trailing '/' from $2), '/')) \
          ORDER BY length(unit_code) DESC, name LIMIT 1",
     )
@@ -126,73 +128,118 @@ pub async fn target(
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
+        let wording: String = row.try_get("deadline_wording")?;
+        let wording = Wording::from_code(&wording).ok_or_else(|| Error::Inconsistent {
+            table: "target",
+            row: of.to_string(),
+            reason: format!("unknown wording {wording}"),
+        })?;
         Ok(TargetNumbers {
             amount: row.try_get("amount")?,
             starts_on: row.try_get("starts_on")?,
-            deadline: row.try_get("deadline")?,
+            deadline: Deadline { date: row.try_get("deadline")?, wording },
         })
     })
     .transpose()
 }
 
+/// People who were captured for the first time on a day.
 #[derive(Debug, Clone, Copy)]
-pub struct DayCounts {
-    pub captured: i64,
-    pub captured_before: i64,
-    pub printed: i64,
-    pub handed_over: i64,
+pub struct PeopleRow {
+    pub day: Date,
+    pub people: i64,
 }
 
-/// Cumulative counts at the end of `day`, and of captures at the end of `before`.
-pub async fn counts_by(
+/// The eligible people below `scope` who have an application that was not rejected, by the day of their first
+/// one.
+///
+/// Eligible is who counted for the area's quota: alive, not merged into another record, and `min_age` years
+/// old on the area's day. A person is whom the centre linked the application to; until then, whom the officer
+/// found in the register. An application of a record that was merged is its survivor's.
+pub async fn people_by_day(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    min_age: i32,
+) -> Result<Vec<PeopleRow>, Error> {
+    let born_by =
+        format!("{} <= to_char(e.eligible_on, 'YYYYMMDD')::integer - 10000 * $2", crate::plan::LATEST_BIRTH);
+    let sql = format!(
+        "WITH RECURSIVE record (person_id, own) AS ( \
+             SELECT p.person_id, p.person_id FROM person p JOIN area e USING (unit_path) \
+             WHERE p.unit_path LIKE $1 || '%' AND p.status = 1 AND {born_by} \
+             UNION ALL \
+             SELECT record.person_id, m.person_id FROM record JOIN person m ON m.same_as = record.own), \
+         live AS ( \
+             SELECT r.person_id, a.captured_at FROM record r JOIN application a ON a.person_id = r.own \
+             WHERE a.state <> 'rejected' \
+             UNION ALL \
+             SELECT r.person_id, a.captured_at FROM record r \
+             JOIN application a ON a.claimed_person_id = r.own \
+             WHERE a.person_id IS NULL AND a.state <> 'rejected'), \
+         first AS (SELECT person_id, min(captured_at) AS at FROM live GROUP BY person_id) \
+         SELECT {} AS day, count(*) AS people FROM first GROUP BY 1 ORDER BY 1",
+        vn_day!("at")
+    );
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope.as_str()).bind(min_age).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| Ok(PeopleRow { day: row.try_get("day")?, people: row.try_get("people")? }))
+        .collect()
+}
+
+/// Seats to come, and what became of the invitations so far.
+#[derive(Debug, Clone, Copy)]
+pub struct SeatCounts {
+    /// Seats of the slots after one day and until another.
+    pub planned: i64,
+    pub attended: i64,
+    pub missed: i64,
+}
+
+/// Seats below `scope` after `day` and on or before `last_day`, and the invitations that were closed until
+/// `day`.
+pub async fn seats(
     conn: &mut PgConnection,
     scope: &UnitScope,
     day: Date,
-    before: Date,
-) -> Result<DayCounts, Error> {
-    // No life has two of these actions, so none is counted twice. The days are turned into instants once, not each
-    // row's instant into a day.
+    last_day: Date,
+) -> Result<SeatCounts, Error> {
     let row = sqlx::query(
-        "SELECT count(*) FILTER (WHERE x.action = 'capture') AS captured, \
-         count(*) FILTER (WHERE x.action = 'capture' AND x.at < ($3::date + 1)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh') \
-             AS captured_before, \
-         count(*) FILTER (WHERE x.action = 'print') AS printed, \
-         count(*) FILTER (WHERE x.action = 'hand_over') AS handed_over \
-         FROM application_action x JOIN application a USING (application_id) \
-         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') \
-           AND x.at < ($2::date + 1)::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'",
+        "SELECT (SELECT coalesce(sum(capacity), 0)::bigint FROM slot \
+                 WHERE unit_path LIKE $1 || '%' AND day > $2 AND day <= $3) AS planned, \
+                count(*) FILTER (WHERE i.state = 'attended') AS attended, \
+                count(*) FILTER (WHERE i.state = 'missed') AS missed \
+         FROM invitation i JOIN slot s USING (slot_id) WHERE s.unit_path LIKE $1 || '%' AND s.day <= $2",
     )
     .bind(scope.as_str())
     .bind(day)
-    .bind(before)
+    .bind(last_day)
     .fetch_one(conn)
     .await?;
-    Ok(DayCounts {
-        captured: row.try_get("captured")?,
-        captured_before: row.try_get("captured_before")?,
-        printed: row.try_get("printed")?,
-        handed_over: row.try_get("handed_over")?,
+    Ok(SeatCounts {
+        planned: row.try_get("planned")?,
+        attended: row.try_get("attended")?,
+        missed: row.try_get("missed")?,
     })
 }
 
+/// Cards of one day.
 #[derive(Debug, Clone, Copy)]
 pub struct DailyRow {
     pub day: Date,
-    pub captured: i64,
     pub printed: i64,
     pub handed_over: i64,
 }
 
-/// What happened on each day on which something did, by day.
+/// How many cards were printed and handed over on each day on which any was.
 pub async fn daily(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<DailyRow>, Error> {
     let rows = sqlx::query(concat!(
         "SELECT ",
         vn_day!("x.at"),
-        " AS day, count(*) FILTER (WHERE x.action = 'capture') AS captured, \
-         count(*) FILTER (WHERE x.action = 'print') AS printed, \
+        " AS day, count(*) FILTER (WHERE x.action = 'print') AS printed, \
          count(*) FILTER (WHERE x.action = 'hand_over') AS handed_over \
          FROM application_action x JOIN application a USING (application_id) \
-         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('capture', 'print', 'hand_over') GROUP BY 1 ORDER BY 1"
+         WHERE a.unit_path LIKE $1 || '%' AND x.action IN ('print', 'hand_over') GROUP BY 1 ORDER BY 1"
     ))
     .bind(scope.as_str())
     .fetch_all(conn)
@@ -201,7 +248,6 @@ pub async fn daily(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Dai
         .map(|row| {
             Ok(DailyRow {
                 day: row.try_get("day")?,
-                captured: row.try_get("captured")?,
                 printed: row.try_get("printed")?,
                 handed_over: row.try_get("handed_over")?,
             })

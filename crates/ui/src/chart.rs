@@ -30,7 +30,7 @@ pub fn balance(value: f64, full: f64) -> String {
 #[derive(Debug, Clone, Copy)]
 pub struct DayPoint {
     pub date: Date,
-    pub captured: i64,
+    pub people: i64,
     pub printed: i64,
     pub handed_over: i64,
 }
@@ -40,7 +40,8 @@ pub struct BurnUp<'a> {
     pub days: &'a [DayPoint],
     pub target: i64,
     pub starts_on: Date,
-    pub deadline: Date,
+    /// The last day that counts.
+    pub last_day: Date,
     pub as_of: Date,
     pub title: &'a str,
     pub target_label: &'a str,
@@ -58,9 +59,9 @@ const BOTTOM: f64 = 30.0;
 pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
     let last_day = chart.days.last().map_or(chart.as_of, |day| day.date);
     let first = chart.days.first().map_or(chart.starts_on, |day| day.date.min(chart.starts_on));
-    let end = chart.deadline.max(last_day).max(chart.as_of);
+    let end = chart.last_day.max(last_day).max(chart.as_of);
     let span = (end - first).whole_days().max(1) as f64;
-    let reached = chart.days.iter().map(|day| day.captured).max().unwrap_or(0);
+    let reached = chart.days.iter().map(|day| day.people).max().unwrap_or(0);
     let top_value = nice_ceiling(chart.target.max(reached).max(1) as f64 * 1.04);
     let x = |date: Date| LEFT + (date - first).whole_days() as f64 / span * (WIDTH - LEFT - RIGHT);
     let y = |value: i64| HEIGHT - BOTTOM - value as f64 / top_value * (HEIGHT - TOP - BOTTOM);
@@ -82,7 +83,7 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
             format::count(lang, value)
         );
     }
-    for (date, anchor) in [(first, "start"), (chart.deadline, "end")] {
+    for (date, anchor) in [(first, "start"), (chart.last_day, "end")] {
         let _ = write!(
             svg,
             r#"<text class="tick" x="{:.1}" y="{}" text-anchor="{anchor}">{}</text>"#,
@@ -91,7 +92,7 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
             format::date(date)
         );
     }
-    let deadline_x = x(chart.deadline);
+    let deadline_x = x(chart.last_day);
     let target_y = y(chart.target);
     let _ = write!(
         svg,
@@ -102,7 +103,7 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
         escape(chart.target_label)
     );
     if !chart.days.is_empty() {
-        let captured: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.captured))).collect();
+        let captured: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.people))).collect();
         let printed: Vec<(f64, f64)> = chart.days.iter().map(|day| (x(day.date), y(day.printed))).collect();
         let handed: Vec<(f64, f64)> =
             chart.days.iter().map(|day| (x(day.date), y(day.handed_over))).collect();
@@ -110,7 +111,7 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
         let _ =
             write!(svg, r#"<path class="area" d="{}L{to:.1} {base}L{from:.1} {base}Z"/>"#, path(&captured));
         let (now_x, now_y) = captured[captured.len() - 1];
-        if last_day < chart.deadline && reached < chart.target {
+        if last_day < chart.last_day && reached < chart.target {
             let _ = write!(
                 svg,
                 r#"<line class="needed" x1="{now_x:.1}" y1="{now_y:.1}" x2="{deadline_x:.1}" y2="{target_y:.1}"/>"#
@@ -166,7 +167,7 @@ mod tests {
                 days,
                 target: 1000,
                 starts_on: date!(2021 - 03 - 01),
-                deadline: date!(2021 - 06 - 30),
+                last_day: date!(2021 - 06 - 30),
                 as_of: date!(2021 - 04 - 06),
                 title: "a < b \"c\"",
                 target_label: "Chỉ tiêu",
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_campaign_past_its_target_stays_inside_the_picture() {
-        let day = |date, captured| DayPoint { date, captured, printed: captured / 2, handed_over: 0 };
+        let day = |date, people| DayPoint { date, people, printed: people / 2, handed_over: 0 };
         let svg = chart(&[day(date!(2021 - 03 - 01), 0), day(date!(2021 - 07 - 15), 5_000)]);
         assert!(!svg.contains("class=\"needed\""));
         for number in svg.split(['"', ' ', 'L', 'M', 'Z']).filter_map(|part| part.parse::<f64>().ok()) {
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_line_that_runs_on_another_is_drawn_after_it() {
-        let day = |date, captured| DayPoint { date, captured, printed: captured, handed_over: captured };
+        let day = |date, people| DayPoint { date, people, printed: people, handed_over: people };
         let svg = chart(&[day(date!(2021 - 03 - 01), 10), day(date!(2021 - 03 - 02), 20)]);
         let at = |class: &str| svg.find(class).expect("the line is drawn");
         assert!(at("line-captured") < at("line-printed") && at("line-printed") < at("line-handed"));

@@ -163,9 +163,11 @@ fn proofs(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
             Some(ChipProof::Proven) if !signed(key) => {
                 checks.fail(code, format!("the chip proved to have a key, but {key} with it is not signed"));
             }
-            Some(ChipProof::Proven) => checks.pass(code, "the chip has the private key, so it is no copy"),
+            Some(ChipProof::Proven) => {
+                checks.pass(code, format!("the chip has the private key of {key}, so it is no copy"))
+            }
             Some(ChipProof::Refuted) => {
-                checks.fail(code, "the chip does not have the private key: it is a copy")
+                checks.fail(code, format!("the chip does not have the private key of {key}: it is a copy"))
             }
             None if signed(key) => {
                 checks.skip(code, format!("the chip was not asked to prove the key in {key}"))

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use card::{
@@ -290,6 +291,13 @@ fn a_copy_is_found_by_the_proofs() {
     let proven = judge(Some(ChipProof::Proven), Some(ChipProof::Proven));
     assert_eq!(proven.overall, Overall::Genuine);
     assert_eq!(outcome(&proven, ActiveAuthentication), Outcome::Pass);
+    // The two proofs are two: whoever reads the verdict must not find one sentence twice.
+    for verdict in [proven, judge(Some(ChipProof::Refuted), Some(ChipProof::Refuted)), judge(None, None)] {
+        let details: BTreeSet<_> = verdict.checks.iter().map(|check| check.detail.clone()).collect();
+        assert_eq!(details.len(), verdict.checks.len(), "{verdict:#?}");
+        let words: BTreeSet<_> = verdict.checks.iter().map(|check| check.words_key()).collect();
+        assert_eq!(words.len(), verdict.checks.len(), "{verdict:#?}");
+    }
     check_fails(&judge(Some(ChipProof::Refuted), None), &[ActiveAuthentication], "copy");
     check_fails(&judge(None, Some(ChipProof::Refuted)), &[ChipAuthentication], "copy");
     // A forger's own key proves nothing: it is not signed.

@@ -162,16 +162,48 @@ mod unicode_normalization_of_tests {
 fn messages_say_what_is_allowed_and_show_no_slipped_name() {
     let message = |changes: &[(&str, &str)]| validate(&row(changes), rules()).unwrap_err()[0].message.clone();
     let ethnicity = message(&[("ethnicity", "57")]);
-    assert!(ethnicity.contains("57") && ethnicity.contains("nearest allowed is 56"), "{ethnicity}");
+    assert!(ethnicity.contains("57") && ethnicity.contains("56 codes from 01 (Kinh)"), "{ethnicity}");
     let unit = message(&[("native_unit", "18563")]);
-    assert!(unit.contains("18563") && unit.contains("18562 Thị trấn Thạch Hà"), "{unit}");
+    assert!(unit.contains("18563") && unit.contains("06/04/2021"), "{unit}");
     let nationality = message(&[("nationality", "VNN")]);
-    assert!(nationality.contains("VNM"), "{nationality}");
+    assert!(nationality.contains("VNM (Việt Nam)"), "{nationality}");
     for (field, _) in SOUND {
         let slipped = "TRẦN THỊ BÍMẬT 042190099999 \u{7}";
         for fault in validate(&row(&[(field, slipped)]), rules()).unwrap_err() {
             assert!(!fault.message.contains("BÍMẬT") && !fault.message.contains("0421900"), "{fault}");
         }
+    }
+}
+
+#[test]
+fn no_code_is_offered_as_the_nearest_where_codes_have_no_order() {
+    let message =
+        |field, text: &str| validate(&row(&[(field, text)]), rules()).unwrap_err()[0].message.clone();
+    // What is unknown or mistyped leaves all codes open, each with its meaning.
+    for text in ["3", "0", "9", "nam"] {
+        let sex = message("sex", text);
+        assert!(sex.contains("1 (Nam), 2 (Nữ): write the code") && !sex.contains("0 ("), "{sex}");
+    }
+    let marital = message("marital_status", "7");
+    assert!(marital.contains("1 (Chưa kết hôn), 2 (") && marital.contains("3 (Đã ly hôn"), "{marital}");
+    let blood = message("blood_type", "5");
+    assert!(blood.contains("01 (A), 02 (B), 03 (AB), 04 (O)"), "{blood}");
+    let relation = message("relation_to_head", "10");
+    assert!(relation.contains("09 (Anh/chị/em), 99 (Khác)"), "{relation}");
+    let wrong = [
+        ("ethnicity", "57"),
+        ("religion", "98"),
+        ("sex", "3"),
+        ("nationality", "VNN"),
+        ("marital_status", "7"),
+        ("blood_type", "5"),
+        ("relation_to_head", "10"),
+        ("native_unit", "18563"),
+        ("permanent_unit", "99999"),
+    ];
+    for (field, text) in wrong {
+        let message = message(field, text);
+        assert!(!message.contains("nearest") && !message.contains("Thạch Hà"), "{field}: {message}");
     }
 }
 

@@ -49,6 +49,11 @@ SELECT id, gen_random_uuid(), 'new', state, at + (cardinality(history) - 1) * in
 INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor)
 SELECT id, seq, action, at + (seq - 1) * interval '1 day', at, 'centre'
 FROM made, unnest(history) WITH ORDINALITY AS h (action, seq);
+-- Each application is that of a person of its commune, born in 1980.
+INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality,
+                    permanent_unit, permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at)
+SELECT id, 'Nguyễn Thị Mẫu', 'NGUYEN THI MAU', 2, 19800101, 1, 0, 'VNM', unit, '', '{parent}' || unit || '/',
+       n::text, '', '00000000-0000-7000-8000-000000000004', at FROM made;
 INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at)
 SELECT id, '00000000-0000-7000-8000-000000000000', id, n, '', '', at FROM made WHERE rank > 0;
 
@@ -78,8 +83,8 @@ SELECT id, 2, at, 'handed_over', '' FROM made WHERE rank = 11;
 -- Two thousand people for each commune are eligible and everyone captured was invited once.
 INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota)
 SELECT unit, '{parent}' || unit || '/', 3000, 2000, '2021-03-01', 1000 FROM unnest(string_to_array('{units}', ',')) AS unit;
-INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, source)
-VALUES ('445', 'spring', 10000, 'floor', '2021-03-01', '2021-06-10', 'test');
+INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, deadline_wording, source)
+VALUES ('445', 'spring', 10000, 'floor', '2021-03-01', '2021-06-10', 'before', 'test');
 INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at)
 VALUES ('00000000-0000-7000-8000-000000000003', 'kit', '445', '', now());
 INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, starts_at, minutes, capacity, round)

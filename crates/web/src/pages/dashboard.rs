@@ -14,7 +14,8 @@ use crate::pages::units::{Column, UnitRow, columns, unit_rows};
 use crate::session::Who;
 use crate::state::AppState;
 use domain::UnitCode;
-use report::{Counts, Progress};
+use domain::deadline::{Deadline, Wording};
+use report::{Counts, Outlook, Progress};
 use store::UnitScope;
 use ui::chart::{BurnUp, DayPoint, bar, burn_up};
 use ui::format;
@@ -162,44 +163,52 @@ fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
         let rest = lang.text("dashboard.no_target").to_owned();
         return Sentence { class: "plain", share: String::new(), rest, below: String::new() };
     };
-    let left = (p.target - p.done).max(0);
-    let gap = p.required_per_day - p.achieved_per_day_7d;
+    let outlook = p.outlook();
+    let expected = if let Outlook::Behind { expected } = outlook { expected } else { p.missing() };
+    let finite = |rate: f64| if rate.is_finite() { format::rate_up(lang, rate) } else { String::new() };
     let values: &[(&str, &str)] = &[
-        (
-            "required",
-            &if p.required_per_day.is_finite() {
-                format::rate_up(lang, p.required_per_day)
-            } else {
-                String::new()
-            },
-        ),
+        ("required", &finite(p.required_per_day)),
         ("achieved", &format::rate_down(lang, p.achieved_per_day_7d)),
-        ("gap", &if gap.is_finite() { format::rate_up(lang, gap.max(0.0)) } else { String::new() }),
-        ("deadline", &format::date(p.deadline)),
-        ("left", &format::count(lang, left)),
+        ("seats", &format::count(lang, p.seats.planned)),
+        (
+            "attendance",
+            &p.seats.attendance_tenths().map_or_else(String::new, |tenths| format::percent(lang, tenths)),
+        ),
+        ("expected", &format::count(lang, expected)),
+        ("deadline", &deadline(lang, p.deadline)),
+        ("left", &format::count(lang, p.missing())),
         ("target", &format::count(lang, p.target)),
         ("done", &format::count(lang, p.done)),
         ("days", &format::count(lang, p.days_left)),
         ("as_of", &format::date(p.as_of)),
     ];
-    let (class, rest) = if p.done >= p.target {
-        ("good", lang.fill("dashboard.reached", values))
-    } else if !p.required_per_day.is_finite() {
-        ("late", lang.fill("dashboard.overdue", values))
-    } else if p.on_time() {
-        ("good", lang.fill("dashboard.on_time", values))
-    } else {
-        ("late", lang.fill("dashboard.behind", values))
+    let (class, key) = match outlook {
+        Outlook::Reached => ("good", "dashboard.reached"),
+        Outlook::Overdue => ("late", "dashboard.overdue"),
+        Outlook::SeatsMissing => ("late", "dashboard.seats_missing"),
+        Outlook::Behind { .. } => ("late", "dashboard.behind"),
+        Outlook::OnTime => ("good", "dashboard.on_time"),
+        Outlook::Unmeasured => ("plain", "dashboard.unmeasured"),
     };
-    let below = lang.fill("dashboard.below", values);
+    let (rest, below) = (lang.fill(key, values), lang.fill("dashboard.below", values));
     let share = lang.fill("dashboard.share", &[("share", &format::percent(lang, p.share_tenths()))]);
     Sentence { class, share, rest, below }
 }
 
+/// The deadline as it is worded: which day is the last one is the difference.
+fn deadline(lang: Lang, deadline: Deadline) -> String {
+    let key = match deadline.wording {
+        Wording::Before => "deadline.before",
+        Wording::Through => "deadline.through",
+    };
+    lang.fill(key, &[("date", &format::date(deadline.date))])
+}
+
 fn figures(lang: Lang, total: &Counts, progress: Option<&Progress>) -> Vec<Figure> {
     let n = |number| format::count(lang, number);
-    let of_target =
-        progress.map_or_else(String::new, |p| lang.fill("dashboard.of_target", &[("target", &n(p.target))]));
+    let of_target = progress.map_or_else(String::new, |p| {
+        lang.fill("dashboard.of_target", &[("done", &n(p.done)), ("target", &n(p.target))])
+    });
     // A share says of what.
     let of_captured = |part| match share(lang, part, total.captured).as_str() {
         "" => String::new(),
@@ -257,7 +266,7 @@ fn funnel(lang: Lang, total: &Counts) -> Vec<Bar> {
 fn draw(lang: Lang, progress: &Progress, days: &[report::Day]) -> String {
     let point = |day: &report::Day| DayPoint {
         date: day.date,
-        captured: day.captured,
+        people: day.people,
         printed: day.printed,
         handed_over: day.handed_over,
     };
@@ -276,12 +285,13 @@ fn draw(lang: Lang, progress: &Progress, days: &[report::Day]) -> String {
             days: &points,
             target: progress.target,
             starts_on: progress.starts_on,
-            deadline: progress.deadline,
+            last_day: progress.deadline.last_day(),
             as_of: progress.as_of,
             title: lang.text("dashboard.burn_up_title"),
             target_label: &lang
                 .fill("dashboard.target_label", &[("target", &format::count(lang, progress.target))]),
-            deadline_label: lang.text("dashboard.deadline_label"),
+            deadline_label: &lang
+                .fill("dashboard.deadline_label", &[("deadline", &deadline(lang, progress.deadline))]),
         },
     )
 }
@@ -342,48 +352,61 @@ fn differing_kit(lang: Lang, kit: &report::KitTotal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use report::Seats;
     use time::macros::date;
 
-    fn progress(done: i64, per_week: i64, as_of: time::Date) -> Progress {
-        Progress {
-            as_of,
-            target: 1000,
-            starts_on: date!(2021 - 03 - 01),
-            deadline: date!(2021 - 06 - 30),
-            done,
-            printed: 0,
-            handed_over: 0,
-            days_left: ((date!(2021 - 06 - 30) - as_of).whole_days() - 1).max(0),
-            required_per_day: if as_of < date!(2021 - 06 - 29) {
-                (1000 - done) as f64 / 10.0
-            } else {
-                f64::INFINITY
-            },
-            achieved_per_day: 1.0,
-            achieved_per_day_7d: per_week as f64 / 7.0,
-        }
+    /// Where a campaign of a thousand people stands on the evening of a day in June.
+    fn progress(done: i64, day: u8, deadline: Deadline, seats: Seats) -> Progress {
+        let as_of = date!(2021 - 06 - 01).replace_day(day).unwrap();
+        let counts =
+            report::PeopleCounts { done, done_7_days_before: done - 294, printed: 0, handed_over: 0 };
+        report::measure(1_000, date!(2021 - 03 - 01), deadline, as_of, counts, seats)
     }
+
+    fn says(p: Option<&Progress>) -> (&'static str, String) {
+        let sentence = sentence(Lang::Vi, p);
+        (sentence.class, format!("{} {}", sentence.share, sentence.rest))
+    }
+
+    #[track_caller]
+    fn check(p: &Progress, class: &str, parts: &[&str]) {
+        let (found, text) = says(Some(p));
+        assert_eq!(found, class, "{text}");
+        assert!(parts.iter().all(|part| text.contains(part)) && !text.contains("inf"), "{text}");
+    }
+
+    const ENOUGH: Seats = Seats { planned: 500, attended: 90, missed: 10 };
+    const THROUGH: Deadline = Deadline::through(date!(2021 - 06 - 30));
+    const BEFORE: Deadline = Deadline::before(date!(2021 - 06 - 30));
 
     #[test]
     fn the_sentence_says_how_it_stands() {
-        let day = date!(2021 - 06 - 19);
-        let says = |p: Option<&Progress>| {
-            let sentence = sentence(Lang::Vi, p);
-            (sentence.class, format!("{} {}", sentence.share, sentence.rest))
-        };
-        let (class, text) = says(Some(&progress(624, 294, day)));
-        assert_eq!(class, "good");
-        assert!(
-            text.contains("62,4")
-                && text.contains("38")
-                && text.contains("42")
-                && text.contains("30/06/2021"),
-            "{text}"
+        // 376 people are missing on the evening of the 19th: 11 days are left, or 10.
+        check(
+            &progress(624, 19, THROUGH, ENOUGH),
+            "good",
+            &["62,4", "35", "42", "500", "90", "hết ngày 30/06/2021"],
         );
-        assert_eq!(says(Some(&progress(624, 70, day))).0, "late");
-        assert!(says(Some(&progress(1008, 0, day))).1.contains("100,8"));
-        let (class, text) = says(Some(&progress(900, 70, date!(2021 - 07 - 05))));
-        assert!(class == "late" && text.contains("100") && !text.contains("inf"), "{text}");
+        check(&progress(624, 19, BEFORE, ENOUGH), "good", &["38", "trước ngày 30/06/2021"]);
+        let few = Seats { planned: 400, ..ENOUGH };
+        check(&progress(624, 19, THROUGH, few), "late", &["400", "360", "376", "chậm"]);
+        check(&progress(1_008, 19, THROUGH, ENOUGH), "good", &["100,8"]);
+        check(&progress(900, 30, THROUGH, ENOUGH), "late", &["100"]);
         assert_eq!(says(None).0, "plain");
+    }
+
+    #[test]
+    fn after_the_last_seat_nobody_is_on_time_with_people_missing() {
+        let none = Seats { planned: 0, ..ENOUGH };
+        // The last week brought 42 a day where one a day would do.
+        check(&progress(995, 19, THROUGH, none), "late", &["0 chỗ", "5 người"]);
+        let begun = Seats { planned: 5, attended: 0, missed: 0 };
+        check(&progress(995, 19, THROUGH, begun), "plain", &["5 chỗ"]);
+    }
+
+    #[test]
+    fn the_last_day_counts_when_the_deadline_says_so() {
+        check(&progress(900, 29, BEFORE, ENOUGH), "late", &["đã qua hạn"]);
+        check(&progress(900, 29, THROUGH, ENOUGH), "good", &["100"]);
     }
 }

@@ -151,7 +151,9 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
     let units = UnitTable::official_2021();
     let kit = KitId::derive(NOW, &[b"kit"]).uuid();
     let people = (communes.len() * per_commune) as i64;
-    sqlx::query("INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, source) VALUES ($1, 'chip', $2, 'floor', $3, $4, 'synthetic')")
+    let target = "INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, deadline_wording, \
+                  source) VALUES ($1, 'chip', $2, 'floor', $3, $4, 'through', 'synthetic')";
+    sqlx::query(target)
         .bind(DISTRICT)
         .bind(people)
         .bind(date!(2021 - 03 - 01))
