@@ -14,9 +14,10 @@ pub mod report;
 pub use platform::binaries::MINIMUM_MAJOR;
 pub use platform::cluster::{Cluster, Durability, last_words};
 pub use platform::copy::{CopyIn, CopyRow};
-pub use platform::db::{Database, OpenOptions, PoolSizes, commit, known_version, migrations_checksum, ping};
+pub use platform::db::{Database, OpenOptions, PoolSizes, commit, ping};
 pub use platform::error::{Error, SqlError, retry};
 pub use platform::layout::LAYOUT;
+pub use platform::migrate::{known_version, migrations_checksum};
 pub use platform::scope::UnitScope;
 pub use platform::{accounts, audit, jobs, progress, sessions};
 /// What a function of this crate reads and writes through: a pooled connection or a transaction.

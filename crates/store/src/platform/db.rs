@@ -5,17 +5,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::platform::binaries::MINIMUM_MAJOR;
 use crate::platform::cluster::{Cluster, Durability};
 use crate::platform::layout::Layout;
+use crate::platform::migrate::{self, known_version};
 use crate::{Error, UnitScope};
-
-/// The migrations of this program.
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// The database in the embedded cluster.
 const DATABASE: &str = "dancu";
@@ -171,25 +168,7 @@ impl Database {
         if found > known {
             return Err(Error::SchemaTooNew { found, known });
         }
-        // A connection of its own, because a migration that fails leaves the migrator's advisory lock on it: back in
-        // the pool it would block every later attempt.
-        let mut connection = self.work.acquire().await?.detach();
-        let outcome = MIGRATOR.run(&mut connection).await;
-        drop(connection);
-        let Err(error) = outcome else { return Ok(()) };
-        let message = error.to_string();
-        match error {
-            MigrateError::ExecuteMigration(e, version) => match Error::from(e) {
-                Error::Sql(sql) if sql.code == "42501" && version == 1 => {
-                    let user = sqlx::query_scalar("SELECT current_user::text").fetch_one(&self.work).await?;
-                    Err(Error::RoleNotPermitted { user })
-                }
-                Error::Sql(sql) => Err(Error::Migration(format!("version {version}: {sql}"))),
-                other => Err(other),
-            },
-            MigrateError::Execute(e) => Err(e.into()),
-            _ => Err(Error::Migration(message)),
-        }
+        migrate::run(&self.work).await
     }
 
     /// Checks that the schema is exactly the one this program needs, without changing it.
@@ -261,16 +240,6 @@ pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
 pub async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
     sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(conn).await?;
     Ok(())
-}
-
-/// The newest migration of this program.
-pub fn known_version() -> i64 {
-    MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)
-}
-
-/// The checksums of all migrations in order: two programs with the same ones make the same schema.
-pub fn migrations_checksum() -> Vec<u8> {
-    MIGRATOR.iter().flat_map(|m| m.checksum.iter().copied()).collect()
 }
 
 async fn ensure_database(cluster: &Cluster) -> Result<(), Error> {
