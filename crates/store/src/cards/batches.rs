@@ -113,7 +113,8 @@ pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<C
     .transpose()
 }
 
-/// Writes what became of signed cards of a batch. Returns how many it was.
+/// Writes what became of signed cards of a batch. Returns how many it was: a card that came out before, printed or
+/// spoiled, stays what it is.
 pub async fn put_outcomes(
     tx: &mut PgConnection,
     batch: BatchId,
@@ -122,15 +123,17 @@ pub async fn put_outcomes(
 ) -> Result<u64, Error> {
     let ids: Vec<Uuid> = cards.iter().map(|card| card.uuid()).collect();
     let (outcome, state) = if spoiled { ("spoiled", "spoiled") } else { ("printed", "personalised") };
-    sqlx::query("UPDATE batch_item SET outcome = $3 WHERE batch_id = $1 AND card_id = ANY($2)")
+    let moved: Vec<Uuid> = sqlx::query_scalar(
+        "UPDATE card SET state = $2 WHERE card_id = ANY($1) AND state = 'signed' RETURNING card_id",
+    )
+    .bind(ids)
+    .bind(state)
+    .fetch_all(&mut *tx)
+    .await?;
+    let done = sqlx::query("UPDATE batch_item SET outcome = $3 WHERE batch_id = $1 AND card_id = ANY($2)")
         .bind(batch.uuid())
-        .bind(&ids)
+        .bind(moved)
         .bind(outcome)
-        .execute(&mut *tx)
-        .await?;
-    let done = sqlx::query("UPDATE card SET state = $2 WHERE card_id = ANY($1) AND state = 'signed'")
-        .bind(&ids)
-        .bind(state)
         .execute(tx)
         .await?;
     Ok(done.rows_affected())

@@ -288,21 +288,36 @@ pub async fn count_attempt(tx: &mut PgConnection, serial: &str) -> Result<i16, E
     .await?)
 }
 
-/// A blank comes to its end: used, or spoiled for a reason.
+/// A blank comes to its end: used, when it was being written, or spoiled for a reason.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`] when it has come to its end before, or would be used unwritten: a blank
+/// goes forward only.
 pub async fn finish_blank(
     tx: &mut PgConnection,
     serial: &str,
     spoiled: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE blank SET state = $2, reason = $3, since = $4 WHERE serial = $1")
-        .bind(serial)
-        .bind(if spoiled.is_some() { "spoiled" } else { "used" })
-        .bind(spoiled)
-        .bind(now)
-        .execute(tx)
-        .await?;
-    Ok(())
+    let end = if spoiled.is_some() { "spoiled" } else { "used" };
+    let done = sqlx::query(
+        "UPDATE blank SET state = $2, reason = $3, since = $4 \
+         WHERE serial = $1 AND (state = 'writing' OR (state = 'in_stock' AND $2 = 'spoiled'))",
+    )
+    .bind(serial)
+    .bind(end)
+    .bind(spoiled)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    if done.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(Error::Inconsistent {
+        table: "blank",
+        row: serial.to_owned(),
+        reason: format!("a blank is used once, and this one cannot become {end} any more"),
+    })
 }
 
 /// How many cards of the batch a blank was taken for.
