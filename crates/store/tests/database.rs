@@ -20,7 +20,8 @@ async fn a_fresh_database_is_migrated_and_empty() {
 async fn two_fresh_databases_do_not_see_each_other_and_are_dropped() {
     let (one, two) = tokio::join!(fresh_database(), fresh_database());
     sqlx::query("INSERT INTO meta (key, value) VALUES ('a', 'b')").execute(one.work()).await.unwrap();
-    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(two.work()).await.unwrap();
+    let seen: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM meta WHERE key = 'a'").fetch_one(two.work()).await.unwrap();
     assert_eq!(seen, 0);
     let name = one.name().to_owned();
     drop(one);

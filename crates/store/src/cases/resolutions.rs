@@ -10,9 +10,6 @@ use domain::ResidentRecord;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, PersonId};
 
-/// Held by whoever decides who somebody is: two such decisions must see each other.
-const RESOLVE_LOCK: i64 = 0x6461_6e63_7505;
-
 /// An application whose person is sought, locked.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -47,13 +44,13 @@ pub struct Standing {
     pub person_id: Option<PersonId>,
 }
 
-/// Waits until no other transaction decides who somebody is; held to the end of this one.
+/// Waits until no other transaction decides who somebody is; held to the end of this one. Two such decisions must see
+/// each other.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(RESOLVE_LOCK).execute(tx).await?;
-    Ok(())
+    crate::platform::db::lock(tx, "lock.resolve").await
 }
 
 /// The oldest applications that were received, opened and found valid.

@@ -42,8 +42,7 @@ impl std::fmt::Debug for PinHolder {
 /// # Errors
 /// Those of the database.
 pub async fn lock_register(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('dancu import'))").execute(tx).await?;
-    Ok(())
+    crate::platform::db::lock(tx, "lock.import").await
 }
 
 /// What the register holds of these people, form numbers and personal numbers.

@@ -236,6 +236,24 @@ pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Waits until no other transaction holds the lock of this name, and holds it until this one ends.
+///
+/// It is a row of table `meta` and not an advisory lock, which every server of a distributed database keeps for itself.
+///
+/// # Errors
+/// Those of the database; no row of that name.
+pub(crate) async fn lock(tx: &mut PgConnection, name: &'static str) -> Result<(), Error> {
+    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM meta WHERE key = $1 FOR UPDATE")
+        .bind(name)
+        .fetch_optional(tx)
+        .await?;
+    found.map(drop).ok_or_else(|| Error::Inconsistent {
+        table: "meta",
+        row: name.to_owned(),
+        reason: "a migration wrote it, and it is gone".to_owned(),
+    })
+}
+
 /// Whether the database answers.
 pub async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
     sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(conn).await?;
