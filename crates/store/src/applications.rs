@@ -127,6 +127,7 @@ pub async fn create(
         let application = sorted[found.expect("the database returns ids that it was given")];
         actions.push(
             1,
+            &application.unit_path,
             &Transition {
                 application_id: application.application_id,
                 action: Action::Capture,
@@ -165,7 +166,7 @@ pub async fn record(
         match (next(state, transition.action), found) {
             (Ok(state), Some(standing)) => {
                 standing.apply(state, transition, recorded_at);
-                actions.push(standing.actions, transition);
+                actions.push(standing.actions, &standing.unit_path, transition);
                 recorded.applied += 1;
             }
             (Ok(_), None) => {
@@ -191,6 +192,7 @@ struct Standing {
     since: OffsetDateTime,
     actions: i16,
     received_at: Option<OffsetDateTime>,
+    unit_path: String,
     moved: bool,
 }
 
@@ -215,8 +217,8 @@ async fn lock(
     let mut ids: Vec<Uuid> = transitions.iter().map(|t| t.application_id.uuid()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let rows: Vec<(Uuid, String, OffsetDateTime, i16, Option<OffsetDateTime>)> = sqlx::query_as(
-        "SELECT application_id, state, state_since, actions, received_at FROM application \
+    let rows: Vec<(Uuid, String, OffsetDateTime, i16, Option<OffsetDateTime>, String)> = sqlx::query_as(
+        "SELECT application_id, state, state_since, actions, received_at, unit_path FROM application \
          WHERE application_id = ANY($1) ORDER BY application_id FOR NO KEY UPDATE",
     )
     .bind(ids)
@@ -224,10 +226,10 @@ async fn lock(
     .await?;
     let mut standings = Vec::with_capacity(rows.len());
     let mut index = HashMap::with_capacity(rows.len());
-    for (id, state, since, actions, received_at) in rows {
+    for (id, state, since, actions, received_at, unit_path) in rows {
         index.insert(id, standings.len());
         let state = parse("application", id, "state", &state, State::from_code)?;
-        standings.push(Standing { id, state, since, actions, received_at, moved: false });
+        standings.push(Standing { id, state, since, actions, received_at, unit_path, moved: false });
     }
     Ok((standings, index))
 }
@@ -262,10 +264,11 @@ struct ActionRows {
     actors: Vec<Arc<str>>,
     references: Vec<Option<Uuid>>,
     details: Vec<Option<serde_json::Value>>,
+    unit_paths: Vec<String>,
 }
 
 impl ActionRows {
-    fn push(&mut self, seq: i16, transition: &Transition) {
+    fn push(&mut self, seq: i16, unit_path: &str, transition: &Transition) {
         self.ids.push(transition.application_id.uuid());
         self.seqs.push(seq);
         self.actions.push(transition.action.code());
@@ -273,6 +276,7 @@ impl ActionRows {
         self.actors.push(transition.actor.clone());
         self.references.push(transition.reference);
         self.details.push(transition.detail.clone());
+        self.unit_paths.push(unit_path.to_owned());
     }
 
     async fn insert(self, tx: &mut PgConnection, recorded_at: OffsetDateTime) -> Result<(), Error> {
@@ -280,10 +284,11 @@ impl ActionRows {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, detail) \
-             SELECT id, seq, action, at, $8, actor, ref, detail \
-             FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::jsonb[]) \
-                  AS n (id, seq, action, at, actor, ref, detail)",
+            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, detail, unit_path) \
+             SELECT id, seq, action, at, $9, actor, ref, detail, path \
+             FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::jsonb[], \
+                         $8::text[]) \
+                  AS n (id, seq, action, at, actor, ref, detail, path)",
         )
         .bind(self.ids)
         .bind(self.seqs)
@@ -292,6 +297,7 @@ impl ActionRows {
         .bind(self.actors.iter().map(|actor| &**actor).collect::<Vec<&str>>())
         .bind(self.references)
         .bind(self.details)
+        .bind(self.unit_paths)
         .bind(recorded_at)
         .execute(tx)
         .await?;

@@ -196,8 +196,9 @@ async fn note_case(
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, note) \
-         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6 FROM case_action WHERE case_id = $1 \
+        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, note, unit_path) \
+         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, (SELECT unit_path FROM case_file WHERE case_id = $1) \
+         FROM case_action WHERE case_id = $1 \
          HAVING NOT coalesce((SELECT l.action = $2 AND l.actor = $4 AND l.decision = $5 AND ($6 IS NULL OR $6 = l.note) \
                               FROM case_action l WHERE l.case_id = $1 ORDER BY l.seq DESC LIMIT 1), false)",
     )

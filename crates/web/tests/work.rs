@@ -46,9 +46,11 @@ async fn a_closed_case_says_who_proposed_and_who_confirmed_with_the_words_of_bot
         format!(
             "UPDATE account SET display_name = 'Lê Thị Bình' WHERE id = '{first}'; \
              UPDATE account SET display_name = 'Trần Văn Cao' WHERE id = '{second}'; \
-             INSERT INTO case_action (case_id, seq, action, at, actor, decision, note) VALUES \
-             ('{case}', 1, 'propose', '2021-04-19 01:05Z', 'account:{first}', 'same_person', 'Cùng vết sẹo.'), \
-             ('{case}', 2, 'confirm', '2021-04-19 07:40Z', 'account:{second}', 'same_person', 'Đồng ý <b>.')"
+             INSERT INTO case_action (case_id, seq, action, at, actor, decision, note, unit_path) \
+             SELECT case_id, said.*, unit_path FROM case_file, (VALUES \
+             (1, 'propose', timestamptz '2021-04-19 01:05Z', 'account:{first}', 'same_person', 'Cùng vết sẹo.'), \
+             (2, 'confirm', '2021-04-19 07:40Z', 'account:{second}', 'same_person', 'Đồng ý <b>.')) AS said \
+             WHERE case_id = '{case}'"
         ),
     )
     .await;

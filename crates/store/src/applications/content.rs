@@ -1,5 +1,7 @@
 //! What opening a packet brings to light.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -46,23 +48,31 @@ pub async fn store_opened(tx: &mut PgConnection, opened: &[Opened]) -> Result<()
         return Ok(());
     }
     let applications: Vec<Uuid> = opened.iter().map(|o| o.application_id.uuid()).collect();
-    sqlx::query(
-        "INSERT INTO application_record (application_id, record, differs) \
-         SELECT id, record, string_to_array(differs, ',') \
-         FROM unnest($1::uuid[], $2::jsonb[], $3::text[]) AS n (id, record, differs)",
-    )
-    .bind(&applications)
-    .bind(opened.iter().map(|o| &o.record).collect::<Vec<_>>())
-    .bind(opened.iter().map(|o| o.differs.join(",")).collect::<Vec<_>>())
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query(
+    let paths: Vec<(Uuid, String)> = sqlx::query_as(
         "UPDATE application a SET claimed_person_id = n.claimed, receipt_hash = n.hash \
-         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS n (id, claimed, hash) WHERE a.application_id = n.id",
+         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS n (id, claimed, hash) WHERE a.application_id = n.id \
+         RETURNING a.application_id, a.unit_path",
     )
     .bind(&applications)
     .bind(opened.iter().map(|o| o.claimed_person_id.map(PersonId::uuid)).collect::<Vec<_>>())
     .bind(opened.iter().map(|o| o.receipt_hash.to_vec()).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await?;
+    let paths: HashMap<Uuid, String> = paths.into_iter().collect();
+    // The record is seen where its application is.
+    let path = |id: &Uuid| {
+        let path = paths.get(id).map(String::as_str);
+        path.ok_or_else(|| inconsistent("application", *id, "its packet is there and it is not"))
+    };
+    sqlx::query(
+        "INSERT INTO application_record (application_id, record, differs, unit_path) \
+         SELECT id, record, string_to_array(differs, ','), path \
+         FROM unnest($1::uuid[], $2::jsonb[], $3::text[], $4::text[]) AS n (id, record, differs, path)",
+    )
+    .bind(&applications)
+    .bind(opened.iter().map(|o| &o.record).collect::<Vec<_>>())
+    .bind(opened.iter().map(|o| o.differs.join(",")).collect::<Vec<_>>())
+    .bind(applications.iter().map(path).collect::<Result<Vec<_>, _>>()?)
     .execute(&mut *tx)
     .await?;
     sqlx::query(

@@ -77,9 +77,9 @@ pub async fn merge_people(
             "WITH taken AS (SELECT m.kept, p.pin FROM {pairs} JOIN person p ON p.person_id = m.dropped \
                             WHERE m.moves AND p.pin IS NOT NULL), \
                   changed AS (UPDATE person p SET pin = taken.pin, version = p.version + 1 FROM taken \
-                              WHERE p.person_id = taken.kept RETURNING p.person_id, p.version) \
-             INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
-             SELECT person_id, version, 'pin_assigned', $4, $4, $5 FROM changed"
+                              WHERE p.person_id = taken.kept RETURNING p.person_id, p.version, p.unit_path) \
+             INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
+             SELECT person_id, version, 'pin_assigned', $4, $4, $5, unit_path FROM changed"
         ),
         format!(
             "UPDATE pin SET person_id = CASE WHEN m.moves THEN m.kept ELSE pin.person_id END, \
@@ -101,9 +101,9 @@ pub async fn merge_people(
         "WITH changed AS ( \
              UPDATE person p SET status = 3, same_as = m.kept, pin = NULL, version = p.version + 1 \
              FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS m (kept, dropped, detail) \
-             WHERE p.person_id = m.dropped RETURNING p.person_id, p.version, m.detail) \
-         INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, detail) \
-         SELECT person_id, version, 'merged', $4, $4, $5, detail FROM changed",
+             WHERE p.person_id = m.dropped RETURNING p.person_id, p.version, p.unit_path, m.detail) \
+         INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path, detail) \
+         SELECT person_id, version, 'merged', $4, $4, $5, unit_path, detail FROM changed",
     )
     .bind(keep)
     .bind(drop)
@@ -177,11 +177,11 @@ pub async fn split_people(
         .fetch_optional(&mut *tx)
         .await?
     };
-    let event = "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, detail) \
-                 SELECT person_id, version, 'split', $3, $3, $4, jsonb_build_object('from', $2::uuid) FROM changed";
+    let event = "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path, detail) \
+                 SELECT person_id, version, 'split', $3, $3, $4, unit_path, jsonb_build_object('from', $2::uuid) FROM changed";
     let back = format!(
         "WITH changed AS (UPDATE person SET status = 1, same_as = NULL, pin = $5, version = version + 1 \
-                          WHERE person_id = $1 RETURNING person_id, version) {event}"
+                          WHERE person_id = $1 RETURNING person_id, version, unit_path) {event}"
     );
     sqlx::query(sqlx::AssertSqlSafe(back))
         .bind(dropped.uuid())
@@ -194,7 +194,7 @@ pub async fn split_people(
     if pin_moved && pin.is_some() {
         let given = format!(
             "WITH changed AS (UPDATE person SET pin = NULL, version = version + 1 WHERE person_id = $1 \
-                              RETURNING person_id, version) {event}"
+                              RETURNING person_id, version, unit_path) {event}"
         );
         sqlx::query(sqlx::AssertSqlSafe(given))
             .bind(kept.uuid())

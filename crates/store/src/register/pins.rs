@@ -34,9 +34,10 @@ pub async fn allocate_pins(
                         SELECT pin, person_id, 'allocated', $3 FROM unnest($1::text[], $2::uuid[]) AS t (pin, person_id) \
                         ON CONFLICT (pin) DO NOTHING RETURNING pin, person_id), \
               changed AS (UPDATE person SET pin = given.pin, version = person.version + 1 FROM given \
-                          WHERE person.person_id = given.person_id RETURNING person.person_id, person.version), \
-              told AS (INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
-                       SELECT person_id, version, 'pin_assigned', $3, $3, 'centre' FROM changed) \
+                          WHERE person.person_id = given.person_id \
+                          RETURNING person.person_id, person.version, person.unit_path), \
+              told AS (INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
+                       SELECT person_id, version, 'pin_assigned', $3, $3, 'centre', unit_path FROM changed) \
          SELECT person_id FROM given",
     )
     .bind(pins)

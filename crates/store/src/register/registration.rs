@@ -39,13 +39,12 @@ pub async fn register(
         copy.row(|row| person_row(row, person, import_id, recorded_at)).await?;
     }
     copy.finish().await?;
-    let statement =
-        "COPY person_event (person_id, version, kind, at, recorded_at, actor) FROM STDIN (FORMAT binary)";
+    let statement = "COPY person_event (person_id, version, kind, at, recorded_at, actor, unit_path) FROM STDIN (FORMAT binary)";
     let mut copy = CopyIn::begin(&mut *tx, statement).await?;
     for person in people {
         copy.row(|row| {
             let row = row.uuid(person.person_id.uuid()).i32(1).text("registered");
-            row.timestamptz(recorded_at).timestamptz(recorded_at).text(actor)
+            row.timestamptz(recorded_at).timestamptz(recorded_at).text(actor).text(person.unit_path)
         })
         .await?;
     }

@@ -109,13 +109,14 @@ pub async fn application(tx: &mut PgConnection, one: &One<'_>, seeded: &mut Seed
     .unwrap();
     for (index, action) in actions.iter().enumerate() {
         let actor = if index == 0 { format!("kit:{}", one.kit) } else { "centre".to_owned() };
-        sqlx::query("INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor) VALUES ($1, $2, $3, $4, $5, $6)")
+        sqlx::query("INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, unit_path) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(id.uuid())
             .bind(index as i16 + 1)
             .bind(action.code())
             .bind(at(index))
             .bind(if index == 0 { at(1) } else { at(index) })
             .bind(actor)
+            .bind(one.path)
             .execute(&mut *tx)
             .await
             .unwrap();
@@ -153,13 +154,16 @@ async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: Off
         declared.current = Some(Place { unit: one.commune, detail: "Tổ dân phố 3".to_owned() });
         differs.push("marital");
     }
-    sqlx::query("INSERT INTO application_record (application_id, record, differs) VALUES ($1, $2, $3)")
-        .bind(id.uuid())
-        .bind(serde_json::to_value(&declared).unwrap())
-        .bind(differs)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO application_record (application_id, record, differs, unit_path) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(id.uuid())
+    .bind(serde_json::to_value(&declared).unwrap())
+    .bind(differs)
+    .bind(one.path)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
 }
 
 /// As crate `resolve` writes it.

@@ -265,11 +265,12 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
     for (version, kind) in
         [(1, "registered"), (2, "corrected")].into_iter().take(1 + usize::from(number.is_multiple_of(5)))
     {
-        sqlx::query("INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) VALUES ($1, $2, $3, $4, $4, 'centre')")
+        sqlx::query("INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) VALUES ($1, $2, $3, $4, $4, 'centre', $5)")
             .bind(id.uuid())
             .bind(version)
             .bind(kind)
             .bind(NOW - Duration::days(60 - i64::from(version)))
+            .bind(path)
             .execute(&mut *tx)
             .await
             .unwrap();
