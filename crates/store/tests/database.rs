@@ -174,6 +174,7 @@ async fn a_serialization_failure_is_retried_until_it_succeeds() {
     let run = || store::retry(Error::is_retryable, &add);
     let (a, b, c) = tokio::join!(run(), run(), run());
     a.and(b).and(c).unwrap();
-    let n: String = sqlx::query_scalar("SELECT value FROM meta").fetch_one(db.work()).await.unwrap();
+    let n: String =
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'n'").fetch_one(db.work()).await.unwrap();
     assert_eq!(n, "3");
 }
