@@ -21,7 +21,10 @@ const WHOLE_FILES: i64 = 12;
 /// An empty database: what `fresh_database` gives is migrated.
 async fn empty() -> FreshDatabase {
     let db = fresh_database().await;
-    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC").execute(db.work()).await.unwrap();
+    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+        .execute(db.work())
+        .await
+        .unwrap();
     assert_eq!(db.schema_version().await.unwrap(), 0);
     db
 }

@@ -402,14 +402,16 @@ async fn a_row_that_is_not_the_fold_is_found_and_takes_no_event() {
         (1, "DELETE FROM person_fact WHERE version = 1"),
         (
             1,
-            "DELETE FROM person_event WHERE version = 1 AND person_id IN (SELECT person_id FROM person WHERE version = 2)",
+            "DELETE FROM person_event WHERE version = 1 AND person_id IN (SELECT person_id FROM person \
+                 WHERE version = 2)",
         ),
         (1, "UPDATE person_event SET detail = NULL WHERE version = 2"),
         (2, "UPDATE person SET status = 2 WHERE version = 1"),
         (2, "UPDATE person SET pin = NULL WHERE version = 1"),
         (
             2,
-            "UPDATE person_event SET version = 2 WHERE person_id IN (SELECT person_id FROM person WHERE version = 1)",
+            "UPDATE person_event SET version = 2 WHERE person_id IN (SELECT person_id FROM person WHERE \
+                 version = 1)",
         ),
         (2, "UPDATE pin SET ended_at = now() WHERE pin = '042190000002'"),
     ] {

@@ -1,4 +1,5 @@
-//! People have one writer: no other source of this crate, which has the centre's only SQL, writes their tables.
+//! People have one writer: no other source of this crate, which has the centre's only SQL, writes their
+//! tables.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::fs;

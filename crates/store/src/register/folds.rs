@@ -86,7 +86,8 @@ async fn broken_registrations(conn: &mut PgConnection) -> Result<Vec<Uuid>, Erro
 /// Facts of nobody, current numbers that are not on their person's record, and the other way round.
 async fn strays(conn: &mut PgConnection) -> Result<Vec<Uuid>, Error> {
     let ids = sqlx::query_scalar(
-        "SELECT f.person_id FROM person_fact f LEFT JOIN person p USING (person_id) WHERE p.person_id IS NULL \
+        "SELECT f.person_id FROM person_fact f LEFT JOIN person p USING (person_id) WHERE p.person_id IS \
+             NULL \
          UNION SELECT coalesce(p.person_id, n.person_id) \
          FROM (SELECT person_id, pin FROM person WHERE pin IS NOT NULL) p \
          FULL JOIN (SELECT person_id, pin FROM pin WHERE ended_at IS NULL) n ON n.pin = p.pin \

@@ -47,7 +47,8 @@ pub struct Merge {
 pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<MergedRecord>, Error> {
     let rows = sqlx::query_as(
         "SELECT person_id, status, same_as, pin IS NOT NULL AS has_pin, recorded_at, \
-                EXISTS (SELECT 1 FROM application a WHERE a.person_id = p.person_id AND a.state <> 'rejected') \
+                EXISTS (SELECT 1 FROM application a WHERE a.person_id = p.person_id AND a.state <> \
+                'rejected') \
                     AS has_application \
          FROM person p WHERE person_id = ANY($1) ORDER BY person_id FOR UPDATE",
     )
@@ -60,8 +61,8 @@ pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<
 /// Merges pairs of living records, in their order: a record may be in several of the pairs.
 ///
 /// # Errors
-/// Those of the database; [`Error::Inconsistent`] for a pair that cannot be merged, which the caller found out
-/// under the lock of [`lock_people`].
+/// Those of the database; [`Error::Inconsistent`] for a pair that cannot be merged, which the caller found
+/// out under the lock of [`lock_people`].
 pub async fn merge_people(
     tx: &mut PgConnection,
     merges: &[Merge],

@@ -146,8 +146,8 @@ impl CivilEvent {
 /// nothing. An event that was recorded before, by its id, changes nothing either and counts as repeated.
 ///
 /// # Errors
-/// Those of the database, among them a violation of `civil_event_pkey` when the same id comes for other people
-/// at the same instant; [`Error::Inconsistent`] for rows that no event could have written, and for a
+/// Those of the database, among them a violation of `civil_event_pkey` when the same id comes for other
+/// people at the same instant; [`Error::Inconsistent`] for rows that no event could have written, and for a
 /// registration, which is for [`register`].
 pub async fn record(
     tx: &mut PgConnection,

@@ -110,7 +110,8 @@ async fn stored_with(
     rest: &'static str,
 ) -> Result<Vec<Stored>, Error> {
     let sql = format!(
-        "SELECT {RECORD_COLUMNS}, status, same_as, unit_path, version FROM person WHERE person_id = ANY($1){rest}"
+        "SELECT {RECORD_COLUMNS}, status, same_as, unit_path, version FROM person WHERE person_id = \
+             ANY($1){rest}"
     );
     // The history is read after the row is locked, so that it is that of the row.
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(&mut *conn).await?;
@@ -196,8 +197,8 @@ fn packed_day(table: &'static str, row: Uuid, packed: i32) -> Result<PartialDate
     PartialDate::from_packed(packed).map_err(|_| inconsistent(table, row, "a day is not a date"))
 }
 
-/// Kind and legal day of what is recorded under the ids of these events. Read after the people are locked: who
-/// sends the same event at the same time waits for them.
+/// Kind and legal day of what is recorded under the ids of these events. Read after the people are locked:
+/// who sends the same event at the same time waits for them.
 pub(super) async fn known_events(
     tx: &mut PgConnection,
     events: &[CivilEvent],

@@ -43,9 +43,9 @@ pub struct Registered {
     pub refused: Vec<(PersonId, Refused)>,
 }
 
-/// Registers people: their record, version 1 of their history, and the number that their form states. The file
-/// is the event that registers all of its people. Whoever is there already from another form, or has a number
-/// that is or was somebody's, is refused.
+/// Registers people: their record, version 1 of their history, and the number that their form states. The
+/// file is the event that registers all of its people. Whoever is there already from another form, or has a
+/// number that is or was somebody's, is refused.
 ///
 /// # Errors
 /// Those of the database; a person or number that somebody else writes at the same instant violates
@@ -141,11 +141,14 @@ async fn judge<'p, 'a>(
     Ok((new, outcome))
 }
 
-const COPY_EVENT: &str = "COPY person_event (person_id, version, kind, event_id, legal_on, at, recorded_at, actor, unit_path) \
+const COPY_EVENT: &str = "COPY person_event (person_id, version, kind, event_id, legal_on, at, \
+recorded_at, actor, unit_path) \
      FROM STDIN (FORMAT binary)";
 
-const COPY_PERSON: &str = "COPY person (person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, \
-     nationality, marital, blood, birth_registration, native_place, permanent_unit, permanent_detail, current_unit, \
+const COPY_PERSON: &str = "COPY person (person_id, pin, old_id, full_name, name_fold, sex, birth, \
+ethnicity, religion, \
+     nationality, marital, blood, birth_registration, native_place, permanent_unit, permanent_detail, \
+     current_unit, \
      current_detail, father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, household, \
      relation_to_head, status, unit_path, form_no, form_hash, import_id, version, recorded_at) \
      FROM STDIN (FORMAT binary)";

@@ -35,7 +35,8 @@ pub(super) async fn reserve(
     wanted.dedup_by_key(|(pin, ..)| *pin);
     let rows: Vec<(String, Uuid)> = sqlx::query_as(
         "INSERT INTO pin (pin, person_id, source, assigned_at) \
-         SELECT pin, person_id, source, $4 FROM unnest($1::text[], $2::uuid[], $3::text[]) AS n (pin, person_id, source) \
+         SELECT pin, person_id, source, $4 FROM unnest($1::text[], $2::uuid[], $3::text[]) AS n (pin, \
+         person_id, source) \
          ON CONFLICT (pin) DO NOTHING RETURNING pin, person_id",
     )
     .bind(wanted.iter().map(|(pin, ..)| pin.as_str()).collect::<Vec<_>>())
@@ -210,10 +211,12 @@ async fn write_people(tx: &mut PgConnection, changed: &[Changed<'_>]) -> Result<
         return Ok(());
     }
     sqlx::query(
-        "UPDATE person p SET old_id = n.old_id, full_name = n.full_name, name_fold = n.name_fold, sex = n.sex, \
+        "UPDATE person p SET old_id = n.old_id, full_name = n.full_name, name_fold = n.name_fold, sex = \
+             n.sex, \
              birth = n.birth, ethnicity = n.ethnicity, religion = n.religion, nationality = n.nationality, \
              marital = n.marital, blood = n.blood, birth_registration = n.birth_registration, \
-             native_place = n.native_place, permanent_unit = n.permanent_unit, permanent_detail = n.permanent_detail, \
+             native_place = n.native_place, permanent_unit = n.permanent_unit, permanent_detail = \
+             n.permanent_detail, \
              current_unit = n.current_unit, current_detail = n.current_detail, father_name = n.father_name, \
              father_pin = n.father_pin, mother_name = n.mother_name, mother_pin = n.mother_pin, \
              spouse_name = n.spouse_name, spouse_pin = n.spouse_pin, household = n.household, \
@@ -375,9 +378,11 @@ async fn insert_civil(
     people: &BTreeMap<PersonId, Standing>,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO civil_event (event_id, kind, legal_on, document_id, case_id, reverses, unit_path, actor, recorded_at) \
+        "INSERT INTO civil_event (event_id, kind, legal_on, document_id, case_id, reverses, unit_path, \
+             actor, recorded_at) \
          SELECT id, kind, legal_on, document, case_id, reverses, path, actor, $9 \
-         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[]) \
+         FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::uuid[], $6::uuid[], \
+         $7::text[], $8::text[]) \
               AS n (id, kind, legal_on, document, case_id, reverses, path, actor)",
     )
     .bind(rows.iter().map(|row| row.event_id.uuid()).collect::<Vec<_>>())
@@ -401,9 +406,11 @@ async fn insert_events(
     people: &BTreeMap<PersonId, Standing>,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO person_event (person_id, version, kind, event_id, legal_on, at, actor, detail, unit_path, recorded_at) \
+        "INSERT INTO person_event (person_id, version, kind, event_id, legal_on, at, actor, detail, \
+             unit_path, recorded_at) \
          SELECT id, version, kind, event_id, legal_on, at, actor, detail, path, $10 \
-         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::uuid[], $5::integer[], $6::timestamptz[], $7::text[], \
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::uuid[], $5::integer[], \
+         $6::timestamptz[], $7::text[], \
                      $8::jsonb[], $9::text[]) \
               AS n (id, version, kind, event_id, legal_on, at, actor, detail, path)",
     )
@@ -444,9 +451,11 @@ async fn insert_facts(
         if fact.version == fact::REGISTRATION { None } else { ids.get(&(change.after.id, version)).copied() }
     };
     sqlx::query(
-        "INSERT INTO person_fact (person_id, version, field, part, value, valid_from, valid_to, event_id, unit_path) \
+        "INSERT INTO person_fact (person_id, version, field, part, value, valid_from, valid_to, \
+             event_id, unit_path) \
          SELECT id, version, field, part, value, valid_from, valid_to, event_id, path \
-         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], \
+         FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[], \
+         $7::integer[], \
                      $8::uuid[], $9::text[]) \
               AS n (id, version, field, part, value, valid_from, valid_to, event_id, path)",
     )
