@@ -22,7 +22,7 @@ use store::imports::known::{self, Known};
 use store::imports::leftover::{self, NewReject, NewRepeat};
 use store::imports::quality::{self, QualityRow};
 use store::imports::{self, ImportProgress, NewImport};
-use store::register::registration::{self, NewPerson};
+use store::register::record::{NewPerson, register};
 use store::register::units;
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
@@ -165,6 +165,15 @@ pub async fn import(
     Ok(summary)
 }
 
+/// Whether somebody else wrote in the same instant.
+fn can_be_judged_again(error: &Error) -> bool {
+    match error {
+        Error::Store(e) => e.is_retryable() || e.violates("pin_pkey") || e.violates("person_pkey"),
+        Error::Concurrent => true,
+        _ => false,
+    }
+}
+
 async fn rows_read(db: &Database, import: ImportId) -> Result<u64, Error> {
     let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
     let state = imports::find_import(&mut connection, import).await?;
@@ -247,10 +256,7 @@ impl Run<'_> {
         let mut attempt = 1;
         loop {
             match self.take(chunk, from).await {
-                Err(Error::Store(e))
-                    if attempt < ATTEMPTS
-                        && (e.is_retryable() || e.violates("pin_pkey") || e.violates("person_pkey")) =>
-                {
+                Err(e) if attempt < ATTEMPTS && can_be_judged_again(&e) => {
                     tracing::debug!(import.id = %self.import, attempt, "chunk is written again");
                     attempt += 1;
                 }
@@ -270,7 +276,12 @@ impl Run<'_> {
         let mut known = known::known(&mut tx, &people, &form_nos, &pins).await?;
         let decided = Decided::of(chunk, &mut known);
         let now = self.clock.now();
-        registration::register(&mut tx, self.import, &self.options.actor, now, &decided.people).await?;
+        let outcome = register(&mut tx, self.import, &self.options.actor, now, &decided.people).await?;
+        // A number was given to somebody between asking and writing: imports lock each other out, and not who
+        // gives out numbers. The chunk is judged again.
+        if !outcome.refused.is_empty() {
+            return Err(Error::Concurrent);
+        }
         leftover::keep_repeats(&mut tx, self.import, &decided.repeats).await?;
         leftover::keep_rejects(&mut tx, self.import, &chunk.rejects).await?;
         leftover::keep_rejects(&mut tx, self.import, &decided.rejects).await?;

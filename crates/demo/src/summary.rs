@@ -83,6 +83,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
     let kits = report::kits(&mut conn, &campaign.scope).await?;
     let folds = store::applications::check_folds(&mut conn).await?;
+    let people = store::register::check_folds(&mut conn).await?;
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
@@ -107,6 +108,11 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         application: application.to_string(),
         what: "the state is not the fold of the actions",
     }));
+    differences.extend(people.iter().map(|person| LedgerDifference {
+        identity: "state",
+        application: format!("person:{person}"),
+        what: "the record is not the fold of the events",
+    }));
     differences.extend(kits.iter().filter(|kit| !kit.agrees()).map(|kit| LedgerDifference {
         identity: "kits",
         application: kit.name.clone(),
@@ -128,6 +134,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         ledger: Ledger {
             holds: identities.iter().all(report::Identity::holds)
                 && folds.is_empty()
+                && people.is_empty()
                 && kits.iter().all(report::KitTotal::agrees),
             differences,
         },

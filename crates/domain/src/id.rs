@@ -50,6 +50,8 @@ macro_rules! typed_id {
 typed_id! {
     /// The internal key of a person; the PIN is an attribute.
     PersonId,
+    /// One event of the register, as its sender names it; it may concern several people.
+    EventId,
     /// One application (hồ sơ) for a card.
     ApplicationId,
     /// One sealed packet; a correction sent again is a new packet for the same application.

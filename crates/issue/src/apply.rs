@@ -162,8 +162,16 @@ async fn allocate_pins(
                 }
             }
         }
-        let given = pins::allocate_pins(tx, &wanted, now).await?;
-        allocated.extend(given);
+        let outcome = pins::allocate_pins(tx, &wanted, now).await?;
+        allocated.extend(outcome.given);
+        for (person, refused) in outcome.refused {
+            // The reason is the person's, whatever the number: the others go on.
+            for item in ready.iter().filter(|item| item.person_id == person) {
+                cards::block(tx, item.application_id, "no_pin", &refused.to_string(), now).await?;
+                summary.blocked += 1;
+            }
+            without.push(person);
+        }
         waiting = ready
             .iter()
             .filter(|i| {

@@ -133,9 +133,7 @@ pub async fn dedupe_register(
     summary.cases = cases::open_cases(&mut tx, &cases, now).await?;
     summary.known_cases = cases.len() - summary.cases;
     summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
-    for round in rounds(plan.merges) {
-        merging::merge_people(&mut tx, &round, "centre", now).await?;
-    }
+    merging::merge_people(&mut tx, &plan.merges, "centre", now).await?;
     if !summary.merged.is_empty() || summary.cases > 0 {
         let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
         note(&mut tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
@@ -345,23 +343,6 @@ fn merge_of(one: &MergedRecord, other: &MergedRecord, reason: Value) -> Option<M
         moves_pin: drop.has_pin && !keep.has_pin,
         reason,
     })
-}
-
-/// Merges in their order, parted so that no record is in two merges of one statement.
-fn rounds(merges: Vec<Merge>) -> Vec<Vec<Merge>> {
-    let mut rounds: Vec<Vec<Merge>> = Vec::new();
-    let mut last: HashMap<PersonId, usize> = HashMap::new();
-    for merge in merges {
-        let after = |person| last.get(person).map_or(0, |round| round + 1);
-        let round = after(&merge.keep).max(after(&merge.drop));
-        last.insert(merge.keep, round);
-        last.insert(merge.drop, round);
-        if rounds.len() == round {
-            rounds.push(Vec::new());
-        }
-        rounds[round].push(merge);
-    }
-    rounds
 }
 
 fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> cases::NewCase {

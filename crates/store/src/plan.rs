@@ -8,6 +8,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::register::LIVING;
 use domain::Deadline;
 use domain::id::{KitId, PersonId, SlotId};
 
@@ -68,7 +69,7 @@ pub async fn count_areas(
     let sql = format!(
         "SELECT permanent_unit, unit_path, count(*) AS residents, \
                 count(*) FILTER (WHERE {LATEST_BIRTH} <= $2) AS eligible \
-         FROM person WHERE unit_path LIKE $1 || '%' AND status = 1 \
+         FROM person WHERE unit_path LIKE $1 || '%' AND {LIVING} \
          GROUP BY permanent_unit, unit_path ORDER BY permanent_unit"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope).bind(born_by).fetch_all(conn).await?;
@@ -98,7 +99,7 @@ pub async fn uninvited(
     born_by: i32,
 ) -> Result<Vec<Eligible>, Error> {
     let sql = format!(
-        "SELECT person_id FROM person p WHERE unit_path LIKE $1 || '%' AND permanent_unit = $2 AND status = 1 \
+        "SELECT person_id FROM person p WHERE unit_path LIKE $1 || '%' AND permanent_unit = $2 AND {LIVING} \
          AND {LATEST_BIRTH} <= $3 AND NOT EXISTS (SELECT 1 FROM invitation i WHERE i.person_id = p.person_id) \
          ORDER BY household NULLS LAST, birth, person_id"
     );
@@ -359,16 +360,13 @@ pub struct Missed {
 
 /// Whoever missed the latest invitation and has been invited fewer than `most` times, in the order of invitation.
 pub async fn missed(conn: &mut PgConnection, scope: &str, most: i16) -> Result<Vec<Missed>, Error> {
-    let rows = sqlx::query(
+    let sql = format!(
         "SELECT i.person_id, i.round, p.permanent_unit, p.unit_path FROM invitation i JOIN person p USING (person_id) \
-         WHERE i.state = 'missed' AND i.round < $2 AND i.unit_path LIKE $1 || '%' AND p.status = 1 \
+         WHERE i.state = 'missed' AND i.round < $2 AND i.unit_path LIKE $1 || '%' AND p.{LIVING} \
          AND NOT EXISTS (SELECT 1 FROM invitation n WHERE n.person_id = i.person_id AND n.round > i.round) \
-         ORDER BY i.round, i.slot_id, i.seat",
-    )
-    .bind(scope)
-    .bind(most)
-    .fetch_all(conn)
-    .await?;
+         ORDER BY i.round, i.slot_id, i.seat"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope).bind(most).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             Ok(Missed {

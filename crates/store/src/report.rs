@@ -1,5 +1,6 @@
 //! Counts for the reports. Nothing here writes.
 
+use crate::register::LIVING;
 use crate::{Error, PgConnection, UnitScope};
 use domain::UnitCode;
 use domain::application::State;
@@ -166,7 +167,7 @@ pub async fn people_by_day(
     let sql = format!(
         "WITH RECURSIVE record (person_id, own) AS ( \
              SELECT p.person_id, p.person_id FROM person p JOIN area e USING (unit_path) \
-             WHERE p.unit_path LIKE $1 || '%' AND p.status = 1 AND {born_by} \
+             WHERE p.unit_path LIKE $1 || '%' AND p.{LIVING} AND {born_by} \
              UNION ALL \
              SELECT record.person_id, m.person_id FROM record JOIN person m ON m.same_as = record.own), \
          live AS ( \

@@ -16,7 +16,8 @@ const ONE_SERVER: &[&str] =
 
 /// Tables whose rows are spread by a column. Equal values of one group lie together, whatever the table.
 const SPREAD: &[(&str, &str, &[&str])] = &[
-    ("person", "person_id", &["person", "person_event", "invitation"]),
+    ("person", "person_id", &["person", "person_event", "person_fact", "invitation"]),
+    ("event", "event_id", &["civil_event"]),
     ("number", "pin", &["pin"]),
     (
         "application",

@@ -5,7 +5,6 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::Status;
-use crate::actor::Actor;
 use crate::field::{Change, Field, FieldFault, Part};
 use crate::id::PersonId;
 use crate::record::Place;
@@ -132,7 +131,8 @@ pub enum PinGround {
     EntryError,
 }
 
-/// An event with when and by whom. The day of legal effect is apart from the time of recording.
+/// An event with when it was. The day of legal effect is apart from the time of recording. Who recorded it
+/// stands beside it in the store: nothing that an event leads to depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// What happened.
@@ -141,8 +141,6 @@ pub struct Recorded {
     pub legal_on: PartialDate,
     /// When the centre learned of it.
     pub recorded_at: OffsetDateTime,
-    /// Who recorded it.
-    pub actor: Actor,
 }
 
 /// Why an event cannot be recorded. It names fields and no values.

@@ -4,7 +4,6 @@ use time::macros::{date, datetime};
 use uuid::Uuid;
 
 use super::*;
-use crate::actor::Actor;
 use crate::record::Place;
 use crate::record::tests::{another, person as resident};
 
@@ -24,7 +23,7 @@ fn day(text: &str) -> PartialDate {
 
 fn recorded(event: Event, legal_on: &str, hours: i64) -> Recorded {
     let recorded_at = START + Duration::hours(hours);
-    Recorded { event, legal_on: day(legal_on), recorded_at, actor: Actor::Centre }
+    Recorded { event, legal_on: day(legal_on), recorded_at }
 }
 
 fn registration(record: ResidentRecord) -> Recorded {

@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::Arc;
 use store::applications::{self, NewApplication, Transition};
+use store::register::record::NewPerson;
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -60,7 +61,7 @@ pub fn record(sex: Sex, birth: &str) -> ResidentRecord {
     }
 }
 
-/// Registers the people in one statement each for person and record, so that thousands of them cost little.
+/// Registers the people as an import does, so that thousands of them cost little.
 pub async fn register(db: &Database, first: u32, people: &[(ResidentRecord, Option<Pin>)]) -> Vec<Applicant> {
     let applicants: Vec<Applicant> = (0..people.len() as u32)
         .map(|n| Applicant {
@@ -69,31 +70,30 @@ pub async fn register(db: &Database, first: u32, people: &[(ResidentRecord, Opti
         })
         .collect();
     let path = UnitTable::official_2021().path(commune()).unwrap();
-    sqlx::query(
-        "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, \
-             permanent_unit, permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at, pin) \
-         SELECT id, 'NGUYỄN THỊ MẪU', 'NGUYEN THI MAU', sex, birth, 1, 0, 'VNM', $4, '', $5, id::text, '', $6, $7, pin \
-         FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $8::text[]) AS t (id, sex, birth, pin)",
-    )
-    .bind(applicants.iter().map(|a| a.person.uuid()).collect::<Vec<_>>())
-    .bind(people.iter().map(|(r, _)| r.sex.code()).collect::<Vec<_>>())
-    .bind(people.iter().map(|(r, _)| r.birth.packed()).collect::<Vec<_>>())
-    .bind(commune().to_string())
-    .bind(&path)
-    .bind(ImportId::derive(NOW, &[b"test"]).uuid())
-    .bind(NOW)
-    .bind(people.iter().map(|(_, pin)| pin.map(|p| p.as_str().to_owned())).collect::<Vec<_>>())
-    .execute(db.work())
-    .await
-    .unwrap();
-    sqlx::query(
-        "INSERT INTO pin (pin, person_id, source, assigned_at) \
-         SELECT pin, person_id, 'form', $1 FROM person WHERE pin IS NOT NULL ON CONFLICT DO NOTHING",
-    )
-    .bind(NOW)
-    .execute(db.work())
-    .await
-    .unwrap();
+    let records: Vec<(ResidentRecord, String)> = people
+        .iter()
+        .zip(&applicants)
+        .map(|((record, pin), applicant)| {
+            (ResidentRecord { pin: *pin, ..record.clone() }, applicant.person.to_string())
+        })
+        .collect();
+    let new: Vec<NewPerson<'_>> = records
+        .iter()
+        .zip(&applicants)
+        .map(|((record, form_no), applicant)| NewPerson {
+            person_id: applicant.person,
+            record,
+            name_fold: "NGUYEN THI MAU",
+            unit_path: &path,
+            form_no,
+            form_hash: &[0; 32],
+        })
+        .collect();
+    let mut tx = db.begin().await.unwrap();
+    let file = ImportId::derive(NOW, &[b"test"]);
+    let outcome = store::register::register(&mut tx, file, "centre", NOW, &new).await.unwrap();
+    assert_eq!(outcome.registered, people.len());
+    store::commit(tx).await.unwrap();
     accept(db, &applicants, Kind::New, people.iter().map(|(record, _)| record)).await;
     applicants
 }

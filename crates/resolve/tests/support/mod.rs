@@ -21,7 +21,7 @@ use resolve::Opened;
 use simulate::{Model, Population};
 use store::Database;
 use store::applications::{NewApplication, Transition};
-use store::register::registration::NewPerson;
+use store::register::record::NewPerson;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -114,7 +114,8 @@ pub async fn register(db: &Database, entries: &[Entry]) {
         .collect();
     let mut tx = db.begin().await.unwrap();
     let import = ImportId::derive(NOW, &[b"test"]);
-    store::register::registration::register(&mut tx, import, "centre", NOW, &people).await.unwrap();
+    let outcome = store::register::register(&mut tx, import, "centre", NOW, &people).await.unwrap();
+    assert_eq!(outcome.registered, people.len());
     store::commit(tx).await.unwrap();
 }
 

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::Error;
+use crate::register::LIVING;
 
 /// How good the register's data of one unit is: đúng, đủ, sạch, sống (correct, complete, clean, live).
 ///
@@ -30,13 +31,16 @@ pub struct QualityRow {
 /// # Errors
 /// Those of the database.
 pub async fn quality(conn: &mut PgConnection, scope: &str) -> Result<Vec<QualityRow>, Error> {
-    let rows: Vec<QualityColumns> = sqlx::query_as(QUALITY).bind(scope).fetch_all(conn).await?;
+    let rows: Vec<QualityColumns> =
+        sqlx::query_as(sqlx::AssertSqlSafe(statement())).bind(scope).fetch_all(conn).await?;
     Ok(rows.into_iter().map(QualityRow::from).collect())
 }
 
 /// The number's structure is Decree 137/2015 art. 13: place of registration, century and sex, year, serial. The mean
 /// leaves out version 1, which is the registration itself, and whatever is recorded in the instant it happens.
-const QUALITY: &str = "WITH checked AS (
+fn statement() -> String {
+    format!(
+        "WITH checked AS (
     SELECT p.person_id, p.unit_path, p.pin,
            substr(p.pin, 4, 1)::int % 2 = p.sex - 1
              AND 1900 + substr(p.pin, 4, 1)::int / 2 * 100 + substr(p.pin, 5, 2)::int = p.birth / 10000
@@ -48,16 +52,18 @@ const QUALITY: &str = "WITH checked AS (
            NOT EXISTS (SELECT FROM case_file c WHERE c.decision IS NULL
                AND p.person_id IN (c.person_id, c.other_person_id)) AS clean
     FROM person p LEFT JOIN unit u ON u.code = p.birth_registration AND u.valid_to IS NULL
-    WHERE p.status = 1 AND starts_with(p.unit_path, $1)),
+    WHERE p.{LIVING} AND starts_with(p.unit_path, $1)),
   delays AS (
     SELECT p.unit_path, avg(extract(epoch FROM e.recorded_at - e.at) / 86400)::bigint AS days
     FROM person_event e JOIN person p USING (person_id)
-    WHERE e.version > 1 AND e.recorded_at > e.at AND p.status = 1 AND starts_with(p.unit_path, $1)
+    WHERE e.version > 1 AND e.recorded_at > e.at AND p.{LIVING} AND starts_with(p.unit_path, $1)
     GROUP BY p.unit_path)
   SELECT unit_path, count(*) AS people, count(*) FILTER (WHERE agrees) AS pin_agrees,
          count(*) FILTER (WHERE NOT agrees) AS pin_contradicts, count(*) FILTER (WHERE complete) AS complete,
          count(*) FILTER (WHERE clean) AS clean, max(days) AS days
-  FROM checked LEFT JOIN delays USING (unit_path) GROUP BY unit_path ORDER BY unit_path";
+  FROM checked LEFT JOIN delays USING (unit_path) GROUP BY unit_path ORDER BY unit_path"
+    )
+}
 
 #[derive(sqlx::FromRow)]
 struct QualityColumns {

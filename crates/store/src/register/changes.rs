@@ -4,7 +4,6 @@ use sqlx::{FromRow, PgConnection};
 use time::OffsetDateTime;
 
 use crate::Error;
-use crate::platform::error::inconsistent;
 use domain::id::PersonId;
 
 /// One entry of a person's history.
@@ -27,26 +26,4 @@ pub async fn person_events(scoped: &mut PgConnection, id: PersonId) -> Result<Ve
     .fetch_all(scoped)
     .await?;
     Ok(rows)
-}
-
-/// Says where a person's record is seen from now on, and its history with it. For whoever writes a move, in the same
-/// transaction: the new address and the event are theirs.
-///
-/// # Errors
-/// Those of the database; [`Error::Inconsistent`] when there is no such person.
-pub async fn set_unit_path(tx: &mut PgConnection, person: PersonId, unit_path: &str) -> Result<(), Error> {
-    let done = sqlx::query("UPDATE person SET unit_path = $2 WHERE person_id = $1")
-        .bind(person.uuid())
-        .bind(unit_path)
-        .execute(&mut *tx)
-        .await?;
-    if done.rows_affected() == 0 {
-        return Err(inconsistent("person", person.uuid(), "it moves and is not there"));
-    }
-    sqlx::query("UPDATE person_event SET unit_path = $2 WHERE person_id = $1")
-        .bind(person.uuid())
-        .bind(unit_path)
-        .execute(tx)
-        .await?;
-    Ok(())
 }

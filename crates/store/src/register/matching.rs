@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::uuids;
+use super::{LIVING, uuids};
+use crate::platform::error::inconsistent;
 use crate::{Error, UnitScope};
 use domain::id::PersonId;
+use domain::person::Status;
 
 /// What linkage compares of a person, as stored. Personal data: `Debug` shows the id alone.
 #[derive(Clone, sqlx::FromRow)]
@@ -49,7 +51,7 @@ pub async fn living_people(
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
     let sql = format!(
-        "{PERSON} WHERE status = 1 AND person_id > $1 AND starts_with(unit_path, $2) ORDER BY person_id LIMIT $3"
+        "{PERSON} WHERE {LIVING} AND person_id > $1 AND starts_with(unit_path, $2) ORDER BY person_id LIMIT $3"
     );
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(after)
@@ -65,7 +67,7 @@ pub async fn living_people(
 /// # Errors
 /// Those of the database.
 pub async fn people(conn: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<PersonRow>, Error> {
-    let sql = format!("{PERSON} WHERE status = 1 AND person_id = ANY($1) ORDER BY person_id");
+    let sql = format!("{PERSON} WHERE {LIVING} AND person_id = ANY($1) ORDER BY person_id");
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(uuids(ids)).fetch_all(conn).await?;
     Ok(rows)
 }
@@ -83,28 +85,33 @@ pub async fn survivors(
         return Ok(HashMap::new());
     }
     // The plain look-up is nearly always the whole answer; only merged records are followed, from one to the next.
-    let rows: Vec<(Uuid, i16)> =
-        sqlx::query_as("SELECT person_id, status FROM person WHERE person_id = ANY($1)")
+    let rows: Vec<(Uuid, i16, Option<Uuid>)> =
+        sqlx::query_as("SELECT person_id, status, same_as FROM person WHERE person_id = ANY($1)")
             .bind(uuids(ids))
             .fetch_all(&mut *conn)
             .await?;
-    let merged: Vec<Uuid> = rows.iter().filter(|(_, status)| *status == 3).map(|(id, _)| *id).collect();
-    let mut found: HashMap<PersonId, PersonId> = rows
-        .iter()
-        .filter(|(_, status)| *status == 1)
-        .map(|(id, _)| (PersonId::from_uuid(*id), PersonId::from_uuid(*id)))
-        .collect();
+    let mut found: HashMap<PersonId, PersonId> = HashMap::with_capacity(rows.len());
+    let mut merged: Vec<Uuid> = Vec::new();
+    for (id, code, same_as) in rows {
+        let status = Status::from_columns(code, same_as.map(PersonId::from_uuid));
+        match status.ok_or_else(|| inconsistent("person", id, "status and same_as make no status"))? {
+            Status::Alive => {
+                found.insert(PersonId::from_uuid(id), PersonId::from_uuid(id));
+            }
+            Status::Merged { .. } => merged.push(id),
+            Status::Dead | Status::Missing => {}
+        }
+    }
     if !merged.is_empty() {
-        let led: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        let sql = format!(
             "WITH RECURSIVE way (first, person_id, status, same_as) AS ( \
                  SELECT person_id, person_id, status, same_as FROM person WHERE person_id = ANY($1) \
                  UNION \
                  SELECT way.first, p.person_id, p.status, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
-             SELECT first, person_id FROM way WHERE status = 1",
-        )
-        .bind(merged)
-        .fetch_all(conn)
-        .await?;
+             SELECT first, person_id FROM way WHERE {LIVING}",
+        );
+        let led: Vec<(Uuid, Uuid)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(merged).fetch_all(conn).await?;
         found.extend(led.into_iter().map(|(id, to)| (PersonId::from_uuid(id), PersonId::from_uuid(to))));
     }
     Ok(found)

@@ -1,18 +1,26 @@
 //! Two records of one person becoming one, and being taken apart again.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use domain::PartialDate;
+use domain::clock::VIETNAM;
+use domain::id::{EventId, PersonId};
+use domain::person::Kind;
+
+use super::record::{CivilEvent, Happening, Recorded, record};
 use super::uuids;
 use crate::Error;
-use domain::id::PersonId;
 
 /// A person's record as merging needs it, locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct MergedRecord {
     pub person_id: Uuid,
-    /// 1 alive, 2 dead, 3 merged into `same_as`.
+    /// A code of `domain::person::Status`, which goes with `same_as`.
     pub status: i16,
     pub same_as: Option<Uuid>,
     pub has_pin: bool,
@@ -32,13 +40,6 @@ pub struct Merge {
     pub reason: serde_json::Value,
 }
 
-/// What was taken apart again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Split {
-    pub kept: PersonId,
-    pub restored: PersonId,
-}
-
 /// Locks these records in the order of their ids.
 ///
 /// # Errors
@@ -46,7 +47,8 @@ pub struct Split {
 pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<MergedRecord>, Error> {
     let rows = sqlx::query_as(
         "SELECT person_id, status, same_as, pin IS NOT NULL AS has_pin, recorded_at, \
-                EXISTS (SELECT 1 FROM application a WHERE a.person_id = p.person_id AND a.state <> 'rejected') \
+                EXISTS (SELECT 1 FROM application a WHERE a.person_id = p.person_id AND a.state <> \
+                'rejected') \
                     AS has_application \
          FROM person p WHERE person_id = ANY($1) ORDER BY person_id FOR UPDATE",
     )
@@ -56,67 +58,68 @@ pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<
     Ok(rows)
 }
 
-/// Merges pairs of living records. No record may occur in two of the pairs.
+/// Merges pairs of living records, in their order: a record may be in several of the pairs.
 ///
 /// # Errors
-/// Those of the database.
+/// Those of the database; [`Error::Inconsistent`] for a pair that cannot be merged, which the caller found
+/// out under the lock of [`lock_people`].
 pub async fn merge_people(
     tx: &mut PgConnection,
     merges: &[Merge],
     actor: &str,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
-    if merges.is_empty() {
-        return Ok(());
-    }
-    let (keep, drop): (Vec<Uuid>, Vec<Uuid>) = merges.iter().map(|m| (m.keep.uuid(), m.drop.uuid())).unzip();
-    let moves: Vec<bool> = merges.iter().map(|m| m.moves_pin).collect();
-    let pairs = "unnest($1::uuid[], $2::uuid[], $3::bool[]) AS m (kept, dropped, moves)";
-    let statements = [
-        format!(
-            "WITH taken AS (SELECT m.kept, p.pin FROM {pairs} JOIN person p ON p.person_id = m.dropped \
-                            WHERE m.moves AND p.pin IS NOT NULL), \
-                  changed AS (UPDATE person p SET pin = taken.pin, version = p.version + 1 FROM taken \
-                              WHERE p.person_id = taken.kept RETURNING p.person_id, p.version, p.unit_path) \
-             INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
-             SELECT person_id, version, 'pin_assigned', $4, $4, $5, unit_path FROM changed"
-        ),
-        format!(
-            "UPDATE pin SET person_id = CASE WHEN m.moves THEN m.kept ELSE pin.person_id END, \
-                            ended_at = CASE WHEN m.moves THEN NULL ELSE $4 END \
-             FROM {pairs} WHERE pin.person_id = m.dropped AND pin.ended_at IS NULL AND $5 <> ''"
-        ),
-    ];
-    for sql in statements {
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(&keep)
-            .bind(&drop)
-            .bind(&moves)
-            .bind(at)
-            .bind(actor)
-            .execute(&mut *tx)
-            .await?;
-    }
-    sqlx::query(
-        "WITH changed AS ( \
-             UPDATE person p SET status = 3, same_as = m.kept, pin = NULL, version = p.version + 1 \
-             FROM unnest($1::uuid[], $2::uuid[], $3::jsonb[]) AS m (kept, dropped, detail) \
-             WHERE p.person_id = m.dropped RETURNING p.person_id, p.version, p.unit_path, m.detail) \
-         INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path, detail) \
-         SELECT person_id, version, 'merged', $4, $4, $5, unit_path, detail FROM changed",
-    )
-    .bind(keep)
-    .bind(drop)
-    .bind(merges.iter().map(detail).collect::<Vec<_>>())
-    .bind(at)
-    .bind(actor)
-    .execute(tx)
-    .await?;
-    Ok(())
+    let versions = versions(tx, &merges.iter().map(|merge| merge.drop).collect::<Vec<_>>()).await?;
+    let events: Vec<CivilEvent> = merges
+        .iter()
+        .map(|merge| {
+            let (keep, drop, reason) = (merge.keep, merge.drop, merge.reason.clone());
+            event(Happening::Merge { keep, drop, reason }, [keep, drop], &versions, actor, at)
+        })
+        .collect();
+    all_applied(record(tx, at, &events).await?)
 }
 
-fn detail(merge: &Merge) -> serde_json::Value {
-    serde_json::json!({ "into": merge.keep.uuid(), "pin_moved": merge.moves_pin, "reason": merge.reason })
+/// An event of two records. One pair can be merged, split and merged again in one instant: the version of the
+/// record that ends or comes back tells the events apart.
+fn event(
+    what: Happening,
+    [kept, dropped]: [PersonId; 2],
+    versions: &HashMap<PersonId, i32>,
+    actor: &str,
+    at: OffsetDateTime,
+) -> CivilEvent {
+    let version = versions.get(&dropped).copied().unwrap_or_default().to_be_bytes();
+    let (one, other) = (kept.uuid(), dropped.uuid());
+    let parts = [b"pair".as_slice(), one.as_bytes(), other.as_bytes(), &version];
+    CivilEvent {
+        event_id: EventId::derive(at, &parts),
+        what,
+        legal_on: PartialDate::from_date(at.to_offset(VIETNAM).date()),
+        document_id: None,
+        case_id: None,
+        actor: Arc::from(actor),
+    }
+}
+
+async fn versions(conn: &mut PgConnection, ids: &[PersonId]) -> Result<HashMap<PersonId, i32>, Error> {
+    let rows: Vec<(Uuid, i32)> =
+        sqlx::query_as("SELECT person_id, version FROM person WHERE person_id = ANY($1)")
+            .bind(uuids(ids))
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(id, version)| (PersonId::from_uuid(id), version)).collect())
+}
+
+fn all_applied(recorded: Recorded) -> Result<(), Error> {
+    match recorded.refused.into_iter().next() {
+        None => Ok(()),
+        Some((event, refused)) => Err(Error::Inconsistent {
+            table: "person",
+            row: format!("event {event}"),
+            reason: refused.to_string(),
+        }),
+    }
 }
 
 /// Whether the latest merge of `dropped` gave its number to the survivor.
@@ -124,85 +127,30 @@ fn detail(merge: &Merge) -> serde_json::Value {
 /// # Errors
 /// Those of the database.
 pub async fn merge_moved_pin(conn: &mut PgConnection, dropped: PersonId) -> Result<bool, Error> {
-    Ok(latest_merge(conn, dropped).await?.is_some_and(|(moved, _)| moved))
-}
-
-/// Whether it moved the number, and when it was.
-async fn latest_merge(
-    conn: &mut PgConnection,
-    dropped: PersonId,
-) -> Result<Option<(bool, OffsetDateTime)>, Error> {
-    let found = sqlx::query_as(
-        "SELECT coalesce((detail->>'pin_moved')::bool, false), at FROM person_event \
-         WHERE person_id = $1 AND kind = 'merged' ORDER BY version DESC LIMIT 1",
+    let moved: Option<bool> = sqlx::query_scalar(
+        "SELECT coalesce((detail->>'pin_moved')::bool, false) FROM person_event \
+         WHERE person_id = $1 AND kind = $2 ORDER BY version DESC LIMIT 1",
     )
     .bind(dropped.uuid())
+    .bind(Kind::Merged.code())
     .fetch_optional(conn)
     .await?;
-    Ok(found)
+    Ok(moved.unwrap_or(false))
 }
 
 /// Takes the merge of `dropped` back: it lives again, with the number that the merge moved or ended.
 ///
 /// # Errors
-/// Those of the database.
+/// Those of the database; [`Error::Inconsistent`] for a pair that cannot be split, which the caller found out
+/// under the lock of [`lock_people`].
 pub async fn split_people(
     tx: &mut PgConnection,
     dropped: PersonId,
     kept: PersonId,
     actor: &str,
     at: OffsetDateTime,
-) -> Result<Split, Error> {
-    let merged = latest_merge(&mut *tx, dropped).await?;
-    let (pin_moved, merged_at) = merged.ok_or_else(|| Error::Inconsistent {
-        table: "person_event",
-        row: dropped.to_string(),
-        reason: "a merged record has no merge in its history".to_owned(),
-    })?;
-    let pin: Option<String> = if pin_moved {
-        sqlx::query_scalar(
-            "UPDATE pin SET person_id = $1 FROM person k \
-             WHERE k.person_id = $2 AND pin.pin = k.pin AND pin.ended_at IS NULL RETURNING pin.pin",
-        )
-        .bind(dropped.uuid())
-        .bind(kept.uuid())
-        .fetch_optional(&mut *tx)
-        .await?
-    } else {
-        sqlx::query_scalar(
-            "UPDATE pin SET ended_at = NULL WHERE person_id = $1 AND ended_at = $2 RETURNING pin",
-        )
-        .bind(dropped.uuid())
-        .bind(merged_at)
-        .fetch_optional(&mut *tx)
-        .await?
-    };
-    let event = "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path, detail) \
-                 SELECT person_id, version, 'split', $3, $3, $4, unit_path, jsonb_build_object('from', $2::uuid) FROM changed";
-    let back = format!(
-        "WITH changed AS (UPDATE person SET status = 1, same_as = NULL, pin = $5, version = version + 1 \
-                          WHERE person_id = $1 RETURNING person_id, version, unit_path) {event}"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(back))
-        .bind(dropped.uuid())
-        .bind(kept.uuid())
-        .bind(at)
-        .bind(actor)
-        .bind(&pin)
-        .execute(&mut *tx)
-        .await?;
-    if pin_moved && pin.is_some() {
-        let given = format!(
-            "WITH changed AS (UPDATE person SET pin = NULL, version = version + 1 WHERE person_id = $1 \
-                              RETURNING person_id, version, unit_path) {event}"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(given))
-            .bind(kept.uuid())
-            .bind(dropped.uuid())
-            .bind(at)
-            .bind(actor)
-            .execute(tx)
-            .await?;
-    }
-    Ok(Split { kept, restored: dropped })
+) -> Result<(), Error> {
+    let versions = versions(tx, &[dropped]).await?;
+    let event = event(Happening::Split { kept, dropped }, [kept, dropped], &versions, actor, at);
+    all_applied(record(tx, at, &[event]).await?)
 }

@@ -1,14 +1,19 @@
 //! Personal numbers: who has one, and whom one is given to.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use domain::clock::VIETNAM;
+use domain::id::{EventId, PersonId};
+use domain::person::{Event, Origin};
+use domain::{PartialDate, Pin};
+
+use super::record::{CivilEvent, Happening, Refused, record};
 use crate::Error;
-use domain::Pin;
-use domain::id::PersonId;
 
 /// Who holds a PIN at present. Tells nothing but an id: reading the person is subject to the reader's scope.
 pub async fn holder_of_pin(conn: &mut PgConnection, pin: &str) -> Result<Option<PersonId>, Error> {
@@ -20,32 +25,44 @@ pub async fn holder_of_pin(conn: &mut PgConnection, pin: &str) -> Result<Option<
     Ok(id.map(PersonId::from_uuid))
 }
 
-/// Gives each person the wanted number where it is free; returns who got it. The people are locked and have no number.
+/// What came of giving out numbers.
+#[derive(Debug, Default)]
+pub struct Allocated {
+    /// Who got the wanted number.
+    pub given: Vec<(PersonId, Pin)>,
+    /// Who cannot get any, whichever it is.
+    pub refused: Vec<(PersonId, Refused)>,
+}
+
+/// Gives each person the wanted number where it is free; whoever is in neither list of the answer wanted one
+/// that is taken.
+///
+/// # Errors
+/// Those of the database.
 pub async fn allocate_pins(
     tx: &mut PgConnection,
     wanted: &[(PersonId, Pin)],
     now: OffsetDateTime,
-) -> Result<Vec<(PersonId, Pin)>, Error> {
-    let pins: Vec<&str> = wanted.iter().map(|(_, pin)| pin.as_str()).collect();
-    let people: Vec<Uuid> = wanted.iter().map(|(person, _)| person.uuid()).collect();
-    // One statement, so that the register is searched by person_id only: table pin has no index on it.
-    let given: HashSet<Uuid> = sqlx::query_scalar(
-        "WITH given AS (INSERT INTO pin (pin, person_id, source, assigned_at) \
-                        SELECT pin, person_id, 'allocated', $3 FROM unnest($1::text[], $2::uuid[]) AS t (pin, person_id) \
-                        ON CONFLICT (pin) DO NOTHING RETURNING pin, person_id), \
-              changed AS (UPDATE person SET pin = given.pin, version = person.version + 1 FROM given \
-                          WHERE person.person_id = given.person_id \
-                          RETURNING person.person_id, person.version, person.unit_path), \
-              told AS (INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
-                       SELECT person_id, version, 'pin_assigned', $3, $3, 'centre', unit_path FROM changed) \
-         SELECT person_id FROM given",
-    )
-    .bind(pins)
-    .bind(people)
-    .bind(now)
-    .fetch_all(tx)
-    .await?
-    .into_iter()
-    .collect();
-    Ok(wanted.iter().filter(|(person, _)| given.contains(&person.uuid())).copied().collect())
+) -> Result<Allocated, Error> {
+    let centre: Arc<str> = Arc::from("centre");
+    let today = PartialDate::from_date(now.to_offset(VIETNAM).date());
+    let event = |&(person, pin): &(PersonId, Pin)| CivilEvent {
+        event_id: EventId::derive(now, &[person.uuid().as_bytes(), pin.as_str().as_bytes()]),
+        what: Happening::People(vec![(person, Event::PinAssigned { pin, origin: Origin::Allocated })]),
+        legal_on: today,
+        document_id: None,
+        case_id: None,
+        actor: Arc::clone(&centre),
+    };
+    let events: Vec<CivilEvent> = wanted.iter().map(event).collect();
+    let refused: HashMap<EventId, Refused> = record(tx, now, &events).await?.refused.into_iter().collect();
+    let mut allocated = Allocated::default();
+    for (&(person, pin), event) in wanted.iter().zip(&events) {
+        match refused.get(&event.event_id) {
+            None => allocated.given.push((person, pin)),
+            Some(Refused::NumberTaken) => {}
+            Some(refused) => allocated.refused.push((person, refused.clone())),
+        }
+    }
+    Ok(allocated)
 }

@@ -59,7 +59,7 @@ pub async fn cases(
 /// Records below `scope` that were merged into another: (merged, surviving).
 pub async fn merged(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<(PersonId, PersonId)>, Error> {
     let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "SELECT person_id, same_as FROM person WHERE status = 3 AND unit_path LIKE $1 || '%' ORDER BY person_id",
+        "SELECT person_id, same_as FROM person WHERE same_as IS NOT NULL AND unit_path LIKE $1 || '%' ORDER BY person_id",
     )
     .bind(scope.as_str())
     .fetch_all(conn)
