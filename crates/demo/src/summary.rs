@@ -83,6 +83,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
     let kits = report::kits(&mut conn, &campaign.scope).await?;
     let folds = store::applications::check_folds(&mut conn).await?;
+    let card_folds = store::cards::history::check_folds(&mut conn).await?;
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
@@ -107,6 +108,11 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         application: application.to_string(),
         what: "the state is not the fold of the actions",
     }));
+    differences.extend(card_folds.iter().map(|card| LedgerDifference {
+        identity: "card_state",
+        application: format!("of card {card}"),
+        what: "the card's state is not the fold of its actions",
+    }));
     differences.extend(kits.iter().filter(|kit| !kit.agrees()).map(|kit| LedgerDifference {
         identity: "kits",
         application: kit.name.clone(),
@@ -128,6 +134,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         ledger: Ledger {
             holds: identities.iter().all(report::Identity::holds)
                 && folds.is_empty()
+                && card_folds.is_empty()
                 && kits.iter().all(report::KitTotal::agrees),
             differences,
         },
