@@ -175,8 +175,8 @@ const REST: Duration = Duration::from_secs(2);
 /// How long it waits for a database that is gone.
 const RECONNECT: Duration = Duration::from_secs(5);
 
-/// Round after round: opens packets, resolves who it is, and makes the cards of these districts. Without
-/// districts no cards are made.
+/// Round after round: opens packets, resolves who it is, ends the cards whose last day is over, and makes the
+/// cards of these districts. Without districts no cards are made.
 ///
 /// # Errors
 /// Those of a round; that the database is gone only with [`WhenIdle::End`].
@@ -205,6 +205,11 @@ async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCo
     let mut is_busy = opened + rejected + linked + cases > 0;
     if is_busy {
         tracing::info!(opened, rejected, linked, cases, "worked");
+    }
+    let expired = issue::expire(&centre.db, centre.clock.now()).await?;
+    if expired > 0 {
+        tracing::info!(cards = expired, "expired");
+        is_busy = true;
     }
     let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
     let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;

@@ -224,7 +224,7 @@ async fn ask_register(centre: &Centre, asked: &Asked<'_>, number: Option<&str>) 
         let same = if asked.files.is_some() { card.is_signed_so } else { printed };
         same && number.is_none_or(|number| number == card.number)
     };
-    Ok(cards.iter().find(is_this).map_or(CardStatus::Unknown, |card| CardStatus::of_state(&card.state)))
+    Ok(cards.iter().find(is_this).map_or(CardStatus::Unknown, |card| CardStatus::of_state(card.state)))
 }
 
 fn expiry(card: &MadeCard) -> String {

@@ -1,4 +1,4 @@
-//! `dancu card`: list, export, verify.
+//! `dancu card`: list, export, verify; take out of force.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{artwork, card_chip, card_verify, personalise};
+use crate::{artwork, card_chip, card_life, card_verify, personalise};
 use centre::{Centre, Place, work};
 use domain::id::CardId;
 
@@ -34,6 +34,12 @@ pub enum Command {
     /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
     /// verification.
     Read(card_chip::ReadOptions),
+    /// Take a card out of force until it is cleared up: it is refused wherever it is checked.
+    Suspend(card_life::SuspendOptions),
+    /// Put a suspended card in force again.
+    Reinstate(card_life::ReinstateOptions),
+    /// Take a card out of force for good. Its holder may get another.
+    Revoke(card_life::RevokeOptions),
 }
 
 /// Exit code of `verify` and `read`: 0 genuine, 1 rejected, 2 unproven.
@@ -46,6 +52,9 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
         Command::Personalise(options) => return personalise::run(place, options).await,
         Command::Read(options) => return card_chip::read(options.clone()).await,
+        Command::Suspend(options) => card_life::suspend(&Centre::open(place).await?, options).await?,
+        Command::Reinstate(options) => card_life::reinstate(&Centre::open(place).await?, options).await?,
+        Command::Revoke(options) => card_life::revoke(&Centre::open(place).await?, options).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -53,7 +62,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 async fn list(centre: &Centre, limit: u32) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     for card in store::cards::list_cards(&mut conn, limit).await? {
-        println!("{} {} {:<12} {}", card.card_id, card.number, card.state, card.issued_on);
+        println!("{} {} {:<12} {}", card.card_id, card.number, card.state.code(), card.issued_on);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod artwork;
 mod audit;
 mod blank;
 mod card_chip;
+mod card_life;
 mod card_verify;
 mod cards;
 mod cli;

@@ -66,7 +66,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         let patience = Duration::from_secs(options.wait);
         let card = tokio::task::spawn_blocking(move || PcscCard::connect(&reader, patience)).await??;
         let lengths = if options.short { Lengths::Short } else { card.lengths() };
-        let (db, clock, actor) = (&centre.db, centre.clock.as_ref(), actor.as_str());
+        let (db, clock, actor) = (&centre.db, centre.clock.as_ref(), &actor);
         let station = Station { db, clock, workshop: &bench, wanted, actor, lengths };
         let mut rng: StdRng = rand::make_rng();
         let done = station.serve(IsoEncoder::new(card, lengths), &mut rng).await;

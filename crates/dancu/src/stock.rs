@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use zeroize::Zeroizing;
 
 use centre::{Centre, Place};
 use chip::{ChipSerial, MasterKey};
 use domain::Actor;
+use domain::blank::{BlankState, SpoilReason};
 use domain::id::AccountId;
 use issue::{Delivery, Received};
 use store::cards::stock::Totals;
@@ -26,8 +28,8 @@ pub enum Command {
         #[arg(long = "box")]
         number: Option<i64>,
         /// in_stock, writing, used or spoiled.
-        #[arg(long, value_parser = ["in_stock", "writing", "used", "spoiled"])]
-        state: Option<String>,
+        #[arg(long, value_parser = states())]
+        state: Option<BlankState>,
         #[arg(long, default_value_t = 1_000)]
         limit: u32,
     },
@@ -44,8 +46,8 @@ pub enum Command {
     /// for another.
     Spoil {
         serial: ChipSerial,
-        #[arg(long, value_parser = ["lost", "damaged", "misprinted", "broken"])]
-        reason: String,
+        #[arg(long, value_parser = reasons())]
+        reason: SpoilReason,
         #[arg(long, env = "DANCU_OPERATOR")]
         operator: Option<String>,
     },
@@ -74,6 +76,18 @@ pub struct ReceiveOptions {
     operator: Option<String>,
 }
 
+/// Reads a state of a blank, and names those there are.
+fn states() -> impl TypedValueParser<Value = BlankState> {
+    PossibleValuesParser::new(BlankState::ALL.map(BlankState::code))
+        .map(|code| BlankState::from_code(&code).expect("the parser admits codes only"))
+}
+
+/// Reads a reason that people report, and names those there are.
+fn reasons() -> impl TypedValueParser<Value = SpoilReason> {
+    PossibleValuesParser::new(SpoilReason::REPORTED.map(SpoilReason::code))
+        .map(|code| SpoilReason::from_code(&code).expect("the parser admits codes only"))
+}
+
 /// Exit code of `count`: 0 when the count agrees, 1 when it differs.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     let centre = Centre::open(place).await?;
@@ -81,14 +95,14 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Receive(options) => receive(&centre, options).await?,
         Command::List { number: None, state: None, .. } => list_boxes(&centre).await?,
         Command::List { number, state, limit } => {
-            list_blanks(&centre, *number, state.as_deref(), *limit).await?;
+            list_blanks(&centre, *number, *state, *limit).await?;
         }
         Command::Count { counted, note, operator } => {
             return count(&centre, *counted, note.as_deref(), operator.as_deref()).await;
         }
         Command::Spoil { serial, reason, operator } => {
             let actor = actor(&centre, operator.as_deref()).await?;
-            let card = issue::spoil_blank(&centre.db, *serial, reason, &actor, centre.clock.now()).await?;
+            let card = issue::spoil_blank(&centre.db, *serial, *reason, &actor, centre.clock.now()).await?;
             match card {
                 Some(number) => println!(
                     "spoiled    blank {serial}, and card {number} with it; its person waits for another"
@@ -101,14 +115,14 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 }
 
 /// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and may name an account.
-pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<String> {
-    let Some(login) = login else { return Ok(Actor::Centre.to_string()) };
+pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<Actor> {
+    let Some(login) = login else { return Ok(Actor::Centre) };
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;
     ensure!(account.disabled_at.is_none(), "the account {login} is disabled");
-    Ok(Actor::Account(AccountId::from_uuid(account.id)).to_string())
+    Ok(Actor::Account(AccountId::from_uuid(account.id)))
 }
 
 /// The master key in a key letter.
@@ -170,13 +184,22 @@ fn columns(totals: Totals) -> String {
     format!("{:>8}  {in_stock:>8}  {writing:>8}  {used:>8}  {spoiled:>8}", totals.received())
 }
 
-async fn list_blanks(centre: &Centre, number: Option<i64>, state: Option<&str>, limit: u32) -> Result<()> {
+async fn list_blanks(
+    centre: &Centre,
+    number: Option<i64>,
+    state: Option<BlankState>,
+    limit: u32,
+) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     for blank in store::cards::stock::blanks(&mut conn, state, number, limit.into()).await? {
         let card = blank.card_number.unwrap_or_default();
-        let reason = blank.reason.unwrap_or_default();
-        let line =
-            format!("{} box {:<6} {:<8} {card:<10} {reason}", blank.serial, blank.box_number, blank.state);
+        let reason = blank.reason.map(SpoilReason::code).unwrap_or_default();
+        let line = format!(
+            "{} box {:<6} {:<8} {card:<10} {reason}",
+            blank.serial,
+            blank.box_number,
+            blank.state.code()
+        );
         println!("{}", line.trim_end());
     }
     Ok(())

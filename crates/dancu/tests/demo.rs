@@ -68,7 +68,8 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
     let data = Data::new("card");
     succeeded(&demo(&data, 1_000, 3).output().unwrap());
     let list = succeeded(&data.run(&["card", "list"]));
-    let card = list.lines().find(|line| line.contains(" active ")).unwrap().split(' ').next().unwrap();
+    let line = list.lines().find(|line| line.contains(" active ")).unwrap();
+    let (card, number) = (line.split(' ').next().unwrap(), line.split(' ').nth(1).unwrap());
     let out = data.0.join("card");
     succeeded(&data.run(&["card", "export", card, "--out", out.to_str().unwrap()]));
 
@@ -85,6 +86,7 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
         assert!(drawn.contains(name) && print.join(name).exists(), "{drawn}");
     }
     a_relying_party_asks(&data, &out);
+    it_is_taken_out_of_force(&data, &out, card, number);
 
     let pem = data.0.join("csca.pem");
     let converted = verified(
@@ -130,6 +132,43 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
     let text = String::from_utf8_lossy(&found.stdout);
     assert_eq!(found.status.code(), Some(1));
     assert!(text.contains("DG13") && text.contains("REJECTED"), "{text}");
+}
+
+/// Suspended, found, and revoked: by its id and by its number, each act once, and seen by whoever checks it.
+fn it_is_taken_out_of_force(data: &Data, out: &Path, card: &str, number: &str) {
+    let act = |act: &str, named: &str, reason: &str| data.run(&["card", act, named, "--reason", reason]);
+    let says = |code: i32, said: &str| {
+        let dir = out.to_str().unwrap();
+        let verified = data.run(&["card", "verify", dir, "--status", "--at", "2021-06-01"]);
+        let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+        assert!(verified.status.code() == Some(code) && text.contains(said), "{text}");
+    };
+    for (act_name, named, reason, said) in [
+        ("suspend", card, "lost", "suspended"),
+        ("suspend", number, "stolen", "unchanged"),
+        ("reinstate", number, "found", "active"),
+        ("reinstate", card, "found", "unchanged"),
+        ("revoke", number, "stolen", "revoked"),
+        ("revoke", card, "stolen", "unchanged"),
+    ] {
+        let came = succeeded(&act(act_name, named, reason));
+        assert!(came.starts_with(said) && came.contains(card), "{act_name}: {came}");
+        match said {
+            "suspended" => says(1, "out of force for the time being"),
+            "active" => says(0, "the one in force"),
+            "revoked" => says(1, "this card was revoked"),
+            _ => {}
+        }
+    }
+    for (refused, said) in [
+        (act("suspend", card, "lost"), "cannot follow the state `revoked`"),
+        (act("revoke", "0000000000", "lost"), "there is no card with this on it"),
+        (act("revoke", "12", "lost"), "neither the number of a card"),
+        (act("revoke", card, "rain"), "invalid value 'rain'"),
+    ] {
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && error.contains(said), "{error}");
+    }
 }
 
 /// Trust by certificate and by master list, the register, what is printed, and what is not there.

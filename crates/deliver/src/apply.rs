@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::decide::{self, Check, Presented};
+use domain::Actor;
 use domain::application::{Action, State};
 use domain::handover::Outcome;
 use domain::id::{ApplicationId, ConsignmentId};
@@ -12,11 +13,9 @@ use std::sync::Arc;
 use store::applications::{self, Transition};
 use store::audit::{self, Entry};
 use store::boxes::{self, handovers};
-use store::{Database, PgConnection, UnitScope, cards};
+use store::cards::{self, record::Handed};
+use store::{Database, PgConnection, UnitScope};
 use time::OffsetDateTime;
-
-/// The actor behind what leaves the production store or passes through a district by itself.
-const CENTRE: &str = "centre";
 
 /// A consignment that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +88,9 @@ async fn send(
         now,
     )
     .await?;
-    move_all(tx, &applications, action, CENTRE, consignment, now).await?;
+    move_all(tx, &applications, action, &Actor::Centre, consignment, now).await?;
     let detail = serde_json::json!({ "leg": leg, "from": from, "to": to, "size": applications.len() });
-    audit_box(tx, consignment, "consignment.sent", CENTRE, detail, now).await?;
+    audit_box(tx, consignment, "consignment.sent", &Actor::Centre, detail, now).await?;
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 
@@ -101,7 +100,7 @@ pub async fn receive(
     db: &Database,
     consignment: ConsignmentId,
     missing: &[ApplicationId],
-    by: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
@@ -131,7 +130,7 @@ pub async fn arrived_late(
     db: &Database,
     consignment: ConsignmentId,
     found: &[ApplicationId],
-    by: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
@@ -155,13 +154,13 @@ async fn audit_box(
     tx: &mut PgConnection,
     consignment: ConsignmentId,
     action: &str,
-    actor: &str,
+    actor: &Actor,
     detail: serde_json::Value,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let entry = Entry {
         at: now,
-        actor: actor.to_owned(),
+        actor: actor.to_string(),
         action: action.to_owned(),
         subject: format!("consignment:{consignment}"),
         unit_path: String::new(),
@@ -179,8 +178,7 @@ fn arrival(leg: &str) -> Action {
 pub struct Attempt {
     pub application: ApplicationId,
     pub at: OffsetDateTime,
-    /// `account:…` or the officer's code.
-    pub officer: String,
+    pub officer: Actor,
     /// From 1; with the application it names the attempt, so that it is recorded once.
     pub number: i16,
     /// `None` when the citizen did not come.
@@ -216,7 +214,11 @@ pub async fn hand_over(
         match row.outcome {
             Outcome::HandedOver => {
                 summary.handed_over += 1;
-                handed.push(row.application);
+                handed.push(Handed {
+                    application_id: row.application,
+                    at: row.at,
+                    actor: row.officer.clone(),
+                });
             }
             Outcome::Absent => summary.absent += 1,
             Outcome::NoMatch => summary.no_match += 1,
@@ -227,14 +229,14 @@ pub async fn hand_over(
             application_id: row.application,
             action,
             at: row.at,
-            actor: Arc::from(row.officer.as_str()),
+            actor: Arc::from(row.officer.to_string()),
             reference: None,
             detail: (action == Action::HandoverFail)
                 .then(|| serde_json::json!({ "code": row.outcome.code() })),
         });
     }
     refuse_none(applications::record(&mut tx, now, &transitions).await?)?;
-    cards::activate_cards(&mut tx, &handed).await?;
+    cards::record::hand_over(&mut tx, now, &handed).await?;
     audit_attempts(&mut tx, &recorded).await?;
     store::commit(tx).await?;
     Ok(summary)
@@ -248,7 +250,7 @@ async fn audit_attempts(tx: &mut PgConnection, attempts: &[&handovers::HandoverR
         .iter()
         .map(|row| Entry {
             at: row.at,
-            actor: row.officer.clone(),
+            actor: row.officer.to_string(),
             action: match row.outcome {
                 Outcome::HandedOver => "card.handed_over",
                 Outcome::Absent => "card.not_fetched",
@@ -293,11 +295,11 @@ async fn move_all(
     tx: &mut PgConnection,
     applications: &[ApplicationId],
     action: Action,
-    actor: &str,
+    actor: &Actor,
     consignment: ConsignmentId,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from(actor);
+    let actor: Arc<str> = Arc::from(actor.to_string());
     let transitions: Vec<Transition> = applications
         .iter()
         .map(|&application_id| Transition {

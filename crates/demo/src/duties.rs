@@ -11,13 +11,14 @@ use crate::world::World;
 use centre::Centre;
 use chip::ChipSerial;
 use deliver::{Attempt, HandedOver, Presented};
+use domain::Actor;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
 use simulate::TruthId;
 use store::UnitScope;
 
 /// The officers at counters, as the audit trail names them.
-const OFFICER: &str = "demo-officer";
+const OFFICER: Actor = Actor::DemoOfficer;
 /// Fingers compared at hand-over: thumbs and index fingers (ISO/IEC 19794-2 codes).
 const HANDOVER_FINGERS: [u8; 4] = [1, 2, 6, 7];
 /// Days between the attempts to hand one card over.
@@ -69,7 +70,7 @@ async fn receive_box(centre: &Centre, number: i64, count: u32) -> Result<()> {
     let first = ChipSerial::from_bytes([0x47, 0x90, 0x0D, 0xE0, batch[0], batch[1], 0, 0, 0, 1]);
     let serials = (0..count).filter_map(|position| first.plus(position)).collect();
     let delivery = issue::Delivery { number, serials, wrapped_key: None };
-    issue::receive_box(&centre.db, &delivery, "centre", centre.clock.now()).await?;
+    issue::receive_box(&centre.db, &delivery, &Actor::Centre, centre.clock.now()).await?;
     Ok(())
 }
 
@@ -97,9 +98,9 @@ pub async fn move_boxes(
                 .into_iter()
                 .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
                 .collect();
-            deliver::receive(&centre.db, consignment.consignment, &strays, OFFICER, now).await?;
+            deliver::receive(&centre.db, consignment.consignment, &strays, &OFFICER, now).await?;
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
-            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, OFFICER, now)
+            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, &OFFICER, now)
                 .await?;
         }
     }
@@ -147,7 +148,7 @@ pub async fn hand_over(
         let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
             application,
             at: now,
-            officer: OFFICER.to_owned(),
+            officer: OFFICER,
             number,
             presented: enrolled.get(&application).map(|enrolled| Presented {
                 enrolled: enrolled.clone(),

@@ -84,6 +84,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
     let kits = report::kits(&mut conn, &campaign.scope).await?;
     let folds = store::applications::check_folds(&mut conn).await?;
     let people = store::register::check_folds(&mut conn).await?;
+    let card_folds = store::cards::history::check_folds(&mut conn).await?;
     let cases = scoring::cases(&mut conn, &campaign.scope, campaign.centre.clock.now()).await?;
     let merged = scoring::merged(&mut conn, &campaign.scope).await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
@@ -113,6 +114,11 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
         application: format!("person:{person}"),
         what: "the record is not the fold of the events",
     }));
+    differences.extend(card_folds.iter().map(|card| LedgerDifference {
+        identity: "card_state",
+        application: format!("of card {card}"),
+        what: "the card's state is not the fold of its actions",
+    }));
     differences.extend(kits.iter().filter(|kit| !kit.agrees()).map(|kit| LedgerDifference {
         identity: "kits",
         application: kit.name.clone(),
@@ -135,6 +141,7 @@ pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary>
             holds: identities.iter().all(report::Identity::holds)
                 && folds.is_empty()
                 && people.is_empty()
+                && card_folds.is_empty()
                 && kits.iter().all(report::KitTotal::agrees),
             differences,
         },

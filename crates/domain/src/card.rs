@@ -6,9 +6,7 @@
 //!                                     │    ├─────────┴→ replaced, expired, revoked
 //!                                     └→ revoked
 //! ```
-//! What is made today goes `intended → signed → personalised → active → replaced`, or ends as `spoiled`.
-//! Suspension, revocation, reinstatement and expiry are allowed from the start, before anything that ships
-//! asks for them. A card that was made for somebody who died meanwhile, or that a recall finds before it is
+//! A card that was made for somebody who died meanwhile, or that a recall finds before it is
 //! fetched, is revoked without ever having been active. Destroying a card that came back is not an action
 //! yet: a spoiled card stays spoiled, because its number stands for no other card, and a destroyed one of the
 //! other kinds keeps the state that took it out of force.

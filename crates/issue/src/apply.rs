@@ -2,12 +2,12 @@
 
 use crate::chip::{self, ChipFiles, ChipImages};
 use crate::decide::{self, PinSource};
-use crate::outcome::{CENTRE, record};
+use crate::outcome::record;
 use crate::{Authority, Error, Face};
-use domain::Pin;
 use domain::application::Action;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
+use domain::{Actor, Pin};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -83,12 +83,12 @@ pub async fn open_batch(
     }
     let manifest = manifest_sha256(cards.iter().map(|card| (card.application_id, card.card_id)));
     batches::put_batch(&mut tx, batch, number, district, cards.len() as i32, &manifest, now).await?;
-    cards::put_cards(&mut tx, batch, &cards, now).await?;
+    cards::put_cards(&mut tx, batch, &cards, &Actor::Centre, now).await?;
     let batched = cards.iter().map(|card| (card.application_id, Action::Batch));
-    record(&mut tx, now, batched, batch, CENTRE).await?;
+    record(&mut tx, now, batched, batch, &Actor::Centre).await?;
     let opened = Entry {
         at: now,
-        actor: CENTRE.to_owned(),
+        actor: Actor::Centre.to_string(),
         action: "batch.open".to_owned(),
         subject: format!("batch:{batch}"),
         unit_path: scope.as_str().to_owned(),
@@ -213,7 +213,7 @@ pub async fn sign_batch(
     })
     .await??;
     let mut tx = db.begin().await?;
-    let redeemed = cards::redeem(&mut tx, &ds_serial, &signed, now).await?;
+    let redeemed = cards::record::sign(&mut tx, &ds_serial, &signed, &Actor::Centre, now).await?;
     store::commit(tx).await?;
     Ok(redeemed)
 }

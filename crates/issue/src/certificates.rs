@@ -204,7 +204,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     ) -> Result<(), Error> {
         let entry = store::audit::Entry {
             at: self.now,
-            actor: "centre".to_owned(),
+            actor: domain::Actor::Centre.to_string(),
             action: action.to_owned(),
             subject,
             unit_path: String::new(),

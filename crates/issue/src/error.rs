@@ -1,4 +1,6 @@
-use domain::id::{ApplicationId, BatchId};
+use domain::blank::BlankState;
+use domain::card::CardError;
+use domain::id::{ApplicationId, BatchId, CardId};
 use time::OffsetDateTime;
 
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +42,14 @@ pub enum Error {
     StockShort { needed: usize, there: u64 },
     #[error("cards of batch {0} are being written one by one; its results cannot be recorded as a whole")]
     BeingWritten(BatchId),
+    #[error("there is no card {0}; `dancu card list` names those there are")]
+    NoCard(CardId),
+    #[error("card {card} stays as it is: {reason}")]
+    CardLife { card: CardId, reason: CardError },
     #[error("no blank {0} was ever received")]
     NoBlank(String),
     #[error("blank {serial} is {state} already")]
-    BlankFinished { serial: String, state: String },
+    BlankFinished { serial: String, state: BlankState },
     #[error(
         "box {number} was received before with other blanks: {was} of them, and {common} of those that are named now"
     )]

@@ -1,18 +1,16 @@
 //! What became of cards in production, one by one or a whole batch at once: rows of cards, blanks, batch and applications.
 
 use crate::Error;
+use domain::Actor;
 use domain::application::Action;
+use domain::blank::{BlankState, SpoilReason};
+use domain::card::CardState;
 use domain::id::{ApplicationId, BatchId, CardId};
 use std::sync::Arc;
 use store::applications::{self, Transition};
 use store::cards::{batches, stock};
 use store::{Database, PgConnection};
 use time::OffsetDateTime;
-
-/// Who acts on whole batches, as the audit trail names it.
-pub(crate) const CENTRE: &str = "centre";
-/// Why a blank is spoiled whose card the printer reported as bad.
-const PRINTER: &str = "printer";
 
 /// What the printer made of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +47,7 @@ pub async fn record_results(
     if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
         return Err(Error::NoItem { batch, position });
     }
-    if let Some(item) = items.iter().find(|item| item.card_state != "signed") {
+    if let Some(item) = items.iter().find(|item| item.card_state != CardState::Signed) {
         return Err(Error::NoItem { batch, position: item.position });
     }
     if stock::taken_for(&mut tx, batch).await? > 0 {
@@ -64,48 +62,49 @@ pub async fn record_results(
         list.push(item.card_id);
         actions.push((item.application_id, action));
     }
-    for (cards, reason) in [(&good, None), (&bad, Some(PRINTER))] {
+    for (cards, reason) in [(&good, None), (&bad, Some(SpoilReason::Printer))] {
         let there = stock::take_blanks(&mut tx, cards, reason, now).await?;
         if there < cards.len() as u64 {
             return Err(Error::StockShort { needed: cards.len(), there });
         }
-        batches::put_outcomes(&mut tx, batch, cards, reason.is_some()).await?;
+        batches::put_outcomes(&mut tx, batch, cards, reason, &Actor::Centre, now).await?;
     }
     batches::close_if_complete(&mut tx, batch, now).await?;
-    record(&mut tx, now, actions, batch, CENTRE).await?;
+    record(&mut tx, now, actions, batch, &Actor::Centre).await?;
     let counts = serde_json::json!({ "printed": good.len(), "spoiled": bad.len() });
     let subject = format!("batch:{batch}");
-    audit(&mut tx, now, CENTRE, "batch.close", subject, counts).await?;
+    audit(&mut tx, now, &Actor::Centre, "batch.close", subject, counts).await?;
     store::commit(tx).await?;
     Ok((good.len(), bad.len()))
 }
 
-/// Records what became of one card whose blank is being written: used, or spoiled for a reason (a code). Returns the card's
+/// Records what became of one card whose blank is being written: used, or spoiled for a reason. Returns the card's
 /// number. Doing it twice changes nothing.
 pub(crate) async fn record_card(
     db: &Database,
     serial: &str,
-    spoiled: Option<&str>,
-    actor: &str,
+    spoiled: Option<SpoilReason>,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
     let mut tx = db.begin().await?;
     let Some(blank) = stock::lock_blank(&mut tx, serial).await? else {
         return Err(Error::NoBlank(serial.to_owned()));
     };
-    let ended = if spoiled.is_some() { "spoiled" } else { "used" };
+    let ended = if spoiled.is_some() { BlankState::Spoiled } else { BlankState::Used };
     if blank.state == ended {
         return Ok(blank.card_number);
     }
-    let expected = blank.state == "writing" || (blank.state == "in_stock" && spoiled.is_some());
+    let expected =
+        blank.state == BlankState::Writing || (blank.state == BlankState::InStock && spoiled.is_some());
     if !expected {
         return Err(Error::BlankFinished { serial: serial.to_owned(), state: blank.state });
     }
     stock::finish_blank(&mut tx, serial, spoiled, now).await?;
-    let detail = serde_json::json!({ "blank": serial, "reason": spoiled });
+    let detail = serde_json::json!({ "blank": serial, "reason": spoiled.map(SpoilReason::code) });
     match blank.card_id {
         Some(card) => {
-            finish_card(&mut tx, card, spoiled.is_some(), actor, now).await?;
+            finish_card(&mut tx, card, spoiled, actor, now).await?;
             let action = if spoiled.is_some() { "card.spoiled" } else { "card.personalised" };
             audit(&mut tx, now, actor, action, format!("card:{card}"), detail).await?;
         }
@@ -120,8 +119,8 @@ pub(crate) async fn record_card(
 async fn finish_card(
     tx: &mut PgConnection,
     card: CardId,
-    spoiled: bool,
-    actor: &str,
+    spoiled: Option<SpoilReason>,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let inconsistent = |reason: &str| {
@@ -133,25 +132,25 @@ async fn finish_card(
     };
     // One after the other with whoever else finishes cards of this batch, so that the last of them closes it.
     batches::lock_batch(tx, item.batch_id).await?;
-    if batches::put_outcomes(tx, item.batch_id, &[card], spoiled).await? != 1 {
+    if batches::put_outcomes(tx, item.batch_id, &[card], spoiled, actor, now).await? != 1 {
         return Err(inconsistent("a blank is being written for it, and it is not signed"));
     }
     batches::close_if_complete(tx, item.batch_id, now).await?;
-    let action = if spoiled { Action::Spoil } else { Action::Print };
+    let action = if spoiled.is_some() { Action::Spoil } else { Action::Print };
     record(tx, now, [(item.application_id, action)], item.batch_id, actor).await
 }
 
 pub(crate) async fn audit(
     tx: &mut PgConnection,
     now: OffsetDateTime,
-    actor: &str,
+    actor: &Actor,
     action: &str,
     subject: String,
     detail: serde_json::Value,
 ) -> Result<(), Error> {
     let entry = store::audit::Entry {
         at: now,
-        actor: actor.to_owned(),
+        actor: actor.to_string(),
         action: action.to_owned(),
         subject,
         unit_path: String::new(),
@@ -165,9 +164,9 @@ pub(crate) async fn record(
     now: OffsetDateTime,
     actions: impl IntoIterator<Item = (ApplicationId, Action)>,
     batch: BatchId,
-    actor: &str,
+    actor: &Actor,
 ) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from(actor);
+    let actor: Arc<str> = Arc::from(actor.to_string());
     let transitions: Vec<Transition> = actions
         .into_iter()
         .map(|(application_id, action)| Transition {

@@ -10,8 +10,9 @@ use ::chip::{
     Proof, ReadFile, Reading, Session, Transport, Written, read_card, write_image,
 };
 use card::lds::card_access;
-use domain::Clock;
+use domain::blank::{BlankState, SpoilReason};
 use domain::id::CardId;
+use domain::{Actor, Clock};
 use rand::CryptoRng;
 use std::future::Future;
 use std::pin::Pin;
@@ -115,12 +116,12 @@ pub enum Spoiling {
 
 impl Spoiling {
     /// As it is recorded.
-    pub fn code(&self) -> &'static str {
+    pub fn reason(&self) -> SpoilReason {
         match self {
-            Spoiling::Chip(_) => "chip",
-            Spoiling::Verification(_) => "verification",
-            Spoiling::Attempts => "attempts",
-            Spoiling::Terminated => "terminated",
+            Spoiling::Chip(_) => SpoilReason::Chip,
+            Spoiling::Verification(_) => SpoilReason::Verification,
+            Spoiling::Attempts => SpoilReason::Attempts,
+            Spoiling::Terminated => SpoilReason::Terminated,
         }
     }
 }
@@ -160,8 +161,8 @@ pub struct Station<'a, W> {
     pub clock: &'a dyn Clock,
     pub workshop: &'a W,
     pub wanted: Wanted,
-    /// Who works here, for the audit trail: `account:<id>` or `centre`.
-    pub actor: &'a str,
+    /// Who works here, for the audit trail.
+    pub actor: &'a Actor,
     pub lengths: Lengths,
 }
 
@@ -193,7 +194,9 @@ impl<W: Workshop> Station<'_, W> {
             Found { life: Life::Operational, .. } => self.recognise(encoder.into_transport(), rng).await,
             Found { serial: None, .. } => Ok(Done::Refused(Refusal::NoSerial)),
             Found { life: Life::Terminated, serial: Some(serial) } => match self.row(serial).await? {
-                Some(blank) if blank.state == "writing" => self.spoil(serial, Spoiling::Terminated).await,
+                Some(blank) if blank.state == BlankState::Writing => {
+                    self.spoil(serial, Spoiling::Terminated).await
+                }
                 _ => Ok(Done::Refused(Refusal::Terminated(serial))),
             },
             Found { life: Life::Initialisation, serial: Some(serial) } => {
@@ -214,7 +217,7 @@ impl<W: Workshop> Station<'_, W> {
     {
         let refused = |refusal| Ok(Done::Refused(refusal));
         let Some(blank) = self.row(serial).await? else { return refused(Refusal::NotInStock(serial)) };
-        if blank.state == "used" {
+        if blank.state == BlankState::Used {
             return refused(Refusal::Twin(serial));
         }
         let mut conn = self.db.begin().await?;
@@ -227,7 +230,7 @@ impl<W: Workshop> Station<'_, W> {
             Err(::chip::Error::WrongTransportKey) => return refused(Refusal::WrongKey(serial)),
             begun => begun?,
         }
-        if blank.state == "spoiled" {
+        if blank.state == BlankState::Spoiled {
             block(|| encoder.terminate())?;
             return refused(Refusal::Spoiled(serial));
         }
@@ -250,7 +253,7 @@ impl<W: Workshop> Station<'_, W> {
         let mut tx = self.db.begin().await?;
         let text = serial.to_string();
         let blank = stock::lock_blank(&mut tx, &text).await?.ok_or_else(|| Error::NoBlank(text.clone()))?;
-        let again = blank.state == "writing";
+        let again = blank.state == BlankState::Writing;
         let card = match blank.card_id.filter(|_| again) {
             Some(card) => card,
             None => {
@@ -318,7 +321,7 @@ impl<W: Workshop> Station<'_, W> {
         T: Transport + Send,
     {
         let mut conn = self.db.begin().await?;
-        let under_way = stock::blanks(&mut conn, Some("writing"), None, MOST_UNDER_WAY).await?;
+        let under_way = stock::blanks(&mut conn, Some(BlankState::Writing), None, MOST_UNDER_WAY).await?;
         drop(conn);
         for blank in under_way {
             let Some(card) = blank.card_id else { continue };
@@ -364,7 +367,7 @@ impl<W: Workshop> Station<'_, W> {
 
     async fn spoil(&self, serial: ChipSerial, why: Spoiling) -> Result<Done, Error> {
         let text = serial.to_string();
-        let number = record_card(self.db, &text, Some(why.code()), self.actor, self.clock.now()).await?;
+        let number = record_card(self.db, &text, Some(why.reason()), self.actor, self.clock.now()).await?;
         Ok(Done::Spoiled { serial, number: number.unwrap_or_default(), why })
     }
 }

@@ -3,6 +3,8 @@
 use crate::Error;
 use crate::outcome::{audit, record_card};
 use ::chip::ChipSerial;
+use domain::Actor;
+use domain::blank::SpoilReason;
 use domain::id::BatchId;
 use std::collections::BTreeSet;
 use store::Database;
@@ -38,7 +40,7 @@ pub enum Received {
 pub async fn receive_box(
     db: &Database,
     delivery: &Delivery,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<Received, Error> {
     let distinct: BTreeSet<ChipSerial> = delivery.serials.iter().copied().collect();
@@ -72,13 +74,14 @@ pub async fn count_stock(
     db: &Database,
     counted: u32,
     note: Option<&str>,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<Totals, Error> {
     let mut tx = db.begin().await?;
     let totals = stock::totals(&mut tx).await?;
     let counts = (totals.expected(), i64::from(counted));
-    let id = BatchId::derive(now, &[b"stock count", actor.as_bytes(), &counted.to_be_bytes()]).uuid();
+    let id =
+        BatchId::derive(now, &[b"stock count", actor.to_string().as_bytes(), &counted.to_be_bytes()]).uuid();
     stock::put_count(&mut tx, id, actor, counts, note, now).await?;
     let detail = serde_json::json!({ "expected": counts.0, "counted": counts.1 });
     audit(&mut tx, now, actor, "stock.counted", "stock".to_owned(), detail).await?;
@@ -94,8 +97,8 @@ pub async fn count_stock(
 pub async fn spoil_blank(
     db: &Database,
     serial: ChipSerial,
-    reason: &str,
-    actor: &str,
+    reason: SpoilReason,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
     record_card(db, &serial.to_string(), Some(reason), actor, now).await

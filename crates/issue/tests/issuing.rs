@@ -38,6 +38,7 @@ async fn pin_of(db: &Database, person: PersonId) -> Option<String> {
 async fn sound(db: &Database) {
     let mut conn = db.work().acquire().await.unwrap();
     assert_eq!(store::applications::check_folds(&mut conn).await.unwrap(), []);
+    assert_eq!(store::cards::history::check_folds(&mut conn).await.unwrap(), []);
 }
 
 #[tokio::test]

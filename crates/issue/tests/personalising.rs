@@ -9,9 +9,10 @@ use chip::{
     Reading, Session, Transport, TrustAnchor, VirtualChip,
 };
 use common::*;
-use domain::Sex;
+use domain::blank::SpoilReason;
 use domain::clock::VirtualClock;
-use domain::id::{CardId, PersonId};
+use domain::id::{AccountId, CardId, PersonId};
+use domain::{Actor, Sex};
 use issue::{ChipKeySource, Done, Error, Later, Refusal, Spoiling, Station, Told, Wanted, Workshop};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
@@ -135,7 +136,7 @@ async fn serve(bench: &Bench, wire: Wire) -> Result<Done, Error> {
 
 async fn serve_wanted(bench: &Bench, wire: Wire, wanted: Wanted) -> Result<Done, Error> {
     let lengths = Lengths::Extended(4_000);
-    let (clock, actor) = (VirtualClock::at(NOW), "account:operator");
+    let (clock, actor) = (VirtualClock::at(NOW), &operator());
     let station = Station { db: &bench.db, clock: &clock, workshop: bench, wanted, actor, lengths };
     wire.chip.lock().unwrap().reset();
     station.serve(IsoEncoder::new(wire, lengths), &mut ChaCha20Rng::seed_from_u64(9)).await
@@ -153,6 +154,10 @@ fn personalised(done: &Done) -> (ChipSerial, CardId) {
     }
 }
 
+fn operator() -> Actor {
+    Actor::Account(AccountId::from_uuid(uuid::Uuid::from_u128(7)))
+}
+
 async fn card_state(db: &Database, card: CardId) -> String {
     sqlx::query_scalar("SELECT state FROM card WHERE card_id = $1")
         .bind(card.uuid())
@@ -164,6 +169,7 @@ async fn card_state(db: &Database, card: CardId) -> String {
 async fn sound(db: &Database) {
     let mut conn = db.work().acquire().await.unwrap();
     assert_eq!(store::applications::check_folds(&mut conn).await.unwrap(), []);
+    assert_eq!(store::cards::history::check_folds(&mut conn).await.unwrap(), []);
     let verdict = store::audit::verify_snapshot(db).await.unwrap();
     assert!(matches!(verdict, store::audit::Verdict::Intact { .. }), "{verdict:?}");
 }
@@ -190,7 +196,7 @@ async fn a_batch_is_written_card_by_card_and_closes_with_the_last() {
     }
     let none = serve(&bench, Wire::whole(&blank(2))).await.unwrap();
     assert_eq!(none, Done::Refused(Refusal::NoCard { under_way: 0 }));
-    let audited = "SELECT count(*) FROM audit WHERE actor = 'account:operator' AND action IN ('card.blank_taken', 'card.personalised')";
+    let audited = "SELECT count(*) FROM audit WHERE actor LIKE 'account:%' AND action IN ('card.blank_taken', 'card.personalised')";
     assert_eq!(count(db, audited).await, 4);
     sound(db).await;
 }
@@ -257,7 +263,8 @@ async fn a_card_under_way_waits_for_its_blank_until_somebody_records_it_as_spoil
     assert_eq!(refused, Done::Refused(Refusal::NoCard { under_way: 1 }), "no second blank for one number");
     assert_eq!(next.lock().unwrap().memory().life(), Life::Initialisation);
     for _ in 0..2 {
-        let number = issue::spoil_blank(db, serial(BOX, 0), "lost", "account:operator", NOW).await.unwrap();
+        let number =
+            issue::spoil_blank(db, serial(BOX, 0), SpoilReason::Lost, &operator(), NOW).await.unwrap();
         assert_eq!(number.as_deref(), Some("0000010001"));
     }
     assert_eq!(state(db, applicants[0].application).await, "accepted");
@@ -276,7 +283,8 @@ async fn a_card_under_way_waits_for_its_blank_until_somebody_records_it_as_spoil
     assert_eq!(lost.lock().unwrap().life(), Life::Terminated);
     let found = serve(&bench, Wire::whole(&lost)).await.unwrap();
     assert_eq!(found, Done::Refused(Refusal::Terminated(serial(BOX, 0))));
-    let used = issue::spoil_blank(db, serial(BOX, 1), "lost", "centre", NOW).await.unwrap_err();
+    let used =
+        issue::spoil_blank(db, serial(BOX, 1), SpoilReason::Lost, &Actor::Centre, NOW).await.unwrap_err();
     assert!(matches!(used, Error::BlankFinished { .. }), "{used}");
     sound(db).await;
 }
@@ -391,7 +399,7 @@ async fn a_box_is_received_once_and_what_contradicts_it_is_refused() {
     };
     let receive = |number, range| {
         let (db, delivery) = (&db, delivery(number, range));
-        async move { issue::receive_box(db, &delivery, "centre", NOW).await }
+        async move { issue::receive_box(db, &delivery, &Actor::Centre, NOW).await }
     };
     assert_eq!(receive(1, 0..10).await.unwrap(), issue::Received::New);
     assert_eq!(receive(1, 0..10).await.unwrap(), issue::Received::Before);
@@ -399,10 +407,13 @@ async fn a_box_is_received_once_and_what_contradicts_it_is_refused() {
     assert!(matches!(receive(2, 5..15).await, Err(Error::BlankElsewhere { elsewhere: 5 })));
     assert!(matches!(receive(2, 0..0).await, Err(Error::BoxSize { given: 0, .. })));
     assert_eq!(receive(2, 10..15).await.unwrap(), issue::Received::New);
-    assert_eq!(issue::spoil_blank(&db, serial(1, 3), "broken", "centre", NOW).await.unwrap(), None);
-    let unknown = issue::spoil_blank(&db, serial(1, 99), "broken", "centre", NOW).await;
+    assert_eq!(
+        issue::spoil_blank(&db, serial(1, 3), SpoilReason::Broken, &Actor::Centre, NOW).await.unwrap(),
+        None
+    );
+    let unknown = issue::spoil_blank(&db, serial(1, 99), SpoilReason::Broken, &Actor::Centre, NOW).await;
     assert!(matches!(unknown, Err(Error::NoBlank(_))));
-    let there = issue::count_stock(&db, 13, Some("two boxes"), "account:operator", NOW).await.unwrap();
+    let there = issue::count_stock(&db, 13, Some("two boxes"), &operator(), NOW).await.unwrap();
     assert_eq!((there.received(), there.spoiled, there.expected()), (15, 1, 14));
     assert_eq!(count(&db, "SELECT expected - counted FROM stock_count").await, 1);
     assert_eq!(count(&db, "SELECT count(*) FROM audit WHERE action LIKE 'stock.%'").await, 4);

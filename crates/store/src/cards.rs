@@ -2,19 +2,23 @@
 
 pub mod batches;
 pub mod certificates;
+pub mod history;
 pub mod pages;
+pub mod record;
 pub mod stock;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{Error, UnitScope};
+use domain::card::CardState;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
-use domain::{Pin, ResidentRecord};
+use domain::{Actor, Pin, ResidentRecord};
 
 /// An accepted application that waits for a batch.
 #[derive(Debug, Clone)]
@@ -29,7 +33,7 @@ pub struct Ready {
 
 /// Locks up to `most` accepted applications below `scope` in the order of capture, at most one of each person, and the
 /// people with them. Left out are applications that are blocked, and people who are not alive under this record, have a
-/// card in production, or have an active card and no reason for another.
+/// card in production, or have a card that is active, or may be again, and no reason for another.
 pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> Result<Vec<Ready>, Error> {
     // A person whom another transaction holds is passed over: nobody gets a number or a card twice because two workers
     // took two applications of one person.
@@ -40,7 +44,8 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
            AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = a.application_id) \
            AND NOT EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
                  AND c.state IN ('intended', 'signed', 'personalised')) \
-           AND NOT (a.kind = 'new' AND EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id AND c.state = 'active')) \
+           AND NOT (a.kind = 'new' AND EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
+                 AND c.state IN ('active', 'suspended'))) \
          ORDER BY a.captured_at, a.application_id LIMIT $2 FOR NO KEY UPDATE OF a, p SKIP LOCKED",
     )
     .bind(scope.as_str())
@@ -105,36 +110,17 @@ pub struct IntendedCard {
 }
 
 /// Adds the cards of a batch, intended, and the batch's items in the same order.
+///
+/// # Errors
+/// Those of [`record::intend`].
 pub async fn put_cards(
     tx: &mut PgConnection,
     batch: BatchId,
     cards: &[IntendedCard],
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, expires_on, ds_serial, \
-                           token_sha256, face, unit_code, unit_path, intended_at) \
-         SELECT card_id, number, application_id, person_id, pin, 'intended', issued_on, expires_on, ds_serial, \
-                token_sha256, face, unit_code, unit_path, $13 \
-         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::date[], $8::text[], \
-                     $9::bytea[], $10::jsonb[], $11::text[], $12::text[]) \
-         AS t (card_id, number, application_id, person_id, pin, issued_on, expires_on, ds_serial, token_sha256, face, unit_code, unit_path)",
-    )
-    .bind(cards.iter().map(|c| c.card_id.uuid()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.number.as_str()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.application_id.uuid()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.person_id.uuid()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.pin.as_str()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.issued_on).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.expires_on).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.ds_serial.as_str()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.token_sha256.as_slice()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.face.clone()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.unit_code.as_str()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.unit_path.as_str()).collect::<Vec<_>>())
-    .bind(now)
-    .execute(&mut *tx)
-    .await?;
+    record::intend(tx, cards, actor, now).await?;
     sqlx::query(
         "INSERT INTO batch_item (batch_id, position, application_id, card_id) \
          SELECT $1, n, application_id, card_id FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS t (application_id, card_id, n)",
@@ -181,39 +167,25 @@ pub struct SignedCard {
     pub qr: String,
 }
 
-/// Redeems the signing tokens of cards that are still intended; their signer may be a newer one than was intended.
-pub async fn redeem(
-    tx: &mut PgConnection,
-    ds_serial: &str,
-    cards: &[SignedCard],
-    now: OffsetDateTime,
-) -> Result<usize, Error> {
-    let done = sqlx::query(
-        "UPDATE card SET state = 'signed', ds_serial = $8, dg1 = t.dg1, dg13 = t.dg13, sod = t.sod, qr = t.qr, signed_at = $7 \
-         FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[]) \
-         AS t (card_id, token_sha256, dg1, dg13, sod, qr) \
-         WHERE card.card_id = t.card_id AND card.token_sha256 = t.token_sha256 AND card.state = 'intended'",
-    )
-    .bind(cards.iter().map(|c| c.card_id.uuid()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.token_sha256.as_slice()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.dg1.as_slice()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.dg13.as_slice()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.sod.as_slice()).collect::<Vec<_>>())
-    .bind(cards.iter().map(|c| c.qr.as_str()).collect::<Vec<_>>())
-    .bind(now)
-    .bind(ds_serial)
-    .execute(tx)
-    .await?;
-    Ok(done.rows_affected() as usize)
-}
-
 /// A line of the list of cards.
 #[derive(Debug, Clone)]
 pub struct CardLine {
     pub card_id: CardId,
     pub number: String,
-    pub state: String,
+    pub state: CardState,
     pub issued_on: Date,
+}
+
+impl CardLine {
+    fn from_row(row: &PgRow) -> Result<CardLine, Error> {
+        let card_id = CardId::from_uuid(row.try_get("card_id")?);
+        Ok(CardLine {
+            card_id,
+            number: row.try_get("number")?,
+            state: state(card_id, row.try_get("state")?)?,
+            issued_on: row.try_get("issued_on")?,
+        })
+    }
 }
 
 /// The newest cards.
@@ -223,16 +195,7 @@ pub async fn list_cards(conn: &mut PgConnection, limit: u32) -> Result<Vec<CardL
             .bind(i64::from(limit))
             .fetch_all(conn)
             .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CardLine {
-                card_id: CardId::from_uuid(row.try_get("card_id")?),
-                number: row.try_get("number")?,
-                state: row.try_get("state")?,
-                issued_on: row.try_get("issued_on")?,
-            })
-        })
-        .collect()
+    rows.iter().map(CardLine::from_row).collect()
 }
 
 /// A card's stored files.
@@ -270,7 +233,7 @@ pub async fn signed_card(conn: &mut PgConnection, card: CardId) -> Result<Option
 pub struct MadeCard {
     /// Serial number of the blank.
     pub number: String,
-    pub state: String,
+    pub state: CardState,
     pub issued_on: Date,
     pub expires_on: Option<Date>,
     /// Whether its EF.SOD is the one that was asked about, byte for byte.
@@ -281,7 +244,7 @@ pub struct MadeCard {
 /// read.
 pub async fn cards_of_pin(conn: &mut PgConnection, pin: &str, sod: &[u8]) -> Result<Vec<MadeCard>, Error> {
     let rows = sqlx::query(
-        "SELECT number, state, issued_on, expires_on, coalesce(sod = $2, false) AS is_signed_so \
+        "SELECT card_id, number, state, issued_on, expires_on, coalesce(sod = $2, false) AS is_signed_so \
          FROM card WHERE pin = $1 ORDER BY issued_on DESC, number DESC",
     )
     .bind(pin)
@@ -292,7 +255,7 @@ pub async fn cards_of_pin(conn: &mut PgConnection, pin: &str, sod: &[u8]) -> Res
         .map(|row| {
             Ok(MadeCard {
                 number: row.try_get("number")?,
-                state: row.try_get("state")?,
+                state: state(CardId::from_uuid(row.try_get("card_id")?), row.try_get("state")?)?,
                 issued_on: row.try_get("issued_on")?,
                 expires_on: row.try_get("expires_on")?,
                 is_signed_so: row.try_get("is_signed_so")?,
@@ -301,34 +264,82 @@ pub async fn cards_of_pin(conn: &mut PgConnection, pin: &str, sod: &[u8]) -> Res
         .collect()
 }
 
-/// The cards of these applications become active; an older active card of the same person is replaced first.
+/// What somebody reads off a card to name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Printed {
+    /// The serial number of the blank.
+    Number(String),
+    /// The personal number of its holder.
+    Pin(Pin),
+    /// The document number of the machine-readable zone: the last nine digits of the personal number.
+    Document(String),
+}
+
+/// The cards that bear this, newest first. Nothing but a command asks by document number, so that there is no
+/// index: the answer takes as long as reading all cards.
 ///
 /// # Errors
-/// [`Error::Inconsistent`] when an application has no personalised card: nobody is handed a card that does not count.
-pub async fn activate_cards(tx: &mut PgConnection, applications: &[ApplicationId]) -> Result<(), Error> {
-    if applications.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "UPDATE card SET state = 'replaced' WHERE state = 'active' AND person_id IN \
-         (SELECT person_id FROM card WHERE application_id = ANY($1) AND state = 'personalised')",
+/// Those of the database.
+pub async fn cards_by_print(conn: &mut PgConnection, printed: &Printed) -> Result<Vec<CardLine>, Error> {
+    let (sql, text) = match printed {
+        Printed::Number(number) => {
+            ("SELECT card_id, number, state, issued_on FROM card WHERE number = $1", number.as_str())
+        }
+        Printed::Pin(pin) => (
+            "SELECT card_id, number, state, issued_on FROM card WHERE pin = $1 \
+             ORDER BY issued_on DESC, number DESC",
+            pin.as_str(),
+        ),
+        Printed::Document(document) => (
+            "SELECT card_id, number, state, issued_on FROM card WHERE right(pin, 9) = $1 \
+             ORDER BY issued_on DESC, number DESC",
+            document.as_str(),
+        ),
+    };
+    let rows = sqlx::query(sql).bind(text).fetch_all(conn).await?;
+    rows.iter().map(CardLine::from_row).collect()
+}
+
+/// Locks up to `most` cards that are in force, or may be again, and whose last day is before `today`; those
+/// whose day is longest over come first. Cards that somebody else holds are passed over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn past_last_day(
+    tx: &mut PgConnection,
+    today: Date,
+    most: u32,
+) -> Result<Vec<(CardId, Date)>, Error> {
+    let rows: Vec<(Uuid, Date)> = sqlx::query_as(
+        "SELECT card_id, expires_on FROM card \
+         WHERE state IN ('active', 'suspended') AND expires_on IS NOT NULL AND expires_on < $1 \
+         ORDER BY expires_on, card_id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
     )
-    .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-    .execute(&mut *tx)
-    .await?;
-    let active: Vec<Uuid> = sqlx::query_scalar(
-        "UPDATE card SET state = 'active' WHERE application_id = ANY($1) AND state = 'personalised' RETURNING application_id",
-    )
-    .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .bind(today)
+    .bind(i64::from(most))
     .fetch_all(tx)
     .await?;
-    if active.len() == applications.len() {
-        return Ok(());
-    }
-    let without = applications.iter().find(|application| !active.contains(&application.uuid()));
-    Err(Error::Inconsistent {
+    Ok(rows.into_iter().map(|(card, last_day)| (CardId::from_uuid(card), last_day)).collect())
+}
+
+/// The paths of the units that these cards belong to.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unit_paths(conn: &mut PgConnection, cards: &[CardId]) -> Result<HashMap<CardId, String>, Error> {
+    let rows: Vec<(Uuid, String)> =
+        sqlx::query_as("SELECT card_id, unit_path FROM card WHERE card_id = ANY($1)")
+            .bind(cards.iter().map(|card| card.uuid()).collect::<Vec<_>>())
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(card, path)| (CardId::from_uuid(card), path)).collect())
+}
+
+/// A card's state by its stored code.
+fn state(card: CardId, code: &str) -> Result<CardState, Error> {
+    CardState::from_code(code).ok_or_else(|| Error::Inconsistent {
         table: "card",
-        row: without.map(|application| format!("of application {application}")).unwrap_or_default(),
-        reason: "there is no personalised card to hand over".to_owned(),
+        row: card.to_string(),
+        reason: "column state holds a code that this program does not know".to_owned(),
     })
 }

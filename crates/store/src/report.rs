@@ -305,7 +305,8 @@ impl Evidence {
             }
             Evidence::ActiveCards => {
                 "SELECT h.application_id FROM handover h JOIN card c USING (application_id) \
-                 WHERE h.outcome = 'handed_over' AND c.state IN ('active', 'replaced', 'revoked')"
+                 WHERE h.outcome = 'handed_over' \
+                   AND c.state IN ('active', 'suspended', 'replaced', 'expired', 'revoked')"
             }
         }
     }

@@ -28,6 +28,7 @@ const SPREAD: &[(&str, &str, &[&str])] = &[
             "application_record",
             "batch_item",
             "card",
+            "card_action",
             "consignment_item",
             "handover",
             "issue_blocked",

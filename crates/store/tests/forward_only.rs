@@ -1,8 +1,11 @@
 //! Blanks go forward and cards that are spoiled stay spoiled, whoever asks and however often.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+use domain::Actor;
+use domain::blank::SpoilReason;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
-use store::cards::{IntendedCard, SignedCard, activate_cards, batches, put_cards, redeem, stock};
+use store::cards::record::{Handed, hand_over, sign};
+use store::cards::{IntendedCard, SignedCard, batches, put_cards, stock};
 use store::{Error, PgConnection};
 use time::OffsetDateTime;
 use time::macros::{date, datetime};
@@ -29,11 +32,11 @@ fn batch() -> BatchId {
 /// Three signed cards of a batch, and three blanks in stock.
 async fn signed(tx: &mut PgConnection) {
     let numbers = [0, 1, 2];
-    assert!(stock::put_box(tx, BOX, None, "account:a", NOW).await.unwrap());
+    assert!(stock::put_box(tx, BOX, None, &Actor::Centre, NOW).await.unwrap());
     stock::put_blanks(tx, BOX, &numbers.map(serial), NOW).await.unwrap();
     batches::put_batch(tx, batch(), 1, "445", 3, &[0; 32], NOW).await.unwrap();
-    put_cards(tx, batch(), &numbers.map(|n| intended(n, n)), NOW).await.unwrap();
-    assert_eq!(redeem(tx, "01", &numbers.map(token), NOW).await.unwrap(), 3);
+    put_cards(tx, batch(), &numbers.map(|n| intended(n, n)), &Actor::Centre, NOW).await.unwrap();
+    assert_eq!(sign(tx, "01", &numbers.map(token), &Actor::Centre, NOW).await.unwrap(), 3);
 }
 
 fn intended(number: u8, blank: u8) -> IntendedCard {
@@ -93,7 +96,7 @@ async fn a_blank_is_used_once_and_comes_to_one_end() {
     };
     // Unwritten it can be spoiled and not used.
     refused(stock::finish_blank(&mut tx, &serial(0), None, NOW).await, "used");
-    stock::finish_blank(&mut tx, &serial(0), Some("damaged"), NOW).await.unwrap();
+    stock::finish_blank(&mut tx, &serial(0), Some(SpoilReason::Damaged), NOW).await.unwrap();
     assert!(stock::begin_writing(&mut tx, &serial(1), card(1), NOW).await.unwrap());
     stock::finish_blank(&mut tx, &serial(1), None, NOW).await.unwrap();
     assert!(stock::begin_writing(&mut tx, &serial(2), card(2), NOW).await.unwrap());
@@ -105,7 +108,10 @@ async fn a_blank_is_used_once_and_comes_to_one_end() {
     }
     for number in [0, 1] {
         refused(stock::finish_blank(&mut tx, &serial(number), None, NOW).await, "used");
-        refused(stock::finish_blank(&mut tx, &serial(number), Some("damaged"), NOW).await, "spoiled");
+        refused(
+            stock::finish_blank(&mut tx, &serial(number), Some(SpoilReason::Damaged), NOW).await,
+            "spoiled",
+        );
     }
     refused(stock::finish_blank(&mut tx, &serial(9), None, NOW).await, "used");
     assert_eq!(stock::take_blanks(&mut tx, &[card(0)], None, NOW).await.unwrap(), 0);
@@ -119,21 +125,33 @@ async fn a_spoiled_card_stays_spoiled() {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
     signed(&mut tx).await;
-    assert_eq!(batches::put_outcomes(&mut tx, batch(), &[card(0)], true).await.unwrap(), 1);
-    assert_eq!(batches::put_outcomes(&mut tx, batch(), &[card(1)], false).await.unwrap(), 1);
+    assert_eq!(
+        batches::put_outcomes(&mut tx, batch(), &[card(0)], Some(SpoilReason::Printer), &Actor::Printer, NOW)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        batches::put_outcomes(&mut tx, batch(), &[card(1)], None, &Actor::Printer, NOW).await.unwrap(),
+        1
+    );
     assert_eq!(cards(&mut tx).await, ["spoiled spoiled", "personalised printed", "signed"]);
     // Neither the printer's results, nor its signature, nor a hand-over brings it back.
-    for spoiled in [false, true] {
-        assert_eq!(batches::put_outcomes(&mut tx, batch(), &[card(0), card(1)], spoiled).await.unwrap(), 0);
+    for spoiled in [None, Some(SpoilReason::Printer)] {
+        let again = [card(0), card(1)];
+        let moved =
+            batches::put_outcomes(&mut tx, batch(), &again, spoiled, &Actor::Printer, NOW).await.unwrap();
+        assert_eq!(moved, 0);
     }
-    assert_eq!(redeem(&mut tx, "01", &[token(0)], NOW).await.unwrap(), 0);
+    assert_eq!(sign(&mut tx, "01", &[token(0)], &Actor::Centre, NOW).await.unwrap(), 0);
+    let handed = Handed { application_id: application(0), at: NOW, actor: Actor::Centre };
     assert!(matches!(
-        activate_cards(&mut tx, &[application(0)]).await,
+        hand_over(&mut tx, NOW, &[handed]).await,
         Err(Error::Inconsistent { table: "card", .. })
     ));
     assert_eq!(cards(&mut tx).await, ["spoiled spoiled", "personalised printed", "signed"]);
     // Its number stands for no other card.
-    let error = put_cards(&mut tx, batch(), &[intended(3, 0)], NOW).await.unwrap_err();
+    let error = put_cards(&mut tx, batch(), &[intended(3, 0)], &Actor::Centre, NOW).await.unwrap_err();
     assert!(
         matches!(&error, Error::Sql(sql) if sql.constraint.as_deref() == Some("card_number_key")),
         "{error}"

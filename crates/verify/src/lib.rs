@@ -19,6 +19,7 @@ use card::{
     },
     sod::Sod,
 };
+use domain::card::CardState;
 use time::{Date, OffsetDateTime};
 
 pub use error::Error;
@@ -92,7 +93,11 @@ impl<'a> Evidence<'a> {
 #[non_exhaustive]
 pub enum CardStatus {
     Active,
+    /// Out of force until it is cleared up.
+    Suspended,
     Replaced,
+    /// Its last day is over, as the register has it.
+    Expired,
     Revoked,
     /// Made and not handed over, or spoiled.
     NotHandedOver,
@@ -101,21 +106,27 @@ pub enum CardStatus {
 
 impl CardStatus {
     /// Every status.
-    pub const ALL: [CardStatus; 5] = [
+    pub const ALL: [CardStatus; 7] = [
         CardStatus::Active,
+        CardStatus::Suspended,
         CardStatus::Replaced,
+        CardStatus::Expired,
         CardStatus::Revoked,
         CardStatus::NotHandedOver,
         CardStatus::Unknown,
     ];
 
     /// By the state that the register keeps of a card. What is neither in force nor was is not in its holder's hands.
-    pub fn of_state(state: &str) -> CardStatus {
+    pub fn of_state(state: CardState) -> CardStatus {
         match state {
-            "active" => CardStatus::Active,
-            "replaced" => CardStatus::Replaced,
-            "revoked" => CardStatus::Revoked,
-            _ => CardStatus::NotHandedOver,
+            CardState::Active => CardStatus::Active,
+            CardState::Suspended => CardStatus::Suspended,
+            CardState::Replaced => CardStatus::Replaced,
+            CardState::Expired => CardStatus::Expired,
+            CardState::Revoked => CardStatus::Revoked,
+            CardState::Intended | CardState::Signed | CardState::Personalised | CardState::Spoiled => {
+                CardStatus::NotHandedOver
+            }
         }
     }
 }

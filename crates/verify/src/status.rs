@@ -53,6 +53,8 @@ pub(crate) fn register(status: Option<CardStatus>, checks: &mut Vec<Check>) {
     let (outcome, detail) = match status {
         None => (Outcome::NotChecked, "the issuer's register was not asked"),
         Some(CardStatus::Active) => (Outcome::Pass, "the register has this card as the one in force"),
+        Some(CardStatus::Suspended) => (Outcome::Fail, "this card is out of force for the time being"),
+        Some(CardStatus::Expired) => (Outcome::Fail, "the register has the last day of this card as over"),
         Some(CardStatus::Replaced) => (Outcome::Fail, "another card has replaced this one"),
         Some(CardStatus::Revoked) => (Outcome::Fail, "this card was revoked"),
         Some(CardStatus::NotHandedOver) => (Outcome::Fail, "this card was never handed to its holder"),

@@ -172,7 +172,9 @@ impl Check {
         let found = match (self.outcome, status) {
             (Outcome::Pass, None | Some(CardStatus::Active)) => "passed",
             (Outcome::Fail, None | Some(CardStatus::Active)) => "failed",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::Suspended)) => "suspended",
             (Outcome::Pass | Outcome::Fail, Some(CardStatus::Replaced)) => "replaced",
+            (Outcome::Pass | Outcome::Fail, Some(CardStatus::Expired)) => "expired",
             (Outcome::Pass | Outcome::Fail, Some(CardStatus::Revoked)) => "revoked",
             (Outcome::Pass | Outcome::Fail, Some(CardStatus::NotHandedOver)) => "not_handed_over",
             (Outcome::Pass | Outcome::Fail, Some(CardStatus::Unknown)) => "unknown",
@@ -181,7 +183,9 @@ impl Check {
                 None
                 | Some(
                     CardStatus::Active
+                    | CardStatus::Suspended
                     | CardStatus::Replaced
+                    | CardStatus::Expired
                     | CardStatus::Revoked
                     | CardStatus::NotHandedOver
                     | CardStatus::Unknown,

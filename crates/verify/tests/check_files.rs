@@ -198,8 +198,7 @@ fn expired_and_replaced_cards_are_not_in_force() {
     let evidence = Evidence::new(&FILES, &trust, NOW);
     let with = |status| check_card(&Evidence { status: Some(status), ..evidence });
     assert_eq!(with(CardStatus::Active).overall, Overall::Genuine);
-    for status in [CardStatus::Replaced, CardStatus::Revoked, CardStatus::NotHandedOver, CardStatus::Unknown]
-    {
+    for status in CardStatus::ALL.into_iter().filter(|status| *status != CardStatus::Active) {
         check_fails(&with(status), &[CheckCode::RegisterStatus], "card");
     }
     for (status, overall) in

@@ -57,7 +57,7 @@ fn a_card_that_is_not_in_force_says_why() {
         .map(|status| check(CheckCode::RegisterStatus, Outcome::Fail, Some(status)).words_key())
         .collect();
     assert_eq!(keys[0], "check.register-status.failed");
-    assert_eq!(keys[1], "check.register-status.replaced");
+    assert_eq!(keys[1], "check.register-status.suspended");
     let sentences: std::collections::BTreeSet<_> =
         keys.iter().map(|key| ui::checks::sentence(Lang::Vi, key)).collect();
     assert_eq!(sentences.len(), CardStatus::ALL.len());

@@ -56,5 +56,5 @@ async fn status(state: &AppState, card: &Card) -> Result<CardStatus, Error> {
     let mut conn = state.db.begin().await?;
     let made = store::cards::cards_of_pin(&mut conn, zone.pin(), sod).await?;
     let this = made.iter().find(|card| card.is_signed_so);
-    Ok(this.map_or(CardStatus::Unknown, |card| CardStatus::of_state(&card.state)))
+    Ok(this.map_or(CardStatus::Unknown, |card| CardStatus::of_state(card.state)))
 }

@@ -107,6 +107,8 @@ async fn the_register_speaks_of_proven_cards_only() {
     for (state, said) in [
         ("replaced", "đã được thay bằng thẻ khác"),
         ("revoked", "đã bị thu hồi"),
+        ("suspended", "đang tạm dừng hiệu lực"),
+        ("expired", "thẻ này đã hết hạn"),
         ("signed", "chưa được trao"),
     ] {
         register(&counter.db, &counter.chip, state).await;

@@ -2,19 +2,21 @@
 
 #![allow(dead_code, reason = "the example uses its part")]
 
-use domain::UnitCode;
 use domain::application::{Action, Kind};
+use domain::card::CardAction;
 use domain::id::{ApplicationId, CardId, KitId, PersonId};
 use domain::unit::UnitTable;
+use domain::{Actor, UnitCode};
 use std::sync::Arc;
 use store::applications::{self, NewApplication, Transition};
+use store::cards::{IntendedCard, SignedCard, record};
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
-use time::macros::datetime;
+use time::macros::{date, datetime};
 
 pub const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
 pub const DISTRICT: &str = "445";
-pub const OFFICER: &str = "account:test";
+pub const OFFICER: Actor = Actor::DemoOfficer;
 
 pub fn scope() -> UnitScope {
     let path = UnitTable::official_2021().path(DISTRICT.parse().unwrap());
@@ -56,21 +58,47 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
     let mut tx = db.begin().await.unwrap();
     applications::create(&mut tx, NOW, &new).await.unwrap();
     assert!(applications::record(&mut tx, NOW, &transitions).await.unwrap().refused.is_empty());
-    sqlx::query(
-        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
-                           unit_code, unit_path, intended_at) \
-         SELECT card, card::text, application, person, '', 'personalised', '2021-04-19', '', '', unit, path, $6 \
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS t (card, application, person, unit, path)",
-    )
-    .bind(ids.iter().map(|id| CardId::derive(NOW, &[id.uuid().as_bytes()]).uuid()).collect::<Vec<_>>())
-    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-    .bind(people.map(|n| PersonId::derive(NOW, &[&n.to_be_bytes()]).uuid()).collect::<Vec<_>>())
-    .bind(new.iter().map(|new| new.unit.to_string()).collect::<Vec<_>>())
-    .bind(new.iter().map(|new| new.unit_path.as_str()).collect::<Vec<_>>())
-    .bind(NOW)
-    .execute(&mut *tx)
-    .await
-    .unwrap();
+    let cards: Vec<IntendedCard> = new.iter().zip(people).map(|(new, n)| card(tag, new, n)).collect();
+    record::intend(&mut tx, &cards, &Actor::Centre, NOW).await.unwrap();
+    let signed: Vec<SignedCard> = cards.iter().map(sign).collect();
+    assert_eq!(record::sign(&mut tx, "01", &signed, &Actor::Centre, NOW).await.unwrap(), cards.len());
+    let printed = |card: &IntendedCard| record::Transition {
+        card_id: card.card_id,
+        action: CardAction::Personalise,
+        at: NOW,
+        actor: Actor::Printer,
+    };
+    let printed: Vec<record::Transition> = cards.iter().map(printed).collect();
+    assert!(record::record(&mut tx, NOW, &printed).await.unwrap().refused.is_empty());
     store::commit(tx).await.unwrap();
     ids
+}
+
+fn card(tag: &str, new: &NewApplication, n: u32) -> IntendedCard {
+    let card_id = CardId::derive(NOW, &[new.application_id.uuid().as_bytes()]);
+    IntendedCard {
+        card_id,
+        number: format!("{tag}{n:08}"),
+        application_id: new.application_id,
+        person_id: PersonId::derive(NOW, &[&n.to_be_bytes()]),
+        pin: String::new(),
+        issued_on: date!(2021 - 04 - 19),
+        expires_on: None,
+        ds_serial: "01".to_owned(),
+        token_sha256: card_id.uuid().as_bytes().to_vec(),
+        face: serde_json::Value::Null,
+        unit_code: new.unit.to_string(),
+        unit_path: new.unit_path.clone(),
+    }
+}
+
+fn sign(card: &IntendedCard) -> SignedCard {
+    SignedCard {
+        card_id: card.card_id,
+        token_sha256: card.token_sha256.clone(),
+        dg1: Vec::new(),
+        dg13: Vec::new(),
+        sod: Vec::new(),
+        qr: String::new(),
+    }
 }

@@ -207,7 +207,7 @@ pub async fn receive(db: &Database, number: i64, count: u32) {
 pub async fn receive_with(db: &Database, number: i64, count: u32, wrapped_key: Option<Vec<u8>>) {
     let serials = (0..count).map(|position| serial(number, position)).collect();
     let delivery = issue::Delivery { number, serials, wrapped_key };
-    issue::receive_box(db, &delivery, "centre", NOW).await.unwrap();
+    issue::receive_box(db, &delivery, &domain::Actor::Centre, NOW).await.unwrap();
 }
 
 /// Blanks that must be in the store.

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{Error, UnitScope};
+use domain::Actor;
 use domain::handover::Outcome;
 use domain::id::ApplicationId;
 
@@ -48,7 +49,7 @@ pub struct HandoverRow {
     pub at: OffsetDateTime,
     pub outcome: Outcome,
     pub score: Option<f32>,
-    pub officer: String,
+    pub officer: Actor,
 }
 
 /// Adds the attempts that are not recorded yet and returns those.
@@ -66,7 +67,7 @@ pub async fn put_handovers(
     .bind(attempts.iter().map(|a| a.at).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.outcome.code()).collect::<Vec<_>>())
     .bind(attempts.iter().map(|a| a.score).collect::<Vec<_>>())
-    .bind(attempts.iter().map(|a| a.officer.as_str()).collect::<Vec<_>>())
+    .bind(attempts.iter().map(|a| a.officer.to_string()).collect::<Vec<_>>())
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|(id, attempt)| (ApplicationId::from_uuid(id), attempt)).collect())

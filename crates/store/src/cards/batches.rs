@@ -1,10 +1,16 @@
 //! Production batches, and what the printer made of their cards.
 
+use std::collections::HashSet;
+
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::record::{Transition, record};
 use crate::Error;
+use domain::Actor;
+use domain::blank::SpoilReason;
+use domain::card::{CardAction, CardState};
 use domain::id::{ApplicationId, BatchId, CardId};
 
 /// The number after the highest that was used. The caller's insert fails on a race, by the unique constraint.
@@ -54,7 +60,7 @@ pub struct BatchItem {
     pub position: i32,
     pub application_id: ApplicationId,
     pub card_id: CardId,
-    pub card_state: String,
+    pub card_state: CardState,
 }
 
 pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<BatchItem>, Error> {
@@ -65,13 +71,12 @@ pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<
     .bind(batch.uuid())
     .fetch_all(conn)
     .await?;
-    let item = |(position, application, card, card_state)| BatchItem {
-        position,
-        application_id: ApplicationId::from_uuid(application),
-        card_id: CardId::from_uuid(card),
-        card_state,
+    let item = |(position, application, card, state): (_, _, _, String)| {
+        let card_id = CardId::from_uuid(card);
+        let application_id = ApplicationId::from_uuid(application);
+        Ok(BatchItem { position, application_id, card_id, card_state: super::state(card_id, &state)? })
     };
-    Ok(rows.into_iter().map(item).collect())
+    rows.into_iter().map(item).collect()
 }
 
 /// Batches without results, in the order in which they were opened.
@@ -90,7 +95,7 @@ pub struct CardItem {
     pub position: i32,
     pub application_id: ApplicationId,
     pub number: String,
-    pub state: String,
+    pub state: CardState,
 }
 
 pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<CardItem>, Error> {
@@ -107,29 +112,33 @@ pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<C
             position: row.try_get("position")?,
             application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
             number: row.try_get("number")?,
-            state: row.try_get("state")?,
+            state: super::state(card, row.try_get("state")?)?,
         })
     })
     .transpose()
 }
 
-/// Writes what became of signed cards of a batch. Returns how many it was: a card that came out before, printed or
-/// spoiled, stays what it is.
+/// Writes what became of signed cards of a batch: personalised, or spoiled for a reason. Returns how many it
+/// was: a card that came out before, printed or spoiled, stays what it is.
+///
+/// # Errors
+/// Those of the database.
 pub async fn put_outcomes(
     tx: &mut PgConnection,
     batch: BatchId,
     cards: &[CardId],
-    spoiled: bool,
+    spoiled: Option<SpoilReason>,
+    actor: &Actor,
+    now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let ids: Vec<Uuid> = cards.iter().map(|card| card.uuid()).collect();
-    let (outcome, state) = if spoiled { ("spoiled", "spoiled") } else { ("printed", "personalised") };
-    let moved: Vec<Uuid> = sqlx::query_scalar(
-        "UPDATE card SET state = $2 WHERE card_id = ANY($1) AND state = 'signed' RETURNING card_id",
-    )
-    .bind(ids)
-    .bind(state)
-    .fetch_all(&mut *tx)
-    .await?;
+    let action = spoiled.map_or(CardAction::Personalise, CardAction::Spoil);
+    let came_out = |&card_id| Transition { card_id, action, at: now, actor: actor.clone() };
+    let transitions: Vec<Transition> = cards.iter().map(came_out).collect();
+    let refused: HashSet<CardId> =
+        record(tx, now, &transitions).await?.refused.into_iter().map(|(card, _)| card).collect();
+    let moved: Vec<Uuid> =
+        cards.iter().filter(|card| !refused.contains(card)).map(|card| card.uuid()).collect();
+    let outcome = if spoiled.is_some() { "spoiled" } else { "printed" };
     let done = sqlx::query("UPDATE batch_item SET outcome = $3 WHERE batch_id = $1 AND card_id = ANY($2)")
         .bind(batch.uuid())
         .bind(moved)

@@ -6,6 +6,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use domain::Actor;
+use domain::blank::{BlankState, SpoilReason};
 use domain::id::{BatchId, CardId};
 
 /// Records a box of blanks; false when there is one of this number.
@@ -13,7 +15,7 @@ pub async fn put_box(
     tx: &mut PgConnection,
     number: i64,
     wrapped_key: Option<&[u8]>,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
@@ -21,7 +23,7 @@ pub async fn put_box(
     )
     .bind(number)
     .bind(now)
-    .bind(actor)
+    .bind(actor.to_string())
     .bind(wrapped_key)
     .execute(tx)
     .await?;
@@ -149,24 +151,31 @@ pub async fn boxes(conn: &mut PgConnection) -> Result<Vec<BoxLine>, Error> {
 pub struct Blank {
     pub serial: String,
     pub box_number: i64,
-    /// `in_stock`, `writing`, `used` or `spoiled`.
-    pub state: String,
+    pub state: BlankState,
     pub card_id: Option<CardId>,
     pub card_number: Option<String>,
     pub attempts: i16,
-    pub reason: Option<String>,
+    pub reason: Option<SpoilReason>,
 }
 
 impl Blank {
     fn from_row(row: &PgRow) -> Result<Blank, Error> {
+        let serial: String = row.try_get("serial")?;
+        let inconsistent = |column: &str| Error::Inconsistent {
+            table: "blank",
+            row: serial.clone(),
+            reason: format!("column {column} holds a code that this program does not know"),
+        };
+        let reason: Option<String> = row.try_get("reason")?;
+        let reason = reason.map(|code| SpoilReason::from_code(&code).ok_or_else(|| inconsistent("reason")));
         Ok(Blank {
-            serial: row.try_get("serial")?,
             box_number: row.try_get("box")?,
-            state: row.try_get("state")?,
+            state: BlankState::from_code(row.try_get("state")?).ok_or_else(|| inconsistent("state"))?,
             card_id: row.try_get::<Option<Uuid>, _>("card_id")?.map(CardId::from_uuid),
             card_number: row.try_get("number")?,
             attempts: row.try_get("attempts")?,
-            reason: row.try_get("reason")?,
+            reason: reason.transpose()?,
+            serial,
         })
     }
 }
@@ -186,7 +195,7 @@ pub async fn lock_blank(tx: &mut PgConnection, serial: &str) -> Result<Option<Bl
 /// The blanks that are being written, oldest first; those of a box; or those of a state.
 pub async fn blanks(
     conn: &mut PgConnection,
-    state: Option<&str>,
+    state: Option<BlankState>,
     number: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Blank>, Error> {
@@ -195,7 +204,7 @@ pub async fn blanks(
          FROM blank k LEFT JOIN card c USING (card_id) \
          WHERE ($1::text IS NULL OR k.state = $1) AND ($2::bigint IS NULL OR k.box = $2) ORDER BY k.since, k.serial LIMIT $3",
     )
-    .bind(state)
+    .bind(state.map(BlankState::code))
     .bind(number)
     .bind(limit)
     .fetch_all(conn)
@@ -206,7 +215,7 @@ pub async fn blanks(
 pub async fn put_count(
     tx: &mut PgConnection,
     id: Uuid,
-    actor: &str,
+    actor: &Actor,
     counts: (i64, i64),
     note: Option<&str>,
     now: OffsetDateTime,
@@ -215,7 +224,7 @@ pub async fn put_count(
     sqlx::query("INSERT INTO stock_count (count_id, at, actor, expected, counted, note) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(now)
-        .bind(actor)
+        .bind(actor.to_string())
         .bind(expected)
         .bind(counted)
         .bind(note)
@@ -296,17 +305,17 @@ pub async fn count_attempt(tx: &mut PgConnection, serial: &str) -> Result<i16, E
 pub async fn finish_blank(
     tx: &mut PgConnection,
     serial: &str,
-    spoiled: Option<&str>,
+    spoiled: Option<SpoilReason>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let end = if spoiled.is_some() { "spoiled" } else { "used" };
+    let end = end(spoiled);
     let done = sqlx::query(
         "UPDATE blank SET state = $2, reason = $3, since = $4 \
          WHERE serial = $1 AND (state = 'writing' OR (state = 'in_stock' AND $2 = 'spoiled'))",
     )
     .bind(serial)
-    .bind(end)
-    .bind(spoiled)
+    .bind(end.code())
+    .bind(spoiled.map(SpoilReason::code))
     .bind(now)
     .execute(tx)
     .await?;
@@ -318,6 +327,11 @@ pub async fn finish_blank(
         row: serial.to_owned(),
         reason: format!("a blank is used once, and this one cannot become {end} any more"),
     })
+}
+
+/// Where a blank ends.
+fn end(spoiled: Option<SpoilReason>) -> BlankState {
+    if spoiled.is_some() { BlankState::Spoiled } else { BlankState::Used }
 }
 
 /// How many cards of the batch a blank was taken for.
@@ -344,7 +358,7 @@ pub async fn machine_stock(conn: &mut PgConnection) -> Result<i64, Error> {
 pub async fn take_blanks(
     tx: &mut PgConnection,
     cards: &[CardId],
-    spoiled: Option<&str>,
+    spoiled: Option<SpoilReason>,
     now: OffsetDateTime,
 ) -> Result<u64, Error> {
     let done = sqlx::query(
@@ -356,8 +370,8 @@ pub async fn take_blanks(
     )
     .bind(cards.iter().map(|card| card.uuid()).collect::<Vec<_>>())
     .bind(cards.len() as i64)
-    .bind(if spoiled.is_some() { "spoiled" } else { "used" })
-    .bind(spoiled)
+    .bind(end(spoiled).code())
+    .bind(spoiled.map(SpoilReason::code))
     .bind(now)
     .execute(tx)
     .await?;

@@ -75,7 +75,7 @@ pub(crate) async fn show(
     page(&Page {
         number: row.number.clone(),
         state: lang.text(&format!("card.state.{}", row.state)),
-        state_class: card_class(&row.state),
+        state_class: card_class(row.state),
         application_href: format!("/ho-so/{}", row.application_id),
         person_href: format!("/cu-dan/{}", row.person_id),
         facts: facts(&state, lang, &row),

@@ -13,6 +13,7 @@ use crate::pages::{PageSize, id, not_shown, note_read, record};
 use crate::session::Who;
 use crate::state::AppState;
 use domain::application::State as Stage;
+use domain::card::CardState;
 use domain::id::PersonId;
 use domain::text::fold_ascii;
 use domain::{Field, Pin};
@@ -245,7 +246,7 @@ pub(crate) fn card_line(lang: Lang, hit: &CardHit) -> CardLine {
         href: format!("/the/{}", hit.card_id),
         number: hit.number.clone(),
         state: lang.text(&format!("card.state.{}", hit.state)),
-        state_class: card_class(&hit.state),
+        state_class: card_class(hit.state),
         issued: format::date(hit.issued_on),
         expires: hit.expires_on.map_or_else(|| lang.text("card.no_expiry").to_owned(), format::date),
     }
@@ -272,12 +273,11 @@ pub(crate) fn state_class(state: &str) -> &'static str {
     }
 }
 
-pub(crate) fn card_class(state: &str) -> &'static str {
+pub(crate) fn card_class(state: CardState) -> &'static str {
     match state {
-        "active" => "good",
-        "spoiled" | "revoked" | "replaced" => "ended",
-        "intended" | "signed" | "personalised" => "way",
-        // A state that this program does not know has no colour, as it has no words.
-        _ => "",
+        CardState::Active => "good",
+        CardState::Suspended => "wait",
+        CardState::Spoiled | CardState::Replaced | CardState::Expired | CardState::Revoked => "ended",
+        CardState::Intended | CardState::Signed | CardState::Personalised => "way",
     }
 }
