@@ -8,6 +8,7 @@ mod card_chip;
 mod card_life;
 mod card_verify;
 mod cards;
+mod cases;
 mod cli;
 mod demo;
 mod fingerprints;
@@ -72,6 +73,9 @@ enum Command {
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
+    /// Read and decide cases: each act is an adjudicator's.
+    #[command(subcommand)]
+    Case(cases::Command),
     /// Blank cards: receive, list, count.
     #[command(subcommand)]
     Stock(stock::Command),
@@ -119,6 +123,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,
         Command::Card(command) => return cards::run(place, &command).await,
+        Command::Case(command) => cases::run(place, &command).await?,
         Command::Stock(command) => return stock::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
         Command::Link(command) => link::run(&command)?,

@@ -4,35 +4,69 @@
 use anyhow::{Context, Result};
 use time::{Date, Time};
 
+use crate::announce;
 use crate::world::{World, application_id};
 use centre::Centre;
 use domain::clock::VIETNAM;
-use domain::id::PersonId;
-use resolve::{Decision, Identities};
+use domain::id::{AccountId, CaseId, PersonId};
+use domain::{Actor, UnitCode};
+use resolve::Identities;
+use resolve::cases::{self, Act, Command, Decision};
 use simulate::TruthId;
 use store::UnitScope;
 use store::report::scoring::{self, CaseRow};
+use web::Role;
 
-const FIRST: &str = "demo-adjudicator-1";
-const SECOND: &str = "demo-adjudicator-2";
+/// The accounts of the two who decide: whoever looks at the demonstration signs in as one of them.
+pub async fn adjudicators(centre: &Centre, district: UnitCode) -> Result<[Actor; 2]> {
+    let made = announce::accounts(centre, district).await?;
+    let logins: Vec<&str> =
+        made.iter().filter(|made| made.role == Role::Adjudicator).map(|made| made.login).collect();
+    let [first, second] = logins[..] else {
+        anyhow::bail!("the demonstration has {} adjudicators, and deciding takes two", logins.len());
+    };
+    let mut conn = centre.db.begin().await?;
+    let mut actors = Vec::new();
+    for login in [first, second] {
+        let account = store::accounts::by_login(&mut conn, login).await?.context("an account just made")?;
+        actors.push(Actor::Account(AccountId::from_uuid(account.id)));
+    }
+    actors.try_into().map_err(|_| anyhow::anyhow!("two logins give two actors"))
+}
 
-/// Decides every open case that was there when the day began.
+/// Decides every open case that was there when the day began: the first adjudicator proposes, the second
+/// confirms.
 pub async fn decide_open(
     centre: &Centre,
     world: &World,
     identities: &mut Identities,
+    adjudicators: &[Actor; 2],
     day: Date,
 ) -> Result<usize> {
     let midnight = day.with_time(Time::MIDNIGHT).assume_offset(VIETNAM);
     let mut conn = centre.db.begin().await?;
-    let cases = scoring::cases(&mut conn, &UnitScope::everything(), midnight).await?;
+    let asked = scoring::cases(&mut conn, &UnitScope::everything(), midnight).await?;
     drop(conn);
     let mut decided = 0;
-    for case in cases.iter().filter(|case| !case.decided) {
+    for case in asked.iter().filter(|case| !case.decided) {
         let decision = judge(world, case);
-        resolve::decide_case(&centre.db, case.case_id, &decision, FIRST, SECOND, centre.clock.now())
-            .await
-            .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;
+        let acts = [Act::Propose(decision), Act::Confirm];
+        for (by, act) in adjudicators.iter().zip(&acts) {
+            // A campaign that was interrupted between the two goes on with the second.
+            let id =
+                CaseId::derive(midnight, &[case.case_id.uuid().as_bytes(), act.kind().code().as_bytes()]);
+            let command = Command {
+                id: id.uuid(),
+                case: case.case_id,
+                by,
+                seen: None,
+                reason: None,
+                at: centre.clock.now(),
+            };
+            cases::act(&centre.db, &command, act)
+                .await
+                .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;
+        }
         if case.application_id.is_none() {
             let people: Vec<PersonId> =
                 [case.person_id, case.other_person_id].into_iter().flatten().collect();

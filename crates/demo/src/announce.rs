@@ -7,9 +7,10 @@ use rand::rngs::StdRng;
 
 use crate::{prepare, receipts};
 use centre::Centre;
-use domain::Clock;
 use domain::clock::SystemClock;
 use domain::unit::UnitTable;
+use domain::{Clock, UnitCode};
+use web::accounts::DemoAccount;
 
 /// Makes the demonstration's accounts and prints where to go.
 ///
@@ -17,12 +18,7 @@ use domain::unit::UnitTable;
 /// A data directory without a demonstration, or accounts that cannot be written.
 pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
-    let mut rng: StdRng = rand::make_rng();
-    let units = UnitTable::official_2021();
-    let now = SystemClock.now();
-    let accounts = web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
-        .await
-        .context("the demonstration's accounts")?;
+    let accounts = accounts(centre, district).await?;
     println!();
     println!("open       http://{address}/");
     for account in accounts {
@@ -37,4 +33,16 @@ pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
     receipts::print(&centre.place.data);
     println!("stop       Ctrl-C");
     Ok(())
+}
+
+/// Makes the demonstration's accounts, or finds them: of a campaign that is run, and of one that is shown.
+///
+/// # Errors
+/// Accounts that cannot be written.
+pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAccount>> {
+    let mut rng: StdRng = rand::make_rng();
+    let (units, now) = (UnitTable::official_2021(), SystemClock.now());
+    web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
+        .await
+        .context("the demonstration's accounts")
 }

@@ -17,11 +17,11 @@ use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options};
 use centre::{Centre, installation, work};
-use domain::UnitCode;
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
 use domain::id::PersonId;
 use domain::unit::UnitTable;
+use domain::{Actor, UnitCode};
 use issue::Authority;
 use plan::apply::Area;
 use plan::schedule::{self, ShiftCalendar};
@@ -59,6 +59,8 @@ pub struct Campaign {
     /// People without a form in the register who come to a kit all the same, by day.
     walk_ins: BTreeMap<Date, Vec<TruthId>>,
     threads: usize,
+    /// Who decides cases.
+    adjudicators: [Actor; 2],
 }
 
 impl Campaign {
@@ -108,6 +110,7 @@ impl Campaign {
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
+            adjudicators: adjudicate::adjudicators(&centre, district).await?,
             centre,
             clock,
             world,
@@ -355,7 +358,8 @@ impl Campaign {
         stages
             .part("resolve", async {
                 let (linked, cases) = work::resolve_waiting(&centre, &mut self.identities).await?;
-                adjudicate::decide_open(&centre, &self.world, &mut self.identities, day).await?;
+                let two = &self.adjudicators;
+                adjudicate::decide_open(&centre, &self.world, &mut self.identities, two, day).await?;
                 Ok(((), (linked + cases) as u64))
             })
             .await?;

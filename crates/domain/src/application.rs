@@ -6,7 +6,9 @@
 //!                      │           └→ rejected
 //!                      └→ rejected
 //! ```
-//! A spoiled card sends its application from `batched` back to `accepted`; an undeliverable card stays at the unit.
+//! A spoiled card sends its application from `batched` back to `accepted`; an undeliverable card stays at the
+//! unit. A case that is open again takes its application back to `in case`, while that is `rejected` or
+//! `accepted`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -124,6 +126,9 @@ pub enum Action {
     OpenCase,
     Reject,
     Accept,
+    /// A case was decided wrongly and is open again: what its decision did to the application is taken back.
+    /// Possible until the application is in a batch.
+    Reopen,
     Batch,
     Print,
     /// The card failed in production: the application waits for a new batch.
@@ -140,12 +145,13 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 14] = [
+    pub const ALL: [Action; 15] = [
         Action::Capture,
         Action::Receive,
         Action::OpenCase,
         Action::Reject,
         Action::Accept,
+        Action::Reopen,
         Action::Batch,
         Action::Print,
         Action::Spoil,
@@ -165,6 +171,7 @@ impl Action {
             Action::OpenCase => "open_case",
             Action::Reject => "reject",
             Action::Accept => "accept",
+            Action::Reopen => "reopen",
             Action::Batch => "batch",
             Action::Print => "print",
             Action::Spoil => "spoil",
@@ -202,6 +209,7 @@ pub fn next(state: Option<State>, action: Action) -> Result<State, LifeError> {
         (S::Received, A::OpenCase) => Ok(S::InCase),
         (S::Received | S::InCase, A::Reject) => Ok(S::Rejected),
         (S::Received | S::InCase, A::Accept) => Ok(S::Accepted),
+        (S::Rejected | S::Accepted, A::Reopen) => Ok(S::InCase),
         (S::Accepted, A::Batch) => Ok(S::Batched),
         (S::Batched, A::Print) => Ok(S::Printed),
         (S::Batched, A::Spoil) => Ok(S::Accepted),
@@ -249,7 +257,8 @@ mod tests {
     #[test]
     fn nothing_follows_an_end_and_nothing_begins_in_the_middle() {
         for action in Action::ALL {
-            assert!(next(Some(State::Rejected), action).is_err());
+            // Only a case that is open again takes a rejection back.
+            assert_eq!(next(Some(State::Rejected), action).is_ok(), action == Action::Reopen);
             assert!(next(Some(State::HandedOver), action).is_err());
             assert_eq!(next(None, action).is_ok(), action == Action::Capture);
         }

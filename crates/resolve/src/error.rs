@@ -1,20 +1,14 @@
 use domain::id::{CaseId, PersonId};
 
+use crate::cases::Refusal;
+
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     #[error("the case {0} does not exist: read the list of cases again")]
     NoSuchCase(CaseId),
-    #[error("a case needs two people, and both decisions are by {0}: let a colleague confirm")]
-    SameEyes(String),
-    #[error("the case {0} was closed with another decision: read it again, or have it opened again")]
-    AlreadyClosed(CaseId),
-    #[error("the case {0} was decided otherwise by a colleague: read it again and agree")]
-    Contradicts(CaseId),
-    #[error("the decision does not fit the case {case}: {reason}")]
-    DoesNotFit { case: CaseId, reason: &'static str },
-    #[error("the case {0} is carried out and its application went on: correct it where it stands now")]
-    NotReversible(CaseId),
+    #[error("the case {case}: {refusal}")]
+    Refused { case: CaseId, refusal: Refusal },
     #[error("{keep} and {drop} cannot become one record: {reason}")]
     NotMergeable { keep: PersonId, drop: PersonId, reason: &'static str },
     #[error("the record {person} cannot be taken apart: {reason}")]

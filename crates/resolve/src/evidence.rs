@@ -1,14 +1,113 @@
-//! What is stored of a decision, for those who must understand it years later: codes, weights, scores and ids, and the
-//! version of the model. No name, date or number of anybody.
+//! What is stored of a decision, for those who must understand it years later: codes, weights, scores and
+//! ids, and the version of the model. No name, date or number of anybody.
 
-use domain::id::PersonId;
+use domain::id::{ApplicationId, PersonId};
 use linkage::{Caution, Explanation, VERSION};
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::decide::{Claim, Evidence, Match, Thresholds};
 
 /// People and hits listed, the likeliest.
 const MOST: usize = 8;
+
+/// The evidence of a resolution or of a case.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    /// What the register's record says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub linkage: Option<Linkage>,
+    /// What the fingers say; a pair of register records has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprints>,
+    /// Whom the officer chose: `none`, `person` or `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+}
+
+/// The register's records as linkage weighed them. Weights are bits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Linkage {
+    /// Of the model.
+    pub version: String,
+    /// Of a pair of register records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// From which weight a record is the applicant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<f64>,
+    /// By how much it must be ahead of every other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<f64>,
+    /// From which weight two register records are one person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge: Option<f64>,
+    /// From which weight people are asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<f64>,
+    /// Of the likeliest record, or of the pair; `None` when there is no record at all.
+    pub waterfall: Option<Vec<Weight>>,
+    /// The likeliest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+/// One step of the waterfall: the field's stable code, the code of the level at which the two agree, and the
+/// bits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weight(pub String, pub String, pub f64);
+
+/// A person of the register who was in question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub person: PersonId,
+    pub weight: f64,
+    /// The code of what a number says beside the weight.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub caution: String,
+}
+
+/// The applications with the same fingers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fingerprints {
+    /// How many were taken.
+    pub fingers: usize,
+    /// The score from which fingers are one person's.
+    pub threshold: f64,
+    /// The best first.
+    pub hits: Vec<Hit>,
+}
+
+/// An application with the same fingers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hit {
+    pub application: ApplicationId,
+    pub score: f64,
+}
+
+impl Stored {
+    /// Reads what was stored. It outlives the program that wrote it: a part that this one does not understand
+    /// is left out, and never an error.
+    pub fn read(stored: &Value) -> Stored {
+        Stored {
+            linkage: part(stored, "linkage"),
+            fingerprint: part(stored, "fingerprint"),
+            claim: part(stored, "claim"),
+        }
+    }
+
+    /// The register's people that were in question, the likeliest first.
+    pub fn candidates(&self) -> &[Candidate] {
+        self.linkage.as_ref().map(|linkage| linkage.candidates.as_slice()).unwrap_or_default()
+    }
+}
+
+fn part<T: DeserializeOwned>(stored: &Value, key: &str) -> Option<T> {
+    T::deserialize(stored.get(key)?).ok()
+}
 
 pub(crate) fn of(
     evidence: &Evidence,
@@ -16,40 +115,48 @@ pub(crate) fn of(
     fingers: usize,
     thresholds: &Thresholds,
 ) -> Value {
-    let candidates: Vec<Value> = evidence.matches.iter().take(MOST).map(candidate).collect();
-    let hits: Vec<Value> = evidence
-        .hits
-        .iter()
-        .take(MOST)
-        .map(|hit| json!({ "application": hit.application, "score": tenths(hit.score.into()) }))
-        .collect();
-    json!({
-        "linkage": {
-            "version": VERSION,
-            "link": thresholds.linkage.link,
-            "lead": thresholds.linkage.lead,
-            "review": thresholds.linkage.review,
-            "waterfall": explanation.map(waterfall),
-            "candidates": candidates,
-        },
-        "fingerprint": { "fingers": fingers, "threshold": tenths(thresholds.fingerprint.into()), "hits": hits },
-        "claim": match evidence.claim {
-            Claim::Nobody => "none",
-            Claim::Person(_) => "person",
-            Claim::Unknown => "unknown",
-        },
-    })
+    let hit = |hit: &crate::decide::FingerprintHit| Hit {
+        application: hit.application,
+        score: tenths(hit.score.into()),
+    };
+    let stored = Stored {
+        linkage: Some(Linkage {
+            version: VERSION.to_owned(),
+            link: Some(thresholds.linkage.link),
+            lead: Some(thresholds.linkage.lead),
+            review: Some(thresholds.linkage.review),
+            waterfall: explanation.map(waterfall),
+            candidates: evidence.matches.iter().take(MOST).map(candidate).collect(),
+            ..Linkage::default()
+        }),
+        fingerprint: Some(Fingerprints {
+            fingers,
+            threshold: tenths(thresholds.fingerprint.into()),
+            hits: evidence.hits.iter().take(MOST).map(hit).collect(),
+        }),
+        claim: Some(claim(evidence.claim).to_owned()),
+    };
+    serde_json::to_value(stored).expect("codes, ids and finite numbers always serialise")
+}
+
+fn claim(claim: Claim) -> &'static str {
+    match claim {
+        Claim::Nobody => "none",
+        Claim::Person(_) => "person",
+        Claim::Unknown => "unknown",
+    }
 }
 
 /// The comparison vector: for each field the level's stable code and the bits it added.
-pub(crate) fn waterfall(explanation: &Explanation) -> Value {
-    let step = |field: &linkage::FieldWeight| json!([field.field.code(), field.level, tenths(field.weight)]);
+pub(crate) fn waterfall(explanation: &Explanation) -> Vec<Weight> {
+    let step = |field: &linkage::FieldWeight| {
+        Weight(field.field.code().to_owned(), field.level.to_owned(), tenths(field.weight))
+    };
     explanation.fields.iter().map(step).collect()
 }
 
-fn candidate(m: &Match) -> Value {
-    let person: PersonId = m.person;
-    json!({ "person": person, "weight": tenths(m.weight), "caution": caution(m.caution) })
+fn candidate(m: &Match) -> Candidate {
+    Candidate { person: m.person, weight: tenths(m.weight), caution: caution(m.caution).to_owned() }
 }
 
 /// Stable code.
@@ -66,4 +173,31 @@ pub(crate) fn caution(caution: Caution) -> &'static str {
 /// Weights are meaningful to about a tenth of a bit; longer fractions would only fill the table.
 pub(crate) fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_not_understood_is_left_out() {
+        let written = json!({
+            "linkage": {"version": "2026-11", "link": 12.0, "lead": 8.0, "review": -6.0,
+                        "waterfall": [["prior", "", -14.3], ["name", "exact", 9.0]],
+                        "candidates": [{"person": uuid::Uuid::from_u128(7), "weight": 21.5,
+                                        "caution": "none"}]},
+            "fingerprint": {"fingers": 10, "threshold": 40.0,
+                            "hits": [{"application": uuid::Uuid::from_u128(8), "score": 55.5}]},
+            "claim": "person",
+        });
+        let read = Stored::read(&written);
+        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+        assert_eq!(read.candidates()[0].person, PersonId::from_uuid(uuid::Uuid::from_u128(7)));
+        let older = json!({"linkage": {"waterfall": "x"}, "claim": "none", "more": {"x": 1}});
+        assert_eq!(Stored::read(&older), Stored { claim: Some("none".to_owned()), ..Stored::default() });
+        for nothing in [json!(null), json!([1, 2]), json!("x")] {
+            assert_eq!(Stored::read(&nothing), Stored::default());
+        }
+    }
 }

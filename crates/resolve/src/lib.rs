@@ -5,13 +5,12 @@ pub mod cases;
 pub mod decide;
 pub mod dedupe;
 mod error;
-mod evidence;
+pub mod evidence;
 mod identities;
 pub mod kind;
 mod record;
 
 pub use apply::{Opened, ResolveSummary, resolve_batch, waiting};
-pub use cases::{CaseOutcome, Decision, act, decide_case, reopen_case};
 pub use dedupe::{DedupeSummary, dedupe_register, merge, split};
 pub use error::Error;
 pub use identities::Identities;

@@ -6,14 +6,11 @@ mod support;
 
 use std::collections::HashMap;
 
-use domain::application::{Kind, State};
-use domain::id::{CaseId, PersonId};
-use resolve::{
-    CaseOutcome, Decision, Error, Identities, act, decide_case, dedupe_register, resolve_batch, split,
-    waiting,
-};
+use domain::application::Kind;
+use domain::id::PersonId;
+use resolve::{Identities, dedupe_register, resolve_batch, split, waiting};
 use simulate::Population;
-use store::{Database, UnitScope};
+use store::UnitScope;
 use support::{
     NOW, Sent, application_id, entries, open, outcomes, person_id, population, register, respelt, send,
 };
@@ -35,20 +32,6 @@ fn again(population: &Population, number: u64, truth: usize) -> Sent {
     sent.record.name = respelt(&sent.record.name);
     (sent.record.pin, sent.record.old_id, sent.claimed) = (None, None, None);
     sent
-}
-
-async fn case_of(db: &Database, number: u64) -> CaseId {
-    let id: uuid::Uuid = sqlx::query_scalar("SELECT case_id FROM case_file WHERE application_id = $1")
-        .bind(application_id(number).uuid())
-        .fetch_one(db.work())
-        .await
-        .unwrap();
-    CaseId::from_uuid(id)
-}
-
-async fn state(db: &Database, number: u64) -> State {
-    let mut conn = db.work().acquire().await.unwrap();
-    store::applications::find(&mut conn, application_id(number)).await.unwrap().unwrap().state
 }
 
 #[tokio::test]
@@ -159,102 +142,4 @@ async fn residents_are_linked_and_whoever_comes_twice_is_caught() {
     assert_eq!(found[&application_id(208)].2.as_deref(), Some("fingerprint_other_name"));
     let mut conn = db.work().acquire().await.unwrap();
     assert!(store::applications::check_folds(&mut conn).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_case_takes_two_people_and_one_answer() {
-    let db = testkit::fresh_database().await;
-    let population = population(1_000);
-    register(&db, &entries(&population, 0)).await;
-    let mut impostor = applicant(&population, 3, 500);
-    impostor.fingers.0 = 300;
-    let mut sent = vec![
-        applicant(&population, 1, 300),
-        again(&population, 2, 300),
-        impostor,
-        again(&population, 4, 300),
-    ];
-    sent.extend((5..155).map(|n| applicant(&population, n, n as usize * 6 + 1)));
-    send(&db, 0, &sent).await;
-    let mut ids = Identities::load(&db, &everywhere()).await.unwrap();
-    let summary = resolve_batch(&db, &mut ids, open(&sent), NOW).await.unwrap();
-    assert_eq!((summary.linked, summary.cases()), (151, 3));
-
-    let twice = case_of(&db, 2).await;
-    let decide = async |decision: &Decision, by, confirmed| {
-        decide_case(&db, twice, decision, by, confirmed, NOW).await
-    };
-    assert!(matches!(decide(&Decision::SamePerson, "account:a", "account:a").await, Err(Error::SameEyes(_))));
-    let refused = decide(&Decision::Different, "account:a", "account:b").await;
-    assert!(matches!(refused, Err(Error::DoesNotFit { .. })), "two applications of one person: {refused:?}");
-    for _ in 0..2 {
-        let done = decide(&Decision::SamePerson, "account:a", "account:b").await;
-        assert_eq!(done.unwrap(), CaseOutcome::Closed);
-    }
-    let other = decide(&Decision::Reject("fraud".into()), "account:a", "account:b").await;
-    assert!(matches!(other, Err(Error::AlreadyClosed(_))));
-    assert_eq!(state(&db, 2).await, State::Rejected);
-
-    let fingers = case_of(&db, 3).await;
-    let decide = async |decision: &Decision, who| act(&db, fingers, who, decision, Some("…"), NOW).await;
-    for _ in 0..2 {
-        let proposed = decide(&Decision::Different, "account:a").await;
-        assert_eq!(proposed.unwrap(), CaseOutcome::AwaitsConfirmation, "nobody confirms their own decision");
-    }
-    assert!(matches!(decide(&Decision::SamePerson, "account:b").await, Err(Error::Contradicts(_))));
-    assert_eq!(state(&db, 3).await, State::InCase);
-    for _ in 0..2 {
-        assert_eq!(decide(&Decision::Different, "account:b").await.unwrap(), CaseOutcome::Closed);
-        assert_eq!(state(&db, 3).await, State::Accepted);
-    }
-    let other = decide(&Decision::SamePerson, "account:c").await;
-    assert!(matches!(other, Err(Error::AlreadyClosed(_))));
-    assert_eq!(said(&db, fingers).await, ["propose account:a", "confirm account:b"]);
-}
-
-/// What was done about a case, in order.
-async fn said(db: &Database, case: CaseId) -> Vec<String> {
-    sqlx::query_scalar("SELECT action || ' ' || actor FROM case_action WHERE case_id = $1 ORDER BY seq")
-        .bind(case.uuid())
-        .fetch_all(db.work())
-        .await
-        .unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_adjudicators_who_decide_at_once_one_proposes_and_no_decision_is_lost() {
-    const CASES: u64 = 12;
-    let db = testkit::fresh_database().await;
-    let population = population(1_000);
-    register(&db, &entries(&population, 0)).await;
-    let mut sent = Vec::new();
-    for n in 0..CASES {
-        sent.push(applicant(&population, 2 * n, n as usize * 9));
-        sent.push(again(&population, 2 * n + 1, n as usize * 9));
-    }
-    send(&db, 0, &sent).await;
-    let mut ids = Identities::load(&db, &everywhere()).await.unwrap();
-    resolve_batch(&db, &mut ids, open(&sent), NOW).await.unwrap();
-
-    let reject = Decision::Reject("by_adjudicator".to_owned());
-    for n in 0..CASES {
-        let case = case_of(&db, 2 * n + 1).await;
-        // In every other case the two are of one mind.
-        let agree = n % 2 == 0;
-        let theirs = if agree { Decision::SamePerson } else { reject.clone() };
-        let at_once = |who: &'static str, decision: Decision| {
-            let db = db.clone();
-            tokio::spawn(async move { act(&db, case, who, &decision, None, NOW).await })
-        };
-        let (one, other) = (at_once("account:a", Decision::SamePerson), at_once("account:b", theirs));
-        let both = [one.await.unwrap(), other.await.unwrap()];
-        let proposed = both.iter().filter(|came| matches!(came, Ok(CaseOutcome::AwaitsConfirmation))).count();
-        let closed = both.iter().filter(|came| matches!(came, Ok(CaseOutcome::Closed))).count();
-        let differs = both.iter().filter(|came| matches!(came, Err(Error::Contradicts(_)))).count();
-        let expected = if agree { (1, 1, 0) } else { (1, 0, 1) };
-        assert_eq!((proposed, closed, differs), expected, "case {n}: {both:?}");
-        let (stands, steps) = if agree { (State::Rejected, 2) } else { (State::InCase, 1) };
-        assert_eq!(state(&db, 2 * n + 1).await, stands);
-        assert_eq!(said(&db, case).await.len(), steps, "the proposal is kept");
-    }
 }

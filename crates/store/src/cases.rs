@@ -24,8 +24,8 @@ pub struct NewCase {
     pub due_at: OffsetDateTime,
 }
 
-/// A case as its decision needs it, locked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A case: what is asked, and the fold of what was said about it ([`record`] writes both).
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     pub case_id: CaseId,
     pub kind: String,
@@ -33,23 +33,44 @@ pub struct Case {
     pub other_application_id: Option<ApplicationId>,
     pub person_id: Option<PersonId>,
     pub other_person_id: Option<PersonId>,
+    pub evidence: serde_json::Value,
     pub unit_path: String,
+    pub opened_at: OffsetDateTime,
+    pub due_at: OffsetDateTime,
+    /// What was proposed; with `confirmed_by`, what was carried out.
     pub decision: Option<String>,
+    /// With `link`: whom to.
     pub decided_person_id: Option<PersonId>,
+    /// With `reject`: why.
     pub decision_code: Option<String>,
     pub decided_by: Option<String>,
     pub confirmed_by: Option<String>,
 }
 
-/// What is written when a case is decided.
+/// One thing that somebody did about a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaseDecision<'a> {
-    pub decision: &'a str,
-    pub person_id: Option<PersonId>,
-    pub code: Option<&'a str>,
+pub struct CaseAction {
+    /// From 1, without gaps.
+    pub seq: i16,
+    /// `propose`, `confirm`, `disagree`, `withdraw` or `reopen`.
+    pub action: String,
+    pub at: OffsetDateTime,
+    pub actor: String,
+    /// The decision that it is about, whatever was done about it.
+    pub decision: String,
+    pub decided_person_id: Option<PersonId>,
+    pub decision_code: Option<String>,
+    /// Why, in the actor's words.
+    pub note: Option<String>,
+    /// Of the command that did it; `None` for what was done before commands had ids.
+    pub command_id: Option<Uuid>,
+}
+
+/// The decision that stands after an action, as the row of the case shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided<'a> {
     pub decided_by: &'a str,
     pub confirmed_by: Option<&'a str>,
-    pub note: Option<&'a str>,
 }
 
 /// Opens the cases that are not there yet; says how many were new.
@@ -90,124 +111,144 @@ pub async fn open_cases(
     Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
+const CASE: &str = "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
+     evidence, unit_path, opened_at, due_at, decision, decided_person_id, decision_code, decided_by, \
+     confirmed_by FROM case_file";
+
+#[derive(sqlx::FromRow)]
+struct CaseRow {
+    case_id: Uuid,
+    kind: String,
+    application_id: Option<Uuid>,
+    other_application_id: Option<Uuid>,
+    person_id: Option<Uuid>,
+    other_person_id: Option<Uuid>,
+    evidence: serde_json::Value,
+    unit_path: String,
+    opened_at: OffsetDateTime,
+    due_at: OffsetDateTime,
+    decision: Option<String>,
+    decided_person_id: Option<Uuid>,
+    decision_code: Option<String>,
+    decided_by: Option<String>,
+    confirmed_by: Option<String>,
+}
+
+impl From<CaseRow> for Case {
+    fn from(row: CaseRow) -> Case {
+        Case {
+            case_id: CaseId::from_uuid(row.case_id),
+            kind: row.kind,
+            application_id: row.application_id.map(ApplicationId::from_uuid),
+            other_application_id: row.other_application_id.map(ApplicationId::from_uuid),
+            person_id: row.person_id.map(PersonId::from_uuid),
+            other_person_id: row.other_person_id.map(PersonId::from_uuid),
+            evidence: row.evidence,
+            unit_path: row.unit_path,
+            opened_at: row.opened_at,
+            due_at: row.due_at,
+            decision: row.decision,
+            decided_person_id: row.decided_person_id.map(PersonId::from_uuid),
+            decision_code: row.decision_code,
+            decided_by: row.decided_by,
+            confirmed_by: row.confirmed_by,
+        }
+    }
+}
+
 /// One case, locked; `None` for an unknown one.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock_case(tx: &mut PgConnection, id: CaseId) -> Result<Option<Case>, Error> {
+    let row: Option<CaseRow> =
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{CASE} WHERE case_id = $1 FOR UPDATE")))
+            .bind(id.uuid())
+            .fetch_optional(tx)
+            .await?;
+    Ok(row.map(Case::from))
+}
+
+/// What was done about a case, from the first. For a case that is locked, or that the reader's scope let
+/// through.
+///
+/// # Errors
+/// Those of the database.
+pub async fn actions(conn: &mut PgConnection, id: CaseId) -> Result<Vec<CaseAction>, Error> {
     #[derive(sqlx::FromRow)]
     struct Row {
-        kind: String,
-        application_id: Option<Uuid>,
-        other_application_id: Option<Uuid>,
-        person_id: Option<Uuid>,
-        other_person_id: Option<Uuid>,
-        unit_path: String,
-        decision: Option<String>,
+        seq: i16,
+        action: String,
+        at: OffsetDateTime,
+        actor: String,
+        decision: String,
         decided_person_id: Option<Uuid>,
         decision_code: Option<String>,
-        decided_by: Option<String>,
-        confirmed_by: Option<String>,
+        note: Option<String>,
+        command_id: Option<Uuid>,
     }
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT kind, application_id, other_application_id, person_id, other_person_id, unit_path, decision, \
-                decided_person_id, decision_code, decided_by, confirmed_by FROM case_file \
-         WHERE case_id = $1 FOR UPDATE",
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT seq, action, at, actor, decision, decided_person_id, decision_code, note, command_id \
+         FROM case_action WHERE case_id = $1 ORDER BY seq",
     )
     .bind(id.uuid())
-    .fetch_optional(tx)
+    .fetch_all(conn)
     .await?;
-    Ok(row.map(|row| Case {
-        case_id: id,
-        kind: row.kind,
-        application_id: row.application_id.map(ApplicationId::from_uuid),
-        other_application_id: row.other_application_id.map(ApplicationId::from_uuid),
-        person_id: row.person_id.map(PersonId::from_uuid),
-        other_person_id: row.other_person_id.map(PersonId::from_uuid),
-        unit_path: row.unit_path,
+    let action = |row: Row| CaseAction {
+        seq: row.seq,
+        action: row.action,
+        at: row.at,
+        actor: row.actor,
         decision: row.decision,
         decided_person_id: row.decided_person_id.map(PersonId::from_uuid),
         decision_code: row.decision_code,
-        decided_by: row.decided_by,
-        confirmed_by: row.confirmed_by,
-    }))
+        note: row.note,
+        command_id: row.command_id,
+    };
+    Ok(rows.into_iter().map(action).collect())
 }
 
-/// Writes what was decided, and who proposed or confirmed it with which words. The same words again add nothing.
+/// Adds to what was done about a case, which is locked, and writes what stands after it; `None` opens it
+/// again.
 ///
 /// # Errors
-/// Those of the database; the same person as both pairs of eyes violates `case_file_check2`.
-pub async fn write_decision(
+/// Those of the database; a number or a command that the case has had violates `case_action_pkey` or
+/// `case_action_once`, the same person as both pairs of eyes `case_file_check2`.
+pub async fn record(
     tx: &mut PgConnection,
     id: CaseId,
-    decision: &CaseDecision<'_>,
-    at: OffsetDateTime,
+    action: &CaseAction,
+    after: Option<Decided<'_>>,
 ) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, decided_person_id, decision_code, \
+                                  note, command_id, unit_path) \
+         SELECT case_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, unit_path FROM case_file WHERE case_id = $1",
+    )
+    .bind(id.uuid())
+    .bind(action.seq)
+    .bind(&action.action)
+    .bind(action.at)
+    .bind(&action.actor)
+    .bind(&action.decision)
+    .bind(action.decided_person_id.map(PersonId::uuid))
+    .bind(&action.decision_code)
+    .bind(&action.note)
+    .bind(action.command_id)
+    .execute(&mut *tx)
+    .await?;
+    let stands = after.map(|_| action);
     sqlx::query(
         "UPDATE case_file SET decision = $2, decided_person_id = $3, decision_code = $4, decided_by = $5, \
                 confirmed_by = $6, decided_at = $7 WHERE case_id = $1",
     )
     .bind(id.uuid())
-    .bind(decision.decision)
-    .bind(decision.person_id.map(PersonId::uuid))
-    .bind(decision.code)
-    .bind(decision.decided_by)
-    .bind(decision.confirmed_by)
-    .bind(at)
-    .execute(&mut *tx)
-    .await?;
-    let code = decision.decision;
-    let Some(second) = decision.confirmed_by else {
-        return note_case(tx, id, ("propose", code), decision.decided_by, decision.note, at).await;
-    };
-    // Two people at one desk decide in one go: the first one's part is written too.
-    note_case(tx, id, ("propose", code), decision.decided_by, None, at).await?;
-    note_case(tx, id, ("confirm", code), second, decision.note, at).await
-}
-
-/// Takes a case's decision away, so that it is open again; what was said about it stays.
-///
-/// # Errors
-/// Those of the database.
-pub async fn reopen(
-    tx: &mut PgConnection,
-    id: CaseId,
-    by: &str,
-    withdrawn: &str,
-    at: OffsetDateTime,
-) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE case_file SET decision = NULL, decided_person_id = NULL, decision_code = NULL, decided_by = NULL, \
-                confirmed_by = NULL, decided_at = NULL WHERE case_id = $1",
-    )
-    .bind(id.uuid())
-    .execute(&mut *tx)
-    .await?;
-    note_case(tx, id, ("reopen", withdrawn), by, None, at).await
-}
-
-/// Adds to what was done about a case, unless the last thing done is this very one. The case is locked by its decision.
-async fn note_case(
-    tx: &mut PgConnection,
-    id: CaseId,
-    (action, decision): (&str, &str),
-    actor: &str,
-    note: Option<&str>,
-    at: OffsetDateTime,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, note, unit_path) \
-         SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, (SELECT unit_path FROM case_file WHERE case_id = $1) \
-         FROM case_action WHERE case_id = $1 \
-         HAVING NOT coalesce((SELECT l.action = $2 AND l.actor = $4 AND l.decision = $5 AND ($6 IS NULL OR $6 = l.note) \
-                              FROM case_action l WHERE l.case_id = $1 ORDER BY l.seq DESC LIMIT 1), false)",
-    )
-    .bind(id.uuid())
-    .bind(action)
-    .bind(at)
-    .bind(actor)
-    .bind(decision)
-    .bind(note)
+    .bind(stands.map(|action| action.decision.as_str()))
+    .bind(stands.and_then(|action| action.decided_person_id.map(PersonId::uuid)))
+    .bind(stands.and_then(|action| action.decision_code.as_deref()))
+    .bind(after.map(|after| after.decided_by))
+    .bind(after.and_then(|after| after.confirmed_by))
+    .bind(stands.map(|action| action.at))
     .execute(tx)
     .await?;
     Ok(())

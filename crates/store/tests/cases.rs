@@ -4,21 +4,24 @@
 
 use domain::id::{CaseId, PersonId};
 use store::PgConnection;
-use store::cases::pages::case_actions;
-use store::cases::{CaseDecision, NewCase, lock_case, open_cases, reopen, write_decision};
+use store::cases::{CaseAction, Decided, NewCase, actions, lock_case, open_cases, record};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
-fn decision<'a>(confirmed_by: Option<&'a str>, note: Option<&'a str>) -> CaseDecision<'a> {
-    CaseDecision {
-        decision: "same_person",
-        person_id: None,
-        code: None,
-        decided_by: "account:a",
-        confirmed_by,
-        note,
+fn action(seq: i16, action: &str, actor: &str, note: Option<&str>) -> CaseAction {
+    CaseAction {
+        seq,
+        action: action.to_owned(),
+        at: NOW + Duration::hours(seq.into()),
+        actor: actor.to_owned(),
+        decision: "link".to_owned(),
+        decided_person_id: Some(PersonId::derive(NOW, &[b"a"])),
+        decision_code: None,
+        note: note.map(str::to_owned),
+        command_id: Some(Uuid::from_u128(seq.unsigned_abs().into())),
     }
 }
 
@@ -40,47 +43,60 @@ async fn open(tx: &mut PgConnection) -> CaseId {
     case_id
 }
 
-/// (action, actor, note, hours after the first).
-async fn said(tx: &mut PgConnection, id: CaseId) -> Vec<(String, String, Option<String>, i64)> {
-    let rows = case_actions(tx, id).await.unwrap();
-    rows.into_iter().map(|row| (row.action, row.actor, row.note, (row.at - NOW).whole_hours())).collect()
-}
-
-fn line(action: &str, actor: &str, note: Option<&str>, hours: i64) -> (String, String, Option<String>, i64) {
-    (action.to_owned(), actor.to_owned(), note.map(str::to_owned), hours)
-}
-
 #[tokio::test]
-async fn the_note_of_whoever_confirms_leaves_the_proposers() {
+async fn what_was_said_stays_and_the_case_shows_what_stands() {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
     let id = open(&mut tx).await;
-    let hour = |n| NOW + Duration::hours(n);
-    write_decision(&mut tx, id, &decision(None, Some("same scar")), hour(0)).await.unwrap();
-    // The form sent twice says nothing new; other words are added to the first ones.
-    write_decision(&mut tx, id, &decision(None, Some("same scar")), hour(1)).await.unwrap();
-    write_decision(&mut tx, id, &decision(None, None), hour(1)).await.unwrap();
-    write_decision(&mut tx, id, &decision(None, Some("same scar, same parents")), hour(2)).await.unwrap();
-    write_decision(&mut tx, id, &decision(Some("account:b"), Some("I agree")), hour(3)).await.unwrap();
-    let mut expected = vec![
-        line("propose", "account:a", Some("same scar"), 0),
-        line("propose", "account:a", Some("same scar, same parents"), 2),
-        line("confirm", "account:b", Some("I agree"), 3),
+    let stands = async |tx: &mut PgConnection| {
+        let case = lock_case(tx, id).await.unwrap().unwrap();
+        (case.decision, case.decided_person_id, case.decided_by, case.confirmed_by)
+    };
+    let link = (Some("link".to_owned()), Some(PersonId::derive(NOW, &[b"a"])));
+    let said = [
+        action(1, "propose", "account:a", Some("same scar")),
+        action(2, "disagree", "account:b", Some("another scar")),
+        action(3, "propose", "account:c", None),
+        action(4, "confirm", "account:a", Some("I see it now")),
+        action(5, "reopen", "account:b", Some("the paper came")),
     ];
-    assert_eq!(said(&mut tx, id).await, expected);
-    reopen(&mut tx, id, "account:c", "same_person", hour(5)).await.unwrap();
-    let case = lock_case(&mut tx, id).await.unwrap().unwrap();
-    assert_eq!((case.decision, case.decided_by, case.confirmed_by), (None, None, None));
-    expected.push(line("reopen", "account:c", None, 5));
-    assert_eq!(said(&mut tx, id).await, expected);
+    let by = |decided_by, confirmed_by| Some(Decided { decided_by, confirmed_by });
+    let after =
+        [by("account:a", None), None, by("account:c", None), by("account:c", Some("account:a")), None];
+    for (action, after) in said.iter().zip(after) {
+        record(&mut tx, id, action, after).await.unwrap();
+        let (decision, person) = if after.is_some() { link.clone() } else { (None, None) };
+        let whose = |who: Option<&str>| who.map(str::to_owned);
+        let expected = (
+            decision,
+            person,
+            whose(after.map(|after| after.decided_by)),
+            whose(after.and_then(|after| after.confirmed_by)),
+        );
+        assert_eq!(stands(&mut tx).await, expected, "after {}", action.action);
+    }
+    assert_eq!(actions(&mut tx, id).await.unwrap(), said);
 }
 
 #[tokio::test]
-async fn two_at_one_desk_are_both_written() {
+async fn a_command_and_a_number_are_used_once_and_four_eyes_are_two_people() {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
     let id = open(&mut tx).await;
-    write_decision(&mut tx, id, &decision(Some("account:b"), None), NOW).await.unwrap();
-    let expected = [line("propose", "account:a", None, 0), line("confirm", "account:b", None, 0)];
-    assert_eq!(said(&mut tx, id).await, expected);
+    store::commit(tx).await.unwrap();
+    let refused = async |actions: &[CaseAction], confirmed_by: Option<&str>, constraint: &str| {
+        let mut tx = db.begin().await.unwrap();
+        let mut last = Ok(());
+        for action in actions {
+            let after = Some(Decided { decided_by: "account:a", confirmed_by });
+            last = record(&mut tx, id, action, after).await;
+        }
+        assert!(last.unwrap_err().violates(constraint), "{constraint}");
+    };
+    let first = action(1, "propose", "account:a", None);
+    let same_number = CaseAction { command_id: None, ..first.clone() };
+    let same_command = CaseAction { seq: 2, ..first.clone() };
+    refused(&[first.clone(), same_number], None, "case_action_pkey").await;
+    refused(&[first.clone(), same_command], None, "case_action_once").await;
+    refused(&[first], Some("account:a"), "case_file_check2").await;
 }

@@ -11,7 +11,7 @@ use domain::unit::UnitTable;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use store::applications::content::{Opened, store_opened};
 use store::applications::{NewApplication, Transition, create, record};
-use store::cases::{CaseDecision, NewCase, open_cases, reopen, write_decision};
+use store::cases::{self, CaseAction, NewCase, open_cases};
 use store::register::merging::{Merge, lock_people, merge_people, split_people};
 use store::register::pins::allocate_pins;
 use store::register::record::{CivilEvent, Happening, NewPerson};
@@ -184,16 +184,20 @@ async fn whatever_is_said_about_a_case_is_seen_where_the_case_is() {
             due_at: NOW,
         };
         open_cases(&mut tx, &[case], NOW).await.unwrap();
-        let decision = CaseDecision {
-            decision: "same_person",
-            person_id: None,
-            code: None,
-            decided_by: "account:a",
-            confirmed_by: Some("account:b"),
-            note: None,
-        };
-        write_decision(&mut tx, case_id, &decision, NOW).await.unwrap();
-        reopen(&mut tx, case_id, "account:b", "same_person", NOW).await.unwrap();
+        for (seq, action) in [(1, "propose"), (2, "confirm"), (3, "reopen")] {
+            let action = CaseAction {
+                seq,
+                action: action.to_owned(),
+                at: NOW,
+                actor: "account:a".to_owned(),
+                decision: "same_person".to_owned(),
+                decided_person_id: None,
+                decision_code: None,
+                note: None,
+                command_id: None,
+            };
+            cases::record(&mut tx, case_id, &action, None).await.unwrap();
+        }
     }
     assert_eq!(astray(&mut tx, "case_action", "case_file", "case_id").await, (0, 6));
 }

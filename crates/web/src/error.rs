@@ -30,6 +30,8 @@ pub enum Error {
     Store(#[from] store::Error),
     #[error("the report could not be made: {0}")]
     Report(report::Error),
+    #[error("the case could not be read: {0}")]
+    Resolve(resolve::Error),
     #[error("the page could not be drawn: {0}")]
     Render(#[from] askama::Error),
     #[error("a background task ended early")]
@@ -41,6 +43,15 @@ impl From<report::Error> for Error {
         match error {
             report::Error::Store(error) => Error::Store(error),
             other => Error::Report(other),
+        }
+    }
+}
+
+impl From<resolve::Error> for Error {
+    fn from(error: resolve::Error) -> Error {
+        match error {
+            resolve::Error::Store(error) => Error::Store(error),
+            other => Error::Resolve(other),
         }
     }
 }
@@ -150,7 +161,9 @@ impl Error {
             Error::TooSlow => (Kind::TooSlow, None),
             Error::TooLarge { .. } => (Kind::TooLarge, None),
             Error::Store(e) if e.is_disconnected() => (Kind::Unavailable, Some(BUSY)),
-            Error::Store(_) | Error::Report(_) | Error::Render(_) | Error::Task => (Kind::Internal, None),
+            Error::Store(_) | Error::Report(_) | Error::Resolve(_) | Error::Render(_) | Error::Task => {
+                (Kind::Internal, None)
+            }
         };
         Problem { kind, wait }
     }

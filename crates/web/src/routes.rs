@@ -78,7 +78,7 @@ pub const ROUTES: &[Route] = &[
         method: "POST",
         path: "/ho-so-xet/{case_id}",
         access: CASES,
-        handler: || post(pages::cases::decide),
+        handler: || post(pages::cases::act),
     },
     Route { method: "GET", path: "/lich-moi", access: FIELD, handler: || get(pages::worklist::show) },
     Route { method: "GET", path: "/giao-nhan", access: BOXES, handler: || get(pages::boxes::list) },

@@ -28,6 +28,8 @@ async fn filled(browser: &mut Browser, path: &str) -> Vec<(String, String)> {
         ("lenh", page.field("lenh")),
         ("quyet-dinh", "same_person".to_owned()),
         ("ly-do", NOTE.to_owned()),
+        ("ban", page.field("ban")),
+        ("viec", "propose".to_owned()),
     ];
     fields.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }

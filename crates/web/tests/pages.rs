@@ -107,10 +107,11 @@ async fn the_language_is_asked_for_once() {
 async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() {
     let world = World::new().await;
     let mut browser = world.as_role(Role::Adjudicator).await;
-    // The second adjudicator, too, is the district's.
+    // The second adjudicator, and a third, are the district's too.
     sqlx::query(
-        "UPDATE account SET unit_path = (SELECT unit_path FROM account WHERE login = 'adjudicator-huyen') \
-                 WHERE login = 'adjudicator-xa'",
+        "UPDATE account SET role = 'adjudicator', \
+                unit_path = (SELECT unit_path FROM account WHERE login = 'adjudicator-huyen') \
+         WHERE login IN ('adjudicator-xa', 'officer-xa')",
     )
     .execute(world.db.work())
     .await
@@ -118,37 +119,86 @@ async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() 
     let open = "SELECT case_id, application_id FROM case_file WHERE decision IS NULL LIMIT 1";
     let (case, application): (Uuid, Uuid) = sqlx::query_as(open).fetch_one(world.db.work()).await.unwrap();
     let path = format!("/ho-so-xet/{case}");
-    let fields = async |browser: &mut Browser, decision: &'static str, note: &'static str| {
+    let form = async |browser: &mut Browser,
+                      act: &'static str,
+                      decision: &'static str,
+                      note: &'static str| {
         let page = browser.get(&path).await;
-        let (csrf, command) = (page.field("csrf"), page.field("lenh"));
-        let form = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", decision), ("ly-do", note)];
+        let fields =
+            [("csrf", &*page.field("csrf")), ("lenh", &*page.field("lenh")), ("ban", &*page.field("ban"))]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let chosen = [("viec", act), ("quyet-dinh", decision), ("ly-do", note)];
+        fields.into_iter().chain(chosen.map(|(n, v)| (n.to_owned(), v.to_owned()))).collect::<Vec<_>>()
+    };
+    let send = async |browser: &mut Browser, form: &[(String, String)]| {
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (&**name, &**value)).collect();
         browser.post(&path, &form).await
     };
-    for _ in 0..2 {
-        let answer = fields(&mut browser, "same_person", " Cùng ảnh. ").await;
-        assert_eq!(answer.header("location"), format!("{path}?kq=cho"), "nobody confirms alone");
-    }
-    assert!(browser.get(&format!("{path}?kq=cho")).await.body.contains("người thứ hai xác nhận"));
     let actor = |login: &str| format!("account:{}", AccountId::derive(support::WALL, &[login.as_bytes()]));
     let said = |action: &str, login: &str, note: Option<&str>| {
         (action.to_owned(), actor(login), "same_person".to_owned(), note.map(str::to_owned))
     };
-    let proposed = said("propose", "adjudicator-huyen", Some("Cùng ảnh."));
-    assert_eq!(world.case_actions().await, [proposed.clone()], "the same words are written once");
-    assert_eq!(fields(&mut browser, "burn", "").await.status, StatusCode::BAD_REQUEST);
-
     let mut colleague = world.signed_in("adjudicator-xa").await;
-    let refused = fields(&mut colleague, "reject", "").await;
-    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("vừa quyết định khác"));
-    let answer = fields(&mut colleague, "same_person", "").await;
-    assert_eq!(answer.header("location"), format!("{path}?kq=xong"));
-    assert_eq!(world.case_actions().await, [proposed, said("confirm", "adjudicator-xa", None)]);
+    let old = form(&mut colleague, "propose", "same_person", "Trùng ảnh.").await;
+    let nothing = form(&mut browser, "propose", "burn", "").await;
+    assert_eq!(send(&mut browser, &nothing).await.status, StatusCode::BAD_REQUEST);
+    let first = form(&mut browser, "propose", "same_person", " Cùng ảnh. ").await;
+    for _ in 0..2 {
+        let answer = send(&mut browser, &first).await;
+        assert_eq!(answer.header("location"), format!("{path}?kq=cho"), "nobody confirms alone");
+    }
+    let proposed = said("propose", "adjudicator-huyen", Some("Cùng ảnh."));
+    assert_eq!(world.case_actions().await, [proposed.clone()], "one form is one proposal");
+    let mine = browser.get(&format!("{path}?kq=cho")).await.body;
+    assert!(mine.contains("người thứ hai xác nhận") && mine.contains("value=\"withdraw\""), "{mine}");
+    assert!(!mine.contains("value=\"confirm\"") && !mine.contains("value=\"propose\""), "{mine}");
+    // A colleague's form that was drawn before it agrees with nothing, and keeps what was typed.
+    let stale = send(&mut colleague, &old).await;
+    assert!(stale.status == StatusCode::CONFLICT && stale.body.contains("đã thay đổi từ khi"));
+    assert!(stale.body.contains(">Trùng ảnh.</textarea>") && stale.body.contains("value=\"confirm\""));
+
+    let unsaid = form(&mut colleague, "disagree", "", " ").await;
+    assert_eq!(send(&mut colleague, &unsaid).await.status, StatusCode::BAD_REQUEST);
+    let differs = form(&mut colleague, "disagree", "", "Vết sẹo khác.").await;
+    assert_eq!(send(&mut colleague, &differs).await.header("location"), format!("{path}?kq=khac"));
+    assert!(browser.get(&path).await.body.contains("người thứ ba đề nghị hoặc xác nhận"));
+    // The proposer's first form, sent again from the browser's history, is no second proposal.
+    assert_eq!(send(&mut browser, &first).await.header("location"), format!("{path}?kq=cho"));
+    assert!(browser.get(&format!("{path}?kq=cho")).await.body.contains("đã được nhận trước đó"));
+    let again = form(&mut browser, "propose", "same_person", "").await;
+    send(&mut browser, &again).await;
+    let refused = form(&mut colleague, "confirm", "", "").await;
+    let refused = send(&mut colleague, &refused).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("cần người thứ ba"));
+    let withdraw = form(&mut browser, "withdraw", "", "").await;
+    assert_eq!(send(&mut browser, &withdraw).await.header("location"), format!("{path}?kq=rut"));
+
+    // A third one sides with the first.
+    let mut third = world.signed_in("officer-xa").await;
+    let propose = form(&mut third, "propose", "same_person", "").await;
+    assert_eq!(send(&mut third, &propose).await.header("location"), format!("{path}?kq=cho"));
+    let confirm = form(&mut browser, "confirm", "", "").await;
+    assert_eq!(send(&mut browser, &confirm).await.header("location"), format!("{path}?kq=xong"));
+    let differs = said("disagree", "adjudicator-xa", Some("Vết sẹo khác."));
+    let expected = [
+        proposed,
+        differs,
+        said("propose", "adjudicator-huyen", None),
+        said("withdraw", "adjudicator-huyen", None),
+        said("propose", "officer-xa", None),
+        said("confirm", "adjudicator-huyen", None),
+    ];
+    assert_eq!(world.case_actions().await, expected);
     let state: String = sqlx::query_scalar("SELECT state FROM application WHERE application_id = $1")
         .bind(application)
         .fetch_one(world.db.work())
         .await
         .unwrap();
     assert_eq!(state, "rejected");
+    let reopen = form(&mut third, "reopen", "", "Có giấy khai sinh mới.").await;
+    assert_eq!(send(&mut third, &reopen).await.header("location"), format!("{path}?kq=lai"));
+    let page = browser.get(&path).await.body;
+    assert!(page.contains("value=\"same_person\"") && page.contains("Có giấy khai sinh mới."), "{page}");
 }
 
 #[tokio::test]

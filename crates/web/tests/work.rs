@@ -46,6 +46,7 @@ async fn a_closed_case_says_who_proposed_and_who_confirmed_with_the_words_of_bot
         format!(
             "UPDATE account SET display_name = 'Lê Thị Bình' WHERE id = '{first}'; \
              UPDATE account SET display_name = 'Trần Văn Cao' WHERE id = '{second}'; \
+             DELETE FROM case_action WHERE case_id = '{case}'; \
              INSERT INTO case_action (case_id, seq, action, at, actor, decision, note, unit_path) \
              SELECT case_id, said.*, unit_path FROM case_file, (VALUES \
              (1, 'propose', timestamptz '2021-04-19 01:05Z', 'account:{first}', 'same_person', 'Cùng vết sẹo.'), \
@@ -88,7 +89,10 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
     let world = World::new().await;
     let case: Uuid = one(&world, "SELECT case_id FROM case_file WHERE decision IS NULL LIMIT 1").await;
     let best: Uuid = one(&world, "SELECT person_id FROM case_file WHERE decision IS NULL LIMIT 1").await;
-    let other = world.seeded.people.iter().map(|p| p.uuid()).find(|p| *p != best).unwrap();
+    // Whoever has an application under way is not offered.
+    let free = "SELECT person_id FROM person p WHERE NOT EXISTS ( \
+                    SELECT 1 FROM application a WHERE a.person_id = p.person_id OR a.claimed_person_id = p.person_id) LIMIT 1";
+    let other: Uuid = one(&world, free).await;
     execute(
         &world,
         format!(
@@ -115,7 +119,14 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
     );
     let (csrf, command) = (page.field("csrf"), page.field("lenh"));
     let send = async |reader: &mut Browser, choice: String| {
-        let form = [("csrf", csrf.as_str()), ("lenh", &command), ("quyet-dinh", &choice), ("ly-do", "x")];
+        let form = [
+            ("csrf", csrf.as_str()),
+            ("lenh", &command),
+            ("ban", "0"),
+            ("viec", "propose"),
+            ("quyet-dinh", &choice),
+            ("ly-do", "x"),
+        ];
         reader.post(&path, &form).await.status
     };
     assert_eq!(send(&mut reader, format!("link:{other}")).await, StatusCode::SEE_OTHER);

@@ -1,13 +1,13 @@
 //! Cases as pages show them.
 //!
-//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where row-level security
-//! keeps other units' rows away; those with `conn` read tables without a policy and take the scope or an id that was let
-//! through before.
+//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where
+//! row-level security keeps other units' rows away; those with `conn` read tables without a policy and take
+//! the scope or an id that was let through before.
 
-use sqlx::{FromRow, PgConnection};
-use time::OffsetDateTime;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::{CASE, Case, CaseRow};
 use crate::Error;
 use domain::id::{ApplicationId, CaseId};
 
@@ -21,42 +21,8 @@ pub enum CaseStage {
     Closed,
 }
 
-/// A case as the adjudicator sees it.
-#[derive(Clone, FromRow)]
-pub struct CasePage {
-    pub case_id: Uuid,
-    pub kind: String,
-    pub application_id: Option<Uuid>,
-    pub other_application_id: Option<Uuid>,
-    pub person_id: Option<Uuid>,
-    pub other_person_id: Option<Uuid>,
-    pub evidence: serde_json::Value,
-    pub unit_path: String,
-    pub opened_at: OffsetDateTime,
-    pub due_at: OffsetDateTime,
-    pub decision: Option<String>,
-    /// With `link`: whom to.
-    pub decided_person_id: Option<Uuid>,
-    pub decided_by: Option<String>,
-    pub confirmed_by: Option<String>,
-}
-
-/// One thing that somebody did about a case.
-#[derive(Clone, FromRow)]
-pub struct CaseActionRow {
-    /// `propose`, `confirm` or `reopen`.
-    pub action: String,
-    pub at: OffsetDateTime,
-    pub actor: String,
-    pub decision: String,
-    pub note: Option<String>,
-}
-
-const CASE_COLUMNS: &str = "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
-     evidence, unit_path, opened_at, due_at, decision, decided_person_id, decided_by, confirmed_by FROM case_file";
-
 /// Cases of one stage: what is due first comes first; closed ones newest first.
-pub async fn cases(scoped: &mut PgConnection, stage: CaseStage, limit: i64) -> Result<Vec<CasePage>, Error> {
+pub async fn cases(scoped: &mut PgConnection, stage: CaseStage, limit: i64) -> Result<Vec<Case>, Error> {
     let tail = match stage {
         CaseStage::Open => "WHERE decision IS NULL ORDER BY due_at, case_id LIMIT $1",
         CaseStage::Unconfirmed => {
@@ -66,11 +32,9 @@ pub async fn cases(scoped: &mut PgConnection, stage: CaseStage, limit: i64) -> R
             "WHERE confirmed_by IS NOT NULL ORDER BY decided_at DESC NULLS LAST, case_id LIMIT $1"
         }
     };
-    let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!("{CASE_COLUMNS} {tail}")))
-        .bind(limit)
-        .fetch_all(scoped)
-        .await?;
-    Ok(rows)
+    let rows: Vec<CaseRow> =
+        sqlx::query_as(sqlx::AssertSqlSafe(format!("{CASE} {tail}"))).bind(limit).fetch_all(scoped).await?;
+    Ok(rows.into_iter().map(Case::from).collect())
 }
 
 /// How many cases stand in each stage: open, unconfirmed, closed.
@@ -86,23 +50,12 @@ pub async fn case_counts(scoped: &mut PgConnection) -> Result<(i64, i64, i64), E
 }
 
 /// One case.
-pub async fn case(scoped: &mut PgConnection, id: CaseId) -> Result<Option<CasePage>, Error> {
-    let row = sqlx::query_as(sqlx::AssertSqlSafe(format!("{CASE_COLUMNS} WHERE case_id = $1")))
+pub async fn case(scoped: &mut PgConnection, id: CaseId) -> Result<Option<Case>, Error> {
+    let row: Option<CaseRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{CASE} WHERE case_id = $1")))
         .bind(id.uuid())
         .fetch_optional(scoped)
         .await?;
-    Ok(row)
-}
-
-/// What was done about a case, from the first.
-pub async fn case_actions(scoped: &mut PgConnection, id: CaseId) -> Result<Vec<CaseActionRow>, Error> {
-    let rows = sqlx::query_as(
-        "SELECT action, at, actor, decision, note FROM case_action WHERE case_id = $1 ORDER BY seq LIMIT 100",
-    )
-    .bind(id.uuid())
-    .fetch_all(scoped)
-    .await?;
-    Ok(rows)
+    Ok(row.map(Case::from))
 }
 
 /// The cases that an application is part of, as (id, kind, decided).

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Error;
 use domain::ResidentRecord;
 use domain::application::{Kind, State};
-use domain::id::{ApplicationId, PersonId};
+use domain::id::{ApplicationId, CaseId, PersonId};
 
 /// An application whose person is sought, locked.
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ pub struct Standing {
     pub person_id: Option<PersonId>,
 }
 
-/// Waits until no other transaction decides who somebody is; held to the end of this one. Two such decisions must see
-/// each other.
+/// Waits until no other transaction decides who somebody is; held to the end of this one. Two such decisions
+/// must see each other.
 ///
 /// # Errors
 /// Those of the database.
@@ -213,6 +213,60 @@ pub async fn link(tx: &mut PgConnection, links: &[(ApplicationId, PersonId)]) ->
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Says that nobody knows any more whose application this is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unlink(tx: &mut PgConnection, id: ApplicationId) -> Result<(), Error> {
+    sqlx::query("UPDATE application SET person_id = NULL WHERE application_id = $1")
+        .bind(id.uuid())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Whether the application was ever put into a batch of cards.
+///
+/// # Errors
+/// Those of the database.
+pub async fn was_batched(conn: &mut PgConnection, id: ApplicationId) -> Result<bool, Error> {
+    let found = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM application_action WHERE application_id = $1 AND action = 'batch')",
+    )
+    .bind(id.uuid())
+    .fetch_one(conn)
+    .await?;
+    Ok(found)
+}
+
+/// The record that the decision of this case about `people` merged into another, if it still is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn merged_by_case(
+    conn: &mut PgConnection,
+    case: CaseId,
+    people: [PersonId; 2],
+) -> Result<Option<PersonId>, Error> {
+    // The records of the case may have been merged into others before, and what the case merged is further
+    // on.
+    let found: Option<Uuid> = sqlx::query_scalar(
+        "WITH RECURSIVE way (person_id, status, same_as) AS ( \
+             SELECT person_id, status, same_as FROM person WHERE person_id = ANY($2) \
+             UNION \
+             SELECT p.person_id, p.status, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
+         SELECT way.person_id FROM way \
+         JOIN LATERAL (SELECT e.detail FROM person_event e \
+                       WHERE e.person_id = way.person_id AND e.kind = 'merged' ORDER BY e.version DESC LIMIT 1) latest ON true \
+         WHERE way.status = 3 AND latest.detail->'reason'->>'case' = $1",
+    )
+    .bind(case.to_string())
+    .bind(people.map(PersonId::uuid).to_vec())
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.map(PersonId::from_uuid))
 }
 
 #[derive(sqlx::FromRow)]

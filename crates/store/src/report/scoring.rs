@@ -17,6 +17,7 @@ pub struct CaseRow {
     pub other_application_id: Option<ApplicationId>,
     pub person_id: Option<PersonId>,
     pub other_person_id: Option<PersonId>,
+    /// Two people decided it.
     pub decided: bool,
 }
 
@@ -28,7 +29,7 @@ pub async fn cases(
 ) -> Result<Vec<CaseRow>, Error> {
     let rows = sqlx::query(
         "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
-                decided_at IS NOT NULL AS decided \
+                confirmed_by IS NOT NULL AS decided \
          FROM case_file WHERE unit_path LIKE $1 || '%' AND opened_at < $2 ORDER BY opened_at, case_id",
     )
     .bind(scope.as_str())

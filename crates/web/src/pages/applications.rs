@@ -279,6 +279,7 @@ impl Whose<'_> {
             | Action::OpenCase
             | Action::Reject
             | Action::Accept
+            | Action::Reopen
             | Action::Batch
             | Action::Print
             | Action::Spoil

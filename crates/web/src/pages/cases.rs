@@ -1,4 +1,5 @@
-//! The adjudicator's desk: which cases wait, two records side by side with the reasons, and the decision by two people.
+//! The adjudicator's desk: which cases wait, two records side by side with the reasons, and the decision by
+//! two people.
 
 use askama::Template;
 use axum::body::Bytes;
@@ -12,18 +13,19 @@ use crate::error::Error;
 use crate::extract::{Path, Query};
 use crate::frame::{page, unit_of_path};
 use crate::pages::actor::Actors;
-use crate::pages::choices::{self, Candidate, Choice};
+use crate::pages::choices::{self, Barred, Candidate, Offer};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::record;
 use crate::pages::{PageSize, Tab, cards, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
 use crate::state::AppState;
+use domain::Actor;
 use domain::id::{ApplicationId, CaseId, PersonId};
+use resolve::cases::{Act, ActKind, Command, Done, Refusal, Sheet, Stage};
 use store::PgConnection;
-use store::cases::pages::CaseActionRow;
-use store::cases::pages::CasePage;
 use store::cases::pages::CaseStage;
+use store::cases::{Case, CaseAction};
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
@@ -69,18 +71,35 @@ struct OnePage {
     candidates: Vec<CandidateLine>,
     /// The way back to the two that the case sets side by side, when another was chosen.
     back: Option<String>,
-    /// What was decided so far; empty for an open case.
+    /// Whose decision it is that stands, and how far it is; empty for an open case.
+    standing: &'static str,
+    /// What was decided so far.
     decision: String,
+    /// Why what stands cannot be carried out any more, or not be taken back.
+    obstacle: &'static str,
+    /// Two disagreed: a third must propose or confirm.
+    needs_third: bool,
     history: Vec<ActionLine>,
-    closed: bool,
-    /// The reader decided this case: somebody else must confirm.
-    own: bool,
-    choices: Vec<Choice>,
+    offers: Vec<Offer>,
+    barred: Vec<Barred>,
+    /// What the reader may do now, the usual first.
+    acts: Vec<ActButton>,
+    /// Whoever does one of these must say why.
+    needs_reason: bool,
+    hint: &'static str,
     command: String,
+    version: i16,
     /// Why, in the words that were typed and not written yet.
     note: String,
     message: &'static str,
     refusal: &'static str,
+}
+
+/// A button of the form.
+struct ActButton {
+    value: &'static str,
+    label: &'static str,
+    class: &'static str,
 }
 
 /// One of the two records.
@@ -125,7 +144,8 @@ pub(crate) struct Filter {
 /// What one reading of a case shows beside the case itself.
 #[derive(Default)]
 struct View<'a> {
-    message: &'static str,
+    /// What the reader has just done.
+    done: Option<ActKind>,
     refusal: &'static str,
     beside: Option<&'a str>,
     typed: Typed,
@@ -134,6 +154,9 @@ struct View<'a> {
 /// What the form was sent with, for drawing it again.
 #[derive(Default)]
 struct Typed {
+    act: Option<ActKind>,
+    /// The version of the case that the form was drawn at.
+    version: Option<i16>,
     decision: String,
     note: String,
     /// Made when the form was first drawn: the same form sent twice is one command.
@@ -144,6 +167,8 @@ impl Typed {
     fn read(body: &[u8]) -> Typed {
         let field = |name| form_field(body, name).unwrap_or_default();
         Typed {
+            act: ActKind::from_code(&field("viec")),
+            version: field("ban").parse().ok(),
             decision: field("quyet-dinh"),
             note: field("ly-do").trim().chars().take(NOTE_CHARS).collect(),
             command: field("lenh").parse().ok(),
@@ -174,7 +199,7 @@ pub(crate) async fn list(
         tab("/ho-so-xet?xem=cho", ui.t("cases.unconfirmed"), unconfirmed, CaseStage::Unconfirmed),
         tab("/ho-so-xet?xem=xong", ui.t("cases.closed"), closed, CaseStage::Closed),
     ];
-    let line = |row: &CasePage| CaseLine {
+    let line = |row: &Case| CaseLine {
         href: format!("/ho-so-xet/{}", row.case_id),
         kind: ui.code("case.kind", &row.kind),
         unit: unit_of_path(&state, &row.unit_path).unwrap_or_default(),
@@ -194,12 +219,8 @@ pub(crate) async fn show(
     Path(case_id): Path,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
-    let message = match filter.kq.as_deref() {
-        Some("cho") => ui.t("case.message.waits"),
-        Some("xong") => ui.t("case.message.closed"),
-        _ => "",
-    };
-    let view = View { message, beside: filter.ben.as_deref(), ..View::default() };
+    let done = ActKind::ALL.into_iter().find(|kind| filter.kq.as_deref() == Some(result(*kind)));
+    let view = View { done, beside: filter.ben.as_deref(), ..View::default() };
     draw(&state, &who, ui, &case_id, view).await
 }
 
@@ -211,31 +232,31 @@ async fn draw(
     view: View<'_>,
 ) -> Result<Response, Error> {
     let case_id: CaseId = id(case_id)?;
-    let subject = format!("case:{case_id}");
-    let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = store::cases::pages::case(&mut tx, case_id).await? else {
-        drop(tx);
-        return Err(not_shown(state, who, subject).await);
-    };
+    let sheet = read(state, who, case_id).await?;
+    let case = &sheet.case;
     let lang = ui.lang;
-    let candidates = choices::candidates(&mut tx, lang, &case).await?;
-    let (left, mut right) = parties(&case);
+    let mut tx = state.db.scoped(&who.scope).await?;
+    let candidates = choices::candidates(&mut tx, lang, &sheet).await?;
+    let (left, mut right) = parties(case);
     let chosen = view.beside.and_then(|text| text.parse::<PersonId>().ok());
     let chosen = chosen.filter(|chosen| candidates.iter().any(|c| c.person == *chosen && c.name.is_some()));
     if let Some(chosen) = chosen.filter(|_| case.application_id.is_some()) {
         right = Party::Person(chosen, "case.side.person");
     }
-    let standing = right.person();
+    let beside = right.person();
     let (left, left_record) = side(state, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
-    let actions = store::cases::pages::case_actions(&mut tx, case_id).await?;
     drop(tx);
-    note_read(state, who, "case.read", subject, &case.unit_path).await?;
-    let actors = Actors::load(state, actions.iter().map(|action| action.actor.as_str())).await?;
+    note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path).await?;
+    let actors = Actors::load(state, sheet.said.iter().map(|action| action.actor.as_str())).await?;
     let compared = compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
     });
     let action = format!("/ho-so-xet/{case_id}");
+    let me = who.actor();
+    let acts = acts(lang, &sheet, &me);
+    let proposes = sheet.may(ActKind::Propose, &me).is_ok();
+    let decision = sheet.standing.stage.decision();
     page(&OnePage {
         kind: ui.code("case.kind", &case.kind),
         why: ui.code("case.why", &case.kind),
@@ -246,23 +267,108 @@ async fn draw(
         left,
         right,
         compared,
-        shown: evidence::show(lang, &case.evidence),
-        decision: choices::decided_in_words(lang, &case, &candidates),
-        history: actions.iter().map(|action| action_line(lang, &actors, action)).collect(),
-        closed: case.confirmed_by.is_some(),
-        own: case.decided_by.as_deref() == Some(&who.actor()),
-        choices: choices::choices(lang, &case, &candidates, &view.typed.decision),
+        shown: evidence::in_words(lang, &sheet.evidence),
+        standing: standing(lang, &sheet, &me),
+        decision: decision
+            .map(|decision| choices::in_words(lang, &sheet, &candidates, decision))
+            .unwrap_or_default(),
+        obstacle: sheet
+            .obstacle
+            .map(|obstacle| ui.code("case.obstacle", obstacle.code()))
+            .unwrap_or_default(),
+        needs_third: sheet.standing.parties.is_some()
+            && !matches!(sheet.standing.stage, Stage::Closed { .. }),
+        history: sheet.said.iter().map(|action| action_line(lang, &actors, action)).collect(),
+        offers: match proposes {
+            true => choices::offers(lang, &sheet, &candidates, &view.typed.decision),
+            false => Vec::new(),
+        },
+        barred: match proposes {
+            true => choices::barred(lang, &sheet, &candidates),
+            false => Vec::new(),
+        },
+        needs_reason: sheet.may(ActKind::Reopen, &me).is_ok(),
+        hint: hint(lang, &sheet, &me),
+        acts,
         candidates: match case.application_id {
-            Some(_) => candidates.iter().map(|c| candidate_line(lang, &action, c, standing)).collect(),
+            Some(_) => candidates.iter().map(|c| candidate_line(lang, &action, c, beside)).collect(),
             None => Vec::new(),
         },
         back: chosen.is_some().then(|| action.clone()),
         action,
         command: view.typed.command.unwrap_or_else(|| state.random_id()).to_string(),
+        version: sheet.standing.version,
         note: view.typed.note,
-        message: view.message,
+        message: message(lang, &sheet, view.done),
         refusal: view.refusal,
         ui,
+    })
+}
+
+/// The case, if the reader sees it.
+async fn read(state: &AppState, who: &Who, case: CaseId) -> Result<Sheet, Error> {
+    match resolve::cases::read(&state.db, &who.scope, case).await? {
+        Some(sheet) => Ok(sheet),
+        None => Err(not_shown(state, who, format!("case:{case}")).await),
+    }
+}
+
+/// How a page's address says what was done.
+const fn result(kind: ActKind) -> &'static str {
+    match kind {
+        ActKind::Propose => "cho",
+        ActKind::Confirm => "xong",
+        ActKind::Disagree => "khac",
+        ActKind::Withdraw => "rut",
+        ActKind::Reopen => "lai",
+    }
+}
+
+/// What was done, as long as nobody did anything since.
+fn message(lang: Lang, sheet: &Sheet, done: Option<ActKind>) -> &'static str {
+    let Some(done) = done else { return "" };
+    match sheet.said.last().is_some_and(|latest| latest.action == done.code()) {
+        true => lang.text(&format!("case.message.{}", done.code())),
+        false => lang.text("case.message.before"),
+    }
+}
+
+fn standing(lang: Lang, sheet: &Sheet, me: &str) -> &'static str {
+    match &sheet.standing.stage {
+        Stage::Open => "",
+        Stage::Proposed { by, .. } if by == me => lang.text("case.proposed_by_you"),
+        Stage::Proposed { .. } => lang.text("case.proposed"),
+        Stage::Closed { .. } => lang.text("case.decided"),
+    }
+}
+
+fn acts(lang: Lang, sheet: &Sheet, me: &str) -> Vec<ActButton> {
+    let mut acts: Vec<ActButton> = ActKind::ALL
+        .into_iter()
+        .filter(|kind| sheet.may(*kind, me).is_ok())
+        .map(|kind| ActButton {
+            value: kind.code(),
+            label: lang.text(&format!("case.act.{}", kind.code())),
+            class: "button second",
+        })
+        .collect();
+    if let Some(first) = acts.first_mut() {
+        first.class = "button";
+    }
+    acts
+}
+
+/// What follows from the reader's acts, or why there are none.
+fn hint(lang: Lang, sheet: &Sheet, me: &str) -> &'static str {
+    let refused = |kind| sheet.may(kind, me).err();
+    lang.text(match (&sheet.standing.stage, refused(ActKind::Confirm)) {
+        (Stage::Open, _) => "case.four_eyes",
+        (Stage::Closed { .. }, _) if refused(ActKind::Reopen).is_none() => "case.hint.reopen",
+        (Stage::Closed { .. }, _) => "case.is_closed",
+        (Stage::Proposed { .. }, Some(Refusal::OwnProposal)) => "case.own",
+        (Stage::Proposed { .. }, Some(Refusal::NeedsThird)) => "case.refusal.needs_third",
+        (Stage::Proposed { .. }, Some(Refusal::Obstacle(_))) => "case.hint.obstacle",
+        (Stage::Proposed { .. }, _) => "case.hint.disagree",
     })
 }
 
@@ -282,7 +388,7 @@ fn candidate_line(
     }
 }
 
-fn action_line(lang: Lang, actors: &Actors, action: &CaseActionRow) -> ActionLine {
+fn action_line(lang: Lang, actors: &Actors, action: &CaseAction) -> ActionLine {
     ActionLine {
         what: lang.text(&format!("case.action.{}", action.action)),
         decision: lang.text(&format!("decision.{}", action.decision)),
@@ -309,11 +415,11 @@ impl Party {
     }
 }
 
-/// Whom the case sets side by side: two applications, an application and a register record, or two register records.
-fn parties(case: &CasePage) -> (Party, Party) {
-    let application =
-        |id: Option<Uuid>, title| id.map(|id| Party::Application(ApplicationId::from_uuid(id), title));
-    let person = |id: Option<Uuid>, title| id.map(|id| Party::Person(PersonId::from_uuid(id), title));
+/// Whom the case sets side by side: two applications, an application and a register record, or two register
+/// records.
+fn parties(case: &Case) -> (Party, Party) {
+    let application = |id: Option<ApplicationId>, title| id.map(|id| Party::Application(id, title));
+    let person = |id: Option<PersonId>, title| id.map(|id| Party::Person(id, title));
     let of_register = case.application_id.is_none();
     let first = if of_register { "case.side.first" } else { "case.side.person" };
     let mut found = [
@@ -360,50 +466,73 @@ async fn side(
     }
 }
 
-/// Takes an adjudicator's decision. The case must lie inside the reader's unit; all other rules are `resolve`'s.
-pub(crate) async fn decide(
+/// Takes what an adjudicator does about a case. The case must lie inside the reader's unit; all other rules
+/// are
+/// `resolve`'s.
+pub(crate) async fn act(
     State(state): State<AppState>,
     who: Who,
     ui: Frame,
     Path(case_id): Path,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let parsed: CaseId = id(&case_id)?;
-    let mut tx = state.db.scoped(&who.scope).await?;
-    let Some(case) = store::cases::pages::case(&mut tx, parsed).await? else {
-        drop(tx);
-        return Err(not_shown(&state, &who, format!("case:{parsed}")).await);
-    };
-    let candidates = choices::candidates(&mut tx, ui.lang, &case).await?;
-    drop(tx);
+    let case: CaseId = id(&case_id)?;
+    let sheet = read(&state, &who, case).await?;
     let typed = Typed::read(&body);
-    typed.command.ok_or(Error::BadForm("the command has no id"))?;
-    let Some(decision) = choices::read(&typed.decision, &case, &candidates) else {
-        let view = View { refusal: ui.t("case.refusal.nothing_chosen"), typed, ..View::default() };
-        let drawn = draw(&state, &who, ui, &case_id, view).await?;
-        return Ok((StatusCode::BAD_REQUEST, drawn).into_response());
-    };
-    let note = Some(typed.note.as_str()).filter(|note| !note.is_empty());
-    let now = state.campaign.now();
-    let refusal = match resolve::act(&state.db, parsed, &who.actor(), &decision, note, now).await {
-        Ok(outcome) => {
-            let result = match outcome {
-                resolve::CaseOutcome::AwaitsConfirmation => "cho",
-                resolve::CaseOutcome::Closed => "xong",
-            };
-            return Ok(Redirect::to(&format!("/ho-so-xet/{parsed}?kq={result}")).into_response());
+    let command_id = typed.command.ok_or(Error::BadForm("the command has no id"))?;
+    let version = typed.version.ok_or(Error::BadForm("the form does not say which version it is of"))?;
+    let kind = typed.act.ok_or(Error::BadForm("the form does not say what to do"))?;
+    let act = match kind {
+        ActKind::Confirm => Act::Confirm,
+        ActKind::Disagree => Act::Disagree,
+        ActKind::Withdraw => Act::Withdraw,
+        ActKind::Reopen => Act::Reopen,
+        ActKind::Propose => {
+            let mut tx = state.db.scoped(&who.scope).await?;
+            let candidates = choices::candidates(&mut tx, ui.lang, &sheet).await?;
+            drop(tx);
+            match choices::read(&typed.decision, &sheet, &candidates) {
+                Some(decision) => Act::Propose(decision),
+                None => {
+                    let view =
+                        View { refusal: ui.t("case.refusal.nothing_chosen"), typed, ..View::default() };
+                    let drawn = draw(&state, &who, ui, &case_id, view).await?;
+                    return Ok((StatusCode::BAD_REQUEST, drawn).into_response());
+                }
+            }
         }
-        Err(resolve::Error::SameEyes(_)) => ui.t("case.refusal.same_eyes"),
-        Err(resolve::Error::AlreadyClosed(_)) => ui.t("case.refusal.already_closed"),
-        Err(resolve::Error::DoesNotFit { .. }) => ui.t("case.refusal.does_not_fit"),
-        Err(resolve::Error::Contradicts(_)) => ui.t("case.refusal.contradicts"),
+    };
+    let command = Command {
+        id: command_id,
+        case,
+        by: &Actor::Account(who.account),
+        seen: Some(version),
+        reason: Some(&typed.note),
+        at: state.campaign.now(),
+    };
+    let (status, refusal) = match resolve::cases::act(&state.db, &command, &act).await {
+        Ok(Done { .. }) => {
+            return Ok(Redirect::to(&format!("/ho-so-xet/{case}?kq={}", result(kind))).into_response());
+        }
+        Err(resolve::Error::Refused { refusal, .. }) => refused(ui.lang, refusal),
         Err(error) => {
-            tracing::error!(case.id = %parsed, %error, "a decision could not be written");
-            ui.t("case.refusal.unavailable")
+            tracing::error!(case.id = %case, %error, "what was decided about a case could not be written");
+            (StatusCode::SERVICE_UNAVAILABLE, ui.t("case.refusal.unavailable"))
         }
     };
     let drawn = draw(&state, &who, ui, &case_id, View { refusal, typed, ..View::default() }).await?;
-    Ok((StatusCode::CONFLICT, drawn).into_response())
+    Ok((status, drawn).into_response())
+}
+
+/// How a refusal is answered, and in which words.
+fn refused(lang: Lang, refusal: Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::NoReason => (StatusCode::BAD_REQUEST, lang.text("case.refusal.no_reason")),
+        Refusal::Obstacle(obstacle) => {
+            (StatusCode::CONFLICT, lang.text(&format!("case.obstacle.{}", obstacle.code())))
+        }
+        other => (StatusCode::CONFLICT, lang.text(&format!("case.refusal.{}", other.code()))),
+    }
 }
 
 /// The case with the form as it was sent, for a reader whose session did not draw it. Nothing is decided.

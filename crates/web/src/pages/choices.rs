@@ -1,4 +1,5 @@
-//! What an adjudicator may decide about a case, and about whom: the register's people in question, one by one.
+//! What an adjudicator may decide about a case, in words, and about whom: the register's people in question,
+//! one by one.
 
 use uuid::Uuid;
 
@@ -6,8 +7,8 @@ use crate::error::Error;
 use crate::pages::evidence;
 use domain::PartialDate;
 use domain::id::PersonId;
-use resolve::Decision;
-use store::cases::pages::CasePage;
+use resolve::cases::{Choice, Decision, Sheet};
+use store::cases::Case;
 use store::{PgConnection, register};
 use ui::i18n::Lang;
 use ui::record::name_in_list;
@@ -22,100 +23,79 @@ pub(crate) struct Candidate {
 }
 
 /// One decision that the form offers.
-pub(crate) struct Choice {
+pub(crate) struct Offer {
     pub value: String,
     pub label: String,
     pub text: String,
     pub checked: bool,
 }
 
+/// One decision that could be meant and cannot be carried out now.
+pub(crate) struct Barred {
+    pub label: String,
+    pub why: &'static str,
+}
+
 /// The register's people whom the case or its evidence names.
 pub(crate) async fn candidates(
     scoped: &mut PgConnection,
     lang: Lang,
-    case: &CasePage,
+    sheet: &Sheet,
 ) -> Result<Vec<Candidate>, Error> {
-    let weighed = evidence::candidates(&case.evidence);
-    let mut ids: Vec<Uuid> = Vec::new();
-    let named = [case.person_id, case.other_person_id, case.decided_person_id];
-    for id in named.into_iter().flatten().chain(weighed.iter().map(|(id, _)| *id)) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
+    let people = sheet.people();
+    let ids: Vec<Uuid> = people.iter().map(|(person, _)| person.uuid()).collect();
     let names = register::pages::names(scoped, &ids).await?;
-    let candidate = |id: Uuid| Candidate {
-        person: PersonId::from_uuid(id),
-        name: names.get(&id).map(|(name, birth)| match PartialDate::from_packed(*birth) {
+    let candidate = |(person, weight): (PersonId, Option<f64>)| Candidate {
+        person,
+        name: names.get(&person.uuid()).map(|(name, birth)| match PartialDate::from_packed(*birth) {
             Ok(birth) => format!("{}, {birth}", name_in_list(name)),
             Err(_) => name_in_list(name),
         }),
-        weight: weighed
-            .iter()
-            .find(|(weighed, _)| *weighed == id)
-            .map(|(_, weight)| evidence::decimal(lang, *weight))
-            .unwrap_or_default(),
+        weight: weight.map(|weight| evidence::decimal(lang, weight)).unwrap_or_default(),
     };
-    Ok(ids.into_iter().map(candidate).collect())
+    Ok(people.into_iter().map(candidate).collect())
 }
 
-/// What the form offers: to the first adjudicator what can be meant by this case, to the second what the first decided.
-/// The desk judges whether it fits. `typed` is what was chosen before, where the form is drawn again.
-pub(crate) fn choices(lang: Lang, case: &CasePage, candidates: &[Candidate], typed: &str) -> Vec<Choice> {
-    let offered = match decided(case) {
-        Some(decided) => vec![decided],
-        None => offered(case, candidates),
-    };
-    let is_decided = case.decision.is_some();
-    offered
-        .into_iter()
-        .map(|decision| {
-            let (label, text) = words(lang, case, candidates, &decision);
-            let value = value(&decision);
-            Choice { checked: is_decided || value == typed, value, label, text }
+/// What the form offers: what would be carried out if a colleague confirmed it now. `typed` is what was
+/// chosen before, where the form is drawn again.
+pub(crate) fn offers(lang: Lang, sheet: &Sheet, candidates: &[Candidate], typed: &str) -> Vec<Offer> {
+    let possible = visible(sheet, candidates).filter(|choice| choice.obstacle.is_none());
+    possible
+        .map(|choice| {
+            let (label, text) = words(lang, &sheet.case, candidates, &choice.decision);
+            let value = value(&choice.decision);
+            Offer { checked: value == typed, value, label, text }
         })
         .collect()
 }
 
-/// What was decided, in words; empty for an open case.
-pub(crate) fn decided_in_words(lang: Lang, case: &CasePage, candidates: &[Candidate]) -> String {
-    decided(case).map(|decision| words(lang, case, candidates, &decision).0).unwrap_or_default()
-}
-
-/// A form's answer, if it is one. A person must be one of those in question whom the reader may see, or whom a colleague chose.
-pub(crate) fn read(text: &str, case: &CasePage, candidates: &[Candidate]) -> Option<Decision> {
-    let Some(person) = text.strip_prefix("link:") else {
-        return Decision::from_parts(text, None, None);
+/// What cannot be carried out now, and why.
+pub(crate) fn barred(lang: Lang, sheet: &Sheet, candidates: &[Candidate]) -> Vec<Barred> {
+    let bar = |choice: &Choice| {
+        let why = lang.text(&format!("case.obstacle.{}", choice.obstacle?.code()));
+        Some(Barred { label: words(lang, &sheet.case, candidates, &choice.decision).0, why })
     };
-    let person: PersonId = person.parse().ok()?;
-    let is_known = candidates.iter().any(|candidate| {
-        candidate.person == person
-            && (candidate.name.is_some() || case.decided_person_id == Some(person.uuid()))
-    });
-    is_known.then_some(Decision::Link(person))
+    visible(sheet, candidates).filter_map(bar).collect()
 }
 
-fn decided(case: &CasePage) -> Option<Decision> {
-    let person = case.decided_person_id.map(PersonId::from_uuid);
-    Decision::from_parts(case.decision.as_deref()?, person, None)
+/// A decision in words.
+pub(crate) fn in_words(lang: Lang, sheet: &Sheet, candidates: &[Candidate], decision: &Decision) -> String {
+    words(lang, &sheet.case, candidates, decision).0
 }
 
-fn offered(case: &CasePage, candidates: &[Candidate]) -> Vec<Decision> {
-    if case.application_id.is_none() {
-        return vec![Decision::SamePerson, Decision::Different];
-    }
-    let mut offered = Vec::new();
-    if case.other_application_id.is_some() {
-        offered.push(Decision::SamePerson);
-        if case.person_id.is_some() {
-            offered.push(Decision::Different);
-        }
-    }
-    // Nobody is linked to a record that the adjudicator cannot read.
-    let visible = candidates.iter().filter(|candidate| candidate.name.is_some());
-    offered.extend(visible.map(|candidate| Decision::Link(candidate.person)));
-    offered.push(Decision::Reject(Decision::BY_ADJUDICATOR.to_owned()));
-    offered
+/// A form's answer, if it is one of those that can be meant. A person must be one whom the reader may see.
+pub(crate) fn read(text: &str, sheet: &Sheet, candidates: &[Candidate]) -> Option<Decision> {
+    visible(sheet, candidates)
+        .map(|choice| &choice.decision)
+        .find(|decision| value(decision) == text)
+        .cloned()
+}
+
+/// Nobody is linked to a record that the adjudicator cannot read.
+fn visible<'a>(sheet: &'a Sheet, candidates: &'a [Candidate]) -> impl Iterator<Item = &'a Choice> {
+    let sees =
+        |person| candidates.iter().any(|candidate| candidate.person == person && candidate.name.is_some());
+    sheet.options.iter().filter(move |choice| choice.decision.person().is_none_or(sees))
 }
 
 fn value(decision: &Decision) -> String {
@@ -125,8 +105,9 @@ fn value(decision: &Decision) -> String {
     }
 }
 
-/// A decision's name and what follows from it. What follows differs between applications and register records.
-fn words(lang: Lang, case: &CasePage, candidates: &[Candidate], decision: &Decision) -> (String, String) {
+/// A decision's name and what follows from it. What follows differs between applications and register
+/// records.
+fn words(lang: Lang, case: &Case, candidates: &[Candidate], decision: &Decision) -> (String, String) {
     let find = |wanted: Option<PersonId>| candidates.iter().find(|c| Some(c.person) == wanted);
     let name = |candidate: Option<&Candidate>| {
         candidate.and_then(|c| c.name.clone()).unwrap_or_else(|| lang.text("case.hidden").to_owned())
@@ -147,7 +128,7 @@ fn words(lang: Lang, case: &CasePage, candidates: &[Candidate], decision: &Decis
             (lang.fill("decision.link_to", &[("name", &name(candidate))]), text)
         }
         (Decision::Different, _) => {
-            let own = find(case.person_id.map(PersonId::from_uuid));
+            let own = find(case.person_id);
             (label, lang.fill("decision.text.different_people", &[("name", &name(own))]))
         }
         (Decision::SamePerson | Decision::Reject(_), _) => {

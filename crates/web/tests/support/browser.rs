@@ -60,8 +60,9 @@ impl World {
     }
 
     /// What was done about cases: action, who, which decision, and the words.
+    /// What was done about cases by commands; what the seed wrote has none.
     pub async fn case_actions(&self) -> Vec<(String, String, String, Option<String>)> {
-        sqlx::query_as("SELECT action, actor, decision, note FROM case_action ORDER BY case_id, seq")
+        sqlx::query_as("SELECT action, actor, decision, note FROM case_action WHERE command_id IS NOT NULL ORDER BY case_id, seq")
             .fetch_all(self.db.work())
             .await
             .unwrap()

@@ -170,7 +170,7 @@ async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: Off
 fn evidence(person: PersonId) -> serde_json::Value {
     serde_json::json!({
         "linkage": {
-            "version": 1, "link": 20.0, "lead": 5.0, "review": 8.0,
+            "version": "2026-11", "link": 20.0, "lead": 5.0, "review": 8.0,
             "waterfall": [
                 ["prior", "", -14.3],
                 ["cmnd", "exact", 12.1],
@@ -357,6 +357,23 @@ async fn opened_case(
     .execute(&mut *tx)
     .await
     .unwrap();
+    for (seq, action, actor) in
+        [(1_i16, "propose", "account:a"), (2, "confirm", "account:b")].iter().filter(|_| closed)
+    {
+        sqlx::query(
+            "INSERT INTO case_action (case_id, seq, action, at, actor, decision, unit_path) \
+             VALUES ($1, $2, $3, $4, $5, 'same_person', $6)",
+        )
+        .bind(case.uuid())
+        .bind(seq)
+        .bind(action)
+        .bind(NOW)
+        .bind(actor)
+        .bind(one.path)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    }
     seeded.cases.push(case);
 }
 
