@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod certificates;
+pub mod lookup;
 pub mod pages;
 pub mod stock;
 
