@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use ui::say;
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// Real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Left out with a message when it is not
@@ -47,7 +49,7 @@ pub fn run(options: &Options) -> Result<()> {
             accuracy.push(accuracy::measure(&extractor, &prints, options.bozorth3.as_deref())?);
         }
     } else {
-        println!(
+        say!(
             "{} is not there: only synthetic prints are compared; give --prints a folder of <extractor>/DB<n>/<finger>_<impression>.iso",
             options.prints.display()
         );
@@ -80,7 +82,7 @@ fn write(path: &Path, report: &Value) -> Result<()> {
 }
 
 fn print(value: &Value) {
-    println!("{value:#}");
+    say!("{value:#}");
 }
 
 /// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the
