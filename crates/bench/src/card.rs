@@ -18,6 +18,7 @@ use pki::{
     Name, SerialNumber, SignatureAlgorithm, Signer, SigningToken, Suite, prepare_csca,
     prepare_document_signer,
 };
+use ui::say;
 
 /// The campaign's 2.9 million cards, for which hours are projected.
 const CARDS: f64 = 2_900_000.0;
@@ -45,7 +46,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     if let Some(module) = &options.module {
-        println!("{}", Value::Array(in_token(module, options.seconds)?));
+        say!("{}", Value::Array(in_token(module, options.seconds)?));
         return Ok(());
     }
     let mut keys = Vec::new();
@@ -262,12 +263,17 @@ fn rounded(number: f64) -> f64 {
 }
 
 fn print(report: &Value) {
-    println!(
+    say!(
         "{:<18} {:>10} {:>14} {:>7} {:>6} {:>10}",
-        "software", "images/s", "openssl signs", "ratio", "aim", "h for 2.9M"
+        "software",
+        "images/s",
+        "openssl signs",
+        "ratio",
+        "aim",
+        "h for 2.9M"
     );
     for line in report["software"].as_array().into_iter().flatten() {
-        println!(
+        say!(
             "{:<18} {:>10} {:>14} {:>7} {:>6} {:>10}",
             line["key"].as_str().unwrap_or_default(),
             line["images_per_second"],
@@ -277,12 +283,9 @@ fn print(report: &Value) {
             line["hours_for_2_9_million"]
         );
     }
-    println!(
-        "\n{:<18} {:>10} {:>14} {:>7} {:>17}",
-        "SoftHSM2", "images/s", "raw signs", "ratio", "h for 2.9M"
-    );
+    say!("\n{:<18} {:>10} {:>14} {:>7} {:>17}", "SoftHSM2", "images/s", "raw signs", "ratio", "h for 2.9M");
     for line in report["softhsm2"].as_array().into_iter().flatten() {
-        println!(
+        say!(
             "{:<18} {:>10} {:>14} {:>7} {:>17}",
             line["key"].as_str().unwrap_or_default(),
             line["images_per_second"],

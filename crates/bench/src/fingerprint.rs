@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use ui::say;
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// A folder of real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Without it synthetic prints
@@ -48,7 +50,7 @@ pub fn run(options: &Options) -> Result<()> {
                 accuracy.push(accuracy::measure(&extractor, &prints, options.bozorth3.as_deref())?);
             }
         }
-        None => println!(
+        None => say!(
             "only synthetic prints are compared; --prints names a folder of real ones: \
              <extractor>/DB<n>/<finger>_<impression>.iso"
         ),
@@ -81,7 +83,7 @@ fn write(path: &Path, report: &Value) -> Result<()> {
 }
 
 fn print(value: &Value) {
-    println!("{value:#}");
+    say!("{value:#}");
 }
 
 /// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the

@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// A closed pipe ends a program quietly: `ui::say!`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod card;
 mod fingerprint;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use linkage::batch::Block;
 use simulate::register::{Entry, Plan, generate};
+use ui::say;
 
 /// The version that is measured; another one may be given with `--splink`.
 const SPLINK: &str = "splink==5.0.0";
@@ -68,7 +69,7 @@ pub fn run(data: &Path, options: &Options) -> Result<()> {
     }
     let search = if options.search > 0 { Some(search::measure(options.search, options.seed)?) } else { None };
     if let Some(search) = &search {
-        println!("search: {search:#}");
+        say!("search: {search:#}");
     }
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let report = json!({
@@ -89,7 +90,7 @@ fn print(records: usize, engine: &str, run: &Value) {
         let [f1, precision, recall] = ["f1", "precision", "recall"].map(|figure| number(&at[figure]));
         format!("{name}: F1 {f1:.4} (P {precision:.4}, R {recall:.4})")
     };
-    println!(
+    say!(
         "{records:>9} {engine:<7} {:>7.2} s {:>7.2} s of processor {:>6.0} MB  {}  {}  clusters: F1 {:.4}",
         number(&run["wall_s"]),
         number(&run["cpu_s"]),

@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use centre::Place;
-use demo::Demonstration;
+use demo::{Demonstration, Until};
 use domain::UnitCode;
+use ui::say;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -40,7 +41,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
             district: *district,
             people: count,
             seed: *seed,
-            until: None,
+            until: Until::End,
             leave_cards: false,
         };
         let begun = Instant::now();
@@ -108,7 +109,7 @@ fn report(runs: &[Run]) -> Value {
 
 fn print(report: &Value) {
     for run in report["runs"].as_array().into_iter().flatten() {
-        println!(
+        say!(
             "\n{} people: {} s, fdatasync p50 {} µs before and {} µs after",
             run["people"],
             run["seconds"],
@@ -116,7 +117,7 @@ fn print(report: &Value) {
             run["fdatasync_p50_us"]["after"]
         );
         for stage in run["stages"].as_array().into_iter().flatten() {
-            println!(
+            say!(
                 "  {:<12} {:>9.1} s {:>10} people/s",
                 stage["name"].as_str().unwrap_or_default(),
                 stage["seconds"].as_f64().unwrap_or_default(),
@@ -124,9 +125,9 @@ fn print(report: &Value) {
             );
         }
     }
-    println!("\ngrowth (1.00 is proportional)");
+    say!("\ngrowth (1.00 is proportional)");
     for line in report["growth"].as_array().into_iter().flatten() {
-        println!(
+        say!(
             "  {:<12} {:>7} to {:>7}: exponent {:>5}, n·log n would be {}",
             line["stage"].as_str().unwrap_or_default(),
             line["from"],

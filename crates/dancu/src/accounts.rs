@@ -10,10 +10,12 @@ use clap::Args;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
+use crate::output::{Form, Table};
 use centre::{Centre, Place};
 use domain::clock::SystemClock;
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
+use ui::{say, tell};
 use web::Role;
 use web::accounts::{self, NewAccount};
 
@@ -41,7 +43,10 @@ pub enum Command {
         password: PasswordSource,
     },
     /// List the accounts.
-    List,
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
     /// Set another password; ends the account's sessions.
     Password {
         login: String,
@@ -74,45 +79,46 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
             let mut rng: StdRng = rand::make_rng();
             let (units, now) = (UnitTable::official_2021(), SystemClock.now());
             accounts::add(&centre.db, units, &new, &password, CONSOLE, now, &mut rng).await?;
-            println!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
+            say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
-        Command::List => list(place).await?,
+        Command::List { form } => list(place, *form).await?,
         Command::Password { login, password } => {
             let password = password.read()?;
             let centre = Centre::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
             accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
-            println!("changed    the password of {login}; its sessions ended");
+            say!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
             let centre = Centre::open(place).await?;
             accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
-            println!("disabled   {login}; its sessions ended");
+            say!("disabled   {login}; its sessions ended");
         }
     }
     Ok(())
 }
 
-async fn list(place: &Place) -> Result<()> {
+async fn list(place: &Place, form: Form) -> Result<()> {
     let centre = Centre::open(place).await?;
     let mut conn = centre.db.begin().await?;
     let accounts = store::accounts::all(&mut conn).await?;
-    if accounts.is_empty() {
-        println!("none       make one with `dancu account add`");
+    if accounts.is_empty() && !form.json {
+        say!("none       make one with `dancu account add`");
+        return Ok(());
     }
+    let mut table = Table::new("accounts", &["login", "role", "unit", "name", "state"]);
     for account in accounts {
         let unit = account.scope.as_str();
-        println!(
-            "{:<20} {:<12} {:<16} {}{}",
-            account.login,
-            account.role,
-            if unit.is_empty() { "everyone" } else { unit },
-            account.display_name,
-            if account.disabled_at.is_some() { " (disabled)" } else { "" }
-        );
+        table.push([
+            account.login.into(),
+            account.role.into(),
+            if unit.is_empty() { "everyone" } else { unit }.into(),
+            account.display_name.into(),
+            if account.disabled_at.is_some() { "disabled" } else { "enabled" }.into(),
+        ]);
     }
-    Ok(())
+    table.print(form)
 }
 
 fn seen(unit: Option<&UnitCode>) -> String {
@@ -141,10 +147,11 @@ impl PasswordSource {
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    eprint!("{prompt}");
-    std::io::stderr().flush()?;
+    let mut terminal = std::io::stderr();
+    write!(terminal, "{prompt}")?;
+    terminal.flush()?;
     let line = first_line(std::io::stdin().lock());
-    eprintln!();
+    tell!("");
     line
 }
 

@@ -14,10 +14,11 @@ use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
 use centre::{Centre, Place};
+use ui::{say, tell};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A card of this installation by its id, or a directory with a card's files (`dancu card export` writes one).
+    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu card export` writes one).
     card: String,
     /// The directory for front.svg, back.svg, card.pdf, qr.svg and qr.txt.
     #[arg(long)]
@@ -36,7 +37,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
     for (name, bytes) in files {
         let path = options.out.join(name);
         fs::write(&path, &bytes).with_context(|| format!("{}", path.display()))?;
-        println!("{} {}", bytes.len(), path.display());
+        say!("{} {}", bytes.len(), path.display());
     }
     Ok(())
 }
@@ -47,7 +48,8 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
-    let (files, _) = cards::chip_of(&Centre::open(place).await?, cards::id(card)?).await?;
+    let centre = Centre::open(place).await?;
+    let (files, _) = cards::chip_of(&centre, cards::named(&centre, card).await?).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 
@@ -70,9 +72,10 @@ fn draw(files: &BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Vec<(&'s
     };
     let sides = [artwork::draw_front(&card, Some(face.image), sheet)?, artwork::draw_back(&card, sheet)];
     if let Some(dpi) = sides[0].photo_dpi().filter(|dpi| *dpi < PHOTO_DPI) {
-        eprintln!(
+        tell!(
             "dancu: the photo has {} x {} pixels and is printed at {dpi:.0} dpi; {PHOTO_DPI:.0} are wanted",
-            face.width, face.height
+            face.width,
+            face.height
         );
     }
     let pdf = print::pdf(&sides)?;

@@ -3,53 +3,84 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde_json::json;
 
+use crate::output::{self, Ending, Form, Table};
 use centre::Place;
 use store::audit::{self, Break, Verdict};
 use store::{Database, OpenOptions};
+use ui::say;
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
     /// Read every row and check its hash, its place in its chain, and that none is missing.
-    Verify,
+    Verify {
+        /// Print the outcome as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the last hash of each chain. Keep them outside this machine: they show a trail that was rewritten whole.
-    Heads,
+    Heads {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
-/// Exit code 0 when the trail is intact, 1 when it is not.
+/// [`Ending::Good`] when the trail is intact, [`Ending::Bad`] when it is not.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
     let db = Database::open(&options).await?;
     db.check_schema().await?;
     match command {
-        Command::Verify => verify(&db).await,
-        Command::Heads => {
+        Command::Verify { json } => verify(&db, *json).await,
+        Command::Heads { form } => {
             let mut tx = db.begin().await?;
+            let mut table = Table::new("chains", &["chain", "rows", "hash"]);
             for head in audit::heads(&mut tx).await? {
                 let hash: String = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-                println!("chain {:>2}  rows {:>9}  {hash}", head.chain, head.seq);
+                table.push([head.chain.into(), head.seq.into(), hash.into()]);
             }
-            Ok(ExitCode::SUCCESS)
+            table.print(*form)?;
+            Ok(Ending::Good.into())
         }
     }
 }
 
-async fn verify(db: &Database) -> Result<ExitCode> {
+async fn verify(db: &Database, json: bool) -> Result<ExitCode> {
     match audit::verify_snapshot(db).await? {
         Verdict::Intact { rows } => {
-            println!("intact: {rows} rows in 16 chains, each as it was written, none missing");
-            Ok(ExitCode::SUCCESS)
+            if json {
+                output::print_json(&json!({"outcome": "intact", "rows": rows}))?;
+            } else {
+                say!("intact: {rows} rows in 16 chains, each as it was written, none missing");
+            }
+            Ok(Ending::Good.into())
+        }
+        Verdict::Broken { chain, seq, how } if json => {
+            let document =
+                json!({"outcome": "broken", "chain": chain, "row": seq, "code": code(how), "why": told(how)});
+            output::print_json(&document)?;
+            Ok(Ending::Bad.into())
         }
         Verdict::Broken { chain, seq, how } => {
-            println!("BROKEN: chain {chain}, row {seq}: {}", told(how));
-            println!(
+            say!("BROKEN: chain {chain}, row {seq}: {}", told(how));
+            say!(
                 "what comes before this row in its chain is as it was written. Compare with a backup: \
                  SELECT * FROM audit WHERE chain = {chain} AND seq BETWEEN {} AND {}",
                 (seq - 1).max(1),
                 seq + 1
             );
-            Ok(ExitCode::from(1))
+            Ok(Ending::Bad.into())
         }
+    }
+}
+
+fn code(how: Break) -> &'static str {
+    match how {
+        Break::Missing => "missing",
+        Break::Altered => "altered",
+        Break::Unlinked => "unlinked",
+        Break::Head => "head",
     }
 }
 

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
 use crate::cards;
+use crate::output::Ending;
 use crate::trust::TrustOptions;
 use card::lds::dg3::{Compression, FingerImage};
 use centre::{Centre, Place, inspection};
@@ -24,6 +25,7 @@ use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
     Progress, Proof, Reading, Session, TrustAnchor, VirtualChip, read_card_as, vpcd,
 };
+use ui::{say, tell};
 use verify::{ChipProof, Evidence};
 
 /// The private keys of a test card's chip, beside its files.
@@ -33,7 +35,7 @@ const CVCA_FILE: &str = "cvca.cvcert";
 
 #[derive(Debug, clap::Args)]
 pub struct EmulateOptions {
-    /// A card of this installation by its id, or a directory with a card's files (`dancu card export` writes one).
+    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu card export` writes one).
     #[arg(required_unless_present = "dir")]
     card: Option<String>,
     #[command(flatten)]
@@ -91,19 +93,19 @@ pub async fn emulate(place: &Place, options: &EmulateOptions) -> Result<ExitCode
             format!("no virtual reader waits at {address}; install vsmartcard-vpcd and start pcscd")
         })?;
         stream.set_nodelay(true)?;
-        println!("the card lies on the virtual reader; Ctrl-C takes it away");
+        say!("the card lies on the virtual reader; Ctrl-C takes it away");
         vpcd::serve(stream, &mut chip, |event| tracing::debug!(?event, "card")).context("the virtual reader")
     })
     .await??;
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good.into())
 }
 
 async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
     let (files, keys, anchor) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        let (card, centre) = (cards::id(name)?, Centre::open(place).await?);
-        let (files, keys) = cards::chip_of(&centre, card).await?;
+        let centre = Centre::open(place).await?;
+        let (files, keys) = cards::chip_of(&centre, cards::named(&centre, name).await?).await?;
         (files, keys, inspection::anchor(&centre)?)
     };
     let chip = VirtualChip::new(files, keys, rand::make_rng());
@@ -126,7 +128,7 @@ fn from_directory(dir: &Path) -> Result<Parts> {
         false => None,
     };
     if keys.is_none() {
-        eprintln!("{} has no {KEY_FILE}: the chip can be read, but cannot prove itself", dir.display());
+        tell!("{} has no {KEY_FILE}: the chip can be read, but cannot prove itself", dir.display());
     }
     let path = dir.join(CVCA_FILE);
     let anchor = match path.exists() {
@@ -140,7 +142,7 @@ fn from_directory(dir: &Path) -> Result<Parts> {
     Ok((files, keys, anchor))
 }
 
-/// Exit code: 0 genuine, 1 rejected, 2 unproven.
+/// Ends by the verdict: see [`Show::verdict`].
 pub async fn read(options: ReadOptions) -> Result<ExitCode> {
     tokio::task::spawn_blocking(move || read_blocking(&options)).await?
 }
@@ -148,9 +150,9 @@ pub async fn read(options: ReadOptions) -> Result<ExitCode> {
 fn read_blocking(options: &ReadOptions) -> Result<ExitCode> {
     let Some(reader) = &options.reader else {
         for name in pcsc::readers()? {
-            println!("{name}");
+            say!("{name}");
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending::Good.into());
     };
     let zone = options.mrz.as_deref().map(MrzKey::parse).transpose()?;
     let password = match (&options.can, &zone) {
@@ -171,8 +173,8 @@ fn read_blocking(options: &ReadOptions) -> Result<ExitCode> {
     drop(session);
     match &reading.inspection {
         Inspection::NotTried => {}
-        Inspection::Accepted => eprintln!("the card accepted the inspection system"),
-        Inspection::Refused { why } => eprintln!("the card did not accept the inspection system: {why}"),
+        Inspection::Accepted => tell!("the card accepted the inspection system"),
+        Inspection::Refused { why } => tell!("the card did not accept the inspection system: {why}"),
     }
     if let Some(dir) = &options.out {
         write(&reading, dir)?;
@@ -188,7 +190,7 @@ fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
     let qr = card_verify::text(options.qr.as_deref(), "--qr")?;
     // Lines that were typed off the card are compared with the chip; a number with two dates is not print.
     let printed = options.mrz.as_deref().filter(|text| card::mrz::Mrz::parse(text.trim()).is_ok());
-    let at = options.verdict.at();
+    let judged = options.verdict.judged(None, None)?;
     let verdict = verify::check_card(&Evidence {
         links: &sources.links,
         crls: &sources.crls,
@@ -197,9 +199,9 @@ fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
         absent: &absent,
         active_authentication: proof(reading.active_authentication),
         chip_authentication: proof(reading.chip_authentication),
-        ..Evidence::new(&files, &sources.trust, at)
+        ..Evidence::new(&files, &sources.trust, judged.at)
     });
-    options.verdict.verdict(&verdict, &sources, at)
+    options.verdict.verdict(&verdict, &sources, &judged)
 }
 
 /// What was read, as the verification takes it.
@@ -255,7 +257,7 @@ fn write(reading: &Reading, dir: &Path) -> Result<()> {
         card::lds::dg2::ImageEncoding::Jpeg2000 => "photo.jp2",
     };
     fs::write(dir.join(name), face.image)?;
-    eprintln!("photo   {}", dir.join(name).display());
+    tell!("photo   {}", dir.join(name).display());
     Ok(())
 }
 
@@ -269,7 +271,7 @@ fn fingers(reading: &Reading, dir: &Path) -> Result<()> {
         let (extension, bytes) = picture(&image);
         let path = dir.join(format!("finger-{}.{extension}", image.finger.code()));
         private(&path, &bytes)?;
-        eprintln!("finger  {}", path.display());
+        tell!("finger  {}", path.display());
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime, Time};
 
+use crate::output::{self, Ending};
 use crate::trust::{Sources, TrustOptions};
 use card::lds::{DataGroup, EF_SOD, dg1};
 use card::mrz::Mrz;
@@ -18,6 +19,7 @@ use centre::{Centre, Place};
 use store::cards::MadeCard;
 use ui::checks;
 use ui::i18n::Lang;
+use ui::say;
 use verify::{CardFiles, CardStatus, Evidence, Outcome, Overall, Verdict, Worded};
 
 const LAST_SECOND: Time = time::macros::time!(23:59:59);
@@ -52,9 +54,11 @@ pub struct Options {
 /// For which day, and in which form, the verdict is given.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Show {
-    /// The day at whose end the card is judged (yyyy-mm-dd); without it, now.
-    #[arg(long, value_parser = crate::cli::date)]
-    at: Option<Date>,
+    /// The day at whose end the card is judged (yyyy-mm-dd). Without it: with --status the day of this installation, which is
+    /// today's or the campaign's that was simulated; where trust lies beside the card's files, the day that lies there too; else
+    /// now. The verdict says which.
+    #[arg(long, alias = "at", value_name = "DATE", value_parser = crate::cli::date)]
+    on: Option<Date>,
     /// Say what each check found in plain words, for whoever holds the card: vi or en.
     #[arg(long, value_parser = language)]
     words: Option<Lang>,
@@ -67,23 +71,28 @@ fn language(code: &str) -> Result<Lang> {
     Lang::from_code(code).with_context(|| format!("`{code}` is neither vi nor en"))
 }
 
-/// Exit code: 0 genuine, 1 rejected, 2 unproven.
+/// Ends by the verdict: see [`Show::verdict`].
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let files = options.dir.as_deref().map(read_directory).transpose()?;
     let (qr, mrz) = (text(options.qr.as_deref(), "--qr")?, text(options.mrz.as_deref(), "--mrz")?);
-    let at = options.show.at();
-    let status = match options.status {
-        false => None,
-        true => {
-            let centre = Centre::open(place).await?;
+    let centre = if options.status { Some(Centre::open(place).await?) } else { None };
+    let status = match &centre {
+        None => None,
+        Some(centre) => {
             let asked = Asked { files: files.as_ref(), qr: qr.as_deref(), mrz: mrz.as_deref() };
-            Some(ask_register(&centre, &asked, options.number.as_deref()).await?)
+            Some(ask_register(centre, &asked, options.number.as_deref()).await?)
         }
     };
-    let (verdict, sources) = match &files {
-        None => (verify::check_paper(qr.as_deref(), mrz.as_deref(), at, status), Sources::default()),
+    let sources = match &files {
+        None => Sources::default(),
+        Some(_) => options.trust.load(options.dir.as_deref())?,
+    };
+    let beside = options.dir.as_deref().filter(|_| sources.is_trust_beside());
+    let judged = options.show.judged(centre.as_ref(), beside)?;
+    let at = judged.at;
+    let verdict = match &files {
+        None => verify::check_paper(qr.as_deref(), mrz.as_deref(), at, status),
         Some(files) => {
-            let sources = options.trust.load(options.dir.as_deref())?;
             let evidence = Evidence {
                 links: &sources.links,
                 crls: &sources.crls,
@@ -92,36 +101,100 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
                 printed_mrz: mrz.as_deref(),
                 ..Evidence::new(files, &sources.trust, at)
             };
-            (verify::check_card(&evidence), sources)
+            verify::check_card(&evidence)
         }
     };
-    options.show.verdict(&verdict, &sources, at)
+    options.show.verdict(&verdict, &sources, &judged)
+}
+
+/// The instant by which a card is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    /// The instant.
+    pub at: OffsetDateTime,
+    by: Whose,
+}
+
+/// Whose day it is by which a card is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Asked,
+    Installation,
+    Beside,
+    Machine,
+}
+
+impl Whose {
+    const fn code(self) -> &'static str {
+        match self {
+            Whose::Asked => "option",
+            Whose::Installation => "installation",
+            Whose::Beside => "beside_the_card",
+            Whose::Machine => "machine",
+        }
+    }
+
+    const fn told(self) -> &'static str {
+        match self {
+            Whose::Asked => "as --on says",
+            Whose::Installation => "the day of this installation",
+            Whose::Beside => {
+                "the simulated day that lies beside the card's files; --on names another, such as today"
+            }
+            Whose::Machine => "today",
+        }
+    }
+}
+
+/// The day of a simulated campaign, which `card export` leaves beside the files: what was made on invented days
+/// is judged by them.
+pub const DAY_FILE: &str = "campaign-day";
+
+/// The day in a directory, where one lies.
+fn day_beside(dir: &Path) -> Result<Option<Date>> {
+    let path = dir.join(DAY_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = text(Some(&format!("@{}", path.display())), DAY_FILE)?.unwrap_or_default();
+    crate::cli::date(text.trim()).map(Some).with_context(|| format!("{}", path.display()))
 }
 
 impl Show {
-    pub fn at(&self) -> OffsetDateTime {
-        match self.at {
-            // At its end, so that a list or a certificate of that day counts.
-            Some(day) => day.with_time(LAST_SECOND).assume_offset(domain::clock::VIETNAM),
-            None => domain::Clock::now(&domain::clock::SystemClock),
+    /// By which instant to judge: `centre` is the installation that was asked, `beside` the directory of files
+    /// whose trust lies beside them.
+    pub fn judged(&self, centre: Option<&Centre>, beside: Option<&Path>) -> Result<Judged> {
+        // At the day's end, so that a list or a certificate of that day counts.
+        let end = |day: Date| day.with_time(LAST_SECOND).assume_offset(domain::clock::VIETNAM);
+        if let Some(day) = self.on {
+            return Ok(Judged { at: end(day), by: Whose::Asked });
         }
+        if let Some(centre) = centre {
+            return Ok(Judged { at: centre.clock.now(), by: Whose::Installation });
+        }
+        if let Some(day) = beside.map(day_beside).transpose()?.flatten() {
+            return Ok(Judged { at: end(day), by: Whose::Beside });
+        }
+        Ok(Judged { at: domain::Clock::now(&domain::clock::SystemClock), by: Whose::Machine })
     }
 
-    /// Prints the verdict. Exit code: 0 genuine, 1 rejected, 2 unproven.
-    pub fn verdict(&self, verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<ExitCode> {
+    /// Prints the verdict, and ends by it: [`Ending::Good`] is genuine, [`Ending::Bad`] rejected,
+    /// [`Ending::Open`] unproven.
+    pub fn verdict(&self, verdict: &Verdict, sources: &Sources, judged: &Judged) -> Result<ExitCode> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&as_json(verdict, sources, at)?)?);
+            output::print_json(&as_json(verdict, sources, judged)?)?;
         } else {
-            self.lines(verdict, sources);
+            self.lines(verdict, sources, judged);
         }
-        Ok(ExitCode::from(match verdict.overall {
-            Overall::Genuine => 0,
-            Overall::Rejected => 1,
-            Overall::Unproven => 2,
-        }))
+        Ok(match verdict.overall {
+            Overall::Genuine => Ending::Good,
+            Overall::Rejected => Ending::Bad,
+            Overall::Unproven => Ending::Open,
+        }
+        .into())
     }
 
-    fn lines(&self, verdict: &Verdict, sources: &Sources) {
+    fn lines(&self, verdict: &Verdict, sources: &Sources, judged: &Judged) {
         for check in &verdict.checks {
             let mark = match check.outcome {
                 Outcome::Pass => "ok     ",
@@ -132,12 +205,14 @@ impl Show {
                 Some(lang) => checks::sentence(lang, &check.words_key()),
                 None => &check.detail,
             };
-            println!("{mark} {:<22} {said}", check.code.as_str());
+            say!("{mark} {:<22} {said}", check.code.as_str());
         }
         for note in &sources.notes {
             let beside = if note.beside { ", which lies beside the card's files" } else { "" };
-            println!("from    {:<22} {}{beside}", note.kind, note.from);
+            say!("from    {:<22} {}{beside}", note.kind, note.from);
         }
+        let day = judged.at.to_offset(domain::clock::VIETNAM).date();
+        say!("judged  {:<22} {}", day.to_string(), judged.by.told());
         let word = match verdict.overall {
             Overall::Genuine => "genuine",
             Overall::Rejected => "REJECTED",
@@ -148,16 +223,17 @@ impl Show {
         } else {
             ""
         };
-        println!("{word}{trusting}");
+        say!("{word}{trusting}");
         if let Some(lang) = self.words {
-            println!("{}", checks::sentence(lang, verdict.overall.words_key()));
+            say!("{}", checks::sentence(lang, verdict.overall.words_key()));
         }
     }
 }
 
-fn as_json(verdict: &Verdict, sources: &Sources, at: OffsetDateTime) -> Result<serde_json::Value> {
+fn as_json(verdict: &Verdict, sources: &Sources, judged: &Judged) -> Result<serde_json::Value> {
     let mut object = serde_json::to_value(Worded { verdict, words: checks::both })?;
-    object["at"] = json!(at.format(&Rfc3339)?);
+    object["at"] = json!(judged.at.format(&Rfc3339)?);
+    object["at_by"] = json!(judged.by.code());
     let from = |kind: &str| -> Vec<serde_json::Value> {
         let notes = sources.notes.iter().filter(|note| note.kind == kind);
         notes.map(|note| json!({"file": note.from, "beside_the_card": note.beside})).collect()

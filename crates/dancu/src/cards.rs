@@ -6,20 +6,28 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::card_name::CardName;
+use crate::output::{Ending, Form, Table};
 use crate::{artwork, card_chip, card_life, card_verify, personalise};
 use centre::{Centre, Place, work};
 use domain::id::CardId;
+use ui::{say, terminal};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// One card a line: id, number, state, day of issue.
+    /// One card a line, the newest first: id, number, state, day of issue.
     List {
-        #[arg(long, default_value_t = 1_000)]
+        /// At most so many.
+        #[arg(long, default_value = "1000", value_parser = terminal::count)]
         limit: u32,
+        #[command(flatten)]
+        form: Form,
     },
     /// Write a card's elementary files, and the certificates they are checked with, into a directory.
     Export {
-        card: CardId,
+        /// The card's id, its serial number, or the personal number on it.
+        card: CardName,
+        /// The directory.
         #[arg(long)]
         out: PathBuf,
     },
@@ -42,11 +50,14 @@ pub enum Command {
     Revoke(card_life::RevokeOptions),
 }
 
-/// Exit code of `verify` and `read`: 0 genuine, 1 rejected, 2 unproven.
+/// Ends as the command does.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
-        Command::List { limit } => list(&Centre::open(place).await?, *limit).await?,
-        Command::Export { card, out } => export(&Centre::open(place).await?, *card, out).await?,
+        Command::List { limit, form } => list(&Centre::open(place).await?, *limit, *form).await?,
+        Command::Export { card, out } => {
+            let centre = Centre::open(place).await?;
+            export(&centre, card.find(&centre).await?, out).await?;
+        }
         Command::Artwork(options) => artwork::run(place, options).await?,
         Command::Verify(options) => return card_verify::run(place, options).await,
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
@@ -56,15 +67,22 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Reinstate(options) => card_life::reinstate(&Centre::open(place).await?, options).await?,
         Command::Revoke(options) => card_life::revoke(&Centre::open(place).await?, options).await?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good.into())
 }
 
-async fn list(centre: &Centre, limit: u32) -> Result<()> {
+async fn list(centre: &Centre, limit: u32, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
+    let mut table = Table::new("cards", &["id", "number", "state", "issued_on"]);
     for card in store::cards::list_cards(&mut conn, limit).await? {
-        println!("{} {} {:<12} {}", card.card_id, card.number, card.state.code(), card.issued_on);
+        let day = card.issued_on.to_string();
+        table.push([
+            card.card_id.to_string().into(),
+            card.number.into(),
+            card.state.code().into(),
+            day.into(),
+        ]);
     }
-    Ok(())
+    table.print(form)
 }
 
 /// A card's files, and the certificates of its document signer and of the CSCA above.
@@ -104,11 +122,11 @@ pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, 
     Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
 }
 
-/// The id of a card, where a directory was not meant.
-pub fn id(text: &str) -> Result<CardId> {
-    text.parse().map_err(|_| {
-        anyhow::anyhow!("`{text}` is neither a directory nor the id of a card (dancu card list)")
-    })
+/// The card that was named where a directory was not meant.
+pub async fn named(centre: &Centre, text: &str) -> Result<CardId> {
+    let name: CardName =
+        text.parse().map_err(|error| anyhow::anyhow!("`{text}` is not a directory, and {error}"))?;
+    name.find(centre).await
 }
 
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
@@ -118,10 +136,15 @@ async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let crl = centre::current_crl(centre, &serial).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
-    for (name, bytes) in files.named().into_iter().chain(certificates) {
+    let mut conn = centre.db.begin().await?;
+    // Whoever tries the card must judge it by the day on which it lives.
+    let day = centre::installation::day_of(&mut conn).await?.map(|day| day.to_string());
+    drop(conn);
+    let day = day.as_ref().map(|day| (card_verify::DAY_FILE, day.as_bytes()));
+    for (name, bytes) in files.named().into_iter().chain(certificates).chain(day) {
         let path = out.join(name);
         fs::write(&path, bytes).with_context(|| format!("{}", path.display()))?;
-        println!("{} {}", bytes.len(), path.display());
+        say!("{} {}", bytes.len(), path.display());
     }
     Ok(())
 }

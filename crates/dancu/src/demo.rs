@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
-use time::Date;
+use anyhow::{Context, Result, ensure};
 
 use centre::Place;
-use demo::Demonstration;
+use demo::{Demonstration, Until};
 use domain::UnitCode;
+use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -15,14 +15,15 @@ pub struct Options {
     #[arg(long, default_value = "445")]
     district: UnitCode,
     /// Residents of the district: 1,000 to 3,000,000.
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1_000..=3_000_000))]
+    #[arg(long, default_value = "20000", value_parser = people)]
     people: u32,
     /// Everything that happens follows from it.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
-    /// Stop the campaign at the end of this day (yyyy-mm-dd) instead of when everything is done.
-    #[arg(long, value_parser = crate::cli::date)]
-    until: Option<Date>,
+    /// How far the campaign goes: `middle`, a day on which work is left for everybody; `end`, when everything is
+    /// done; or the end of a day (yyyy-mm-dd). Without it, `middle`, and with --exit `end`.
+    #[arg(long, value_name = "WHEN", value_parser = until)]
+    until: Option<Until>,
     /// Leave the cards of the last day signed and unprinted, to be written by hand with `dancu card
     /// personalise`.
     #[arg(long, requires = "until")]
@@ -38,13 +39,37 @@ pub struct Options {
     summary: Option<PathBuf>,
 }
 
+fn until(text: &str) -> Result<Until> {
+    match text {
+        "middle" => Ok(Until::Middle),
+        "end" => Ok(Until::End),
+        day => {
+            let day = crate::cli::date(day).context("--until takes `middle`, `end` or a day")?;
+            Ok(Until::Day(day))
+        }
+    }
+}
+
+fn people(text: &str) -> Result<u32, String> {
+    let people = terminal::count(text)?;
+    if demo::PEOPLE.contains(&people) {
+        return Ok(people);
+    }
+    let (least, most) = (demo::PEOPLE.start(), demo::PEOPLE.end());
+    Err(format!("a demonstration is of {least} to {most} people, not of {people}"))
+}
+
 /// Runs the campaign, prints what came of it, and serves the pages unless told to end.
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
+    ensure!(
+        !options.leave_cards || matches!(options.until, Some(Until::Day(_))),
+        "--leave-cards leaves the cards of a day: name it with --until yyyy-mm-dd"
+    );
     let campaign = demo::Options {
         district: options.district,
         people: options.people,
         seed: options.seed,
-        until: options.until,
+        until: options.until.unwrap_or(if options.exit { Until::End } else { Until::Middle }),
         leave_cards: options.leave_cards,
     };
     // Nobody looks at the pages of a run that ends by itself: its port need not be one that they know.
@@ -60,9 +85,12 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
     if options.exit {
         server.stop();
     } else {
+        if campaign.until == Until::Middle {
+            say!("go on      work is left for everybody; to see the end, stop and add --until end");
+        }
         demo::announce(&centre, server.address()).await?;
         server.until_stopped().await?;
-        println!("stopping");
+        say!("stopping");
     }
     centre.db.stop().await?;
     Ok(())

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use serde_json::{Value, json};
 use time::Date;
 
+use crate::output::{self, Ending};
 use centre::{Centre, Place};
 use collect::ImportOptions;
 use domain::Clock;
 use domain::clock::SystemClock;
+use ui::{say, tell};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
@@ -28,9 +31,13 @@ pub struct Options {
     /// Only read and judge the files: no database is opened and nothing is written.
     #[arg(long)]
     check: bool,
+    /// Print what became of each file as one JSON document.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Exit code 0 when every row of every file is in the register, 2 when some were rejected.
+/// [`Ending::Good`] when every row of every file is in the register, [`Ending::Open`] when some were
+/// rejected.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     if options.check {
         return check(options);
@@ -38,6 +45,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let centre = Centre::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
+    let mut told: Vec<Value> = Vec::new();
     for file in &options.files {
         let beside = file.parent().map(PathBuf::from).unwrap_or_default();
         let mut import = ImportOptions::new(options.rejects.clone().unwrap_or(beside));
@@ -47,8 +55,11 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         let mut show = |progress: &collect::Progress| {
             if shows {
                 let rate = progress.done.rows_read as f64 / begun.elapsed().as_secs_f64().max(1e-3);
-                eprint!("\r{}: {} rows, {:.0} rows/s   ", file.display(), progress.done.rows_read, rate);
-                let _ = std::io::stderr().flush();
+                // A terminal that went away is no reason to stop the import.
+                let mut terminal = std::io::stderr();
+                let rows = progress.done.rows_read;
+                let _ = write!(terminal, "\r{}: {rows} rows, {rate:.0} rows/s   ", file.display());
+                let _ = terminal.flush();
             }
             ControlFlow::Continue(())
         };
@@ -56,12 +67,25 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
             .await
             .map_err(|error| about(file, error))?;
         if shows {
-            eprintln!();
+            tell!("");
         }
         let counts = summary.counts;
         let seconds = begun.elapsed().as_secs_f64().max(1e-3);
         let read_now = counts.rows_read - summary.resumed_after_row.min(counts.rows_read);
-        println!(
+        all_accepted &= counts.rows_rejected == 0;
+        if options.json {
+            told.push(json!({
+                "file": file.display().to_string(),
+                "read": counts.rows_read,
+                "accepted": counts.rows_accepted,
+                "repeated": counts.rows_repeated,
+                "rejected": counts.rows_rejected,
+                "imported_before": summary.already_done,
+                "rejects_file": summary.rejects_file.as_ref().map(|path| path.display().to_string()),
+            }));
+            continue;
+        }
+        say!(
             "{}: {} read, {} accepted, {} repeated, {} rejected; {:.0} rows/s{}",
             file.display(),
             counts.rows_read,
@@ -72,12 +96,14 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
             if summary.already_done { " (imported before; nothing was done)" } else { "" }
         );
         if let Some(rejects) = &summary.rejects_file {
-            println!("  rejects with their errors: {}", rejects.display());
-            println!("  correct them and run: dancu import {}", rejects.display());
+            say!("  rejects with their errors: {}", rejects.display());
+            say!("  correct them and run: dancu import {}", rejects.display());
         }
-        all_accepted &= counts.rows_rejected == 0;
     }
-    Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    if options.json {
+        output::print_json(&json!({ "files": told }))?;
+    }
+    Ok(if all_accepted { Ending::Good } else { Ending::Open }.into())
 }
 
 /// Says which file it was, unless the error does.
@@ -88,13 +114,27 @@ fn about(file: &Path, error: collect::Error) -> anyhow::Error {
     }
 }
 
-/// What each file is worth by itself. Exit codes as those of an import.
+/// What each file is worth by itself. Ends as an import does.
 fn check(options: &Options) -> Result<ExitCode> {
     let day = options.collected_on.unwrap_or_else(|| SystemClock.today());
     let mut all_sound = true;
+    let mut told: Vec<Value> = Vec::new();
     for file in &options.files {
         let check = collect::check_file(file, day).map_err(|error| about(file, error))?;
-        println!(
+        all_sound &= check.rows == check.sound;
+        if options.json {
+            let faults: serde_json::Map<String, Value> =
+                check.faults.iter().map(|(code, count)| (code.as_str().to_owned(), json!(count))).collect();
+            told.push(json!({
+                "file": file.display().to_string(),
+                "read": check.rows,
+                "sound": check.sound,
+                "faulty": check.rows - check.sound,
+                "faults": faults,
+            }));
+            continue;
+        }
+        say!(
             "{}: {} read, {} sound, {} faulty",
             file.display(),
             check.rows,
@@ -102,17 +142,19 @@ fn check(options: &Options) -> Result<ExitCode> {
             check.rows - check.sound
         );
         for (code, count) in &check.faults {
-            println!("  {count:>7} {}", code.as_str());
+            say!("  {count:>7} {}", code.as_str());
         }
         for (row, fault) in &check.first {
-            println!("  row {row}: {fault}");
+            say!("  row {row}: {fault}");
         }
-        let told = check.first.len() as u64;
+        let shown = check.first.len() as u64;
         let all: u64 = check.faults.values().sum();
-        if all > told {
-            println!("  and {} more; an import writes all of them to a rejects file", all - told);
+        if all > shown {
+            say!("  and {} more; an import writes all of them to a rejects file", all - shown);
         }
-        all_sound &= check.rows == check.sound;
     }
-    Ok(if all_sound { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    if options.json {
+        output::print_json(&json!({ "files": told }))?;
+    }
+    Ok(if all_sound { Ending::Good } else { Ending::Open }.into())
 }

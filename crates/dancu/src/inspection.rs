@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::output::Table;
 use centre::Centre;
 use centre::inspection::{self, CvcaKey, Office};
 use pki::{CvCertificate, CvRole, Rights};
+use ui::say;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -102,7 +104,7 @@ fn show(certificate: &CvCertificate, out: Option<&Path>) -> Result<()> {
         (false, true) => "irises",
         (false, false) => "nothing",
     };
-    println!(
+    say!(
         "{} {what}, by {}, {} to {}, reads {rights}",
         certificate.holder(),
         certificate.issuer(),
@@ -112,13 +114,14 @@ fn show(certificate: &CvCertificate, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// One certificate a line, like those of the country's signers: reference, role, last day, whether it is
-/// over.
-pub fn list(centre: &Centre) -> Result<()> {
+/// Adds a line for each certificate, like those of the country's signers: reference, role, last day, whether
+/// it is over.
+pub fn list(centre: &Centre, table: &mut Table) -> Result<()> {
     let today = centre.clock.now().date();
     for certificate in inspection::all(centre)? {
         let state = if certificate.expires() < today { "over" } else { "valid" };
-        println!("{} {:<18} {} {state}", certificate.holder(), role(&certificate), certificate.expires());
+        let (holder, last_day) = (certificate.holder().to_string(), certificate.expires().to_string());
+        table.push([holder.into(), role(&certificate).into(), last_day.into(), state.into()]);
     }
     Ok(())
 }

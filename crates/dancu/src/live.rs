@@ -8,6 +8,7 @@ use centre::work::WhenIdle;
 use centre::{Centre, Kits, Photos, Place, installation, work};
 use domain::UnitCode;
 use store::{Database, OpenOptions};
+use ui::say;
 use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -42,10 +43,10 @@ pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     if specimen {
         demo::announce(&centre, server.address()).await?;
     } else {
-        println!("open       {}/", server.base_url());
+        say!("open       {}/", server.base_url());
     }
     server.until_stopped().await?;
-    println!("stopping");
+    say!("stopping");
     Ok(())
 }
 
@@ -59,6 +60,6 @@ pub async fn migrate(place: &Place) -> Result<()> {
     let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
     let db = Database::open(&options).await?;
     db.migrate().await?;
-    println!("the schema is at version {}", db.schema_version().await?);
+    say!("the schema is at version {}", db.schema_version().await?);
     Ok(())
 }

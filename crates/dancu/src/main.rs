@@ -1,11 +1,15 @@
 //! The one binary of dancu.
 
+// A closed pipe ends a command quietly: `say!` and `tell!`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod accounts;
 mod artwork;
 mod audit;
 mod blank;
 mod card_chip;
 mod card_life;
+mod card_name;
 mod card_verify;
 mod cards;
 mod cases;
@@ -17,6 +21,8 @@ mod inspection;
 mod link;
 mod live;
 mod lost;
+mod manual;
+mod output;
 mod personalise;
 mod pki;
 mod stock;
@@ -30,11 +36,13 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::output::Ending;
 use centre::Place;
+use ui::tell;
 
 /// Civil identity: population register, chip citizen-ID cards, and the campaign around them.
 #[derive(Debug, Parser)]
-#[command(name = "dancu", version)]
+#[command(name = "dancu", version, after_help = output::ENDINGS)]
 struct Cli {
     #[command(flatten)]
     place: PlaceArgs,
@@ -91,6 +99,10 @@ enum Command {
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Print what a shell needs to complete these commands.
+    Completions(manual::Completions),
+    /// Write the manual pages.
+    Man(manual::Manual),
 }
 
 #[tokio::main]
@@ -98,17 +110,24 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("DANCU_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is no error. Where nobody reads either, there is nothing to say.
+            let _ = error.print();
+            return if error.use_stderr() { Ending::Usage } else { Ending::Good }.into();
+        }
+    };
     let place = Place { data: cli.place.data, database_url: cli.place.database_url };
     match run(&place, cli.command).await {
         Ok(code) => code,
         Err(error) => {
             // The whole chain on one line: what was being done, then why it failed and what to do.
-            eprintln!("dancu: {error:#}");
+            tell!("dancu: {error:#}");
             if let Some(hint) = lost::hint(&place, &error) {
-                eprintln!("dancu: {hint}");
+                tell!("dancu: {hint}");
             }
-            ExitCode::FAILURE
+            Ending::Failed.into()
         }
     }
 }
@@ -129,6 +148,8 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Link(command) => link::run(&command)?,
         Command::Fingerprint(command) => fingerprints::run(&command)?,
         Command::Bench(command) => bench::run(place, &command).await?,
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::pages(&options)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good.into())
 }

@@ -8,12 +8,15 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
+use crate::card_name::CardName;
+use crate::output::Ending;
 use crate::{card_chip, cards, stock};
 use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
 use domain::id::CardId;
 use issue::{Done, Later, Station, Told, Wanted, Workshop};
+use ui::{say, tell};
 use verify::{Evidence, Outcome, Overall};
 
 /// How often the reader is asked whether the card was taken away.
@@ -27,9 +30,9 @@ pub struct Options {
     /// Write the cards of this batch only; without it, of all batches in their order.
     #[arg(long)]
     batch: Option<i64>,
-    /// Write this card only.
+    /// Write this card only: its id, its serial number, or the personal number on it.
     #[arg(long, conflicts_with = "batch")]
-    card: Option<CardId>,
+    card: Option<CardName>,
     /// Deal with what lies on the reader and end, instead of going on with blank after blank.
     #[arg(long)]
     once: bool,
@@ -44,23 +47,23 @@ pub struct Options {
     wait: u64,
 }
 
-/// Exit code: 0 when a card was finished (with `--once`) or all are, 1 when a card was spoiled or what lay
-/// there was refused.
+/// [`Ending::Good`] when a card was finished (with `--once`) or all are, [`Ending::Bad`] when a card was
+/// spoiled or what lay there was refused.
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let centre = Centre::open(place).await?;
     let actor = stock::actor(&centre, options.operator.as_deref()).await?;
     let bench = Bench::new(&centre).await?;
-    let wanted = match (options.batch, options.card) {
+    let wanted = match (options.batch, &options.card) {
         (Some(number), _) => Wanted::Batch(number),
-        (None, Some(card)) => Wanted::Card(card),
+        (None, Some(card)) => Wanted::Card(card.find(&centre).await?),
         (None, None) => Wanted::Any,
     };
     let mut failed = false;
     loop {
         // A card under way comes back on its blank, and is waited for.
         if !options.once && issue::open_cards(&centre.db, wanted).await? == (0, 0) {
-            println!("done       no signed card waits for a blank");
-            return Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+            say!("done       no signed card waits for a blank");
+            return Ok(if failed { Ending::Bad } else { Ending::Good }.into());
         }
         let reader = options.reader.clone();
         let patience = Duration::from_secs(options.wait);
@@ -73,7 +76,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         let good = match done {
             Ok(done) => say(&done),
             Err(issue::Error::Chip(error)) if !options.once && error.is_disturbance() => {
-                eprintln!("contact was lost ({error}); lay the same card on the reader again");
+                tell!("contact was lost ({error}); lay the same card on the reader again");
                 tokio::time::sleep(TURN).await;
                 continue;
             }
@@ -81,7 +84,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
         };
         failed |= !good;
         if options.once {
-            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return Ok(if good { Ending::Good } else { Ending::Bad }.into());
         }
         taken_away(&options.reader).await?;
     }
@@ -99,15 +102,15 @@ async fn taken_away(reader: &str) -> Result<()> {
 fn say(done: &Done) -> bool {
     match done {
         Done::Personalised { serial, card, number } => {
-            println!("card       {number} {card} on blank {serial}: written, read back and recorded");
+            say!("card       {number} {card} on blank {serial}: written, read back and recorded");
             true
         }
         Done::Spoiled { serial, number, why } => {
-            println!("SPOILED    {number} on blank {serial}: {why}; its person waits for another card");
+            say!("SPOILED    {number} on blank {serial}: {why}; its person waits for another card");
             false
         }
         Done::Refused(refusal) => {
-            println!("refused    {refusal}");
+            say!("refused    {refusal}");
             false
         }
     }

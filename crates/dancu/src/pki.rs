@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::inspection;
+use crate::output::{Form, Table};
 use centre::{Centre, Keys, Place, Settings, TokenSettings};
 use issue::certificates::hex;
 use pki::{Certificate, Crl, MasterList, PublicKey, Suite};
 use store::cards::certificates as lists;
+use ui::say;
 
 /// Longest file that a certificate or list is read from.
 const MOST_FILE_BYTES: u64 = 16 << 20;
@@ -65,7 +67,10 @@ pub enum Command {
     #[command(flatten)]
     Inspection(inspection::Command),
     /// One certificate a line: serial number, role, last day, whether revoked.
-    List,
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,7 +107,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
             if let Some(serial) = revoke {
                 let keys = Keys::of(&centre).await?;
                 keys.certifier(&centre).revoke(&serial.to_lowercase(), *reason).await?;
-                println!("revoked {}", serial.to_lowercase());
+                say!("revoked {}", serial.to_lowercase());
             }
             crls(&centre, *days, out.as_deref()).await
         }
@@ -112,7 +117,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         }
         Command::Roll { out } => roll(&centre, out.as_deref()).await,
         Command::Inspection(command) => inspection::run(&centre, command).await,
-        Command::List => list(&centre).await,
+        Command::List { form } => list(&centre, *form).await,
     }
 }
 
@@ -178,7 +183,7 @@ async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
         let list = Crl::from_der(&der, &csca)?;
         let number = hex(&list.number().unwrap_or_default());
         let serial = hex(csca.serial());
-        println!(
+        say!(
             "revocation list {number} of CSCA {serial}, the next due by {}",
             list.next_update().map_or("?".to_owned(), |due| due.date().to_string())
         );
@@ -207,7 +212,7 @@ async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()>
     let key = keys.key(format!("master-list-signer-{}", keys.settings.csca)).await?;
     let der =
         keys.certifier(centre).master_list(&certificates, &csca, csca_key.as_ref(), key.as_ref()).await?;
-    println!("{} certificates on the list", certificates.len());
+    say!("{} certificates on the list", certificates.len());
     write(Some(out), &der)
 }
 
@@ -217,10 +222,7 @@ fn read_master_list(list: &Path, trust: &Path) -> Result<()> {
         report(if certificate.is_link() { "link" } else { "CSCA" }, certificate);
     }
     if list.left_out() > 0 {
-        println!(
-            "{} entries were left out: they cannot be read or are no CSCA certificates",
-            list.left_out()
-        );
+        say!("{} entries were left out: they cannot be read or are no CSCA certificates", list.left_out());
     }
     Ok(())
 }
@@ -247,19 +249,22 @@ async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-async fn list(centre: &Centre) -> Result<()> {
+async fn list(centre: &Centre, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
+    let mut table = Table::new("certificates", &["serial", "role", "last_day", "state"]);
     for row in lists::all(&mut conn).await? {
         let certificate = Certificate::from_der(&row.der)?;
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
-        println!("{} {:<18} {} {state}", row.serial, row.role, certificate.not_after().date());
+        let last_day = certificate.not_after().date().to_string();
+        table.push([row.serial.into(), row.role.into(), last_day.into(), state.into()]);
     }
-    inspection::list(centre)
+    inspection::list(centre, &mut table)?;
+    table.print(form)
 }
 
 fn report(what: &str, certificate: &Certificate) {
     let signs = certificate.key_usage_period().and_then(|period| period.not_after);
-    println!(
+    say!(
         "{what} {} valid to {}, signs to {}, SHA-256 {}",
         hex(certificate.serial()),
         certificate.not_after().date(),
@@ -271,7 +276,7 @@ fn report(what: &str, certificate: &Certificate) {
 fn write(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     fs::write(path, bytes).with_context(|| format!("{}", path.display()))?;
-    println!("{} {}", bytes.len(), path.display());
+    say!("{} {}", bytes.len(), path.display());
     Ok(())
 }
 

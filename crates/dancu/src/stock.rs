@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::output::{self, Ending, Form, Table};
 use centre::{Centre, Place};
 use chip::{ChipSerial, MasterKey};
 use domain::Actor;
@@ -15,6 +17,7 @@ use domain::blank::{BlankState, SpoilReason};
 use domain::id::AccountId;
 use issue::{Delivery, Received};
 use store::cards::stock::Totals;
+use ui::{say, terminal};
 
 /// A list of serial numbers or a key letter that is longer is something else.
 const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -30,12 +33,19 @@ pub enum Command {
         /// in_stock, writing, used or spoiled.
         #[arg(long, value_parser = states())]
         state: Option<BlankState>,
-        #[arg(long, default_value_t = 1_000)]
+        /// At most so many blanks.
+        #[arg(long, default_value = "1000", value_parser = terminal::count)]
         limit: u32,
+        #[command(flatten)]
+        form: Form,
     },
     /// Record how many blanks were counted in the store and on the readers, and say what there should be.
     Count {
+        #[arg(value_parser = terminal::count)]
         counted: u32,
+        /// Print the count as JSON.
+        #[arg(long)]
+        json: bool,
         #[arg(long)]
         note: Option<String>,
         /// The login of whoever counted.
@@ -62,7 +72,7 @@ pub struct ReceiveOptions {
     #[arg(long, requires = "count", required_unless_present = "serials")]
     from: Option<ChipSerial>,
     /// How many blanks follow on one another.
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "from", value_parser = terminal::count)]
     count: Option<u32>,
     /// Instead: a file with one serial number a line.
     #[arg(long, conflicts_with = "from")]
@@ -88,30 +98,31 @@ fn reasons() -> impl TypedValueParser<Value = SpoilReason> {
         .map(|code| SpoilReason::from_code(&code).expect("the parser admits codes only"))
 }
 
-/// Exit code of `count`: 0 when the count agrees, 1 when it differs.
+/// A count ends with [`Ending::Good`] when it agrees, with [`Ending::Bad`] when it differs.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     let centre = Centre::open(place).await?;
     match command {
         Command::Receive(options) => receive(&centre, options).await?,
-        Command::List { number: None, state: None, .. } => list_boxes(&centre).await?,
-        Command::List { number, state, limit } => {
-            list_blanks(&centre, *number, *state, *limit).await?;
+        Command::List { number: None, state: None, form, .. } => list_boxes(&centre, *form).await?,
+        Command::List { number, state, limit, form } => {
+            list_blanks(&centre, *number, *state, *limit, *form).await?;
         }
-        Command::Count { counted, note, operator } => {
-            return count(&centre, *counted, note.as_deref(), operator.as_deref()).await;
+        Command::Count { counted, json, note, operator } => {
+            let actor = actor(&centre, operator.as_deref()).await?;
+            return count(&centre, *counted, note.as_deref(), &actor, *json).await;
         }
         Command::Spoil { serial, reason, operator } => {
             let actor = actor(&centre, operator.as_deref()).await?;
             let card = issue::spoil_blank(&centre.db, *serial, *reason, &actor, centre.clock.now()).await?;
             match card {
-                Some(number) => println!(
-                    "spoiled    blank {serial}, and card {number} with it; its person waits for another"
-                ),
-                None => println!("spoiled    blank {serial}"),
+                Some(number) => {
+                    say!("spoiled    blank {serial}, and card {number} with it; its person waits for another")
+                }
+                None => say!("spoiled    blank {serial}"),
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Ending::Good.into())
 }
 
 /// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and may name an account.
@@ -156,8 +167,8 @@ async fn receive(centre: &Centre, options: &ReceiveOptions) -> Result<()> {
     let (number, count) = (options.number, serials.len());
     let delivery = Delivery { number, serials, wrapped_key };
     match issue::receive_box(&centre.db, &delivery, &actor, centre.clock.now()).await? {
-        Received::New => println!("received   box {number}: {count} blanks"),
-        Received::Before => println!("unchanged  box {number} was received before with these {count} blanks"),
+        Received::New => say!("received   box {number}: {count} blanks"),
+        Received::Before => say!("unchanged  box {number} was received before with these {count} blanks"),
     }
     Ok(())
 }
@@ -168,20 +179,20 @@ fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{}", path.display()))
 }
 
-async fn list_boxes(centre: &Centre) -> Result<()> {
+async fn list_boxes(centre: &Centre, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    println!("box      received  in stock   writing      used   spoiled  key");
-    for line in store::cards::stock::boxes(&mut conn).await? {
-        let key = if line.has_key { "yes" } else { "no" };
-        println!("{:<8} {}  {key}", line.number, columns(line.totals));
+    let columns = &["box", "received", "in_stock", "writing", "used", "spoiled", "key"];
+    let mut table = Table::new("boxes", columns);
+    let line = |name: Value, totals: Totals, key: Value| {
+        let Totals { in_stock, writing, used, spoiled } = totals;
+        let received = totals.received();
+        [name, received.into(), in_stock.into(), writing.into(), used.into(), spoiled.into(), key]
+    };
+    for found in store::cards::stock::boxes(&mut conn).await? {
+        table.push(line(found.number.into(), found.totals, found.has_key.into()));
     }
-    println!("{:<8} {}", "all", columns(store::cards::stock::totals(&mut conn).await?));
-    Ok(())
-}
-
-fn columns(totals: Totals) -> String {
-    let Totals { in_stock, writing, used, spoiled } = totals;
-    format!("{:>8}  {in_stock:>8}  {writing:>8}  {used:>8}  {spoiled:>8}", totals.received())
+    table.total(line("all".into(), store::cards::stock::totals(&mut conn).await?, Value::Null));
+    table.print(form)
 }
 
 async fn list_blanks(
@@ -189,47 +200,57 @@ async fn list_blanks(
     number: Option<i64>,
     state: Option<BlankState>,
     limit: u32,
+    form: Form,
 ) -> Result<()> {
     let mut conn = centre.db.begin().await?;
+    let mut table = Table::new("blanks", &["serial", "box", "state", "card_number", "reason"]);
     for blank in store::cards::stock::blanks(&mut conn, state, number, limit.into()).await? {
-        let card = blank.card_number.unwrap_or_default();
-        let reason = blank.reason.map(SpoilReason::code).unwrap_or_default();
-        let line = format!(
-            "{} box {:<6} {:<8} {card:<10} {reason}",
-            blank.serial,
-            blank.box_number,
-            blank.state.code()
-        );
-        println!("{}", line.trim_end());
+        table.push([
+            blank.serial.to_string().into(),
+            blank.box_number.into(),
+            blank.state.code().into(),
+            blank.card_number.into(),
+            blank.reason.map(SpoilReason::code).into(),
+        ]);
     }
-    Ok(())
+    table.print(form)
 }
 
 async fn count(
     centre: &Centre,
     counted: u32,
     note: Option<&str>,
-    operator: Option<&str>,
+    actor: &str,
+    json: bool,
 ) -> Result<ExitCode> {
-    let actor = actor(centre, operator).await?;
-    let totals = issue::count_stock(&centre.db, counted, note, &actor, centre.clock.now()).await?;
+    let totals = issue::count_stock(&centre.db, counted, note, actor, centre.clock.now()).await?;
     let expected = totals.expected();
-    println!(
+    let difference = i64::from(counted) - expected;
+    let ending = if difference == 0 { Ending::Good } else { Ending::Bad };
+    if json {
+        output::print_json(&json!({
+            "received": totals.received(),
+            "used": totals.used,
+            "spoiled": totals.spoiled,
+            "writing": totals.writing,
+            "expected": expected,
+            "counted": counted,
+            "difference": difference,
+        }))?;
+        return Ok(ending.into());
+    }
+    say!(
         "received {} - used {} - spoiled {} = {expected} expected (of them {} being written); counted {counted}",
         totals.received(),
         totals.used,
         totals.spoiled,
         totals.writing
     );
-    match i64::from(counted) - expected {
-        0 => {
-            println!("the count agrees, and is recorded");
-            Ok(ExitCode::SUCCESS)
-        }
-        difference => {
-            let word = if difference < 0 { "missing" } else { "too many" };
-            println!("DIFFERS: {} blanks {word}; the count is recorded", difference.abs());
-            Ok(ExitCode::FAILURE)
-        }
+    if difference == 0 {
+        say!("the count agrees, and is recorded");
+    } else {
+        let word = if difference < 0 { "missing" } else { "too many" };
+        say!("DIFFERS: {} blanks {word}; the count is recorded", difference.abs());
     }
+    Ok(ending.into())
 }

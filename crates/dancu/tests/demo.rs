@@ -179,7 +179,7 @@ fn a_relying_party_asks(data: &Data, out: &Path) {
     let fails = |arguments: &[&str], said: &str| {
         let output = verify(arguments);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(1) && error.contains(said), "{arguments:?}: {error}");
+        assert!(output.status.code() == Some(3) && error.contains(said), "{arguments:?}: {error}");
     };
     let json: serde_json::Value =
         serde_json::from_str(&succeeded(&verify(&[dir, "--trust", &csca, "--status", "--json"]))).unwrap();
@@ -223,7 +223,7 @@ fn a_relying_party_asks(data: &Data, out: &Path) {
     fs::write(empty.join("EF_DG1.BIN"), vec![0; 2 << 20]).unwrap();
     fails(&[empty.to_str().unwrap()], "no file of a card is longer");
     fails(&["/nowhere"], "looked for in /nowhere");
-    assert_eq!(verify(&[]).status.code(), Some(2), "clap asks for a directory or print");
+    assert_eq!(verify(&[]).status.code(), Some(4), "a directory or print is asked for");
 }
 
 #[test]

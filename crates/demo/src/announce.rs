@@ -7,10 +7,17 @@ use rand::rngs::StdRng;
 
 use crate::{prepare, receipts};
 use centre::Centre;
-use domain::clock::SystemClock;
+use domain::clock::{SystemClock, VIETNAM};
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
+use store::UnitScope;
+use store::report::work::{self, Waiting};
+use ui::say;
+use web::Role;
 use web::accounts::DemoAccount;
+
+/// The adjudicator who confirms; the other one decides.
+const CONFIRMER: &str = "thamdinh2";
 
 /// Makes the demonstration's accounts and prints where to go.
 ///
@@ -18,11 +25,14 @@ use web::accounts::DemoAccount;
 /// A data directory without a demonstration, or accounts that cannot be written.
 pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
+    let units = UnitTable::official_2021();
     let accounts = accounts(centre, district).await?;
-    println!();
-    println!("open       http://{address}/");
-    for account in accounts {
-        println!(
+    say!();
+    say!("open       http://{address}/");
+    let today = centre.clock.now().to_offset(VIETNAM).date();
+    say!("day        {}, in the evening", domain::date::vietnamese(today));
+    for account in &accounts {
+        say!(
             "sign in    {:<11} {:<13} {} ({})",
             account.login,
             account.password,
@@ -30,8 +40,16 @@ pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
             account.unit
         );
     }
+    let mut conn = centre.db.begin().await?;
+    let path = units.path(district).context("the district's path")?;
+    let waiting = work::waiting(&mut conn, &UnitScope::parse(&path)?).await?;
+    drop(conn);
+    for account in &accounts {
+        let (page, what) = begin(account.login, account.role, &waiting);
+        say!("begin      {:<11} http://{address}{page}  {what}", account.login);
+    }
     receipts::print(&centre.place.data);
-    println!("stop       Ctrl-C");
+    say!("stop       Ctrl-C");
     Ok(())
 }
 
@@ -45,4 +63,23 @@ pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAcc
     web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
         .await
         .context("the demonstration's accounts")
+}
+
+/// The page where an account's work waits, and what waits there.
+fn begin(login: &str, role: Role, waiting: &Waiting) -> (&'static str, String) {
+    match role {
+        Role::Commander => (
+            "/tong-quan",
+            format!(
+                "{} communes that nobody has been to, {} boxes on their way",
+                waiting.unserved_communes, waiting.boxes_under_way
+            ),
+        ),
+        Role::Officer => ("/lich-moi", "who was invited in the commune, and who did not come".to_owned()),
+        Role::Adjudicator if login == CONFIRMER => {
+            ("/ho-so-xet", "confirms what a colleague proposed".to_owned())
+        }
+        Role::Adjudicator => ("/ho-so-xet", format!("{} open cases to decide", waiting.open_cases)),
+        Role::Clerk => ("/phieu-loi", format!("{} rejected forms to correct", waiting.rejected_forms)),
+    }
 }

@@ -12,10 +12,11 @@ use time::{Date, Duration, Time};
 use crate::adjudicate;
 use crate::duties;
 use crate::kits::{Fleet, Visit};
+use crate::middle;
 use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
-use crate::{BEGIN, Options};
+use crate::{BEGIN, Options, Until};
 use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -29,6 +30,7 @@ use plan::target::Target;
 use resolve::Identities;
 use simulate::TruthId;
 use store::UnitScope;
+use ui::say;
 
 /// Days between a missed invitation and the next.
 const NOTICE_DAYS: i64 = 3;
@@ -50,7 +52,7 @@ pub struct Campaign {
     fleet: Fleet,
     identities: Identities,
     authority: Option<Arc<Authority>>,
-    until: Option<Date>,
+    until: Until,
     leave_cards: bool,
     /// Who has applied, and the day of the first application.
     captured: BTreeMap<TruthId, Date>,
@@ -58,6 +60,9 @@ pub struct Campaign {
     again: BTreeMap<Date, Vec<TruthId>>,
     /// People without a form in the register who come to a kit all the same, by day.
     walk_ins: BTreeMap<Date, Vec<TruthId>>,
+    /// People in the register of whom this world knows nothing: somebody imported a file. They are invited as
+    /// everybody is, and nobody comes for them.
+    strangers: HashSet<PersonId>,
     threads: usize,
     /// Who decides cases.
     adjudicators: [Actor; 2],
@@ -109,6 +114,7 @@ impl Campaign {
             captured: BTreeMap::new(),
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
+            strangers: HashSet::new(),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             adjudicators: adjudicate::adjudicators(&centre, district).await?,
             centre,
@@ -169,7 +175,7 @@ impl Campaign {
         let mut tx = db.begin().await?;
         store::progress::save(&mut tx, "demo.kits", &json!(kits)).await?;
         store::commit(tx).await?;
-        println!(
+        say!(
             "  {eligible} eligible in {} communes; {} kits; {} slots with {} seats; {} without a seat",
             areas.len(),
             kits,
@@ -190,7 +196,9 @@ impl Campaign {
         drop(conn);
         let today = self.day;
         for (person, day) in attended.into_iter().filter(|(_, day)| *day < today) {
-            self.note_capture(self.world.by_person[&person], day);
+            if let Some(&truth) = self.world.by_person.get(&person) {
+                self.note_capture(truth, day);
+            }
         }
         for truth in without_form(&self.world, left) {
             let person = self.world.person(truth);
@@ -214,19 +222,42 @@ impl Campaign {
         }
     }
 
-    /// Runs day after day until everything is done, or the day is over that the caller named.
+    /// Runs day after day until everything is done, or the day is over that the caller named. A campaign that is
+    /// further than that stays where it is.
     pub async fn run_days(&mut self, base_url: &str, stages: &mut Stages) -> Result<()> {
-        let last = self.until.unwrap_or(self.target.deadline.date + Duration::days(MOST_DAYS_AFTER_DEADLINE));
+        let last = match self.until {
+            Until::Day(day) => day,
+            Until::Middle | Until::End => {
+                self.target.deadline.date + Duration::days(MOST_DAYS_AFTER_DEADLINE)
+            }
+        };
         let mut shown = self.day;
-        while self.day <= last && !self.is_done().await? {
+        while self.day <= last && !self.is_in_the_middle().await? && !self.is_done().await? {
             self.run_day(base_url, stages).await.with_context(|| format!("on {}", self.day))?;
             if (self.day - shown).whole_days() >= 7 {
                 self.show_week(stages).await?;
                 shown = self.day;
             }
         }
-        self.clock.set(at(self.day.previous_day().context("a day before")?, time!(23:59)));
+        self.clock.set(at(self.finished()?, time!(23:59)));
+        if !self.strangers.is_empty() {
+            say!(
+                "  {} people in the register are not of this demonstration; they were invited and did not come",
+                self.strangers.len()
+            );
+        }
         self.show_week(stages).await
+    }
+
+    fn finished(&self) -> Result<Date> {
+        self.day.previous_day().context("a day before")
+    }
+
+    async fn is_in_the_middle(&self) -> Result<bool> {
+        match self.until {
+            Until::Middle => middle::is_reached(&self.centre, &self.scope, self.finished()?).await,
+            Until::Day(_) | Until::End => Ok(false),
+        }
     }
 
     async fn run_day(&mut self, base_url: &str, stages: &mut Stages) -> Result<()> {
@@ -280,9 +311,12 @@ impl Campaign {
     }
 
     /// Who stands before which kit today, in the order of time; and whose invitations that answers.
-    async fn visits(&self, day: Date) -> Result<(Vec<Vec<Visit>>, Vec<PersonId>)> {
+    async fn visits(&mut self, day: Date) -> Result<(Vec<Vec<Visit>>, Vec<PersonId>)> {
         let mut conn = self.centre.db.begin().await?;
         let expected = store::plan::expected_on(&mut conn, self.scope.as_str(), day).await?;
+        let (expected, strangers): (Vec<_>, Vec<_>) =
+            expected.into_iter().partition(|invited| self.world.by_person.contains_key(&invited.person_id));
+        self.strangers.extend(strangers.iter().map(|invited| invited.person_id));
         let mut today = HashSet::new();
         let coming: Vec<_> = expected
             .into_iter()
@@ -366,7 +400,7 @@ impl Campaign {
         let authority = self.authority().await?;
         let district = self.district.to_string();
         let (world, scope) = (&self.world, &self.scope);
-        let leaves_cards = self.leave_cards && self.until == Some(day);
+        let leaves_cards = self.leave_cards && self.until == Until::Day(day);
         let pins = |person: PersonId, attempt: u32| {
             world.draws.pin_serial(duties::subject(person.uuid().as_u128()), attempt)
         };
@@ -419,14 +453,16 @@ impl Campaign {
             return Ok(false);
         }
         let waiting = store::boxes::handovers::waiting_cards(&mut conn, &self.scope).await?;
-        Ok(waiting.iter().all(|card| card.attempts >= duties::MOST_ATTEMPTS))
+        let mut ours =
+            waiting.iter().filter(|card| self.world.by_application.contains_key(&card.application_id));
+        Ok(ours.all(|card| card.attempts >= duties::MOST_ATTEMPTS))
     }
 
     async fn show_week(&self, stages: &Stages) -> Result<()> {
         let mut conn = self.centre.db.begin().await?;
         let rows = report::funnel(&mut conn, &self.scope).await?;
         let sum = report::total(&rows);
-        println!(
+        say!(
             "  {}  captured {:>8}  accepted {:>8}  printed {:>8}  handed over {:>8}  in case {:>5}   {:>6.1} s",
             domain::date::vietnamese(self.day.previous_day().unwrap_or(self.day)),
             sum.captured,

@@ -127,7 +127,11 @@ pub async fn hand_over(
             let pause = if card.last_attempt.is_some() { DAYS_BETWEEN_ATTEMPTS } else { 1 };
             card.attempts < MOST_ATTEMPTS && (day - last).whole_days() >= pause
         })
-        .map(|card| (card.application_id, world.by_application[&card.application_id].0, card.attempts + 1))
+        // Whoever applied on a kit that is not the demonstration's is not the demonstration's to serve.
+        .filter_map(|card| {
+            let (truth, _) = world.by_application.get(&card.application_id)?;
+            Some((card.application_id, *truth, card.attempts + 1))
+        })
         .collect();
     let mut total = HandedOver::default();
     for page in due.chunks(HANDOVERS_AT_ONCE) {

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
+// A closed pipe ends a program quietly: `ui::say!`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod adjudicate;
 mod announce;
 mod campaign;
 mod duties;
 mod kits;
+mod middle;
 mod prepare;
 mod progress;
 mod receipts;
@@ -14,6 +17,7 @@ mod world;
 pub use announce::announce;
 pub use summary::Summary;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -31,6 +35,9 @@ use web::{AppState, Server, Settings};
 /// The campaign begins here, whatever the target's profile says of its first day.
 const BEGIN: OffsetDateTime = datetime!(2021-02-15 08:00 +7);
 
+/// How many residents a demonstration can have.
+pub const PEOPLE: RangeInclusive<u32> = 1_000..=3_000_000;
+
 /// Which district, and how far.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -40,10 +47,21 @@ pub struct Options {
     pub people: u32,
     /// Everything that happens follows from it.
     pub seed: u64,
-    /// The campaign stops at the end of this day instead of when everything is done.
-    pub until: Option<Date>,
+    /// How far the campaign goes.
+    pub until: Until,
     /// The cards of the last day stay signed and unprinted, to be written by hand.
     pub leave_cards: bool,
+}
+
+/// How far a campaign goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// To a day in its middle, on which work is left for everybody.
+    Middle,
+    /// To the end of this day.
+    Day(Date),
+    /// Until everything is done.
+    End,
 }
 
 /// A campaign that was run.
@@ -70,10 +88,20 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
         options.district
     );
     ensure!(
-        (1_000..=3_000_000).contains(&options.people),
-        "a demonstration is of 1,000 to 3,000,000 people, not of {}",
+        PEOPLE.contains(&options.people),
+        "a demonstration is of {} to {} people, not of {}",
+        PEOPLE.start(),
+        PEOPLE.end(),
         options.people
     );
+    let target = prepare::province_target(units, options.district);
+    if let Until::Day(day) = options.until {
+        ensure!(
+            day >= target.starts_on,
+            "the campaign begins on {}; `--until {day}` is before it: name that day or a later one",
+            target.starts_on
+        );
+    }
     let clock = Arc::new(VirtualClock::at(BEGIN));
     let mut stages = Stages::begin(options);
     // The port is taken before anything else, so that a port in use is told at once and not after the

@@ -43,6 +43,11 @@ pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
     let is_marked = installation::has_invented_people(&centre.db).await?;
     let mut tx = centre.db.begin().await?;
     match store::progress::load(&mut tx, "demo.run").await? {
+        // To mark real people as invented would take the sense from every card that is drawn afterwards.
+        None if store::register::people::is_anybody_there(&mut tx).await? => bail!(
+            "the register in {} holds people whom no demonstration made: name another directory with --data",
+            centre.place.data.display()
+        ),
         None => store::progress::save(&mut tx, "demo.run", &this).await?,
         Some(_) if !is_marked => bail!(
             "{} holds a demonstration of an earlier version of this program, which cannot go on: name another directory with --data, or remove this one",

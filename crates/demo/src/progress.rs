@@ -1,12 +1,15 @@
 //! The stages of a run with what each took, and the lines that show it.
 
 use std::future::Future;
+use std::io::{IsTerminal, Write};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::Options;
+use ui::say;
 
 /// What one stage did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +18,29 @@ pub struct Stage {
     /// Items worked on: forms, invitations, packets, cards …
     pub count: u64,
     pub seconds: f64,
+}
+
+/// Does the work; on a terminal a line says meanwhile what is done and since when, so that a long stage is not
+/// taken for one that hangs.
+async fn shown<T>(name: &str, started: Instant, work: impl Future<Output = T>) -> T {
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    let mut work = pin!(work);
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                let _ = write!(std::io::stderr(), "\r\x1b[K");
+                return done;
+            }
+            _ = ticks.tick() => {
+                // A terminal that went away is no reason to stop the work.
+                let seconds = started.elapsed().as_secs();
+                let _ = write!(std::io::stderr(), "\r  {name:<12} …         {seconds:>7} s");
+            }
+        }
+    }
 }
 
 /// Collects stages in the order in which they first ran. A stage that runs every day is summed up.
@@ -26,10 +52,7 @@ pub struct Stages {
 
 impl Stages {
     pub fn begin(options: &Options) -> Stages {
-        println!(
-            "dancu demo: district {}, {} people, seed {}",
-            options.district, options.people, options.seed
-        );
+        say!("dancu demo: district {}, {} people, seed {}", options.district, options.people, options.seed);
         Stages { begun: Instant::now(), all: Vec::new() }
     }
 
@@ -40,10 +63,10 @@ impl Stages {
         work: impl Future<Output = Result<(T, u64)>>,
     ) -> Result<T> {
         let started = Instant::now();
-        let (value, count) = work.await?;
+        let (value, count) = shown(name, started, work).await?;
         let took = started.elapsed();
         self.add(name, count, took);
-        println!("  {name:<12} {count:>9}   {:>7.1} s", took.as_secs_f64());
+        say!("  {name:<12} {count:>9}   {:>7.1} s", took.as_secs_f64());
         Ok(value)
     }
 

@@ -14,6 +14,7 @@ use crate::campaign::Campaign;
 use domain::application::State;
 use packet::ReceiptCode;
 use store::report::scoring;
+use ui::say;
 
 const FILE: &str = "demo-receipts.txt";
 
@@ -42,6 +43,6 @@ pub async fn write(campaign: &Campaign) -> Result<()> {
 /// Prints the codes of the last run, if there was one.
 pub fn print(data: &Path) {
     for line in fs::read_to_string(data.join(FILE)).unwrap_or_default().lines() {
-        println!("receipt    {line}");
+        say!("receipt    {line}");
     }
 }

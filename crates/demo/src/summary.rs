@@ -14,6 +14,7 @@ use domain::application::State;
 use domain::id::PersonId;
 use simulate::TruthId;
 use store::report::scoring::{self, CaseRow, OutcomeRow};
+use ui::say;
 
 /// The same for the same seed, but for the stages, which tell of this run only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -209,18 +210,24 @@ fn duplicates(
 
 pub fn print(summary: &Summary, campaign: &Campaign) {
     let Summary { forms, duplicates, funnel, .. } = summary;
-    println!();
-    println!(
+    say!();
+    say!(
         "forms      {} read, {} accepted, {} rejected, {} of them corrected and accepted",
-        forms.read, forms.accepted, forms.rejected, forms.corrected
+        forms.read,
+        forms.accepted,
+        forms.rejected,
+        forms.corrected
     );
-    println!(
+    say!(
         "duplicates {} planted, {} caught, {} missed; {} false links",
-        duplicates.planted, duplicates.caught, duplicates.missed, duplicates.false_links
+        duplicates.planted,
+        duplicates.caught,
+        duplicates.missed,
+        duplicates.false_links
     );
     let cases: Vec<String> = summary.cases.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    println!("cases      {}", if cases.is_empty() { "none".to_owned() } else { cases.join(", ") });
-    println!(
+    say!("cases      {}", if cases.is_empty() { "none".to_owned() } else { cases.join(", ") });
+    say!(
         "funnel     {} eligible > {} invited > {} captured > {} transmitted > {} accepted > {} printed > {} dispatched > {} at unit > {} handed over",
         funnel.eligible,
         funnel.invited,
@@ -233,22 +240,16 @@ pub fn print(summary: &Summary, campaign: &Campaign) {
         funnel.handed_over
     );
     if summary.ledger.holds {
-        println!("ledger     every identity holds");
+        say!("ledger     every identity holds");
     } else {
-        println!("ledger     DOES NOT HOLD:");
+        say!("ledger     DOES NOT HOLD:");
         for difference in summary.ledger.differences.iter().take(20) {
-            println!(
-                "             {}: {} ({})",
-                difference.identity, difference.application, difference.what
-            );
+            say!("             {}: {} ({})", difference.identity, difference.application, difference.what);
         }
     }
     for stage in &summary.stages {
         let rate = if stage.seconds > 0.0 { stage.count as f64 / stage.seconds } else { 0.0 };
-        println!(
-            "stage      {:<10} {:>9} in {:>8.1} s  {:>9.0}/s",
-            stage.name, stage.count, stage.seconds, rate
-        );
+        say!("stage      {:<10} {:>9} in {:>8.1} s  {:>9.0}/s", stage.name, stage.count, stage.seconds, rate);
     }
-    println!("data       {}", campaign.centre.place.data.display());
+    say!("data       {}", campaign.centre.place.data.display());
 }

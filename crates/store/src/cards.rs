@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod certificates;
 pub mod history;
+pub mod lookup;
 pub mod pages;
 pub mod record;
 pub mod stock;

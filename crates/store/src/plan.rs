@@ -7,8 +7,8 @@ use sqlx::{PgConnection, Row};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::Error;
 use crate::register::LIVING;
+use crate::{Error, UnitScope};
 use domain::Deadline;
 use domain::id::{KitId, PersonId, SlotId};
 
@@ -399,4 +399,22 @@ pub async fn last_invited_day(conn: &mut PgConnection, scope: &str) -> Result<Op
     .bind(scope)
     .fetch_one(conn)
     .await?)
+}
+
+/// The first and the last day of a round's slots below `scope`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn days_of_round(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    round: i16,
+) -> Result<Option<(Date, Date)>, Error> {
+    let (first, last): (Option<Date>, Option<Date>) =
+        sqlx::query_as("SELECT min(day), max(day) FROM slot WHERE round = $2 AND unit_path LIKE $1 || '%'")
+            .bind(scope.as_str())
+            .bind(round)
+            .fetch_one(conn)
+            .await?;
+    Ok(first.zip(last))
 }

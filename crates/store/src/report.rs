@@ -20,6 +20,7 @@ macro_rules! vn_day {
 mod kits;
 
 pub mod scoring;
+pub mod work;
 
 pub use kits::{KitCount, KitDay, kit_counts, kit_days};
 

@@ -8,3 +8,4 @@ pub mod frame;
 pub mod i18n;
 pub mod place;
 pub mod record;
+pub mod terminal;

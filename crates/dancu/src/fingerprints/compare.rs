@@ -10,6 +10,7 @@ use fingerprint::{Prepared, compare};
 use rayon::prelude::*;
 
 use super::files::{self, TemplateFile};
+use ui::tell;
 
 /// Up to so many files each pair is compared once and its score kept for the other order: 512 MiB of scores. Beyond, each order
 /// is compared by itself, so that memory does not grow with the square of the files.
@@ -126,7 +127,7 @@ impl Progress {
     fn tell(&mut self, done: usize) {
         if self.told.elapsed() >= Duration::from_secs(5) {
             self.told = Instant::now();
-            eprintln!(
+            tell!(
                 "dancu: {done} of {} templates compared with all after {:.0} s",
                 self.files,
                 self.begun.elapsed().as_secs_f64()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use fingerprint::Template;
+use ui::tell;
 
 /// Folders below folders, at most so deep: a link that leads back would never end.
 const DEEPEST: usize = 16;
@@ -63,10 +64,10 @@ pub fn load(folder: &Path) -> Result<Folder> {
         }
     }
     for fault in bad.iter().take(NAMED) {
-        eprintln!("dancu: left out: {fault}");
+        tell!("dancu: left out: {fault}");
     }
     if let Some(more @ 1..) = bad.len().checked_sub(NAMED) {
-        eprintln!("dancu: left out: {more} more files that are no valid template");
+        tell!("dancu: left out: {more} more files that are no valid template");
     }
     if files.is_empty() {
         bail!("no valid template (*.iso) below {}; give the folder that holds them", folder.display());

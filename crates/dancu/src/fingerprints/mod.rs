@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 
+use ui::terminal::Output;
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compare every ordered pair of the templates below a folder.
@@ -60,7 +62,7 @@ pub fn run(command: &Command) -> Result<()> {
             let people = files::load(gallery)?.all(*skip_bad)?;
             let options =
                 identify::Options { any_position: *any_position, false_matches: *false_matches, most: *most };
-            identify::run(people, probe, &options, &mut std::io::stdout().lock())
+            identify::run(people, probe, &options, &mut Output)
         }
     }
 }

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use ui::{say, tell};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -65,7 +66,7 @@ pub fn run(command: &Command) -> Result<()> {
                 let Some(path) = out else { return Ok(()) };
                 let first = clusters(register, pairs, *cluster_probability);
                 write_whole(path, |out| write_clusters(out, register, &first))?;
-                eprintln!("{} written", path.display());
+                tell!("{} written", path.display());
                 Ok(())
             };
             link(&[file], options, cluster)
@@ -93,7 +94,7 @@ fn link(
     // Better now than after the work.
     let saved = options.model.as_deref().filter(|path| path.exists()).map(model::load).transpose()?;
     let begun = Instant::now();
-    let lap = |what: String| eprintln!("{:>8.1} s  {what}", begun.elapsed().as_secs_f64());
+    let lap = |what: String| tell!("{:>8.1} s  {what}", begun.elapsed().as_secs_f64());
     let register = read(files, &lap)?;
     let linker = Linker::new(&register);
     lap(format!("{} pairs to weigh", linker.candidates()));
@@ -140,7 +141,7 @@ fn read(files: &[&PathBuf], lap: &impl Fn(String)) -> Result<Register> {
         .with_context(|| format!("{}", path.display()))?;
         lap(format!("{} records in {}", collector.len() - before, path.display()));
         if let Some((row, column)) = faults.first {
-            eprintln!(
+            tell!(
                 "{}: {} values could not be read and count as missing; the first is in row {row}, field `{column}`",
                 path.display(),
                 faults.count
@@ -203,7 +204,7 @@ fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(
 
 fn explain(file: &PathBuf, left: &str, right: &str, saved: Option<&Path>) -> Result<()> {
     let begun = Instant::now();
-    let register = read(&[file], &|what| eprintln!("{:>8.1} s  {what}", begun.elapsed().as_secs_f64()))?;
+    let register = read(&[file], &|what| tell!("{:>8.1} s  {what}", begun.elapsed().as_secs_f64()))?;
     let trained = match saved {
         Some(path) => model::load(path)?,
         None => Linker::new(&register).learn(&Trained::default()),
@@ -213,11 +214,11 @@ fn explain(file: &PathBuf, left: &str, right: &str, saved: Option<&Path>) -> Res
     };
     let explained = register.explain(&trained, row(left)?, row(right)?);
     let mut sum = 0.0;
-    println!("{:<16}{:<28}{:>8}{:>10}", "field", "level", "bits", "sum");
+    say!("{:<16}{:<28}{:>8}{:>10}", "field", "level", "bits", "sum");
     for step in &explained.fields {
         sum += step.weight;
-        println!("{:<16}{:<28}{:>+8.2}{:>+10.2}", step.field.code(), step.level, step.weight, sum);
+        say!("{:<16}{:<28}{:>+8.2}{:>+10.2}", step.field.code(), step.level, step.weight, sum);
     }
-    println!("probability of being one person: {:.6}", explained.probability);
+    say!("probability of being one person: {:.6}", explained.probability);
     Ok(())
 }

@@ -88,3 +88,11 @@ pub fn refused(output: &Output) -> String {
     assert!(!said.contains("panicked"), "{said}");
     said
 }
+
+/// That the command ended with this code and said this, on either stream, without a panic.
+pub fn ended(output: &Output, code: i32, said: &str) {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&both);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(text.contains(said), "`{said}` is missing in: {text}");
+}

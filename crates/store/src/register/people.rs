@@ -106,3 +106,11 @@ impl Cell<'_> {
         Ok(Some(Relative { name, pin: self.maybe(pin, Pin::parse)? }))
     }
 }
+
+/// Whether the register holds anybody.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_anybody_there(conn: &mut PgConnection) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person)").fetch_one(conn).await?)
+}

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use time::OffsetDateTime;
 
 use crate::checking::{self, Card};
 use crate::error::Error;
@@ -18,7 +19,9 @@ use card::lds::{
     dg2::{self, ImageEncoding},
     dg13::{Dg13, FieldNumber},
 };
+use domain::clock::VIETNAM;
 use ui::checks;
+use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
 use ui::record::Fact;
@@ -45,6 +48,8 @@ struct ResultPage {
     passed: Vec<&'static str>,
     /// Codes with details, for whoever looks into it.
     technical: Vec<String>,
+    /// By which day.
+    judged: String,
     /// Only print was read.
     paper: bool,
     shown: Option<Shown>,
@@ -86,11 +91,11 @@ pub(crate) async fn answer(
         (Ok(files), _) => {
             let (verdict, card) = checking::chip(&state, Card { files, qr, mrz }, at).await?;
             let shown = (verdict.overall == Overall::Genuine).then(|| shown(ui.lang, &card));
-            result(ui, verdict, shown)
+            result(ui, verdict, shown, at)
         }
         (Err(_), true) => ask_again(ui, "check.wrong.files"),
         (Err(_), false) if qr.is_some() || mrz.is_some() => {
-            result(ui, verify::check_paper(qr.as_deref(), mrz.as_deref(), at, None), None)
+            result(ui, verify::check_paper(qr.as_deref(), mrz.as_deref(), at, None), None, at)
         }
         (Err(_), false) => ask_again(ui, "check.wrong.nothing"),
     }
@@ -101,7 +106,7 @@ fn ask_again(ui: Frame, wrong: &'static str) -> Result<Response, Error> {
     Ok((StatusCode::BAD_REQUEST, page(&AskPage { ui, wrong })?).into_response())
 }
 
-fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>) -> Result<Response, Error> {
+fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>, at: OffsetDateTime) -> Result<Response, Error> {
     let lines = |outcome: Outcome| -> Vec<&'static str> {
         let of = |check: &&Check| check.outcome == outcome && check.code != CheckCode::PaperOnly;
         let said = |check: &Check| checks::sentence(ui.lang, &check.words_key());
@@ -124,6 +129,7 @@ fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>) -> Result<Response,
         open: lines(Outcome::NotChecked),
         passed: lines(Outcome::Pass),
         technical: verdict.checks.iter().map(|check| format!("{}: {}", check.code, check.detail)).collect(),
+        judged: ui.lang.fill("check.judged", &[("day", &format::date(at.to_offset(VIETNAM).date()))]),
         paper,
         shown,
         ui,
