@@ -220,7 +220,7 @@ async fn count(
     centre: &Centre,
     counted: u32,
     note: Option<&str>,
-    actor: &str,
+    actor: &Actor,
     json: bool,
 ) -> Result<ExitCode> {
     let totals = issue::count_stock(&centre.db, counted, note, actor, centre.clock.now()).await?;
