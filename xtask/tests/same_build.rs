@@ -1,5 +1,5 @@
-//! `./demo` and `./test` compile the same: whoever ran one does not wait for the other to compile the libraries
-//! once more with other features.
+//! `./demo` and `./test` compile the same: whoever ran one does not wait for the other to compile the
+//! libraries once more with other features.
 //!
 //! This file is also the test that `xtask/build.sh` names: with a test in it, a build takes the features that
 //! tests ask for into account.

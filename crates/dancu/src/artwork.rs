@@ -18,7 +18,8 @@ use ui::{say, tell};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu card export` writes one).
+    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
+    /// card export` writes one).
     card: String,
     /// The directory for front.svg, back.svg, card.pdf, qr.svg and qr.txt.
     #[arg(long)]

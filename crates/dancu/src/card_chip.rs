@@ -35,7 +35,8 @@ const CVCA_FILE: &str = "cvca.cvcert";
 
 #[derive(Debug, clap::Args)]
 pub struct EmulateOptions {
-    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu card export` writes one).
+    /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
+    /// card export` writes one).
     #[arg(required_unless_present = "dir")]
     card: Option<String>,
     #[command(flatten)]

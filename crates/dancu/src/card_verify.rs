@@ -54,9 +54,9 @@ pub struct Options {
 /// For which day, and in which form, the verdict is given.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Show {
-    /// The day at whose end the card is judged (yyyy-mm-dd). Without it: with --status the day of this installation, which is
-    /// today's or the campaign's that was simulated; where trust lies beside the card's files, the day that lies there too; else
-    /// now. The verdict says which.
+    /// The day at whose end the card is judged (yyyy-mm-dd). Without it: with --status the day of this
+    /// installation, which is today's or the campaign's that was simulated; where trust lies beside the
+    /// card's files, the day that lies there too; else now. The verdict says which.
     #[arg(long, alias = "at", value_name = "DATE", value_parser = crate::cli::date)]
     on: Option<Date>,
     /// Say what each check found in plain words, for whoever holds the card: vi or en.

@@ -20,8 +20,8 @@ pub struct Options {
     /// Everything that happens follows from it.
     #[arg(long, default_value_t = 2021)]
     seed: u64,
-    /// How far the campaign goes: `middle`, a day on which work is left for everybody; `end`, when everything is
-    /// done; or the end of a day (yyyy-mm-dd). Without it, `middle`, and with --exit `end`.
+    /// How far the campaign goes: `middle`, a day on which work is left for everybody; `end`, when everything
+    /// is done; or the end of a day (yyyy-mm-dd). Without it, `middle`, and with --exit `end`.
     #[arg(long, value_name = "WHEN", value_parser = until)]
     until: Option<Until>,
     /// Leave the cards of the last day signed and unprinted, to be written by hand with `dancu card

@@ -222,8 +222,8 @@ impl Campaign {
         }
     }
 
-    /// Runs day after day until everything is done, or the day is over that the caller named. A campaign that is
-    /// further than that stays where it is.
+    /// Runs day after day until everything is done, or the day is over that the caller named. A campaign
+    /// that is further than that stays where it is.
     pub async fn run_days(&mut self, base_url: &str, stages: &mut Stages) -> Result<()> {
         let last = match self.until {
             Until::Day(day) => day,

@@ -15,10 +15,10 @@ const FROM_PERCENT: i64 = 60;
 /// Under this name the store keeps the day, once it was reached.
 const REACHED: &str = "demo.middle";
 
-/// Whether the campaign, whose last finished day is `finished`, is at or beyond its middle: the first day from
-/// 60% of the first round's days on that leaves an open case, a box on its way, somebody who did not come, a
-/// rejected form and a commune that nobody has been to; at the latest the first round's last day. The day is
-/// remembered: what visitors of the pages do to the work that is left does not move it.
+/// Whether the campaign, whose last finished day is `finished`, is at or beyond its middle: the first day
+/// from 60% of the first round's days on that leaves an open case, a box on its way, somebody who did not
+/// come, a rejected form and a commune that nobody has been to; at the latest the first round's last day. The
+/// day is remembered: what visitors of the pages do to the work that is left does not move it.
 pub async fn is_reached(centre: &Centre, scope: &UnitScope, finished: Date) -> Result<bool> {
     let mut tx = centre.db.begin().await?;
     if store::progress::load(&mut tx, REACHED).await?.is_some() {

@@ -20,8 +20,8 @@ pub struct Stage {
     pub seconds: f64,
 }
 
-/// Does the work; on a terminal a line says meanwhile what is done and since when, so that a long stage is not
-/// taken for one that hangs.
+/// Does the work; on a terminal a line says meanwhile what is done and since when, so that a long stage is
+/// not taken for one that hangs.
 async fn shown<T>(name: &str, started: Instant, work: impl Future<Output = T>) -> T {
     if !std::io::stderr().is_terminal() {
         return work.await;
