@@ -23,7 +23,7 @@ async fn installation(name: &str) -> (Data, String) {
         ("thamdinh1", "adjudicator", "42"),
         ("thamdinh2", "adjudicator", "42"),
         ("canbo", "officer", "42"),
-        ("xa", "adjudicator", "52"),
+        ("ngoai", "adjudicator", "52"),
     ];
     for (login, role, unit) in people {
         succeeded(&data.run(&[
@@ -68,7 +68,7 @@ async fn a_case_goes_its_way_by_commands() {
     };
     let listed = json(&["list"]);
     assert_eq!((listed[0]["case"].as_str(), listed.as_array().unwrap().len()), (Some(&*case), 1));
-    assert_eq!(json(&["list", "--as", "xa"]), serde_json::json!([]), "another province's");
+    assert_eq!(json(&["list", "--as", "ngoai"]), serde_json::json!([]), "another province's");
 
     // Nobody lives whose records they are: the two cannot be merged, and that is not offered.
     let shown = json(&["show", &case, "--as", "thamdinh1"]);
@@ -81,7 +81,9 @@ async fn a_case_goes_its_way_by_commands() {
         refused(&run(&["propose", &case, "different_people", "--as", "canbo"]))
             .contains("is no adjudicator's")
     );
-    assert!(refused(&run(&["propose", &case, "different_people", "--as", "xa"])).contains("does not see it"));
+    assert!(
+        refused(&run(&["propose", &case, "different_people", "--as", "ngoai"])).contains("does not see it")
+    );
 
     let id = "7f9c24e8-3b12-4fef-91e0-5c8a3d1b0001";
     let propose = ["propose", &case, "different_people", "--as", "thamdinh1", "--command", id];
