@@ -90,6 +90,18 @@ pub async fn open_cases(
     Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
+/// Those of these cases that are there, open or closed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn there(conn: &mut PgConnection, ids: &[CaseId]) -> Result<Vec<CaseId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT case_id FROM case_file WHERE case_id = ANY($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
+    Ok(ids.into_iter().map(CaseId::from_uuid).collect())
+}
+
 /// One case, locked; `None` for an unknown one.
 ///
 /// # Errors

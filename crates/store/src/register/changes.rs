@@ -4,6 +4,7 @@ use sqlx::{FromRow, PgConnection};
 use time::OffsetDateTime;
 
 use crate::Error;
+use crate::platform::change_log::{self, Changed};
 use crate::platform::error::inconsistent;
 use domain::id::PersonId;
 
@@ -46,7 +47,7 @@ pub async fn set_unit_path(tx: &mut PgConnection, person: PersonId, unit_path: &
     sqlx::query("UPDATE person_event SET unit_path = $2 WHERE person_id = $1")
         .bind(person.uuid())
         .bind(unit_path)
-        .execute(tx)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    change_log::note(tx, Changed::People, &[person.uuid()]).await
 }

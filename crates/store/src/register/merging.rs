@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::uuids;
 use crate::Error;
+use crate::platform::change_log::{self, Changed};
 use domain::id::PersonId;
 
 /// A person's record as merging needs it, locked.
@@ -105,14 +106,14 @@ pub async fn merge_people(
          INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path, detail) \
          SELECT person_id, version, 'merged', $4, $4, $5, unit_path, detail FROM changed",
     )
-    .bind(keep)
-    .bind(drop)
+    .bind(&keep)
+    .bind(&drop)
     .bind(merges.iter().map(detail).collect::<Vec<_>>())
     .bind(at)
     .bind(actor)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    change_log::note(tx, Changed::People, &[keep, drop].concat()).await
 }
 
 fn detail(merge: &Merge) -> serde_json::Value {
@@ -140,6 +141,24 @@ async fn latest_merge(
     .fetch_optional(conn)
     .await?;
     Ok(found)
+}
+
+/// Records among `ids` that were merged and taken apart again, each with the one that it was taken from.
+///
+/// # Errors
+/// Those of the database.
+pub async fn taken_apart(
+    conn: &mut PgConnection,
+    ids: &[PersonId],
+) -> Result<Vec<(PersonId, PersonId)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT person_id, (detail->>'from')::uuid FROM person_event \
+         WHERE person_id = ANY($1) AND kind = 'split' AND detail ? 'from'",
+    )
+    .bind(uuids(ids))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(one, other)| (PersonId::from_uuid(one), PersonId::from_uuid(other))).collect())
 }
 
 /// Takes the merge of `dropped` back: it lives again, with the number that the merge moved or ended.
@@ -201,8 +220,9 @@ pub async fn split_people(
             .bind(dropped.uuid())
             .bind(at)
             .bind(actor)
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
     }
+    change_log::note(tx, Changed::People, &[kept.uuid(), dropped.uuid()]).await?;
     Ok(Split { kept, restored: dropped })
 }

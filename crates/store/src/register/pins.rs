@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::platform::change_log::{self, Changed};
 use domain::Pin;
 use domain::id::PersonId;
 
@@ -43,9 +44,10 @@ pub async fn allocate_pins(
     .bind(pins)
     .bind(people)
     .bind(now)
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?
     .into_iter()
     .collect();
+    change_log::note(tx, Changed::People, &given.iter().copied().collect::<Vec<_>>()).await?;
     Ok(wanted.iter().filter(|(person, _)| given.contains(&person.uuid())).copied().collect())
 }

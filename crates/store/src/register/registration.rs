@@ -2,7 +2,9 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
+use crate::platform::change_log::{self, Changed};
 use crate::{CopyIn, CopyRow, Error};
 use domain::ResidentRecord;
 use domain::id::{ImportId, PersonId};
@@ -50,7 +52,7 @@ pub async fn register(
     }
     copy.finish().await?;
     let statement = "COPY pin (pin, person_id, source, assigned_at) FROM STDIN (FORMAT binary)";
-    let mut copy = CopyIn::begin(tx, statement).await?;
+    let mut copy = CopyIn::begin(&mut *tx, statement).await?;
     for person in people {
         let Some(pin) = &person.record.pin else { continue };
         copy.row(|row| {
@@ -59,7 +61,8 @@ pub async fn register(
         .await?;
     }
     copy.finish().await?;
-    Ok(())
+    let ids: Vec<Uuid> = people.iter().map(|person| person.person_id.uuid()).collect();
+    change_log::note(tx, Changed::People, &ids).await
 }
 
 const COPY_PERSON: &str = "COPY person (person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, \
