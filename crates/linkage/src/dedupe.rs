@@ -42,6 +42,11 @@ impl Index {
     /// Pairs within the register with at least `min_probability`, by the index's own parameters: build it with
     /// `Params::for_dedupe`. Walks the sorted keys rule by rule: n log n as long as blocks are bounded.
     pub fn dedupe(&self, min_probability: f64) -> Dedupe {
+        self.dedupe_by(&self.params, min_probability)
+    }
+
+    /// As [`Index::dedupe`], weighed by other parameters than the index's own.
+    pub fn dedupe_by(&self, params: &Params, min_probability: f64) -> Dedupe {
         let compact;
         let index = if self.is_compact() {
             self
@@ -53,7 +58,7 @@ impl Index {
         for (rule, postings) in index.postings().iter().enumerate() {
             let blocks: Vec<&[u64]> = postings.blocks().filter(|block| block.len() > 1).collect();
             let chunks = blocks.par_chunks(BLOCKS_PER_TASK);
-            parts.par_extend(chunks.map(|blocks| index.walk(rule, blocks, min_probability)));
+            parts.par_extend(chunks.map(|blocks| index.walk(params, rule, blocks, min_probability)));
         }
         let mut pairs: Vec<Pair> =
             parts.iter_mut().flat_map(|part| std::mem::take(&mut part.pairs)).collect();
@@ -68,9 +73,9 @@ impl Index {
         }
     }
 
-    fn walk(&self, rule: usize, blocks: &[&[u64]], min_probability: f64) -> Dedupe {
+    fn walk(&self, params: &Params, rule: usize, blocks: &[&[u64]], min_probability: f64) -> Dedupe {
         let mut found = Dedupe { pairs: Vec::new(), compared: 0, skipped_blocks: 0, skipped_entries: 0 };
-        let model = self.model();
+        let model = self.model_by(params);
         let mut sides = Vec::with_capacity(BLOCK_LIMIT_DEDUPE);
         for block in blocks {
             if block.len() > BLOCK_LIMIT_DEDUPE {
