@@ -8,7 +8,7 @@ use crate::world::{World, application_id};
 use centre::Centre;
 use domain::clock::VIETNAM;
 use domain::id::PersonId;
-use resolve::{Decision, Identities};
+use resolve::Decision;
 use simulate::TruthId;
 use store::UnitScope;
 use store::report::scoring::{self, CaseRow};
@@ -17,12 +17,7 @@ const FIRST: &str = "demo-adjudicator-1";
 const SECOND: &str = "demo-adjudicator-2";
 
 /// Decides every open case that was there when the day began.
-pub async fn decide_open(
-    centre: &Centre,
-    world: &World,
-    identities: &mut Identities,
-    day: Date,
-) -> Result<usize> {
+pub async fn decide_open(centre: &Centre, world: &World, day: Date) -> Result<usize> {
     let midnight = day.with_time(Time::MIDNIGHT).assume_offset(VIETNAM);
     let mut conn = centre.db.begin().await?;
     let cases = scoring::cases(&mut conn, &UnitScope::everything(), midnight).await?;
@@ -33,11 +28,6 @@ pub async fn decide_open(
         resolve::decide_case(&centre.db, case.case_id, &decision, FIRST, SECOND, centre.clock.now())
             .await
             .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;
-        if case.application_id.is_none() {
-            let people: Vec<PersonId> =
-                [case.person_id, case.other_person_id].into_iter().flatten().collect();
-            identities.refresh(&centre.db, &people).await?;
-        }
         decided += 1;
     }
     Ok(decided)

@@ -354,8 +354,9 @@ impl Campaign {
             .await?;
         stages
             .part("resolve", async {
+                work::dedupe(&centre, &mut self.identities).await?;
                 let (linked, cases) = work::resolve_waiting(&centre, &mut self.identities).await?;
-                adjudicate::decide_open(&centre, &self.world, &mut self.identities, day).await?;
+                adjudicate::decide_open(&centre, &self.world, day).await?;
                 Ok(((), (linked + cases) as u64))
             })
             .await?;

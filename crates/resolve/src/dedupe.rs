@@ -1,10 +1,12 @@
 //! Two records of one person in the register: found, merged where it is certain, else asked about; and taken apart again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::id::{CaseId, PersonId};
 use linkage::{
-    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Params, ParentLevel, SexLevel, VERSION,
+    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, SexLevel,
+    VERSION,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -16,8 +18,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::evidence::{tenths, waterfall};
-use crate::identities::load_index;
 use crate::{CaseKind, Error, record};
+
+mod search;
+
+pub use search::{Extent, dedupe, dedupe_new, dedupe_register, was_deduped};
 
 /// Bits from which two records are one person's without a human, if no fact speaks against it: as for linking, one error
 /// in 4,096 at the threshold itself. `examples/measure.rs` shows how heavy pairs of different people become.
@@ -41,7 +46,7 @@ pub enum Verdict {
 pub struct DedupeSummary {
     /// Pairs heavy enough to be looked at.
     pub pairs: usize,
-    /// As (kept, dropped): tell [`crate::Identities::refresh`] about both.
+    /// As (kept, dropped).
     pub merged: Vec<(PersonId, PersonId)>,
     /// Cases that were opened now.
     pub cases: usize,
@@ -49,6 +54,16 @@ pub struct DedupeSummary {
     pub known_cases: usize,
     /// Pairs that are two people by their facts, such as twins.
     pub left: usize,
+}
+
+impl DedupeSummary {
+    fn add(&mut self, step: DedupeSummary) {
+        self.pairs += step.pairs;
+        self.merged.extend(step.merged);
+        self.cases += step.cases;
+        self.known_cases += step.known_cases;
+        self.left += step.left;
+    }
 }
 
 /// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
@@ -94,54 +109,64 @@ fn is_one_name(level: NameLevel) -> bool {
     )
 }
 
-/// Looks for people who are in the register twice, merges what is certain and opens cases for what is not. Repeating it
-/// does nothing new; a pair that people found to be two is not asked about again.
-///
-/// # Errors
-/// Those of the database.
-pub async fn dedupe_register(
-    db: &Database,
+/// Merges what is certain of these pairs and opens cases for what is not, each pair seen in the light of the heavier ones
+/// before it. For whoever holds the lock that resolving takes.
+async fn settle(
+    tx: &mut PgConnection,
+    index: &Arc<RwLock<Index>>,
+    pairs: Vec<Pair>,
     scope: &UnitScope,
     now: OffsetDateTime,
 ) -> Result<DedupeSummary, Error> {
-    let index = load_index(db, scope, Params::for_dedupe()).await?;
-    let floor = 1.0 / (1.0 + (-CASE_WEIGHT).exp2());
-    let (index, pairs) = tokio::task::spawn_blocking(move || {
-        let pairs = index.dedupe(floor).pairs;
-        (index, pairs)
-    })
-    .await
-    .map_err(|e| Error::Search(e.to_string()))?;
     let mut summary = DedupeSummary { pairs: pairs.len(), ..DedupeSummary::default() };
-    let mut tx = db.begin().await?;
-    resolutions::lock(&mut tx).await?;
     let ids: BTreeSet<PersonId> = pairs.iter().flat_map(|p| [person(p.a), person(p.b)]).collect();
     let ids: Vec<PersonId> = ids.into_iter().collect();
-    let people: BTreeMap<PersonId, PersonRow> = matching::people(&mut tx, &ids)
+    let people: BTreeMap<PersonId, PersonRow> = matching::people(tx, &ids)
         .await?
         .into_iter()
         .map(|row| (PersonId::from_uuid(row.person_id), row))
         .collect();
-    let pairs = judged(index, pairs, &people).await?;
-    let records = merging::lock_people(&mut tx, &ids).await?;
+    let mut pairs = judged(Arc::clone(index), pairs, &people).await?;
+    heed_answers(tx, &mut pairs).await?;
+    let records = merging::lock_people(tx, &ids).await?;
     let mut plan = Plan::new(&records);
     for pair in pairs {
         plan.add(pair);
     }
     summary.left = plan.left;
     let cases: Vec<cases::NewCase> = plan.cases.iter().map(|pair| new_case(pair, &people, now)).collect();
-    summary.cases = cases::open_cases(&mut tx, &cases, now).await?;
+    summary.cases = cases::open_cases(tx, &cases, now).await?;
     summary.known_cases = cases.len() - summary.cases;
     summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
     for round in rounds(plan.merges) {
-        merging::merge_people(&mut tx, &round, "centre", now).await?;
+        merging::merge_people(tx, &round, "centre", now).await?;
     }
     if !summary.merged.is_empty() || summary.cases > 0 {
         let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
-        note(&mut tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
+        note(tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
     }
-    store::commit(tx).await?;
     Ok(summary)
+}
+
+/// Two records that people were asked about, or took apart, are theirs to merge, however certain the program becomes.
+async fn heed_answers(tx: &mut PgConnection, pairs: &mut [Judged]) -> Result<(), Error> {
+    let certain: Vec<&Judged> = pairs.iter().filter(|pair| pair.verdict == Verdict::Merge).collect();
+    let ids: Vec<CaseId> = certain.iter().map(|pair| case_of(pair.a, pair.b)).collect();
+    let people: Vec<PersonId> = certain.iter().flat_map(|pair| [pair.a, pair.b]).collect();
+    let asked: BTreeSet<CaseId> = cases::there(tx, &ids).await?.into_iter().collect();
+    let apart: BTreeSet<(PersonId, PersonId)> = merging::taken_apart(tx, &people)
+        .await?
+        .into_iter()
+        .map(|(one, other)| (one.min(other), one.max(other)))
+        .collect();
+    for pair in pairs.iter_mut().filter(|pair| pair.verdict == Verdict::Merge) {
+        if asked.contains(&case_of(pair.a, pair.b)) {
+            pair.verdict = Verdict::Case;
+        } else if apart.contains(&(pair.a, pair.b)) {
+            pair.verdict = Verdict::Leave;
+        }
+    }
+    Ok(())
 }
 
 /// Merges two records of one person on a human's word. The one with an application, else with a number, else the older one
@@ -241,18 +266,20 @@ struct Judged {
 
 /// Weighs each pair again for its facts, on all cores; the order stays.
 async fn judged(
-    index: Index,
-    pairs: Vec<linkage::Pair>,
+    index: Arc<RwLock<Index>>,
+    pairs: Vec<Pair>,
     people: &BTreeMap<PersonId, PersonRow>,
 ) -> Result<Vec<Judged>, Error> {
-    let asked: Vec<(linkage::Pair, PersonRow)> = pairs
+    let asked: Vec<(Pair, PersonRow)> = pairs
         .into_iter()
         .filter(|pair| people.contains_key(&person(pair.b)))
         .filter_map(|pair| Some((pair, people.get(&person(pair.a))?.clone())))
         .collect();
     let judging = tokio::task::spawn_blocking(move || {
-        let judge_one = |(pair, row): &(linkage::Pair, PersonRow)| {
-            let explanation = index.explain(&record::of_row(row), pair.b)?;
+        let index = index.read().unwrap_or_else(PoisonError::into_inner);
+        let params = Params::for_dedupe();
+        let judge_one = |(pair, row): &(Pair, PersonRow)| {
+            let explanation = index.explain_by(&params, &record::of_row(row), pair.b)?;
             let verdict = judge(pair.weight, &explanation.levels);
             Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation })
         };
@@ -365,8 +392,6 @@ fn rounds(merges: Vec<Merge>) -> Vec<Vec<Merge>> {
 }
 
 fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> cases::NewCase {
-    // The same pair is the same case, so that an answer holds.
-    let parts = [pair.a.uuid(), pair.b.uuid()];
     let evidence = json!({
         "linkage": {
             "version": VERSION,
@@ -377,7 +402,7 @@ fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDa
         },
     });
     cases::NewCase {
-        case_id: CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[parts[0].as_bytes(), parts[1].as_bytes()]),
+        case_id: case_of(pair.a, pair.b),
         kind: CaseKind::RegisterDuplicate.code(),
         application_id: None,
         other_application_id: None,
@@ -387,6 +412,11 @@ fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDa
         unit_path: people.get(&pair.a).map(|row| row.unit_path.clone()).unwrap_or_default(),
         due_at: CaseKind::RegisterDuplicate.due(now),
     }
+}
+
+/// The same pair is the same case, so that an answer holds. `a` is the smaller id.
+fn case_of(a: PersonId, b: PersonId) -> CaseId {
+    CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[a.uuid().as_bytes(), b.uuid().as_bytes()])
 }
 
 async fn note(
