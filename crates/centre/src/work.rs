@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::{Centre, Error};
+use crate::{Centre, Error, snapshot};
 use card::lds::dg3::Finger;
 use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
@@ -49,10 +49,20 @@ pub async fn open_packets(centre: &Centre) -> Result<(usize, usize), Error> {
 /// # Errors
 /// Those of the database; a packet whose templates cannot be read.
 pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Identities, Error> {
+    Ok(load_kept(centre, scope).await?.0)
+}
+
+/// As [`load_identities`], with the number of applications that were in the gallery's snapshot.
+async fn load_kept(centre: &Centre, scope: &UnitScope) -> Result<(Identities, usize), Error> {
     let fingers = Arc::new(PacketFingers { centre: centre.clone() });
     let mut identities = Identities::load(&centre.db, scope).await?.with_fingers(fingers);
+    let folder = &centre.place.data;
+    if let Some(kept) = snapshot::load(&centre.db, folder, &centre.keys, &mut identities).await? {
+        identities.catch_up(&centre.db).await?;
+        return Ok((identities, kept));
+    }
     identities.enrol_everybody(&centre.db).await?;
-    Ok(identities)
+    Ok((identities, 0))
 }
 
 /// The fingers of applications, from their packets.
@@ -207,14 +217,17 @@ const RECONNECT: Duration = Duration::from_secs(5);
 /// # Errors
 /// Those of a round; that the database is gone only with [`WhenIdle::End`].
 pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Result<(), Error> {
-    let mut identities = load_identities(centre, &UnitScope::everything()).await?;
+    let (mut identities, mut written) = load_kept(centre, &UnitScope::everything()).await?;
     loop {
         match round(centre, &mut identities, districts).await {
-            Ok(true) => {}
-            Ok(false) => match idle {
-                WhenIdle::End => return Ok(()),
-                WhenIdle::Wait => tokio::time::sleep(REST).await,
-            },
+            Ok(true) => keep_gallery(centre, &identities, &mut written, false).await,
+            Ok(false) => {
+                keep_gallery(centre, &identities, &mut written, true).await;
+                match idle {
+                    WhenIdle::End => return Ok(()),
+                    WhenIdle::Wait => tokio::time::sleep(REST).await,
+                }
+            }
             Err(error) if idle == WhenIdle::Wait && error.is_lost() => {
                 tracing::warn!("the database is gone; trying again in {} s", RECONNECT.as_secs());
                 tokio::time::sleep(RECONNECT).await;
@@ -222,6 +235,24 @@ pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Res
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Writes a snapshot of the gallery when enough is new. Without one the next start takes longer, and nothing else is
+/// amiss: an error is no reason to stop working.
+async fn keep_gallery(centre: &Centre, identities: &Identities, written: &mut usize, at_rest: bool) {
+    let now = identities.memory().applications;
+    if !snapshot::is_due(*written, now, at_rest) {
+        return;
+    }
+    match snapshot::save(&centre.db, &centre.place.data, &centre.keys, identities).await {
+        Ok(true) => tracing::info!(applications = now, "the gallery's snapshot is written"),
+        Ok(false) => {}
+        Err(error) => {
+            let error = crate::error::with_causes(&error);
+            tracing::warn!(error, "the gallery's snapshot cannot be written");
+        }
+    }
+    *written = now;
 }
 
 /// One round of everything that needs nobody's decision. Says whether anything was done.
