@@ -148,11 +148,11 @@ impl Index {
 
     /// The likeliest records for this one, best first and by id where equal; never the record with the same id.
     pub fn search(&self, record: &Record) -> Vec<Candidate> {
-        self.search_by(&self.params, record)
+        self.search_by(&self.params, LEAST_WEIGHT, record)
     }
 
-    /// As [`Index::search`], weighed by other parameters than the index's own.
-    pub fn search_by(&self, params: &Params, record: &Record) -> Vec<Candidate> {
+    /// As [`Index::search`], weighed by other parameters than the index's own, and returning less likely records too.
+    pub fn search_by(&self, params: &Params, least_weight: f64, record: &Record) -> Vec<Candidate> {
         let query = Query::new(record, &self.names);
         let side = query.side();
         let model = self.model_by(params);
@@ -169,7 +169,7 @@ impl Index {
             .filter(|row| !row.is_removed() && row.id != record.id)
             .filter_map(|row| {
                 let (weight, levels) = model.weigh(&side, &Side::of_row(row, &self.names));
-                (weight >= LEAST_WEIGHT || levels.pin == NumberLevel::Equal)
+                (weight >= least_weight || levels.pin == NumberLevel::Equal)
                     .then(|| Candidate::new(row.id, weight, levels))
             })
             .collect();

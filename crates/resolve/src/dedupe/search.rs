@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::id::PersonId;
-use linkage::{Index, Pair, Params};
+use linkage::{Index, Levels, Pair, Params};
 use rayon::prelude::*;
 use store::cases::resolutions;
 use store::change_log::{self, Changed};
@@ -11,9 +11,12 @@ use store::register::matching::{self, PersonRow};
 use store::{Database, UnitScope};
 use time::OffsetDateTime;
 
-use super::{CASE_WEIGHT, DedupeSummary, settle};
+use super::{CASE_WEIGHT, DedupeSummary, has_two_pins, settle};
 use crate::identities::load_index;
 use crate::{Error, Identities, record};
+
+/// What two numbers, and two old numbers beside them, take from the weight of a pair.
+const NUMBERS_BITS: f64 = 9.2;
 
 /// Who is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +94,11 @@ fn reader(scope: &UnitScope) -> String {
     format!("dedupe:{}", scope.as_str())
 }
 
+/// From where on a pair is looked at. What its numbers took away is given back before it is judged.
+fn least_weight(levels: &Levels) -> f64 {
+    if has_two_pins(levels) { CASE_WEIGHT - NUMBERS_BITS } else { CASE_WEIGHT }
+}
+
 /// All pairs of an index that knows every change up to the position `seen`.
 async fn everybody(
     db: &Database,
@@ -102,8 +110,7 @@ async fn everybody(
     let searched = Arc::clone(&index);
     let searching = tokio::task::spawn_blocking(move || {
         let index = searched.read().unwrap_or_else(PoisonError::into_inner);
-        let floor = 1.0 / (1.0 + (-CASE_WEIGHT).exp2());
-        index.dedupe_by(&Params::for_dedupe(), floor).pairs
+        index.dedupe_by(&Params::for_dedupe(), least_weight).pairs
     });
     let pairs = searching.await.map_err(|e| Error::Search(e.to_string()))?;
     let mut tx = db.begin().await?;
@@ -149,8 +156,9 @@ async fn pairs_of(index: Arc<RwLock<Index>>, changed: Vec<PersonRow>) -> Result<
         let params = Params::for_dedupe();
         let pairs_with = |row: &PersonRow| {
             let record = record::of_row(row);
-            let mut found = index.search_by(&params, &record);
-            found.retain(|candidate| candidate.weight >= CASE_WEIGHT);
+            let least = CASE_WEIGHT - NUMBERS_BITS;
+            let mut found = index.search_by(&params, least, &record);
+            found.retain(|candidate| candidate.weight >= least_weight(&candidate.levels));
             let pair = move |other: linkage::Candidate| Pair {
                 a: record.id.min(other.id),
                 b: record.id.max(other.id),
