@@ -70,6 +70,10 @@ impl Error {
             | Error::Enrol(EnrolError::Store(error))
             | Error::Resolve(resolve::Error::Store(error))
             | Error::Issue(issue::Error::Store(error)) => error.is_disconnected(),
+            // What opens the packets of applications that others resolved is this crate's own.
+            Error::Resolve(resolve::Error::Fingers(error)) => {
+                error.downcast_ref::<Error>().is_some_and(Error::is_lost)
+            }
             _ => false,
         }
     }

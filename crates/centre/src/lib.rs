@@ -7,6 +7,7 @@ pub mod inspection;
 pub mod installation;
 mod key_files;
 mod keys;
+pub mod snapshot;
 pub mod work;
 
 pub use centre::{Centre, Place};

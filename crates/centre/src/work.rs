@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::{Centre, Error};
+use crate::{Centre, Error, snapshot};
 use card::lds::dg3::Finger;
 use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
@@ -16,7 +16,7 @@ use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use packet::{Content, ImagesForChip};
-use resolve::{Identities, Opened};
+use resolve::{FingerSource, Identities, Opened};
 use store::UnitScope;
 
 /// Packets opened in one transaction.
@@ -44,21 +44,57 @@ pub async fn open_packets(centre: &Centre) -> Result<(usize, usize), Error> {
     }
 }
 
-/// Loads the register into the linkage index and everyone's fingerprints into the gallery.
+/// Loads the register into the linkage index and everyone's fingerprints into the gallery. Both follow from then on.
 ///
 /// # Errors
 /// Those of the database; a packet whose templates cannot be read.
 pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Identities, Error> {
-    let mut identities = Identities::load(&centre.db, scope).await?;
-    let enrolled = Identities::enrolled(&centre.db).await?;
-    for page in enrolled.chunks(RESOLVE_AT_ONCE as usize) {
-        for (application, content) in
-            intake::read_contents(&centre.db, Arc::clone(&centre.keys), page).await?
-        {
-            identities.enrol(application, &templates(&content)?)?;
+    Ok(load_kept(centre, scope).await?.0)
+}
+
+/// As [`load_identities`], with the number of applications that were in the gallery's snapshot.
+async fn load_kept(centre: &Centre, scope: &UnitScope) -> Result<(Identities, usize), Error> {
+    let fingers = Arc::new(PacketFingers { centre: centre.clone() });
+    let mut identities = Identities::load(&centre.db, scope).await?.with_fingers(fingers);
+    let folder = &centre.place.data;
+    if let Some(kept) = snapshot::load(&centre.db, folder, &centre.keys, &mut identities).await? {
+        identities.catch_up(&centre.db).await?;
+        return Ok((identities, kept));
+    }
+    identities.enrol_everybody(&centre.db).await?;
+    Ok((identities, 0))
+}
+
+/// The fingers of applications, from their packets.
+struct PacketFingers {
+    centre: Centre,
+}
+
+impl FingerSource for PacketFingers {
+    fn fingers(&self, applications: Vec<ApplicationId>) -> resolve::Fingers<'_> {
+        Box::pin(async move { Ok(open_fingers(&self.centre, &applications).await?) })
+    }
+}
+
+async fn open_fingers(centre: &Centre, applications: &[ApplicationId]) -> Result<Vec<Opened>, Error> {
+    let mut opened = Vec::with_capacity(applications.len());
+    for page in applications.chunks(RESOLVE_AT_ONCE as usize) {
+        let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), page).await?;
+        for (application_id, content) in contents {
+            opened.push(Opened { application_id, templates: templates(&content)? });
         }
     }
-    Ok(identities)
+    Ok(opened)
+}
+
+/// Looks for second records of people who came into the register, or changed, since it was done last; of everybody the
+/// first time. Says how many records were merged and how many pairs are asked about.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dedupe(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
+    let found = resolve::dedupe_new(&centre.db, identities, centre.clock.now()).await?;
+    Ok((found.merged.len(), found.cases))
 }
 
 /// Resolves every application that waits. Says how many were linked and how many became cases.
@@ -72,13 +108,13 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
         if waiting.is_empty() {
             return Ok((linked, cases));
         }
-        let mut opened = Vec::with_capacity(waiting.len());
-        let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), &waiting).await?;
-        for (application_id, content) in contents {
-            opened.push(Opened { application_id, templates: templates(&content)? });
-        }
+        let opened = open_fingers(centre, &waiting).await?;
+        // Most of what others did is taken over here, so that little is left to do under the lock.
+        identities.catch_up(&centre.db).await?;
         let step = resolve::resolve_batch(&centre.db, identities, opened, centre.clock.now()).await?;
-        if step.linked + step.cases() == 0 {
+        // Another worker may have resolved them in the meantime; then others wait now, or none.
+        if step.linked + step.cases() == 0 && resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await? == waiting
+        {
             return Err(Error::NoneResolved { waiting: waiting.len() });
         }
         linked += step.linked;
@@ -181,14 +217,17 @@ const RECONNECT: Duration = Duration::from_secs(5);
 /// # Errors
 /// Those of a round; that the database is gone only with [`WhenIdle::End`].
 pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Result<(), Error> {
-    let mut identities = load_identities(centre, &UnitScope::everything()).await?;
+    let (mut identities, mut written) = load_kept(centre, &UnitScope::everything()).await?;
     loop {
         match round(centre, &mut identities, districts).await {
-            Ok(true) => {}
-            Ok(false) => match idle {
-                WhenIdle::End => return Ok(()),
-                WhenIdle::Wait => tokio::time::sleep(REST).await,
-            },
+            Ok(true) => keep_gallery(centre, &identities, &mut written, false).await,
+            Ok(false) => {
+                keep_gallery(centre, &identities, &mut written, true).await;
+                match idle {
+                    WhenIdle::End => return Ok(()),
+                    WhenIdle::Wait => tokio::time::sleep(REST).await,
+                }
+            }
             Err(error) if idle == WhenIdle::Wait && error.is_lost() => {
                 tracing::warn!("the database is gone; trying again in {} s", RECONNECT.as_secs());
                 tokio::time::sleep(RECONNECT).await;
@@ -198,13 +237,32 @@ pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Res
     }
 }
 
+/// Writes a snapshot of the gallery when enough is new. Without one the next start takes longer, and nothing else is
+/// amiss: an error is no reason to stop working.
+async fn keep_gallery(centre: &Centre, identities: &Identities, written: &mut usize, at_rest: bool) {
+    let now = identities.memory().applications;
+    if !snapshot::is_due(*written, now, at_rest) {
+        return;
+    }
+    match snapshot::save(&centre.db, &centre.place.data, &centre.keys, identities).await {
+        Ok(true) => tracing::info!(applications = now, "the gallery's snapshot is written"),
+        Ok(false) => {}
+        Err(error) => {
+            let error = crate::error::with_causes(&error);
+            tracing::warn!(error, "the gallery's snapshot cannot be written");
+        }
+    }
+    *written = now;
+}
+
 /// One round of everything that needs nobody's decision. Says whether anything was done.
 async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCode]) -> Result<bool, Error> {
     let (opened, rejected) = open_packets(centre).await?;
+    let (merged, asked) = dedupe(centre, identities).await?;
     let (linked, cases) = resolve_waiting(centre, identities).await?;
-    let mut is_busy = opened + rejected + linked + cases > 0;
+    let mut is_busy = opened + rejected + merged + asked + linked + cases > 0;
     if is_busy {
-        tracing::info!(opened, rejected, linked, cases, "worked");
+        tracing::info!(opened, rejected, merged, asked, linked, cases, "worked");
     }
     let expired = issue::expire(&centre.db, centre.clock.now()).await?;
     if expired > 0 {

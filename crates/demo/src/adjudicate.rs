@@ -10,7 +10,6 @@ use centre::Centre;
 use domain::clock::VIETNAM;
 use domain::id::{AccountId, CaseId, PersonId};
 use domain::{Actor, UnitCode};
-use resolve::Identities;
 use resolve::cases::{self, Act, Command, Decision};
 use simulate::TruthId;
 use store::UnitScope;
@@ -39,7 +38,6 @@ pub async fn adjudicators(centre: &Centre, district: UnitCode) -> Result<[Actor;
 pub async fn decide_open(
     centre: &Centre,
     world: &World,
-    identities: &mut Identities,
     adjudicators: &[Actor; 2],
     day: Date,
 ) -> Result<usize> {
@@ -66,11 +64,6 @@ pub async fn decide_open(
             cases::act(&centre.db, &command, act)
                 .await
                 .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;
-        }
-        if case.application_id.is_none() {
-            let people: Vec<PersonId> =
-                [case.person_id, case.other_person_id].into_iter().flatten().collect();
-            identities.refresh(&centre.db, &people).await?;
         }
         decided += 1;
     }

@@ -391,9 +391,10 @@ impl Campaign {
             .await?;
         stages
             .part("resolve", async {
+                work::dedupe(&centre, &mut self.identities).await?;
                 let (linked, cases) = work::resolve_waiting(&centre, &mut self.identities).await?;
                 let two = &self.adjudicators;
-                adjudicate::decide_open(&centre, &self.world, &mut self.identities, two, day).await?;
+                adjudicate::decide_open(&centre, &self.world, two, day).await?;
                 Ok(((), (linked + cases) as u64))
             })
             .await?;

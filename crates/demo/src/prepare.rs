@@ -107,18 +107,13 @@ pub async fn import_forms(centre: &Centre, world: &World) -> Result<(FormCounts,
     Ok((counts, left))
 }
 
-/// Finds people with two records before anyone is invited twice, and loads the living register into memory.
+/// Loads the living register into memory, and finds people with two records before anyone is invited twice. What
+/// changes in the campaign itself is looked at every night.
 pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u64)> {
-    let mut conn = centre.db.begin().await?;
-    let done = store::progress::load(&mut conn, "demo.deduped").await?.is_some();
-    drop(conn);
-    if !done {
-        resolve::dedupe_register(&centre.db, scope, BEGIN).await?;
-        let mut tx = centre.db.begin().await?;
-        store::progress::save(&mut tx, "demo.deduped", &json!(true)).await?;
-        store::commit(tx).await?;
+    let mut identities = work::load_identities(centre, scope).await?;
+    if !resolve::was_deduped(&centre.db, scope).await? {
+        resolve::dedupe_new(&centre.db, &mut identities, BEGIN).await?;
     }
-    let identities = work::load_identities(centre, scope).await?;
     let records = identities.memory().people as u64;
     Ok((identities, records))
 }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::compare::Side;
 use crate::index::{BLOCK_LIMIT_DEDUPE, Index};
 use crate::keys::is_promising;
+use crate::level::Levels;
 use crate::model::probability;
 use crate::params::Params;
 use crate::postings;
@@ -42,6 +43,13 @@ impl Index {
     /// Pairs within the register with at least `min_probability`, by the index's own parameters: build it with
     /// `Params::for_dedupe`. Walks the sorted keys rule by rule: n log n as long as blocks are bounded.
     pub fn dedupe(&self, min_probability: f64) -> Dedupe {
+        let least = (min_probability / (1.0 - min_probability)).log2();
+        self.dedupe_by(&self.params, |_| least)
+    }
+
+    /// As [`Index::dedupe`], weighed by other parameters than the index's own; `least` says how many bits a pair must
+    /// have whose fields agree like this.
+    pub fn dedupe_by(&self, params: &Params, least: impl Fn(&Levels) -> f64 + Sync) -> Dedupe {
         let compact;
         let index = if self.is_compact() {
             self
@@ -53,7 +61,7 @@ impl Index {
         for (rule, postings) in index.postings().iter().enumerate() {
             let blocks: Vec<&[u64]> = postings.blocks().filter(|block| block.len() > 1).collect();
             let chunks = blocks.par_chunks(BLOCKS_PER_TASK);
-            parts.par_extend(chunks.map(|blocks| index.walk(rule, blocks, min_probability)));
+            parts.par_extend(chunks.map(|blocks| index.walk(params, rule, blocks, &least)));
         }
         let mut pairs: Vec<Pair> =
             parts.iter_mut().flat_map(|part| std::mem::take(&mut part.pairs)).collect();
@@ -68,9 +76,15 @@ impl Index {
         }
     }
 
-    fn walk(&self, rule: usize, blocks: &[&[u64]], min_probability: f64) -> Dedupe {
+    fn walk(
+        &self,
+        params: &Params,
+        rule: usize,
+        blocks: &[&[u64]],
+        least: &impl Fn(&Levels) -> f64,
+    ) -> Dedupe {
         let mut found = Dedupe { pairs: Vec::new(), compared: 0, skipped_blocks: 0, skipped_entries: 0 };
-        let model = self.model();
+        let model = self.model_by(params);
         let mut sides = Vec::with_capacity(BLOCK_LIMIT_DEDUPE);
         for block in blocks {
             if block.len() > BLOCK_LIMIT_DEDUPE {
@@ -85,9 +99,9 @@ impl Index {
                 for (y_id, y) in sides[at + 1..].iter().filter(|(_, y)| is_promising(rule, x.facts, y.facts))
                 {
                     found.compared += 1;
-                    let (weight, _) = model.weigh(x, y);
-                    let probability = probability(weight);
-                    if probability >= min_probability {
+                    let (weight, levels) = model.weigh(x, y);
+                    if weight >= least(&levels) {
+                        let probability = probability(weight);
                         let (a, b) = (*x_id.min(y_id), *x_id.max(y_id));
                         found.pairs.push(Pair { a, b, weight, probability });
                     }

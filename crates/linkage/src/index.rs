@@ -52,7 +52,7 @@ pub struct Candidate {
 /// line rebuilds the keys, in time linear in the register (seconds at three million).
 #[derive(Clone, Debug)]
 pub struct Index {
-    params: Params,
+    pub(crate) params: Params,
     rows: Vec<Row>,
     names: Names,
     statistics: Statistics,
@@ -148,9 +148,14 @@ impl Index {
 
     /// The likeliest records for this one, best first and by id where equal; never the record with the same id.
     pub fn search(&self, record: &Record) -> Vec<Candidate> {
+        self.search_by(&self.params, LEAST_WEIGHT, record)
+    }
+
+    /// As [`Index::search`], weighed by other parameters than the index's own, and returning less likely records too.
+    pub fn search_by(&self, params: &Params, least_weight: f64, record: &Record) -> Vec<Candidate> {
         let query = Query::new(record, &self.names);
         let side = query.side();
-        let model = self.model();
+        let model = self.model_by(params);
         let mut rows = Vec::with_capacity(64);
         for (rule, key) in keys(&side).iter() {
             self.collect_block(rule, key, &query.row, &mut rows);
@@ -164,7 +169,7 @@ impl Index {
             .filter(|row| !row.is_removed() && row.id != record.id)
             .filter_map(|row| {
                 let (weight, levels) = model.weigh(&side, &Side::of_row(row, &self.names));
-                (weight >= LEAST_WEIGHT || levels.pin == NumberLevel::Equal)
+                (weight >= least_weight || levels.pin == NumberLevel::Equal)
                     .then(|| Candidate::new(row.id, weight, levels))
             })
             .collect();
@@ -180,9 +185,14 @@ impl Index {
 
     /// Why `record` and the register's record `id` have their weight; `None` if the register has no such record.
     pub fn explain(&self, record: &Record, id: u128) -> Option<Explanation> {
+        self.explain_by(&self.params, record, id)
+    }
+
+    /// As [`Index::explain`], weighed by other parameters than the index's own.
+    pub fn explain_by(&self, params: &Params, record: &Record, id: u128) -> Option<Explanation> {
         let row = &self.rows[self.position(id)? as usize];
         let query = Query::new(record, &self.names);
-        Some(self.model().explain(&query.side(), &Side::of_row(row, &self.names)))
+        Some(self.model_by(params).explain(&query.side(), &Side::of_row(row, &self.names)))
     }
 
     /// Bytes held, from the capacities of all tables.
@@ -197,9 +207,9 @@ impl Index {
             + recent
     }
 
-    pub(crate) fn model(&self) -> Model<'_> {
+    pub(crate) fn model_by<'a>(&'a self, params: &'a Params) -> Model<'a> {
         Model {
-            params: &self.params,
+            params,
             statistics: &self.statistics,
             population: self.statistics.people(),
             index: Some(self),

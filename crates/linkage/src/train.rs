@@ -171,7 +171,7 @@ const PERSON_FIELDS: [Field; 4] =
     [Field::Parents, Field::NativePlace, Field::BirthProvince, Field::Ethnicity];
 
 fn person_pairs(index: &Index) -> Vec<PersonPair> {
-    let model = index.model();
+    let model = index.model_by(&index.params);
     let mut pairs = Vec::new();
     walk(index, person_key, |a, b| {
         let comparison = compare(a, b);

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, CaseId, PersonId};
-use fingerprint::{Hit, Probe, Template};
-use linkage::{Candidate, Explanation, NumberLevel};
+use fingerprint::{Gallery, Hit, Probe, Template};
+use linkage::{Candidate, Explanation, Index, NumberLevel};
 use rayon::prelude::*;
 use store::applications::{self, Transition};
 use store::cases;
@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
-use crate::identities::{Inner, enrol_probe};
+use crate::identities::enrol_probe;
 use crate::{CaseKind, Error, Identities, evidence, record};
 
 /// An application with its fingers, handed in by the caller, who can decrypt them.
@@ -65,13 +65,17 @@ pub async fn resolve_batch(
     let asked: HashSet<ApplicationId> = opened.iter().map(|o| o.application_id).collect();
     let mut tx = db.begin().await?;
     resolutions::lock(&mut tx).await?;
+    // Under the lock, so that whoever resolved before is known, and nobody resolves before this is written.
+    let at = ids.catch_up_in(&mut tx).await?;
     let asked: Vec<ApplicationId> = asked.into_iter().collect();
     let questions = Arc::new(resolutions::questions(&mut tx, &asked).await?);
     let mut summary = ResolveSummary { skipped: asked.len() - questions.len(), ..ResolveSummary::default() };
     if questions.is_empty() {
+        store::commit(tx).await?;
+        ids.reached(at);
         return Ok(summary);
     }
-    let found = search_all(ids.share(), Arc::clone(&questions), opened).await?;
+    let found = search_all((ids.people(), ids.gallery()), Arc::clone(&questions), opened).await?;
     let known = Known::load(&mut tx, &questions, &found).await?;
     let decided = decide_all(&questions, &found, known, now, &mut summary);
     resolutions::write_resolutions(&mut tx, &decided.resolutions, now).await?;
@@ -81,6 +85,7 @@ pub async fn resolve_batch(
         return Err(Error::Overtaken);
     }
     store::commit(tx).await?;
+    ids.reached(at);
     tracing::info!(linked = summary.linked, cases = summary.cases(), skipped = summary.skipped, "resolved");
     Ok(summary)
 }
@@ -97,7 +102,7 @@ struct Found {
 /// Enrols the whole batch and then searches for each: an earlier application of the batch is found by a later one, and the
 /// decision leaves out what is later. Should the transaction fail, the enrolled are ignored until they are decided.
 async fn search_all(
-    inner: Arc<RwLock<Inner>>,
+    (people, gallery): (Arc<RwLock<Index>>, Arc<RwLock<Gallery>>),
     questions: Arc<Vec<Question>>,
     opened: Vec<Opened>,
 ) -> Result<Vec<Found>, Error> {
@@ -109,30 +114,36 @@ async fn search_all(
         // Most of the work of enrolling and all of a search's own keys need no gallery: made once, on all cores.
         let probes: Vec<Probe> = questions.par_iter().map(|q| Probe::new(fingers(q))).collect();
         {
-            let mut inner = inner.write().unwrap_or_else(PoisonError::into_inner);
+            let mut gallery = gallery.write().unwrap_or_else(PoisonError::into_inner);
             for (question, probe) in questions.iter().zip(&probes) {
-                enrol_probe(&mut inner, question.application_id, probe)?;
+                enrol_probe(&mut gallery, question.application_id, probe)?;
             }
         }
-        let inner = inner.read().unwrap_or_else(PoisonError::into_inner);
+        let people = people.read().unwrap_or_else(PoisonError::into_inner);
+        let gallery = gallery.read().unwrap_or_else(PoisonError::into_inner);
         let search = |(question, probe): (&Question, &Probe)| {
             let fingers = fingers(question).len();
-            search(&inner, question, probe, fingers)
+            search((&people, &gallery), question, probe, fingers)
         };
         Ok(questions.par_iter().zip(&probes).map(search).collect())
     });
     searching.await.map_err(|e| Error::Search(e.to_string()))?
 }
 
-fn search(inner: &Inner, question: &Question, probe: &Probe, fingers: usize) -> Found {
+fn search(
+    (people, gallery): (&Index, &Gallery),
+    question: &Question,
+    probe: &Probe,
+    fingers: usize,
+) -> Found {
     let id = question.application_id.uuid().as_u128();
     let record = record::of_declared(id, &question.record);
-    let mut candidates = inner.index.search(&record);
+    let mut candidates = people.search(&record);
     let review = linkage::Thresholds::default().review;
-    let explanation = candidates.first().and_then(|best| inner.index.explain(&record, best.id));
+    let explanation = candidates.first().and_then(|best| people.explain(&record, best.id));
     // Far below any threshold there is nothing to know of a candidate but a contradicting number.
     candidates.retain(|c| c.weight >= review || c.levels.pin == NumberLevel::Equal);
-    let hits = inner.gallery.search_probe(probe, Some(id));
+    let hits = gallery.search_probe(probe, Some(id));
     Found { candidates, explanation, hits, fingers }
 }
 

@@ -1,10 +1,12 @@
 //! Two records of one person in the register: found, merged where it is certain, else asked about; and taken apart again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::id::{CaseId, PersonId};
 use linkage::{
-    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Params, ParentLevel, SexLevel, VERSION,
+    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, Record,
+    SexLevel, VERSION,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -16,8 +18,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::evidence::{tenths, waterfall};
-use crate::identities::load_index;
 use crate::{CaseKind, Error, record};
+
+mod search;
+
+pub use search::{Extent, dedupe, dedupe_new, dedupe_register, was_deduped};
 
 /// Bits from which two records are one person's without a human, if no fact speaks against it: as for linking, one error
 /// in 4,096 at the threshold itself. `examples/measure.rs` shows how heavy pairs of different people become.
@@ -25,8 +30,8 @@ pub const MERGE_WEIGHT: f64 = 12.0;
 /// Bits from which a human is asked. A true pair of which one side lacks the number, the parents and the day of birth may
 /// weigh this little in a register of a district, and less in a larger one, as the prior falls with its size.
 pub const CASE_WEIGHT: f64 = -6.0;
-/// Bits from which a human is asked about two records with different personal numbers: most are namesakes.
-pub const CASE_WEIGHT_TWO_PINS: f64 = 18.0;
+/// Bits from which one old number and one date of birth are one person's, whatever else is missing.
+const IDENTICAL_WEIGHT: f64 = 9.0;
 
 /// What becomes of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +41,21 @@ pub enum Verdict {
     Leave,
 }
 
+/// A verdict and what it stands on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub explanation: Explanation,
+    /// The weight without the numbers, of two records that have different ones.
+    pub without_numbers: Option<f64>,
+}
+
 /// What a dedupe did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DedupeSummary {
     /// Pairs heavy enough to be looked at.
     pub pairs: usize,
-    /// As (kept, dropped): tell [`crate::Identities::refresh`] about both.
+    /// As (kept, dropped).
     pub merged: Vec<(PersonId, PersonId)>,
     /// Cases that were opened now.
     pub cases: usize,
@@ -51,9 +65,47 @@ pub struct DedupeSummary {
     pub left: usize,
 }
 
+impl DedupeSummary {
+    fn add(&mut self, step: DedupeSummary) {
+        self.pairs += step.pairs;
+        self.merged.extend(step.merged);
+        self.cases += step.cases;
+        self.known_cases += step.known_cases;
+        self.left += step.left;
+    }
+}
+
+/// Whether both have a personal number, and not the same.
+fn has_two_pins(levels: &Levels) -> bool {
+    match levels.pin {
+        NumberLevel::Different | NumberLevel::OneTypo => true,
+        NumberLevel::Missing | NumberLevel::Equal => false,
+    }
+}
+
+/// The verdict on two records by what `explain` says of the first and the second, and, of two with different numbers, the
+/// weight without these. Two numbers never merge: who would be merged or asked about without them is asked about.
+pub fn verdict(record: &Record, explain: impl Fn(&Record) -> Option<Explanation>) -> Option<Judgement> {
+    let explanation = explain(record)?;
+    if !has_two_pins(&explanation.levels) {
+        let verdict = judge(explanation.weight, &explanation.levels);
+        return Some(Judgement { verdict, explanation, without_numbers: None });
+    }
+    let mut unnumbered = Record { pin: None, ..record.clone() };
+    if explanation.levels.cmnd == NumberLevel::Different {
+        unnumbered.cmnd = None;
+    }
+    let without = explain(&unnumbered)?;
+    let verdict = match judge(without.weight, &without.levels) {
+        Verdict::Merge | Verdict::Case => Verdict::Case,
+        Verdict::Leave => Verdict::Leave,
+    };
+    Some(Judgement { verdict, explanation, without_numbers: Some(without.weight) })
+}
+
 /// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
 /// heavy the rest is; what one side does not know does not contradict.
-pub fn judge(weight: f64, levels: &Levels) -> Verdict {
+fn judge(weight: f64, levels: &Levels) -> Verdict {
     let contradictions = usize::from(levels.name.contradicts()) + usize::from(levels.birth.contradicts());
     let two_people = contradictions > 0
         || levels.sex == SexLevel::Different
@@ -63,20 +115,18 @@ pub fn judge(weight: f64, levels: &Levels) -> Verdict {
     if two_people && !(same_number && contradictions <= 1) {
         return Verdict::Leave;
     }
-    let two_pins = matches!(levels.pin, NumberLevel::Different | NumberLevel::OneTypo);
     let certain = !two_people
-        && !two_pins
+        && !has_two_pins(levels)
         && levels.cmnd != NumberLevel::Different
         && levels.father != ParentLevel::Different
         && levels.mother != ParentLevel::Different
         && is_one_name(levels.name)
         && matches!(levels.birth, BirthLevel::Exact | BirthLevel::Partial | BirthLevel::Swapped);
-    let least = if two_pins { CASE_WEIGHT_TWO_PINS } else { CASE_WEIGHT };
     // The rate of a number that many share is in the weight, so that a placeholder does not get this far.
-    let identical = same_number && levels.birth == BirthLevel::Exact && weight >= CASE_WEIGHT_TWO_PINS / 2.0;
+    let identical = same_number && levels.birth == BirthLevel::Exact && weight >= IDENTICAL_WEIGHT;
     match () {
         () if certain && (weight >= MERGE_WEIGHT || identical) => Verdict::Merge,
-        () if weight >= least => Verdict::Case,
+        () if weight >= CASE_WEIGHT => Verdict::Case,
         () => Verdict::Leave,
     }
 }
@@ -94,52 +144,62 @@ fn is_one_name(level: NameLevel) -> bool {
     )
 }
 
-/// Looks for people who are in the register twice, merges what is certain and opens cases for what is not. Repeating it
-/// does nothing new; a pair that people found to be two is not asked about again.
-///
-/// # Errors
-/// Those of the database.
-pub async fn dedupe_register(
-    db: &Database,
+/// Merges what is certain of these pairs and opens cases for what is not, each pair seen in the light of the heavier ones
+/// before it. For whoever holds the lock that resolving takes.
+async fn settle(
+    tx: &mut PgConnection,
+    index: &Arc<RwLock<Index>>,
+    pairs: Vec<Pair>,
     scope: &UnitScope,
     now: OffsetDateTime,
 ) -> Result<DedupeSummary, Error> {
-    let index = load_index(db, scope, Params::for_dedupe()).await?;
-    let floor = 1.0 / (1.0 + (-CASE_WEIGHT).exp2());
-    let (index, pairs) = tokio::task::spawn_blocking(move || {
-        let pairs = index.dedupe(floor).pairs;
-        (index, pairs)
-    })
-    .await
-    .map_err(|e| Error::Search(e.to_string()))?;
     let mut summary = DedupeSummary { pairs: pairs.len(), ..DedupeSummary::default() };
-    let mut tx = db.begin().await?;
-    resolutions::lock(&mut tx).await?;
     let ids: BTreeSet<PersonId> = pairs.iter().flat_map(|p| [person(p.a), person(p.b)]).collect();
     let ids: Vec<PersonId> = ids.into_iter().collect();
-    let people: BTreeMap<PersonId, PersonRow> = matching::people(&mut tx, &ids)
+    let people: BTreeMap<PersonId, PersonRow> = matching::people(tx, &ids)
         .await?
         .into_iter()
         .map(|row| (PersonId::from_uuid(row.person_id), row))
         .collect();
-    let pairs = judged(index, pairs, &people).await?;
-    let records = merging::lock_people(&mut tx, &ids).await?;
+    let mut pairs = judged(Arc::clone(index), pairs, &people).await?;
+    heed_answers(tx, &mut pairs).await?;
+    let records = merging::lock_people(tx, &ids).await?;
     let mut plan = Plan::new(&records);
     for pair in pairs {
         plan.add(pair);
     }
     summary.left = plan.left;
     let cases: Vec<cases::NewCase> = plan.cases.iter().map(|pair| new_case(pair, &people, now)).collect();
-    summary.cases = cases::open_cases(&mut tx, &cases, now).await?;
+    summary.cases = cases::open_cases(tx, &cases, now).await?;
     summary.known_cases = cases.len() - summary.cases;
     summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
-    merging::merge_people(&mut tx, &plan.merges, "centre", now).await?;
+    merging::merge_people(tx, &plan.merges, "centre", now).await?;
     if !summary.merged.is_empty() || summary.cases > 0 {
         let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
-        note(&mut tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
+        note(tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
     }
-    store::commit(tx).await?;
     Ok(summary)
+}
+
+/// Two records that people were asked about, or took apart, are theirs to merge, however certain the program becomes.
+async fn heed_answers(tx: &mut PgConnection, pairs: &mut [Judged]) -> Result<(), Error> {
+    let certain: Vec<&Judged> = pairs.iter().filter(|pair| pair.verdict == Verdict::Merge).collect();
+    let ids: Vec<CaseId> = certain.iter().map(|pair| case_of(pair.a, pair.b)).collect();
+    let people: Vec<PersonId> = certain.iter().flat_map(|pair| [pair.a, pair.b]).collect();
+    let asked: BTreeSet<CaseId> = cases::there(tx, &ids).await?.into_iter().collect();
+    let apart: BTreeSet<(PersonId, PersonId)> = merging::taken_apart(tx, &people)
+        .await?
+        .into_iter()
+        .map(|(one, other)| (one.min(other), one.max(other)))
+        .collect();
+    for pair in pairs.iter_mut().filter(|pair| pair.verdict == Verdict::Merge) {
+        if asked.contains(&case_of(pair.a, pair.b)) {
+            pair.verdict = Verdict::Case;
+        } else if apart.contains(&(pair.a, pair.b)) {
+            pair.verdict = Verdict::Leave;
+        }
+    }
+    Ok(())
 }
 
 /// Merges two records of one person on a human's word. The one with an application, else with a number, else the older one
@@ -235,24 +295,29 @@ struct Judged {
     b: PersonId,
     verdict: Verdict,
     explanation: Explanation,
+    /// The weight without the numbers, of two that have different ones.
+    without_numbers: Option<f64>,
 }
 
 /// Weighs each pair again for its facts, on all cores; the order stays.
 async fn judged(
-    index: Index,
-    pairs: Vec<linkage::Pair>,
+    index: Arc<RwLock<Index>>,
+    pairs: Vec<Pair>,
     people: &BTreeMap<PersonId, PersonRow>,
 ) -> Result<Vec<Judged>, Error> {
-    let asked: Vec<(linkage::Pair, PersonRow)> = pairs
+    let asked: Vec<(Pair, PersonRow)> = pairs
         .into_iter()
         .filter(|pair| people.contains_key(&person(pair.b)))
         .filter_map(|pair| Some((pair, people.get(&person(pair.a))?.clone())))
         .collect();
     let judging = tokio::task::spawn_blocking(move || {
-        let judge_one = |(pair, row): &(linkage::Pair, PersonRow)| {
-            let explanation = index.explain(&record::of_row(row), pair.b)?;
-            let verdict = judge(pair.weight, &explanation.levels);
-            Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation })
+        let index = index.read().unwrap_or_else(PoisonError::into_inner);
+        let params = Params::for_dedupe();
+        let judge_one = |(pair, row): &(Pair, PersonRow)| {
+            let record = record::of_row(row);
+            let found = verdict(&record, |record| index.explain_by(&params, record, pair.b))?;
+            let Judgement { verdict, explanation, without_numbers } = found;
+            Some(Judged { a: person(pair.a), b: person(pair.b), verdict, explanation, without_numbers })
         };
         asked.par_iter().filter_map(judge_one).collect()
     });
@@ -346,19 +411,18 @@ fn merge_of(one: &MergedRecord, other: &MergedRecord, reason: Value) -> Option<M
 }
 
 fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDateTime) -> cases::NewCase {
-    // The same pair is the same case, so that an answer holds.
-    let parts = [pair.a.uuid(), pair.b.uuid()];
     let evidence = json!({
         "linkage": {
             "version": VERSION,
             "weight": tenths(pair.explanation.weight),
+            "without_numbers": pair.without_numbers.map(tenths),
             "merge": MERGE_WEIGHT,
             "review": CASE_WEIGHT,
             "waterfall": waterfall(&pair.explanation),
         },
     });
     cases::NewCase {
-        case_id: CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[parts[0].as_bytes(), parts[1].as_bytes()]),
+        case_id: case_of(pair.a, pair.b),
         kind: CaseKind::RegisterDuplicate.code(),
         application_id: None,
         other_application_id: None,
@@ -368,6 +432,11 @@ fn new_case(pair: &Judged, people: &BTreeMap<PersonId, PersonRow>, now: OffsetDa
         unit_path: people.get(&pair.a).map(|row| row.unit_path.clone()).unwrap_or_default(),
         due_at: CaseKind::RegisterDuplicate.due(now),
     }
+}
+
+/// The same pair is the same case, so that an answer holds. `a` is the smaller id.
+fn case_of(a: PersonId, b: PersonId) -> CaseId {
+    CaseId::derive(OffsetDateTime::UNIX_EPOCH, &[a.uuid().as_bytes(), b.uuid().as_bytes()])
 }
 
 async fn note(
@@ -392,64 +461,4 @@ async fn note(
 
 fn person(id: u128) -> PersonId {
     PersonId::from_uuid(Uuid::from_u128(id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use linkage::{Place, Record, Sex, explain};
-
-    fn known() -> Record {
-        let home = Place::new(42, 445, 18_562).unwrap();
-        Record {
-            id: 1,
-            full_name: "Nguyễn Thị Thu Hòa".into(),
-            sex: Some(Sex::Female),
-            birth_day: Some(7),
-            birth_month: Some(11),
-            birth_year: Some(1986),
-            native_place: Some(home),
-            residence: Some(home),
-            father_name: Some("Nguyễn Đình Khôi".into()),
-            mother_name: Some("Phan Thị Liễu".into()),
-            cmnd: Some(183_456_789),
-            ..Record::default()
-        }
-    }
-
-    fn check(expected: Verdict, change: impl FnOnce(&mut Record, &mut Record)) {
-        let (mut a, mut b) = (known(), Record { id: 2, ..known() });
-        change(&mut a, &mut b);
-        let explanation = explain(&a, &b);
-        assert_eq!(judge(explanation.weight, &explanation.levels), expected, "{explanation:?}");
-    }
-
-    #[test]
-    fn one_person_respelt_is_merged() {
-        check(Verdict::Merge, |_, b| b.full_name = "NGUYỄN THỊ THU HOÀ".into());
-    }
-
-    #[test]
-    fn twins_and_two_numbers_are_never_merged() {
-        let twin = |b: &mut Record| {
-            b.full_name = "Nguyễn Thị Thu Hằng".into();
-            b.cmnd = None;
-        };
-        check(Verdict::Leave, |_, b| twin(b));
-        check(Verdict::Case, |a, b| (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779)));
-        check(Verdict::Case, |_, b| b.cmnd = Some(183_999_111));
-        check(Verdict::Leave, |a, b| {
-            (a.pin, b.pin) = (Some(42_186_000_001), Some(42_186_777_779));
-            (b.cmnd, b.father_name, b.mother_name) = (None, None, None);
-        });
-    }
-
-    #[test]
-    fn an_old_number_that_two_people_have_is_no_duplicate() {
-        check(Verdict::Leave, |_, b| {
-            b.full_name = "Trần Văn Bảo".into();
-            b.birth_year = Some(1951);
-            (b.father_name, b.mother_name) = (None, None);
-        });
-    }
 }

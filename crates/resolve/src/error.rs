@@ -15,6 +15,12 @@ pub enum Error {
     NotSplittable { person: PersonId, reason: &'static str },
     #[error("an application moved on while its person was sought: run the batch again")]
     Overtaken,
+    #[error(
+        "others have resolved applications whose fingers are not known here, and no source of fingers was given"
+    )]
+    NoFingerSource,
+    #[error("the fingers of applications that others resolved cannot be had")]
+    Fingers(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the search stopped: {0}")]
     Search(String),
     #[error(transparent)]

@@ -11,7 +11,7 @@ pub mod kind;
 mod record;
 
 pub use apply::{Opened, ResolveSummary, resolve_batch, waiting};
-pub use dedupe::{DedupeSummary, dedupe_register, merge, split};
+pub use dedupe::{DedupeSummary, Extent, dedupe, dedupe_new, dedupe_register, merge, split, was_deduped};
 pub use error::Error;
-pub use identities::Identities;
+pub use identities::{FingerSource, Fingers, Identities};
 pub use kind::CaseKind;

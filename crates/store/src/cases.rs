@@ -111,6 +111,18 @@ pub async fn open_cases(
     Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
+/// Those of these cases that are there, open or closed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn there(conn: &mut PgConnection, ids: &[CaseId]) -> Result<Vec<CaseId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT case_id FROM case_file WHERE case_id = ANY($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
+    Ok(ids.into_iter().map(CaseId::from_uuid).collect())
+}
+
 const CASE: &str = "SELECT case_id, kind, application_id, other_application_id, person_id, other_person_id, \
      evidence, unit_path, opened_at, due_at, decision, decided_person_id, decision_code, decided_by, \
      confirmed_by FROM case_file";

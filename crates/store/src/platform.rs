@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod binaries;
+pub mod change_log;
 pub mod cluster;
 pub mod copy;
 pub mod db;

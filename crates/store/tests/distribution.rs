@@ -11,8 +11,19 @@ const WHOLE: &[&str] =
     &["unit", "target", "area", "kit", "slot", "certificate", "crl", "import_file", "batch", "consignment"];
 
 /// Tables that stay on one server: queues, chains' heads, sign-in, stock and the program's own notes.
-const ONE_SERVER: &[&str] =
-    &["account", "audit_head", "blank", "blank_box", "job", "meta", "session", "sim_progress", "stock_count"];
+const ONE_SERVER: &[&str] = &[
+    "account",
+    "audit_head",
+    "blank",
+    "blank_box",
+    "change_cursor",
+    "change_log",
+    "job",
+    "meta",
+    "session",
+    "sim_progress",
+    "stock_count",
+];
 
 /// Tables whose rows are spread by a column. Equal values of one group lie together, whatever the table.
 const SPREAD: &[(&str, &str, &[&str])] = &[

@@ -17,11 +17,11 @@ use domain::{PersonName, ResidentRecord};
 use fingerprint::Template;
 use fingerprint::synthetic::{Condition, person_masters};
 use rayon::prelude::*;
-use resolve::Opened;
+use resolve::{FingerSource, Opened};
 use simulate::{Model, Population};
-use store::Database;
 use store::applications::{NewApplication, Transition};
 use store::register::record::NewPerson;
+use store::{Database, PgConnection};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -93,6 +93,12 @@ pub fn respelt(name: &PersonName) -> PersonName {
 }
 
 pub async fn register(db: &Database, entries: &[Entry]) {
+    let mut tx = db.begin().await.unwrap();
+    register_in(&mut tx, entries).await;
+    store::commit(tx).await.unwrap();
+}
+
+pub async fn register_in(tx: &mut PgConnection, entries: &[Entry]) {
     let rows: Vec<(String, String, String)> = entries
         .iter()
         .map(|entry| {
@@ -112,11 +118,9 @@ pub async fn register(db: &Database, entries: &[Entry]) {
             form_hash: &[0; 32],
         })
         .collect();
-    let mut tx = db.begin().await.unwrap();
     let import = ImportId::derive(NOW, &[b"test"]);
-    let outcome = store::register::register(&mut tx, import, "centre", NOW, &people).await.unwrap();
+    let outcome = store::register::register(tx, import, "centre", NOW, &people).await.unwrap();
     assert_eq!(outcome.registered, people.len());
-    store::commit(tx).await.unwrap();
 }
 
 /// An application to be sent in.
@@ -200,4 +204,23 @@ pub async fn outcomes(db: &Database) -> HashMap<ApplicationId, (String, Option<P
             (ApplicationId::from_uuid(id), (outcome, person.map(PersonId::from_uuid), kind))
         })
         .collect()
+}
+
+/// The fingers of all that is sent, as the packets have them.
+pub struct SentFingers(pub HashMap<ApplicationId, (usize, u64)>);
+
+impl SentFingers {
+    pub fn of(sent: &[Sent]) -> Arc<SentFingers> {
+        Arc::new(SentFingers(sent.iter().map(|s| (s.application, s.fingers)).collect()))
+    }
+}
+
+impl FingerSource for SentFingers {
+    fn fingers(&self, applications: Vec<ApplicationId>) -> resolve::Fingers<'_> {
+        Box::pin(async move {
+            let known = applications.into_iter().filter_map(|id| Some((id, *self.0.get(&id)?)));
+            let open = |(application_id, whose)| Opened { application_id, templates: fingers(whose) };
+            Ok(known.map(open).collect())
+        })
+    }
 }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::platform::change_log::{self, Changed};
 use domain::ResidentRecord;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, CaseId, PersonId};
@@ -188,6 +189,8 @@ pub async fn write_resolutions(
     .bind(at)
     .execute(&mut *tx)
     .await?;
+    let looked_at: Vec<Uuid> = resolutions.iter().map(|r| r.application_id.uuid()).collect();
+    change_log::note(&mut *tx, Changed::Resolutions, &looked_at).await?;
     let linked: Vec<(ApplicationId, PersonId)> = resolutions
         .iter()
         .filter(|resolution| resolution.outcome == "linked")

@@ -138,6 +138,24 @@ pub async fn merge_moved_pin(conn: &mut PgConnection, dropped: PersonId) -> Resu
     Ok(moved.unwrap_or(false))
 }
 
+/// Records among `ids` that were merged and taken apart again, each with the one that it was taken from.
+///
+/// # Errors
+/// Those of the database.
+pub async fn taken_apart(
+    conn: &mut PgConnection,
+    ids: &[PersonId],
+) -> Result<Vec<(PersonId, PersonId)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT person_id, (detail->>'from')::uuid FROM person_event \
+         WHERE person_id = ANY($1) AND kind = 'split' AND detail ? 'from'",
+    )
+    .bind(uuids(ids))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(one, other)| (PersonId::from_uuid(one), PersonId::from_uuid(other))).collect())
+}
+
 /// Takes the merge of `dropped` back: it lives again, with the number that the merge moved or ended.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use domain::record::{Place, Relative};
 use domain::{PartialDate, ResidentRecord};
 
 use super::Refused;
+use crate::platform::change_log;
 use crate::{CopyIn, CopyRow, Error};
 
 /// A person to be registered.
@@ -89,7 +90,7 @@ pub async fn register(
     }
     copy.finish().await?;
     let statement = "COPY pin (pin, person_id, source, assigned_at) FROM STDIN (FORMAT binary)";
-    let mut copy = CopyIn::begin(tx, statement).await?;
+    let mut copy = CopyIn::begin(&mut *tx, statement).await?;
     for person in &people {
         let Some(pin) = &person.record.pin else { continue };
         copy.row(|row| {
@@ -99,6 +100,8 @@ pub async fn register(
         .await?;
     }
     copy.finish().await?;
+    let ids: Vec<Uuid> = people.iter().map(|person| person.person_id.uuid()).collect();
+    change_log::note(tx, change_log::Changed::People, &ids).await?;
     Ok(outcome)
 }
 

@@ -17,6 +17,7 @@ use domain::{PartialDate, Pin, ResidentRecord};
 
 use super::{CivilEvent, Happening, Standing, Step};
 use crate::Error;
+use crate::platform::change_log;
 
 /// Holds the numbers that these events assign, where they were free, and says for whom. Whoever wants one of
 /// them at the same time waits until this transaction ends.
@@ -155,7 +156,9 @@ impl Writing {
         write_numbers(tx, recorded_at, &changed).await?;
         insert_civil(tx, recorded_at, &self.civil, people).await?;
         insert_events(tx, recorded_at, &self.events, people).await?;
-        insert_facts(tx, &self.events, &changed).await
+        insert_facts(tx, &self.events, &changed).await?;
+        let ids: Vec<Uuid> = changed.iter().map(|changed| changed.after.id.uuid()).collect();
+        change_log::note(tx, change_log::Changed::People, &ids).await
     }
 }
 
