@@ -1,4 +1,5 @@
-//! `cargo xtask figures`: how large and how tangled the house is, in numbers that can be compared between two states of it.
+//! `cargo xtask figures`: how large and how tangled the house is, in numbers that can be compared between two
+//! states of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -65,8 +66,8 @@ fn lengths(sources: &[(PathBuf, String)]) {
     }
 }
 
-/// Numbers of the lines that are too wide, from 1. A line that is mostly one literal (an address, a hash) cannot be broken
-/// and still counts: it is rare, and its place may be a data file.
+/// Numbers of the lines that are too wide, from 1. A line that is mostly one literal (an address, a hash)
+/// cannot be broken and still counts: it is rare, and its place may be a data file.
 pub fn wide_lines(source: &str) -> impl Iterator<Item = usize> {
     source.lines().enumerate().filter(|(_, line)| line.chars().count() > MOST_COLUMNS).map(|(at, _)| at + 1)
 }
@@ -79,7 +80,8 @@ fn is_source(file: &Path) -> bool {
         && !file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
-/// Public items without a documenting line above them. Items inside a module of tests are not public to anybody.
+/// Public items without a documenting line above them. Items inside a module of tests are not public to
+/// anybody.
 fn undocumented(source: &str) -> usize {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let lines: Vec<&str> = code.lines().map(str::trim_start).collect();
@@ -119,7 +121,8 @@ fn rooms<'a>(sources: impl Iterator<Item = &'a (PathBuf, String)>) -> BTreeMap<S
     rooms
 }
 
-/// Groups of files of one crate that need each other. A module and its own submodules are one thing and make no circle.
+/// Groups of files of one crate that need each other. A module and its own submodules are one thing and make
+/// no circle.
 fn circles_of(files: &Modules<'_>) -> Vec<Vec<String>> {
     let uses: BTreeMap<&str, BTreeSet<&str>> =
         files.iter().map(|(module, source)| (module.as_str(), uses(module, source, files))).collect();

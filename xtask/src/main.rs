@@ -4,10 +4,11 @@ mod figures;
 mod tidy;
 mod units;
 
-use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
 
 const HELP: &str = "\
 cargo xtask setup            install what cannot come from Cargo (Debian-like systems)

@@ -178,7 +178,8 @@ fn sizes(faults: &mut Vec<String>) -> Result<()> {
     }
     if long.len() * 100 > functions * LONG_FUNCTIONS_ALLOWED {
         faults.push(format!(
-            "{} of {functions} functions are longer than {MOST_FUNCTION_LINES} lines; {LONG_FUNCTIONS_ALLOWED}% are allowed: {}",
+            "{} of {functions} functions are longer than {MOST_FUNCTION_LINES} lines; \
+             {LONG_FUNCTIONS_ALLOWED}% are allowed: {}",
             long.len(),
             long.join(", ")
         ));

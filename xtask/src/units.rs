@@ -1,9 +1,9 @@
 //! `cargo xtask units PATH`: derives `crates/domain/data/units-2021.csv` from the unpacked package that
 //! `crates/domain/data/README.md` names.
 //!
-//! The package repeats every name in several spellings (slug, path, with and without the kind); we keep the bare
-//! name, the kind and the parent, and put the white space right (the source doubles a space in eight names).
-//! Everything else is kept as the office spells it, tone marks included.
+//! The package repeats every name in several spellings (slug, path, with and without the kind); we keep the
+//! bare name, the kind and the parent, and put the white space right (the source doubles a space in eight
+//! names). Everything else is kept as the office spells it, tone marks included.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

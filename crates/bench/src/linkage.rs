@@ -1,4 +1,5 @@
-//! `dancu bench linkage`: our engine and Splink on the same registers, back to back, and search in a resident register.
+//! `dancu bench linkage`: our engine and Splink on the same registers, back to back, and search in a resident
+//! register.
 
 mod measure;
 mod score;

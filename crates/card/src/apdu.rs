@@ -17,8 +17,8 @@ pub struct Command {
     pub p1: u8,
     pub p2: u8,
     pub data: Vec<u8>,
-    /// The most bytes the sender will take: 1 to 256 in a short command, 1 to 65,536 in an extended one; `None` when
-    /// it expects no data.
+    /// The most bytes the sender will take: 1 to 256 in a short command, 1 to 65,536 in an extended one;
+    /// `None` when it expects no data.
     pub le: Option<u32>,
     /// Lengths are written in the extended form, even if the short one would do.
     pub extended: bool,
@@ -47,8 +47,8 @@ impl Command {
     }
 
     /// # Panics
-    /// If the data is longer than [`MOST_COMMAND_DATA`] or Le lies outside 1 to 65,536: the caller's lengths come from
-    /// fixed formats.
+    /// If the data is longer than [`MOST_COMMAND_DATA`] or Le lies outside 1 to 65,536: the caller's lengths
+    /// come from fixed formats.
     pub fn to_bytes(&self) -> Vec<u8> {
         let le = self.le;
         assert!(self.data.len() <= MOST_COMMAND_DATA, "a command carries at most 65,535 bytes");

@@ -1,12 +1,13 @@
 //! The two sides of the card, in millimetres of an ID-1 card (ISO/IEC 7810: 85.60 × 53.98 mm).
 //!
-//! The design is our own and copies no emblem. Labels are Vietnamese first, English below or after. Text is laid out by the
-//! widths of the fonts under `data/fonts`, so that a long name is neither cut nor laid over its neighbour.
+//! The design is our own and copies no emblem. Labels are Vietnamese first, English below or after. Text is
+//! laid out by the widths of the fonts under `data/fonts`, so that a long name is neither cut nor laid over
+//! its neighbour.
 //!
-//! For a page, [`front`] and [`back`] give SVG with presentation attributes only, no style sheets and no scripts, so that a
-//! page with a strict content security policy can show it inline; the photo is a `data:` URI. For a printer, [`draw_front`]
-//! and [`draw_back`] give a [`Drawing`], which crate `print` writes as PDF and [`Drawing::to_svg`] as an SVG file with the
-//! fonts in it.
+//! For a page, [`front`] and [`back`] give SVG with presentation attributes only, no style sheets and no
+//! scripts, so that a page with a strict content security policy can show it inline; the photo is a `data:`
+//! URI. For a printer, [`draw_front`] and [`draw_back`] give a [`Drawing`], which crate `print` writes as PDF
+//! and [`Drawing::to_svg`] as an SVG file with the fonts in it.
 
 pub mod drawing;
 pub mod fonts;
@@ -75,14 +76,15 @@ pub fn draw_front(card: &CardData<'_>, photo: Option<&[u8]>, sheet: Sheet) -> Re
     front::draw(card, photo, sheet)
 }
 
-/// The side with marks, day of issue, chip and machine-readable zone. Fingerprints are biometrics and do not go
-/// through here: the two boxes for them hold an ornament.
+/// The side with marks, day of issue, chip and machine-readable zone. Fingerprints are biometrics and do not
+/// go through here: the two boxes for them hold an ornament.
 pub fn draw_back(card: &CardData<'_>, sheet: Sheet) -> Drawing {
     back::draw(card, sheet)
 }
 
-/// Whether all that a card says of its holder can be printed: at sizes that can be read, in letters that the card's fonts have.
-/// To be asked before anything is signed: a chip whose card cannot be printed is made in vain.
+/// Whether all that a card says of its holder can be printed: at sizes that can be read, in letters that the
+/// card's fonts have. To be asked before anything is signed: a chip whose card cannot be printed is made in
+/// vain.
 ///
 /// # Errors
 /// The first field that cannot be printed.
@@ -119,7 +121,8 @@ pub fn back(card: &CardData<'_>, marking: Marking) -> String {
 }
 
 impl Drawing {
-    /// An SVG file in the size of the card and its bleed, with the fonts in it, which looks everywhere as the PDF does.
+    /// An SVG file in the size of the card and its bleed, with the fonts in it, which looks everywhere as the
+    /// PDF does.
     pub fn to_svg(&self) -> String {
         svg::standalone(self)
     }
@@ -162,8 +165,8 @@ mod tests {
         assert_eq!(problem(CardFields { marks: "漢", ..sample() }), "marks");
     }
 
-    /// Doc 9303-5 §4.2.1.3 and figure 6: the first character 5.0 ± 1.0 mm from the left edge, ten to the inch, all three lines
-    /// in a zone 23.3 mm high at the lower edge.
+    /// Doc 9303-5 §4.2.1.3 and figure 6: the first character 5.0 ± 1.0 mm from the left edge, ten to the
+    /// inch, all three lines in a zone 23.3 mm high at the lower edge.
     #[test]
     fn the_machine_readable_zone_lies_where_readers_look() {
         let card = CardData::new(sample()).unwrap();
@@ -265,9 +268,10 @@ mod tests {
         CardFields {
             name: "Nguyễn Hoàng Trương Thị Phương Nghiêm Thuỷ Quỳnh Trường Giang",
             native_place: "Thị trấn Phong Nha, Huyện Bố Trạch, Tỉnh Quảng Bình",
-            residence: "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, Phường Linh \
-                        Trung, Thành phố Thủ Đức, Thành phố Hồ Chí Minh",
-            marks: "Sẹo chấm cách 3,5cm dưới trước đuôi mắt trái, nốt ruồi cách 1cm trên sau mép phải, sẹo dài ở cằm",
+            residence: "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, \
+                        Phường Linh Trung, Thành phố Thủ Đức, Thành phố Hồ Chí Minh",
+            marks: "Sẹo chấm cách 3,5cm dưới trước đuôi mắt trái, nốt ruồi cách 1cm trên sau mép phải, sẹo \
+                    dài ở cằm",
             ..sample()
         }
     }
@@ -340,7 +344,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_leaves_the_drawing_well_formed(name in "[<>&\"'A-Za-zà-ỹ ]{1,90}", place in "\\PC{0,140}") {
+        fn any_text_leaves_the_drawing_well_formed(name in "[<>&\"'A-Za-zà-ỹ \
+                                                            ]{1,90}", place in "\\PC{0,140}") {
             let name = format!("A{name}");
             let fields = CardFields { name: &name, residence: &place, native_place: &place, marks: &place, ..sample() };
             if CardData::new(fields.clone()).is_ok() {

@@ -1,5 +1,6 @@
-//! Public keys on elliptic curves as SubjectPublicKeyInfo (RFC 5480, BSI TR-03111), in the three ways in which chips
-//! name a curve: by an object identifier, by a number from the table of Doc 9303-11 §9.5.1, or by all its parameters.
+//! Public keys on elliptic curves as SubjectPublicKeyInfo (RFC 5480, BSI TR-03111), in the three ways in
+//! which chips name a curve: by an object identifier, by a number from the table of Doc 9303-11 §9.5.1, or by
+//! all its parameters.
 
 use crate::{
     CardError,
@@ -40,7 +41,8 @@ impl Curve {
 
     const ALL: [Curve; 2] = [Curve::P256, Curve::BrainpoolP256r1];
 
-    /// The number among the standardised domain parameters (Doc 9303-11, table "Standardized Domain Parameters").
+    /// The number among the standardised domain parameters (Doc 9303-11, table "Standardized Domain
+    /// Parameters").
     pub fn number(self) -> u8 {
         match self {
             Curve::P256 => 12,
@@ -89,7 +91,8 @@ fn number(hex: &str) -> [u8; 32] {
     out
 }
 
-/// A public key: a curve and an uncompressed point, of which nobody has checked here that it lies on the curve.
+/// A public key: a curve and an uncompressed point, of which nobody has checked here that it lies on the
+/// curve.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EcPublicKey {
     curve: Curve,
@@ -118,7 +121,8 @@ impl EcPublicKey {
         &self.point
     }
 
-    /// SubjectPublicKeyInfo with the curve named by its object identifier, which is what most readers understand.
+    /// SubjectPublicKeyInfo with the curve named by its object identifier, which is what most readers
+    /// understand.
     pub fn to_spki(&self) -> Vec<u8> {
         let algorithm = tlv::encode(
             Tag::SEQUENCE,
@@ -156,8 +160,8 @@ impl EcPublicKey {
     }
 }
 
-/// ECParameters with all numbers (RFC 3279 §2.3.5). Every one must be the known curve's: a changed generator would let
-/// a forger choose the private key.
+/// ECParameters with all numbers (RFC 3279 §2.3.5). Every one must be the known curve's: a changed generator
+/// would let a forger choose the private key.
 fn explicit(parameters: &Tlv<'_>) -> Result<Option<Curve>, CardError> {
     let mut reader = parameters.children()?;
     reader.expect(Tag::INTEGER, "version of the curve parameters (INTEGER) expected")?;

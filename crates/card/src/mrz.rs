@@ -153,12 +153,13 @@ fn push_checked(zone: &mut String, field: &str) {
 }
 
 /// A Vietnamese name as MRZ letters: diacritics dropped, Đ to D, apostrophes dropped, any other separator a
-/// space (Doc 9303-3 §4.6 and §6). Ƀ, which Ê Đê and Gia Rai names have and the table of §6.A has not, is written as its base
-/// letter.
+/// space (Doc 9303-3 §4.6 and §6). Ƀ, which Ê Đê and Gia Rai names have and the table of §6.A has not, is
+/// written as its base letter.
 pub fn transliterate(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for composed in name.chars() {
-        // The order of marks does not matter, because all of them are dropped: no text needs to be normalised.
+        // The order of marks does not matter, because all of them are dropped: no text needs to be
+        // normalised.
         decompose_canonical(composed, |c| match c {
             'A'..='Z' | 'a'..='z' => out.push(c.to_ascii_uppercase()),
             // U+00D0 (eth) looks the same and is often typed by mistake.
@@ -187,7 +188,8 @@ pub fn transliterate(name: &str) -> String {
 /// `SURNAME<<OTHER<NAMES` in 30 characters. The first word is the family name.
 ///
 /// A name that does not fit is cut so that the last position holds a letter, which tells a reader that it
-/// was cut, and so that at least one letter of the other names remains (Doc 9303-3 §4.6, Doc 9303-5 on truncation).
+/// was cut, and so that at least one letter of the other names remains (Doc 9303-3 §4.6, Doc 9303-5 on
+/// truncation).
 pub fn name_line(name: &str) -> String {
     let name = transliterate(name);
     let (surname, others) = name.split_once(' ').unwrap_or((&name, ""));
@@ -359,7 +361,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_card_reads_back(pin in "[0-9]{12}", name in "[A-ZÀ-ỹĐđ' ]{0,60}", day in 0i64..60_000, male in any::<bool>()) {
+        fn every_card_reads_back(pin in "[0-9]{12}", name in "[A-ZÀ-ỹĐđ' \
+            ]{0,60}", day in 0i64..60_000, male in any::<bool>()) {
             let name = format!("Ng {name}");
             let fields = CardFields {
                 pin: &pin,
@@ -386,8 +389,8 @@ mod tests {
             prop_assert_eq!(line.len(), 30);
             let full: usize = words.iter().map(String::len).sum::<usize>() + words.len();
             prop_assert!(full <= 30 || !line.ends_with('<'), "{}", line);
-            // The name as it is read back: the words in their order, each whole or its beginning; a surname is followed by
-            // two fillers, and no other two follow each other before the end.
+            // The name as it is read back: the words in their order, each whole or its beginning; a surname
+            // is followed by two fillers, and no other two follow each other before the end.
             let (surname, others) = line.split_once("<<").unwrap();
             prop_assert!(words[0].starts_with(surname) && !surname.is_empty());
             let others = others.trim_end_matches('<');

@@ -259,7 +259,8 @@ mod tests {
         }
 
         #[test]
-        fn what_parses_encodes_to_the_same_text(day in 0u8..32, month in 0u8..14, name in "[A-Za-zÀ-ỹ ]{1,30}") {
+        fn what_parses_encodes_to_the_same_text(day in 0u8..32, month in 0u8..14, name in "[A-Za-zÀ-ỹ \
+            ]{1,30}") {
             let text = format!("001199012345||{name}|{day:02}{month:02}1999|Nam||06042021");
             if let Ok(read) = QrText::parse(&text) {
                 prop_assert_eq!(read.encode(), text);

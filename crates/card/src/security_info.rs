@@ -1,5 +1,5 @@
-//! SecurityInfos (Doc 9303-11 §9.2): what a chip can do to prove itself and to protect the conversation. EF.CardAccess
-//! shows a part of them to everyone; DG14 holds all of them, signed.
+//! SecurityInfos (Doc 9303-11 §9.2): what a chip can do to prove itself and to protect the conversation.
+//! EF.CardAccess shows a part of them to everyone; DG14 holds all of them, signed.
 
 use crate::{
     CardError,
@@ -105,8 +105,8 @@ impl SecurityInfo {
                     id: reader.optional(Tag::INTEGER)?.map(small).transpose()?,
                 }
             }
-            // Two more arcs name the mapping or key agreement and the cipher; without them it is PACEDomainParameterInfo
-            // or a key.
+            // Two more arcs name the mapping or key agreement and the cipher; without them it is
+            // PACEDomainParameterInfo or a key.
             [arc @ .., _, _] if arc == oid::PACE => SecurityInfo::Pace {
                 protocol: protocol.to_vec(),
                 version: small(reader.expect(Tag::INTEGER, version)?)?,

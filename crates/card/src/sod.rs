@@ -11,13 +11,13 @@ mod signing_time;
 
 use sha2::{Digest, Sha256};
 
-pub use read::{DigestAlgorithm, Sod};
-
 use crate::{
     CardError,
     lds::DataGroup,
     tlv::{self, Reader, Tag},
 };
+
+pub use read::{DigestAlgorithm, Sod};
 
 // Object identifiers, content bytes only.
 pub(crate) const OID_SIGNED_DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
@@ -94,8 +94,8 @@ pub struct SodTemplate {
 }
 
 impl SodTemplate {
-    /// `certificate` is the document signer's, in DER. Until told otherwise, the template is for ecdsa-with-SHA256 and
-    /// LDS 1.7.
+    /// `certificate` is the document signer's, in DER. Until told otherwise, the template is for
+    /// ecdsa-with-SHA256 and LDS 1.7.
     pub fn new(certificate: &[u8]) -> Result<SodTemplate, CardError> {
         let (issuer, serial) = issuer_and_serial(certificate)
             .map_err(|_| CardError::SignerCertificate { problem: "it is not an X.509 certificate in DER" })?;
@@ -108,18 +108,20 @@ impl SodTemplate {
         })
     }
 
-    /// For a signer of another kind: the digest of the signed attributes and the AlgorithmIdentifier, in DER, of the
-    /// signature over them. Data groups are hashed with SHA-256 whatever the signer.
+    /// For a signer of another kind: the digest of the signed attributes and the AlgorithmIdentifier, in DER,
+    /// of the signature over them. Data groups are hashed with SHA-256 whatever the signer.
     pub fn signed_with(self, digest: DigestAlgorithm, signature_algorithm: &[u8]) -> SodTemplate {
         SodTemplate { digest, signature_algorithm: signature_algorithm.to_vec(), ..self }
     }
 
-    /// For another version of the Logical Data Structure; EF.COM must say the same ([`crate::lds::com::encode_version`]).
+    /// For another version of the Logical Data Structure; EF.COM must say the same
+    /// ([`crate::lds::com::encode_version`]).
     pub fn lds_version(self, version: LdsVersion) -> SodTemplate {
         SodTemplate { version, ..self }
     }
 
-    /// The security object over these hashes. Groups may come in any order and are written in ascending order.
+    /// The security object over these hashes. Groups may come in any order and are written in ascending
+    /// order.
     pub fn prepare(&self, hashes: &[(DataGroup, [u8; 32])]) -> Result<PreparedSod<'_>, CardError> {
         let mut hashes = hashes.to_vec();
         hashes.sort_unstable_by_key(|(group, _)| *group);
@@ -200,8 +202,8 @@ impl PreparedSod<'_> {
     }
 }
 
-/// SignedAttributes with contentType and messageDigest, as the SET that is signed (RFC 5652 §5.4). The order is the DER
-/// order of the SET: the shorter attribute first.
+/// SignedAttributes with contentType and messageDigest, as the SET that is signed (RFC 5652 §5.4). The order
+/// is the DER order of the SET: the shorter attribute first.
 fn signed_attributes(digest: &[u8]) -> Vec<u8> {
     let value = tlv::encode(Tag::SET, &[&tlv::encode(Tag::OCTET_STRING, &[digest])]);
     let message_digest = tlv::encode(Tag::SEQUENCE, &[&tlv::encode(Tag::OID, &[OID_MESSAGE_DIGEST]), &value]);

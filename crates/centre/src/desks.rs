@@ -17,7 +17,8 @@ impl PhotoSource for Photos {
             match work::photos(&self.0, &[id]).await {
                 Ok(mut photos) => photos.remove(&id).map(|images| images.photo),
                 Err(error) => {
-                    tracing::warn!(application.id = %id, error = with_causes(&error), "the photo cannot be opened");
+                    tracing::warn!(application.id = %id, error = with_causes(&error), "the photo cannot be \
+                        opened");
                     None
                 }
             }

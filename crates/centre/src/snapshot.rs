@@ -5,12 +5,13 @@
 //! chunk: length with the highest bit set in the last one (4) │ AES-256-GCM of at most 1 MiB, tag included
 //! ```
 //!
-//! Each file has a key of its own, wrapped by the key-encryption key as those of packets are: without that, nobody reads
-//! a fingerprint in it. A chunk's nonce is its number and whether it is the last, and all that comes before the chunks
-//! is authenticated with each: one that is altered, moved, left out or of another file does not open.
+//! Each file has a key of its own, wrapped by the key-encryption key as those of packets are: without that,
+//! nobody reads a fingerprint in it. A chunk's nonce is its number and whether it is the last, and all that
+//! comes before the chunks is authenticated with each: one that is altered, moved, left out or of another
+//! file does not open.
 //!
-//! The label says of which database the file is and how far that one's change log was followed. A file that is missing,
-//! stale, damaged or foreign costs time and nothing else: the gallery is built anew.
+//! The label says of which database the file is and how far that one's change log was followed. A file that
+//! is missing, stale, damaged or foreign costs time and nothing else: the gallery is built anew.
 
 mod sealed;
 
@@ -41,7 +42,8 @@ pub struct Label {
     pub installation: String,
     /// Up to where the gallery holds every application that was looked at.
     pub position: i64,
-    /// The change log's entry at that position: a database that was restored from a backup has another one there.
+    /// The change log's entry at that position: a database that was restored from a backup has another one
+    /// there.
     pub entry: Option<String>,
 }
 
@@ -61,13 +63,14 @@ pub enum Unusable {
     Gallery(#[from] SnapshotError),
 }
 
-/// Whether so many applications are new that another snapshot is worth its writing: the work of all snapshots together
-/// stays in proportion to the gallery. At rest a start's work is kept smaller.
+/// Whether so many applications are new that another snapshot is worth its writing: the work of all snapshots
+/// together stays in proportion to the gallery. At rest a start's work is kept smaller.
 pub fn is_due(written: usize, now: usize, at_rest: bool) -> bool {
     now.saturating_sub(written) >= LEAST_NEW.max(now / if at_rest { 100 } else { 10 })
 }
 
-/// Takes the gallery over from the snapshot, if there is one that can be used. Says how many applications it holds.
+/// Takes the gallery over from the snapshot, if there is one that can be used. Says how many applications it
+/// holds.
 ///
 /// # Errors
 /// Those of the database.
@@ -122,8 +125,8 @@ async fn is_of(db: &Database, label: &Label) -> Result<bool, Error> {
     Ok(label.installation == installation && label.entry == entry)
 }
 
-/// Writes the gallery aside and puts it in the place of the last snapshot. While another process writes one in the same
-/// directory, nothing is done; says whether it was written.
+/// Writes the gallery aside and puts it in the place of the last snapshot. While another process writes one
+/// in the same directory, nothing is done; says whether it was written.
 ///
 /// # Errors
 /// Those of the database; a file that cannot be written.
@@ -147,7 +150,8 @@ pub async fn save(
     .await?
 }
 
-/// Writes a file of this kind. Whole or not at all: until it is on the disk under its name, the one before stands.
+/// Writes a file of this kind. Whole or not at all: until it is on the disk under its name, the one before
+/// stands.
 ///
 /// # Errors
 /// Those of the disk and of the key store.

@@ -44,7 +44,8 @@ pub async fn open_packets(centre: &Centre) -> Result<(usize, usize), Error> {
     }
 }
 
-/// Loads the register into the linkage index and everyone's fingerprints into the gallery. Both follow from then on.
+/// Loads the register into the linkage index and everyone's fingerprints into the gallery. Both follow from
+/// then on.
 ///
 /// # Errors
 /// Those of the database; a packet whose templates cannot be read.
@@ -87,8 +88,8 @@ async fn open_fingers(centre: &Centre, applications: &[ApplicationId]) -> Result
     Ok(opened)
 }
 
-/// Looks for second records of people who came into the register, or changed, since it was done last; of everybody the
-/// first time. Says how many records were merged and how many pairs are asked about.
+/// Looks for second records of people who came into the register, or changed, since it was done last; of
+/// everybody the first time. Says how many records were merged and how many pairs are asked about.
 ///
 /// # Errors
 /// Those of the database.
@@ -237,8 +238,8 @@ pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Res
     }
 }
 
-/// Writes a snapshot of the gallery when enough is new. Without one the next start takes longer, and nothing else is
-/// amiss: an error is no reason to stop working.
+/// Writes a snapshot of the gallery when enough is new. Without one the next start takes longer, and nothing
+/// else is amiss: an error is no reason to stop working.
 async fn keep_gallery(centre: &Centre, identities: &Identities, written: &mut usize, at_rest: bool) {
     let now = identities.memory().applications;
     if !snapshot::is_due(*written, now, at_rest) {

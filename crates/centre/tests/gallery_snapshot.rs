@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io};
 
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
 use centre::snapshot::{self, Label, Unusable};
 use domain::id::ApplicationId;
 use fingerprint::synthetic::{Condition, person_masters};
@@ -17,8 +20,6 @@ use packet::keys::{CentreKeys, KeyError, WrappingKey};
 use resolve::{FingerSource, Identities, Opened};
 use store::cases::resolutions::{Resolution, write_resolutions};
 use store::{Database, UnitScope};
-use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 /// Where the child of the kill test writes.

@@ -1,11 +1,12 @@
-//! What opens a chip: the access number, or the key fields of the machine-readable zone; and the messages of Basic Access
-//! Control (Doc 9303-11 §4.3), which knows only the latter.
+//! What opens a chip: the access number, or the key fields of the machine-readable zone; and the messages of
+//! Basic Access Control (Doc 9303-11 §4.3), which knows only the latter.
+
+use sha1::{Digest, Sha1};
+use zeroize::Zeroizing;
 
 use crate::Error;
 use card::mrz::{Mrz, check_digit};
 use card::secure_messaging::{Channel, Cipher, PaceKey, SessionKeys, pad};
-use sha1::{Digest, Sha1};
-use zeroize::Zeroizing;
 
 /// Bytes of a challenge.
 pub(crate) const CHALLENGE_LEN: usize = 8;
@@ -73,8 +74,8 @@ impl MrzKey {
         &self.0
     }
 
-    /// The document number with its check digit, by which a chip that Basic Access Control opened names itself (Doc 9303-11
-    /// §7.1.2).
+    /// The document number with its check digit, by which a chip that Basic Access Control opened names
+    /// itself (Doc 9303-11 §7.1.2).
     pub(crate) fn document_number(&self) -> &str {
         &self.0[..self.0.len() - 14]
     }
@@ -174,8 +175,8 @@ pub(crate) fn open(
 /// A side's challenge and its share of the keys.
 type Side<'a> = (&'a [u8; CHALLENGE_LEN], &'a [u8; SHARE_LEN]);
 
-/// The channel after Basic Access Control: keys from both shares, counter from both challenges (Doc 9303-11 §9.8.6.3). After
-/// authentication with a transport key it is the same under AES.
+/// The channel after Basic Access Control: keys from both shares, counter from both challenges (Doc 9303-11
+/// §9.8.6.3). After authentication with a transport key it is the same under AES.
 pub(crate) fn channel(cipher: Cipher, chip: Side<'_>, reader: Side<'_>) -> Channel {
     let mut seed = Zeroizing::new([0; SHARE_LEN]);
     for (byte, (a, b)) in seed.iter_mut().zip(chip.1.iter().zip(reader.1)) {

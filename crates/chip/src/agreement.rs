@@ -1,6 +1,5 @@
 //! Key agreement on a curve, byte by byte outside and in the curve's own types inside.
 
-use card::ec_key::{Curve, EcPublicKey};
 use p256::elliptic_curve::{
     AffinePoint, CurveArithmetic, CurveGroup, FieldBytes, FieldBytesSize, Group, NonZeroScalar,
     ProjectivePoint, PublicKey, Scalar,
@@ -8,6 +7,8 @@ use p256::elliptic_curve::{
 };
 use rand::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
+
+use card::ec_key::{Curve, EcPublicKey};
 
 /// An uncompressed point.
 pub(crate) type Point = [u8; Curve::POINT_LEN];
@@ -81,7 +82,8 @@ pub(crate) fn x(point: &Point) -> &[u8] {
     x_of(point)
 }
 
-/// The same with its length, as it stands for a public key in Terminal Authentication (Doc 9303-11 §7.1.4.2.3).
+/// The same with its length, as it stands for a public key in Terminal Authentication (Doc 9303-11
+/// §7.1.4.2.3).
 pub(crate) fn x_of(point: &Point) -> &[u8; Curve::FIELD_LEN] {
     point[1..].first_chunk().expect("a point has two coordinates")
 }

@@ -1,5 +1,7 @@
 //! Writing a blank: an interface, and the command set of ISO/IEC 7816 behind it.
 
+use rand::CryptoRng;
+
 use crate::access::{AccessNumber, MrzKey};
 use crate::file::{ChipFiles, FileId};
 use crate::production::{ChipSerial, TransportKey};
@@ -9,7 +11,6 @@ use crate::{ChipKeys, Error, Step};
 use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::tlv::{self, Tag};
-use rand::CryptoRng;
 
 /// References of the chip's private keys in PUT DATA.
 pub(crate) const AGREEMENT_KEY: u8 = 1;
@@ -56,7 +57,8 @@ impl Life {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub life: Life,
-    /// `None` from a finished card: it tells its number only to those who opened it, so that nobody can be followed by it.
+    /// `None` from a finished card: it tells its number only to those who opened it, so that nobody can be
+    /// followed by it.
     pub serial: Option<ChipSerial>,
 }
 
@@ -88,7 +90,8 @@ impl ChipImage {
         Ok(ChipImage { number: AccessNumber::of(&mrz), zone: MrzKey::of(&mrz), files, keys, trust: None })
     }
 
-    /// The same for a chip that gives fingers to those whom this authority's verifiers authorise. Without one nobody gets them.
+    /// The same for a chip that gives fingers to those whom this authority's verifiers authorise. Without one
+    /// nobody gets them.
     pub fn trusting(self, anchor: Option<TrustAnchor>) -> ChipImage {
         ChipImage { trust: anchor, ..self }
     }
@@ -112,8 +115,9 @@ impl ChipImage {
     }
 }
 
-/// What a product's own commands do to a blank of that product. The order is: `identify`, `begin`, the writing, `activate`;
-/// or `terminate` instead of it. Until `activate` everything may be done again, also on another day.
+/// What a product's own commands do to a blank of that product. The order is: `identify`, `begin`, the
+/// writing, `activate`; or `terminate` instead of it. Until `activate` everything may be done again, also on
+/// another day.
 pub trait Encoder {
     /// The way to the chip, given back for reading.
     type Transport: Transport;
@@ -133,8 +137,8 @@ pub trait Encoder {
     /// Whom the chip trusts to authorise inspection systems, and the day.
     fn write_trust(&mut self, anchor: &TrustAnchor) -> Result<(), Error>;
 
-    /// Makes the file, if it is not there, and writes it from its first byte on. `progress` is told how many bytes are
-    /// written.
+    /// Makes the file, if it is not there, and writes it from its first byte on. `progress` is told how many
+    /// bytes are written.
     fn write_file(&mut self, id: FileId, bytes: &[u8], progress: &mut dyn FnMut(usize)) -> Result<(), Error>;
 
     /// What the chip has in a file, read under the writer's right; `None` if it has no such file.
@@ -153,8 +157,8 @@ pub trait Encoder {
 #[derive(Debug, Clone, Copy)]
 pub struct Written(pub FileId, pub usize, pub usize);
 
-/// Writes a whole card, and reads back what nobody but its writer can read: the files that need Terminal Authentication. The
-/// card is not activated by this.
+/// Writes a whole card, and reads back what nobody but its writer can read: the files that need Terminal
+/// Authentication. The card is not activated by this.
 ///
 /// # Errors
 /// Of the encoder; [`Error::ReadBack`] when a file is not what was written.

@@ -87,13 +87,15 @@ pub enum Error {
     #[error("{step}: the chip's answer is not what the protocol asks for: {problem}")]
     Protocol { step: Step, problem: &'static str },
     #[error(
-        "the chip announces no PACE that this reader knows (generic mapping, AES-128, P-256 or brainpoolP256r1)"
+        "the chip announces no PACE that this reader knows (generic mapping, AES-128, P-256 or \
+         brainpoolP256r1)"
     )]
     NoKnownPace,
     #[error("an access number has six digits")]
     AccessNumber,
     #[error(
-        "give the three lines of the machine-readable zone, or document number, birth and expiry as NUMBER,YYMMDD,YYMMDD"
+        "give the three lines of the machine-readable zone, or document number, birth and expiry as \
+         NUMBER,YYMMDD,YYMMDD"
     )]
     MachineReadableZone,
     #[error(
@@ -106,7 +108,8 @@ pub enum Error {
     #[error("the master key of a delivery of blanks has 64 hexadecimal digits")]
     MasterKey,
     #[error(
-        "the blank does not accept its transport key; check that the box was received with the right key letter. The blank locks itself after ten wrong tries"
+        "the blank does not accept its transport key; check that the box was received with the right key \
+         letter. The blank locks itself after ten wrong tries"
     )]
     WrongTransportKey,
     #[error("{0}: the chip does not hold what was written")]

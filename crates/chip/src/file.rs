@@ -1,8 +1,10 @@
-//! The files of a chip, by the names under which they are exported and the identifiers under which they are read.
+//! The files of a chip, by the names under which they are exported and the identifiers under which they are
+//! read.
+
+use std::collections::BTreeMap;
 
 use card::lds::{DataGroup, EF_CARD_ACCESS, EF_COM, EF_SOD};
 use pki::Rights;
-use std::collections::BTreeMap;
 
 /// An elementary file (Doc 9303-10, table "Elementary files").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,8 +14,9 @@ pub enum FileId {
     Com,
     Sod,
     Group(DataGroup),
-    /// Whom the chip trusts to authorise inspection systems (Doc 9303-11 appendix K.2). The chip writes it itself, so that it
-    /// is in no card's files. In the application it has the identifier that EF.CardAccess has at the master file.
+    /// Whom the chip trusts to authorise inspection systems (Doc 9303-11 appendix K.2). The chip writes it
+    /// itself, so that it is in no card's files. In the application it has the identifier that EF.CardAccess
+    /// has at the master file.
     Cvca,
 }
 

@@ -1,7 +1,6 @@
-//! The private keys of a chip: one to agree on keys with (Chip Authentication), one to sign with (Active Authentication).
+//! The private keys of a chip: one to agree on keys with (Chip Authentication), one to sign with (Active
+//! Authentication).
 
-use crate::{Error, agreement::KeyPair};
-use card::ec_key::{Curve, EcPublicKey};
 use ecdsa::elliptic_curve::array::ArraySize;
 use ecdsa::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
 use ecdsa::elliptic_curve::{AffinePoint, CurveArithmetic, FieldBytesSize};
@@ -11,6 +10,9 @@ use hkdf::Hkdf;
 use rand::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
+
+use crate::{Error, agreement::KeyPair};
+use card::ec_key::{Curve, EcPublicKey};
 
 /// What a key file of a test card begins with.
 const MAGIC: &[u8; 8] = b"dancuCHP";
@@ -35,8 +37,8 @@ impl ChipKeys {
         }
     }
 
-    /// The keys of the card `id` of an issuer who keeps one secret of 32 bytes or more instead of every chip's keys.
-    /// The same secret and id give the same keys.
+    /// The keys of the card `id` of an issuer who keeps one secret of 32 bytes or more instead of every
+    /// chip's keys. The same secret and id give the same keys.
     pub fn derive(secret: &[u8], id: &[u8]) -> ChipKeys {
         ChipKeys {
             agreement: derive(Curve::BrainpoolP256r1, secret, id, b"chip authentication"),
@@ -54,8 +56,8 @@ impl ChipKeys {
         self.signature.public()
     }
 
-    /// Both private keys in the clear, for the key file of a test card: 8 bytes of name, then 32 bytes each, agreement
-    /// first.
+    /// Both private keys in the clear, for the key file of a test card: 8 bytes of name, then 32 bytes each,
+    /// agreement first.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new([&MAGIC[..], self.agreement.secret(), self.signature.secret()].concat())
     }

@@ -1,7 +1,8 @@
 //! What stands for real readers in a program that was built without them.
 
-use crate::{Error, Lengths, Transport};
 use std::time::Duration;
+
+use crate::{Error, Lengths, Transport};
 
 /// There is none: see [`Error::BuiltWithoutReaders`].
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! PACE with generic mapping over elliptic curves (Doc 9303-11 §4.4): the parts that both sides compute alike.
+//! PACE with generic mapping over elliptic curves (Doc 9303-11 §4.4): the parts that both sides compute
+//! alike.
 
 use crate::agreement::{self, Point};
 use card::ec_key::Curve;
@@ -9,7 +10,8 @@ use card::tlv::{self, Reader, Tag};
 /// Dynamic authentication data of GENERAL AUTHENTICATE.
 pub(crate) const DYNAMIC_DATA: Tag = Tag(0x7C);
 
-/// The objects in dynamic authentication data (Doc 9303-11 §4.4.5, table 4), reader to chip and chip to reader.
+/// The objects in dynamic authentication data (Doc 9303-11 §4.4.5, table 4), reader to chip and chip to
+/// reader.
 pub(crate) mod object {
     pub(crate) const ENCRYPTED_NONCE: u8 = 0x80;
     pub(crate) const MAPPING_OF_READER: u8 = 0x81;

@@ -1,11 +1,13 @@
 //! Real readers, and virtual ones, through the system's PC/SC service.
 
-use crate::{Error, Lengths, Transport};
+use std::ffi::{CStr, CString};
+use std::time::Duration;
+
 use pcsc::{
     Card, Context, Disposition, MAX_BUFFER_SIZE_EXTENDED, Protocols, ReaderState, Scope, ShareMode, State,
 };
-use std::ffi::{CStr, CString};
-use std::time::Duration;
+
+use crate::{Error, Lengths, Transport};
 
 /// How often the service is asked for a card.
 const TURN: Duration = Duration::from_millis(250);
@@ -38,15 +40,16 @@ pub fn reader(name: &str) -> Result<String, Error> {
         .ok_or_else(|| unknown(name, &known))
 }
 
-/// Whether the service sees that no card lies on the reader of exactly this name. After a command that failed it does not
-/// know for a moment, and a card that is laid down before it has looked again is never noticed.
+/// Whether the service sees that no card lies on the reader of exactly this name. After a command that failed
+/// it does not know for a moment, and a card that is laid down before it has looked again is never noticed.
 pub fn is_empty(name: &str) -> Result<bool, Error> {
     let name = CString::new(name).map_err(|_| Error::Transport("a name with a zero byte".to_owned()))?;
     Ok(state(&context()?, &name)?.contains(State::EMPTY))
 }
 
 impl PcscCard {
-    /// The card on the reader whose name is `name` or begins with it, once one lies there; waits for it about `patience`.
+    /// The card on the reader whose name is `name` or begins with it, once one lies there; waits for it about
+    /// `patience`.
     pub fn connect(name: &str, patience: Duration) -> Result<PcscCard, Error> {
         let context = context()?;
         let known = context.list_readers_owned().map_err(fault)?;

@@ -1,19 +1,20 @@
 //! What a blank brings from its manufacturer: the chip's serial number and the key that lets it be written.
 
-use crate::Error;
 use aes::Aes256;
-use card::secure_messaging::{Cipher, SessionKeys};
-use card::tlv::{self, Tag};
 use cmac::{Cmac, KeyInit, Mac};
 use zeroize::Zeroizing;
+
+use crate::Error;
+use card::secure_messaging::{Cipher, SessionKeys};
+use card::tlv::{self, Tag};
 
 /// The tag of the card production life cycle data (GlobalPlatform Card Specification, GET DATA).
 pub(crate) const PRODUCTION_DATA: Tag = Tag(0x9F7F);
 /// Bytes of it.
 pub(crate) const PRODUCTION_LEN: usize = 42;
 
-/// A chip's serial number: the parts of its production data that tell it from every other chip. Ten bytes: fabricator (2),
-/// type (2) and batch (2) of the chip, and its number (4).
+/// A chip's serial number: the parts of its production data that tell it from every other chip. Ten bytes:
+/// fabricator (2), type (2) and batch (2) of the chip, and its number (4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChipSerial([u8; 10]);
 
@@ -98,7 +99,8 @@ impl MasterKey {
         &self.0
     }
 
-    /// The key of one blank: NIST SP 800-108 §4.1 (counter mode, one round) with CMAC-AES-256 as its function.
+    /// The key of one blank: NIST SP 800-108 §4.1 (counter mode, one round) with CMAC-AES-256 as its
+    /// function.
     pub fn transport_key(&self, serial: ChipSerial) -> TransportKey {
         let mut mac = <Cmac<Aes256> as KeyInit>::new_from_slice(self.0.as_slice())
             .expect("AES-256 takes a key of 32 bytes");

@@ -1,5 +1,7 @@
 //! A whole card, read in the order of Doc 9303-11 §4.2: open it, make the chip prove itself, fetch the files.
 
+use rand::CryptoRng;
+
 use crate::access::{MrzKey, Password};
 use crate::file::{ChipFiles, FileId};
 use crate::session::{ReadFile, Session, Transport};
@@ -9,7 +11,6 @@ use card::ec_key::EcPublicKey;
 use card::lds::{DataGroup, card_access, com, dg14, dg15};
 use card::security_info::SecurityInfo;
 use card::sod::Sod;
-use rand::CryptoRng;
 
 /// What whoever holds the reader knows of the card.
 #[derive(Debug, Clone)]
@@ -57,7 +58,8 @@ pub struct Reading {
     pub files: ChipFiles,
     /// Files that EF.COM lists and the chip keeps back, such as DG3.
     pub refused: Vec<FileId>,
-    /// Files that EF.COM or EF.SOD lists and the chip has not: a sign of a copy that leaves out what would betray it.
+    /// Files that EF.COM or EF.SOD lists and the chip has not: a sign of a copy that leaves out what would
+    /// betray it.
     pub missing: Vec<FileId>,
     pub chip_authentication: Proof,
     pub active_authentication: Proof,
@@ -85,8 +87,9 @@ pub fn read_card<T: Transport>(
     read_card_as(session, access, None, rng, watch)
 }
 
-/// [`read_card`] as an inspection system, if one is given: it shows itself after Chip Authentication, and gets the files to which
-/// its certificates give a right. A chip that does not accept it is read like by anybody else.
+/// [`read_card`] as an inspection system, if one is given: it shows itself after Chip Authentication, and
+/// gets the files to which its certificates give a right. A chip that does not accept it is read like by
+/// anybody else.
 pub fn read_card_as<T: Transport>(
     session: &mut Session<T>,
     access: &Access,
@@ -181,7 +184,8 @@ fn open<T: Transport>(
             session.select_application()?;
             Ok(Opened::Pace)
         }
-        // A chip that refuses to begin may still know the older protocol; one that refuses the password does not want it.
+        // A chip that refuses to begin may still know the older protocol; one that refuses the password does
+        // not want it.
         (Err(Error::NoKnownPace | Error::Refused { step: Step::PaceStart, .. }), Some(zone)) => {
             session.select_application()?;
             session.basic_access(zone, rng)?;
@@ -205,8 +209,8 @@ fn fetch<T: Transport>(
     Ok(())
 }
 
-/// The data groups that EF.COM or EF.SOD names, in ascending order. EF.COM is not signed, so a copy may leave something out
-/// of it; EF.SOD is read whatever EF.COM says.
+/// The data groups that EF.COM or EF.SOD names, in ascending order. EF.COM is not signed, so a copy may leave
+/// something out of it; EF.SOD is read whatever EF.COM says.
 fn listed(files: &ChipFiles) -> Result<Vec<DataGroup>, Error> {
     let mut groups = match files.get(FileId::Com) {
         Some(file) => com::parse(file)?.groups,

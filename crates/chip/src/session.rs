@@ -47,14 +47,15 @@ impl Lengths {
     /// What fits the buffer of every reader that knows extended lengths at all.
     const EXTENDED: Lengths = Lengths::Extended(4_000);
 
-    /// Extended when the historical bytes of the answer to reset say that the chip takes it: compact TLV 73, third byte,
-    /// bit 7 (ISO/IEC 7816-4:2013 §12.1.1.9).
+    /// Extended when the historical bytes of the answer to reset say that the chip takes it: compact TLV 73,
+    /// third byte, bit 7 (ISO/IEC 7816-4:2013 §12.1.1.9).
     pub fn from_atr(atr: &[u8]) -> Lengths {
         if extended_in_atr(atr) == Some(true) { Lengths::EXTENDED } else { Lengths::Short }
     }
 }
 
-/// ISO/IEC 7816-3 §8.2: T0 and each TD say which interface bytes follow; the low half of T0 counts the historical bytes.
+/// ISO/IEC 7816-3 §8.2: T0 and each TD say which interface bytes follow; the low half of T0 counts the
+/// historical bytes.
 fn extended_in_atr(atr: &[u8]) -> Option<bool> {
     let count = usize::from(atr.get(1)? & 0x0F);
     let (mut at, mut follow) = (2, atr.get(1)? >> 4);
@@ -128,7 +129,8 @@ impl<T: Transport> Session<T> {
         self.transport
     }
 
-    /// The serial number of the chip, which a finished card tells only those who opened it; `None` if it tells none.
+    /// The serial number of the chip, which a finished card tells only those who opened it; `None` if it
+    /// tells none.
     pub fn serial(&mut self) -> Result<Option<ChipSerial>, Error> {
         let answer = self.transmit(&Command::new(0, 0xCA, 0x9F, 0x7F, &[], Some(256)))?;
         Ok(answer.status.is_ok().then(|| ChipSerial::from_answer(&answer.data)).flatten())
@@ -148,7 +150,8 @@ impl<T: Transport> Session<T> {
         self.exchange(Step::SelectApplication, &command).map(drop)
     }
 
-    /// EF.CardAccess, which stands at the master file and is open to everybody; before the application is selected.
+    /// EF.CardAccess, which stands at the master file and is open to everybody; before the application is
+    /// selected.
     pub fn read_card_access(&mut self) -> Result<ReadFile, Error> {
         self.read_file(FileId::CardAccess, &mut |_, _| ())
     }
@@ -228,8 +231,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// The same with data of any length: in one command where chip and reader take it, otherwise in a chain of them (ISO/IEC
-    /// 7816-4 §5.3.3).
+    /// The same with data of any length: in one command where chip and reader take it, otherwise in a chain
+    /// of them (ISO/IEC 7816-4 §5.3.3).
     pub(crate) fn exchange_in_parts(&mut self, step: Step, mut command: Command) -> Result<Response, Error> {
         let most = self.most_command_data();
         while command.data.len() > most {

@@ -1,10 +1,13 @@
-//! Terminal Authentication (Doc 9303-11 §7.1): what both sides compute alike, and what each of them has to begin with.
+//! Terminal Authentication (Doc 9303-11 §7.1): what both sides compute alike, and what each of them has to
+//! begin with.
+
+use std::sync::Arc;
+
+use time::Date;
 
 use crate::Error;
 use card::tlv::{self, Reader, Tag};
 use pki::{CvCertificate, CvPublicKey, CvRole, HolderReference, Signer, cv_date_bytes};
-use std::sync::Arc;
-use time::Date;
 
 /// Bytes of EF.CVCA (Doc 9303-11 appendix K.2).
 pub(crate) const EF_CVCA_LEN: usize = 36;
@@ -14,8 +17,9 @@ const AUTHORITY_REFERENCE: Tag = Tag(0x42);
 /// Certificates of one inspection system at most: its own, its verifier's, and links of many changes of key.
 const MOST_CERTIFICATES: usize = 64;
 
-/// What the inspection system signs: who the chip is, the chip's challenge, and the key under which both talk (Doc 9303-11
-/// §7.1.2), so that the signature is worth nothing to another chip, at another time, or in another channel.
+/// What the inspection system signs: who the chip is, the chip's challenge, and the key under which both talk
+/// (Doc 9303-11 §7.1.2), so that the signature is worth nothing to another chip, at another time, or in
+/// another channel.
 pub(crate) fn message(chip: &[u8], challenge: &[u8; 8], reader_key: &[u8]) -> Vec<u8> {
     [chip, challenge, reader_key].concat()
 }
@@ -51,8 +55,8 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// `cvca` is a country verifying CA's certificate of its own key; `today` the day of the personalisation, which is the
-    /// chip's date until a certificate tells it a later one (Doc 9303-11 §7.1.4.3.1).
+    /// `cvca` is a country verifying CA's certificate of its own key; `today` the day of the personalisation,
+    /// which is the chip's date until a certificate tells it a later one (Doc 9303-11 §7.1.4.3.1).
     pub fn new(cvca: CvCertificate, today: Date) -> Result<TrustAnchor, Error> {
         own_key(&cvca)?;
         if cv_date_bytes(today).is_none() {
@@ -94,8 +98,8 @@ impl std::fmt::Debug for InspectionSystem {
 }
 
 impl InspectionSystem {
-    /// `certificates` are its own, its verifier's, and any links between keys of the CVCA; others are passed over. Of several
-    /// for this key the one that lasts longest is taken.
+    /// `certificates` are its own, its verifier's, and any links between keys of the CVCA; others are passed
+    /// over. Of several for this key the one that lasts longest is taken.
     ///
     /// # Errors
     /// When none of the certificates is an inspection system's with this key, or there are more than 64.

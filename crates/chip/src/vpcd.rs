@@ -1,9 +1,12 @@
-//! The protocol between vsmartcard's virtual reader (vpcd, a driver of pcscd) and a virtual card: messages with a length of two
-//! bytes, big-endian, in front. A message of one byte from the reader is a control; any other is a command APDU.
+//! The protocol between vsmartcard's virtual reader (vpcd, a driver of pcscd) and a virtual card: messages
+//! with a length of two bytes, big-endian, in front. A message of one byte from the reader is a control; any
+//! other is a command APDU.
+
+use std::io::{self, Read, Write};
+
+use rand::CryptoRng;
 
 use crate::virtual_chip::{ATR, VirtualChip};
-use rand::CryptoRng;
-use std::io::{self, Read, Write};
 
 /// The port on which vpcd waits unless it is told otherwise.
 pub const PORT: u16 = 35_963;

@@ -1,11 +1,13 @@
-//! The worked examples of Doc 9303-11: appendix D (Basic Access Control) and appendix G.1 (PACE, generic mapping, ECDH).
+//! The worked examples of Doc 9303-11: appendix D (Basic Access Control) and appendix G.1 (PACE, generic
+//! mapping, ECDH).
+
+use zeroize::Zeroizing;
 
 use crate::access::{self, MrzKey, Password};
 use crate::agreement::{KeyPair, Point, map_generator};
 use crate::pace;
 use card::ec_key::Curve;
 use card::secure_messaging::{Cipher, SessionKeys};
-use zeroize::Zeroizing;
 
 pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();

@@ -1,5 +1,5 @@
-//! The virtual chip, read through pcscd and a virtual reader: by the crate `dmrtd`, which we did not write, and by our own
-//! reader. Both must also refuse what was tampered with.
+//! The virtual chip, read through pcscd and a virtual reader: by the crate `dmrtd`, which we did not write,
+//! and by our own reader. Both must also refuse what was tampered with.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -9,19 +9,21 @@ mod other_reader;
 #[path = "common/pcscd.rs"]
 mod pcscd;
 
+use std::collections::BTreeMap;
+
+use dmrtd::auth::passive::PassiveAuthError;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
 use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, MrzKey, Opened, Password, Proof, Session, VirtualChip,
     read_card,
 };
 use common::TestCard;
-use dmrtd::auth::passive::PassiveAuthError;
 use other_reader::{Judgement, Key, connect, other_reader};
 use pcscd::VirtualReader;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use std::collections::BTreeMap;
-use time::OffsetDateTime;
-use time::macros::datetime;
 use verify::Overall;
 
 /// When the card is issued.

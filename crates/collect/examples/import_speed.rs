@@ -1,14 +1,16 @@
-//! Rows a second of an import, beside a bare COPY of rows of the same width on the same machine in the same minute.
+//! Rows a second of an import, beside a bare COPY of rows of the same width on the same machine in the same
+//! minute.
 //!
-//! `cargo run --release -p collect --example import_speed [ROWS]`, with `DATABASE_URL` for a server of your own (whose
-//! user may create databases); else the cluster that tests share, which runs without fsync.
+//! `cargo run --release -p collect --example import_speed [ROWS]`, with `DATABASE_URL` for a server of your
+//! own (whose user may create databases); else the cluster that tests share, which runs without fsync.
 
-use domain::clock::SystemClock;
-use domain::form::DC01_COLUMNS;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use domain::clock::SystemClock;
+use domain::form::DC01_COLUMNS;
 use store::{CopyIn, CopyRow};
 use testkit::FreshDatabase;
 

@@ -1,19 +1,21 @@
 //! A file judged by itself, without a register: what would be wrong with it, before anyone imports it.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use time::Date;
+
 use crate::Error;
 use crate::fault::{Fault, FaultCode};
 use crate::row::RawRow;
 use crate::source::{Format, SourceFile};
 use crate::validate::{Rules, validate};
-use std::collections::BTreeMap;
-use std::path::Path;
-use time::Date;
 
 /// How many faults are told one by one.
 const MOST_TOLD: usize = 50;
 
-/// What is to be said about a file. What only the register can tell (a number that somebody else holds, a form that is
-/// there already) is not among it.
+/// What is to be said about a file. What only the register can tell (a number that somebody else holds, a
+/// form that is there already) is not among it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileCheck {
     pub format: Format,
@@ -26,8 +28,8 @@ pub struct FileCheck {
     pub first: Vec<(u64, Fault)>,
 }
 
-/// Reads and judges every row of a file of forms, and writes nothing. `collected_on` is the day by which units and births
-/// are judged.
+/// Reads and judges every row of a file of forms, and writes nothing. `collected_on` is the day by which
+/// units and births are judged.
 ///
 /// # Errors
 /// What makes the whole file unusable, as in [`crate::import`].

@@ -1,14 +1,15 @@
 //! Forms from CSV (RFC 4180), one at a time, with the byte at which each ends.
 //!
-//! A reader of our own, because an import names the byte of what is wrong, goes on at a byte where it stopped, and
-//! bounds a row whose quote is lost.
+//! A reader of our own, because an import names the byte of what is wrong, goes on at a byte where it
+//! stopped, and bounds a row whose quote is lost.
+
+use std::io::Read;
+use std::path::Path;
 
 use crate::Error;
 use crate::fault::{Fault, FaultCode};
 use crate::row::{MAX_ROW_BYTES, REJECT_COLUMNS, RawRow};
 use domain::form::{self, DC01, DC01_COLUMNS, Presence};
-use std::io::Read;
-use std::path::Path;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -31,8 +32,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the header from the beginning of the file, after `bom` bytes. `None` when the first line has no column
-    /// name in it, whatever the separator.
+    /// Reads the header from the beginning of the file, after `bom` bytes. `None` when the first line has no
+    /// column name in it, whatever the separator.
     pub fn read(head: &[u8], bom: u64) -> Result<Option<Header>, Error> {
         let text = &head[bom as usize..];
         let mut best: Option<(usize, u8, Vec<String>, usize)> = None;
@@ -183,8 +184,8 @@ fn take_fields(row: &mut RawRow, record: &[u8], fields: &[Field], header: &Heade
     let expected = header.slots.len();
     if fields.len() != expected {
         let message = format!(
-            "it has {} fields (from byte {offset} on), and the header has {expected}: put values that hold the separator in \
-             quotes, and give every column its place",
+            "it has {} fields (from byte {offset} on), and the header has {expected}: put values that hold \
+             the separator in quotes, and give every column its place",
             fields.len()
         );
         row.faults.push(Fault::new("row", FaultCode::FieldCount, message));
@@ -194,7 +195,8 @@ fn take_fields(row: &mut RawRow, record: &[u8], fields: &[Field], header: &Heade
         if let Kind::Stray { at } = field.kind {
             let byte = offset + at as u64;
             let message = format!(
-                "a quote stands inside the value (column {}, byte {byte}): double it, and put the whole value in quotes",
+                "a quote stands inside the value (column {}, byte {byte}): double it, and put the whole \
+                 value in quotes",
                 index + 1
             );
             let name = if let Slot::Form(column) = slot { DC01_COLUMNS[*column] } else { "row" };

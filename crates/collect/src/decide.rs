@@ -1,6 +1,7 @@
 //! What becomes of a sound form: a new person, a form that came before, or one that contradicts the register.
 //!
-//! Whether two forms with different numbers and different PINs are of one person is not asked here; that is linkage.
+//! Whether two forms with different numbers and different PINs are of one person is not asked here; that is
+//! linkage.
 
 use crate::fault::{Fault, FaultCode};
 use domain::id::PersonId;
@@ -59,8 +60,8 @@ fn holder(form: &Candidate<'_>) -> PinHolder {
     }
 }
 
-/// The same number, name, sex and birth, as far as both know it. Less is for a person to look at: a mistyped number meets
-/// a stranger's.
+/// The same number, name, sex and birth, as far as both know it. Less is for a person to look at: a mistyped
+/// number meets a stranger's.
 fn is_same_person(record: &ResidentRecord, holder: &PinHolder) -> bool {
     record.sex.code() == holder.sex
         && may_be_one_day(record.birth.packed(), holder.birth)
@@ -75,16 +76,16 @@ fn may_be_one_day(a: i32, b: i32) -> bool {
 
 fn conflict(form_no: &str) -> Outcome {
     let message = format!(
-        "form {form_no} is in the register with other content: give this form its own number, or have the register \
-         corrected with the legal document"
+        "form {form_no} is in the register with other content: give this form its own number, or have the \
+         register corrected with the legal document"
     );
     Outcome::Rejected(Fault::new("form_no", FaultCode::FormConflict, message))
 }
 
 fn taken(form_no: &str, holder: &str) -> Outcome {
     let message = format!(
-        "form {form_no} states the personal number that form {holder} states for a person of another name, sex or birth: \
-         compare both with the documents and correct the wrong one"
+        "form {form_no} states the personal number that form {holder} states for a person of another name, \
+         sex or birth: compare both with the documents and correct the wrong one"
     );
     Outcome::Rejected(Fault::new("pin", FaultCode::PinTaken, message))
 }

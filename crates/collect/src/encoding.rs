@@ -1,15 +1,18 @@
 //! Which encoding a file is in, found from its bytes before a single row is believed.
 //!
-//! Vietnamese offices still hold files in two encodings of the 1990s. Read as anything else they give names of
-//! plausible letters, so they are named and refused and never guessed at:
-//! - TCVN3 (ABC): TCVN 5712:1993, VN3. One byte per letter; ă â ê ô ơ ư đ are A8 to AE, à ả ã á ạ are B5 to B9.
+//! Vietnamese offices still hold files in two encodings of the 1990s. Read as anything else they give names
+//! of plausible letters, so they are named and refused and never guessed at:
+//! - TCVN3 (ABC): TCVN 5712:1993, VN3. One byte per letter; ă â ê ô ơ ư đ are A8 to AE, à ả ã á ạ are B5 to
+//!   B9.
 //! - Windows-1258: base letters, followed by a tone mark of its own: CC, D2, DE, EC or F2.
 
-use crate::Error;
-use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::Error;
 
 /// The largest file that is imported at once: 8 GiB, some twenty million forms as CSV.
 pub const MAX_FILE_BYTES: u64 = 8 << 30;
@@ -196,7 +199,8 @@ impl Counts {
         }
     }
 
-    /// In TCVN3 a third of the letters with marks lie where Windows-1258 has signs, and so are asked for first.
+    /// In TCVN3 a third of the letters with marks lie where Windows-1258 has signs, and so are asked for
+    /// first.
     fn verdict(&self) -> Option<Legacy> {
         if self.tcvn3 >= FEW && self.tcvn3 * 5 >= self.high
             || self.tcvn3_names >= FEW && self.tcvn3_names * 5 >= self.high

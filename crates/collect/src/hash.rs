@@ -1,10 +1,11 @@
 //! The hash by which a form that comes again is told from another form of the same number.
 
-use domain::record::{Place, Relative, ResidentRecord};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over the record's fields as the register holds them, so that the same form has one hash whether it came as
-/// CSV or XML, composed or decomposed, with `1` or `01` for a code.
+use domain::record::{Place, Relative, ResidentRecord};
+
+/// SHA-256 over the record's fields as the register holds them, so that the same form has one hash whether it
+/// came as CSV or XML, composed or decomposed, with `1` or `01` for a code.
 pub(crate) fn form_hash(record: &ResidentRecord) -> [u8; 32] {
     let mut bytes = Vec::with_capacity(512);
     let mut put = |text: &str| {

@@ -1,7 +1,16 @@
 //! One file into the register.
 //!
-//! A thread reads and judges rows while the database takes the chunk before: at most three chunks are in memory. Each
-//! chunk is one transaction of people, rejects and progress, so that an import goes on where it stopped.
+//! A thread reads and judges rows while the database takes the chunk before: at most three chunks are in
+//! memory. Each chunk is one transaction of people, rejects and progress, so that an import goes on where it
+//! stopped.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use time::macros::datetime;
+use time::{Date, OffsetDateTime};
+use tokio::sync::mpsc;
 
 use crate::decide::{Candidate, Outcome, decide};
 use crate::fault::Fault;
@@ -14,9 +23,6 @@ use domain::Clock;
 use domain::id::{ImportId, PersonId};
 use domain::text::fold_ascii;
 use domain::unit::UnitTable;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use store::Database;
 use store::imports::known::{self, Known};
 use store::imports::leftover::{self, NewReject, NewRepeat};
@@ -24,12 +30,9 @@ use store::imports::quality::{self, QualityRow};
 use store::imports::{self, ImportProgress, NewImport};
 use store::register::record::{NewPerson, register};
 use store::register::units;
-use time::macros::datetime;
-use time::{Date, OffsetDateTime};
-use tokio::sync::mpsc;
 
-/// The instant in ids that are derived from what a file says: a person's id follows from the form alone, whenever and
-/// however often it is imported.
+/// The instant in ids that are derived from what a file says: a person's id follows from the form alone,
+/// whenever and however often it is imported.
 const ID_EPOCH: OffsetDateTime = datetime!(2021-01-01 0:00 UTC);
 
 /// Judged chunks that wait for the database.
@@ -90,7 +93,8 @@ pub fn person_id(form_no: &str) -> PersonId {
     PersonId::derive(ID_EPOCH, &[form_no.as_bytes()])
 }
 
-/// Puts the official units of 2021 into the database; harmless when they are there. Returns how many were added.
+/// Puts the official units of 2021 into the database; harmless when they are there. Returns how many were
+/// added.
 ///
 /// # Errors
 /// Those of the database.
@@ -101,8 +105,8 @@ pub async fn load_units(db: &Database) -> Result<u64, Error> {
     Ok(added)
 }
 
-/// How good the register's data is in each unit whose path begins with `scope` (`42/445/`; empty for the whole country).
-/// The counts are explained at [`QualityRow`]. Needs the units, see [`load_units`].
+/// How good the register's data is in each unit whose path begins with `scope` (`42/445/`; empty for the
+/// whole country). The counts are explained at [`QualityRow`]. Needs the units, see [`load_units`].
 ///
 /// # Errors
 /// Those of the database.
@@ -113,12 +117,12 @@ pub async fn quality(db: &Database, scope: &str) -> Result<Vec<QualityRow>, Erro
 
 /// Imports a file of DC01 forms. `progress` is called after each chunk, and stops the import by `Break`.
 ///
-/// Idempotent: the same file is imported once, and goes on where a killed import stopped; the same form in another file
-/// counts as repeated.
+/// Idempotent: the same file is imported once, and goes on where a killed import stopped; the same form in
+/// another file counts as repeated.
 ///
 /// # Errors
-/// What makes the whole file unusable, found before anything is written (except [`Error::Changed`]); those of the
-/// database. Rows with faults are no error: they are in the rejects.
+/// What makes the whole file unusable, found before anything is written (except [`Error::Changed`]); those of
+/// the database. Rows with faults are no error: they are in the rejects.
 pub async fn import(
     db: &Database,
     path: &Path,

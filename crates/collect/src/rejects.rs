@@ -2,12 +2,13 @@
 //!
 //! It is CSV for XML too, because it is there to be corrected in a spreadsheet and fed back.
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
 use crate::row::REJECT_COLUMNS;
 use crate::{Error, Fault};
 use domain::form::DC01_COLUMNS;
 use domain::id::ImportId;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use store::Database;
 
 const PAGE_ROWS: u32 = 2_000;
@@ -20,8 +21,8 @@ pub(crate) fn faults_json(faults: &[Fault]) -> serde_json::Value {
 
 /// Writes the open rejects of the import into `dir` and returns the file, or `None` when there are none.
 ///
-/// The file appears whole or not at all. A file of that name with other content may hold somebody's corrections: it is
-/// left alone, and the new one has the import's id in its name.
+/// The file appears whole or not at all. A file of that name with other content may hold somebody's
+/// corrections: it is left alone, and the new one has the import's id in its name.
 pub(crate) async fn write(
     db: &Database,
     import_id: ImportId,

@@ -1,4 +1,5 @@
-//! One form as read, before anything is believed about it: the texts of its columns, whatever file they came from.
+//! One form as read, before anything is believed about it: the texts of its columns, whatever file they came
+//! from.
 
 use crate::fault::{Fault, FaultCode};
 use domain::form::{DC01, DC01_COLUMNS};
@@ -68,7 +69,8 @@ impl RawRow {
         self.spans = [(0, 0); DC01.len()];
     }
 
-    /// Appends a value. A value over the limit is a fault of the row; it is kept so that the rejects file shows it.
+    /// Appends a value. A value over the limit is a fault of the row; it is kept so that the rejects file
+    /// shows it.
     pub(crate) fn set(&mut self, column: usize, value: &str) {
         let from = self.text.len();
         self.text.push_str(value);

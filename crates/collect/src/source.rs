@@ -1,14 +1,15 @@
 //! A file of forms in whichever format it is: told apart by content, proved whole, then read row by row.
 
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use crate::Error;
 use crate::csv::{CsvRows, Header};
 use crate::encoding::{self, Digested, MAX_FILE_BYTES};
 use crate::row::{MAX_ROW_BYTES, RawRow};
 use crate::xml::XmlRows;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// The formats that forms come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +108,8 @@ impl SourceFile {
         }
     }
 
-    /// Reads every record without believing it: whatever would stop the import is found before anything is written.
+    /// Reads every record without believing it: whatever would stop the import is found before anything is
+    /// written.
     pub fn prove_whole(&self) -> Result<u64, Error> {
         let mut rows = self.rows(0, 0)?;
         let mut row = RawRow::default();

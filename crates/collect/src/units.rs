@@ -1,10 +1,12 @@
 //! The units of one day, as an importer asks for them: hundreds of thousands of times a second.
 
-use domain::UnitCode;
-use domain::unit::UnitTable;
 use std::collections::HashMap;
 use std::sync::Arc;
+
 use time::Date;
+
+use domain::UnitCode;
+use domain::unit::UnitTable;
 
 pub(crate) struct UnitOfDay {
     /// `42/445/18562/`.

@@ -1,5 +1,10 @@
 //! From a row's texts to a record that the register may hold, or everything that is wrong with it.
 
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::Date;
+
 use crate::fault::{Fault, FaultCode};
 use crate::row::RawRow;
 use crate::units::UnitsOfDay;
@@ -11,9 +16,6 @@ use domain::pin::{OldId, OldIdError, Pin, PinError, PinMismatch, Sex};
 use domain::record::{Place, Relative, ResidentRecord};
 use domain::unit::{UnitError, UnitLevel, UnitTable};
 use domain::{UnitCode, date::vietnamese, text};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
-use time::Date;
 
 /// The longest house-and-street line, in characters after composing.
 const MAX_DETAIL_CHARS: usize = 200;
@@ -52,8 +54,8 @@ impl Rules {
         Rules { units: UnitsOfDay::new(units, collected_on) }
     }
 
-    /// The rules of a day by the official units, kept for the next file of that day: there is one file per commune, and
-    /// eleven thousand units to put in order for each.
+    /// The rules of a day by the official units, kept for the next file of that day: there is one file per
+    /// commune, and eleven thousand units to put in order for each.
     pub fn of_day(day: Date) -> Arc<Rules> {
         static LAST: Mutex<Option<(Date, Arc<Rules>)>> = Mutex::new(None);
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,7 +73,8 @@ impl Rules {
 /// Judges a row.
 ///
 /// # Errors
-/// Every fault of every field, in the order of the columns. A row whose fields cannot be told apart has that one fault.
+/// Every fault of every field, in the order of the columns. A row whose fields cannot be told apart has that
+/// one fault.
 pub fn validate(row: &RawRow, rules: &Rules) -> Result<Form, Vec<Fault>> {
     if row.faults.iter().any(|fault| fault.code == FaultCode::FieldCount) {
         return Err(row.faults.clone());
@@ -176,7 +179,8 @@ impl Check<'_> {
         let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_');
         if let Some(position) = text.chars().position(|c| !is_good(c)) {
             let message = format!(
-                "character {} is not a Latin letter, digit, hyphen, slash, full stop or underscore: correct it",
+                "character {} is not a Latin letter, digit, hyphen, slash, full stop or underscore: correct \
+                 it",
                 position + 1
             );
             self.fault(field, FaultCode::BadCharacter, message);
@@ -235,8 +239,8 @@ impl Check<'_> {
             NameError::BadCharacter { position } => (
                 FaultCode::BadCharacter,
                 format!(
-                    "character {position} is not a letter, space, hyphen, apostrophe or full stop: write the name as on \
-                     the birth certificate"
+                    "character {position} is not a letter, space, hyphen, apostrophe or full stop: write the \
+                     name as on the birth certificate"
                 ),
             ),
         };
@@ -347,8 +351,8 @@ impl Check<'_> {
         let detail = self.detail("permanent_detail");
         let unit = unit?;
         if unit.level() == UnitLevel::Province {
-            let message = "people are registered in a commune (5 digits) or, where it is not known or there is none, in a \
-                           district (3 digits): the code of a province is not enough";
+            let message = "people are registered in a commune (5 digits) or, where it is not known or there \
+                           is none, in a district (3 digits): the code of a province is not enough";
             self.fault("permanent_unit", FaultCode::UnitLevel, message);
             return None;
         }
@@ -360,8 +364,8 @@ impl Check<'_> {
         let unit = self.unit("current_unit", false);
         let detail = self.detail("current_detail");
         if !stated && !detail.is_empty() {
-            let message = "current_detail is stated without its unit: add the code, or empty both when it is the permanent \
-                           residence";
+            let message = "current_detail is stated without its unit: add the code, or empty both when it is \
+                           the permanent residence";
             self.fault("current_unit", FaultCode::Incomplete, message);
         }
         Some(Place { unit: unit?, detail })

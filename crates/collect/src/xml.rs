@@ -1,18 +1,21 @@
 //! Forms from QCVN 109:2017/BTTTT XML, one `CongDan` at a time.
 //!
-//! Elements that the standard has and the form lacks (`GhiChu`, `TenGoi`, `QuocGia` …) are passed over; an unknown
-//! element of our own namespace is an error. There is no DTD: its entities are how a small file becomes a huge one.
+//! Elements that the standard has and the form lacks (`GhiChu`, `TenGoi`, `QuocGia` …) are passed over; an
+//! unknown element of our own namespace is an error. There is no DTD: its entities are how a small file
+//! becomes a huge one.
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read};
+
+use quick_xml::NsReader;
+use quick_xml::errors::{Error as XmlError, SyntaxError};
+use quick_xml::events::{BytesRef, Event};
+use quick_xml::name::{Namespace, ResolveResult};
 
 use crate::Error;
 use crate::fault::{Fault, FaultCode};
 use crate::row::{MAX_ROW_BYTES, RawRow};
 use domain::form::{DC01, DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE};
-use quick_xml::NsReader;
-use quick_xml::errors::{Error as XmlError, SyntaxError};
-use quick_xml::events::{BytesRef, Event};
-use quick_xml::name::{Namespace, ResolveResult};
-use std::collections::HashMap;
-use std::io::{BufRead, Read};
 
 /// The deepest nesting below `CongDan`; the standard needs four.
 const MAX_DEPTH: usize = 12;
@@ -341,8 +344,8 @@ fn referred(reference: &BytesRef<'_>) -> Option<char> {
     }
 }
 
-/// `NgayThangNam` (yyyymmdd), `Nam`, `Thang` as the date that the CSV column holds. What has another shape is passed on
-/// for the check of dates to refuse.
+/// `NgayThangNam` (yyyymmdd), `Nam`, `Thang` as the date that the CSV column holds. What has another shape is
+/// passed on for the check of dates to refuse.
 fn birth_date([whole, year, month]: [&str; 3]) -> String {
     match (whole, year, month) {
         (whole, ..) if whole.len() == 8 && whole.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -377,8 +380,8 @@ const FATHER: [&str; 3] = ["Cha/HoVaTen/Ho", "Cha/HoVaTen/ChuDem", "Cha/HoVaTen/
 const MOTHER: [&str; 3] = ["Me/HoVaTen/Ho", "Me/HoVaTen/ChuDem", "Me/HoVaTen/Ten"];
 const SPOUSE: [&str; 3] = ["VoChong/HoVaTen/Ho", "VoChong/HoVaTen/ChuDem", "VoChong/HoVaTen/Ten"];
 
-/// A reader that refuses to go on when too much was read since the last mark, so that no tag, attribute or record can
-/// fill the memory.
+/// A reader that refuses to go on when too much was read since the last mark, so that no tag, attribute or
+/// record can fill the memory.
 struct Limited<R> {
     input: R,
     since_mark: u64,

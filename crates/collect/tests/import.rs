@@ -4,8 +4,9 @@
 
 mod support;
 
-use domain::form::DC01_COLUMNS;
 use std::ops::ControlFlow;
+
+use domain::form::DC01_COLUMNS;
 use support::{Bench, Form, csv, xml};
 
 #[tokio::test]

@@ -24,7 +24,8 @@ const CONSOLE: &str = "centre";
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Make an account. The password is asked for, or read from a file or standard input; it is never an argument.
+    /// Make an account. The password is asked for, or read from a file or standard input; it is never an
+    /// argument.
     Add {
         login: String,
         /// commander, officer, adjudicator or clerk.

@@ -19,7 +19,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the last hash of each chain. Keep them outside this machine: they show a trail that was rewritten whole.
+    /// Print the last hash of each chain. Keep them outside this machine: they show a trail that was
+    /// rewritten whole.
     Heads {
         #[command(flatten)]
         form: Form,

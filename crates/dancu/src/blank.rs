@@ -1,20 +1,23 @@
 //! A blank for `dancu card emulate --blank DIR`: a virtual chip whose memory lies in a file.
 
-use crate::stock;
-use anyhow::{Context, Result};
-use chip::{ChipSerial, Memory, VirtualChip};
-use rand::rngs::StdRng;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+
+use crate::stock;
+use chip::{ChipSerial, Memory, VirtualChip};
 
 /// The memory of the chip, private keys in the clear.
 const MEMORY_FILE: &str = "chip.memory";
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct BlankOptions {
-    /// Instead of a card: a blank whose memory lies in this directory. It becomes a card when it is personalised, and stays one.
+    /// Instead of a card: a blank whose memory lies in this directory. It becomes a card when it is
+    /// personalised, and stays one.
     #[arg(long = "blank", value_name = "DIR", conflicts_with = "card")]
     dir: Option<PathBuf>,
     /// The serial number of a new blank: twenty hexadecimal digits.
@@ -56,7 +59,8 @@ impl BlankOptions {
     }
 }
 
-/// Whole under another name first, so that whoever pulls the plug leaves the memory before or after, and never half of it.
+/// Whole under another name first, so that whoever pulls the plug leaves the memory before or after, and
+/// never half of it.
 fn keep(path: &Path, memory: &Memory) -> std::io::Result<()> {
     let draft = path.with_extension("draft");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;

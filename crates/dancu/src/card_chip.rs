@@ -54,14 +54,15 @@ pub struct ReadOptions {
     /// The card access number: the last six digits of the personal number.
     #[arg(long, env = "DANCU_CAN", hide_env_values = true)]
     can: Option<String>,
-    /// The machine-readable zone (three lines or 90 characters), or NUMBER,YYMMDD,YYMMDD: document number, birth, expiry.
+    /// The machine-readable zone (three lines or 90 characters), or NUMBER,YYMMDD,YYMMDD: document number,
+    /// birth, expiry.
     #[arg(long, env = "DANCU_MRZ", hide_env_values = true)]
     mrz: Option<String>,
     /// Write the files and the photo into this directory.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Read fingers too, as the inspection system whose key and certificates lie in this directory (`dancu pki
-    /// inspection-system` writes it).
+    /// Read fingers too, as the inspection system whose key and certificates lie in this directory (`dancu
+    /// pki inspection-system` writes it).
     #[arg(long, value_name = "DIR")]
     inspection_system: Option<PathBuf>,
     /// A file with the passphrase of the inspection system's key. Without it, the one in its directory.
@@ -229,7 +230,8 @@ pub fn show(progress: Progress) {
     };
 }
 
-/// How far a file is read or written: a line that fills where a terminal shows it; elsewhere one line when it is whole.
+/// How far a file is read or written: a line that fills where a terminal shows it; elsewhere one line when it
+/// is whole.
 pub fn bar(what: &str, id: FileId, done: usize, total: usize) -> std::io::Result<()> {
     let mut out = std::io::stderr();
     if out.is_terminal() {
@@ -262,8 +264,8 @@ fn write(reading: &Reading, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The images in DG3, one file each, named by the finger's position (ISO/IEC 19794-4, table 6): 2 is the right index finger, 7 the
-/// left.
+/// The images in DG3, one file each, named by the finger's position (ISO/IEC 19794-4, table 6): 2 is the
+/// right index finger, 7 the left.
 fn fingers(reading: &Reading, dir: &Path) -> Result<()> {
     let dg3 = FileId::from_name("DG3").and_then(|id| reading.files.get(id));
     // A file that cannot be read is the verdict's business.

@@ -29,8 +29,8 @@ const MOST_TEXT_BYTES: u64 = 16 * 1024;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// The directory with the card's files, as `dancu card export` or a reader's program wrote them. Without it only what is
-    /// printed is checked (--qr, --mrz), which proves very little.
+    /// The directory with the card's files, as `dancu card export` or a reader's program wrote them. Without
+    /// it only what is printed is checked (--qr, --mrz), which proves very little.
     #[arg(required_unless_present_any = ["qr", "mrz"])]
     dir: Option<PathBuf>,
     #[command(flatten)]
@@ -38,7 +38,8 @@ pub struct Options {
     /// The text of the QR code printed on the card; `@FILE` reads it from a file.
     #[arg(long, value_name = "TEXT")]
     qr: Option<String>,
-    /// The machine-readable zone printed on the card, three lines or 90 characters; `@FILE` reads it from a file.
+    /// The machine-readable zone printed on the card, three lines or 90 characters; `@FILE` reads it from a
+    /// file.
     #[arg(long, value_name = "TEXT")]
     mrz: Option<String>,
     /// Also ask the register of this installation (--data) whether the card is in force.
@@ -146,8 +147,8 @@ impl Whose {
     }
 }
 
-/// The day of a simulated campaign, which `card export` leaves beside the files: what was made on invented days
-/// is judged by them.
+/// The day of a simulated campaign, which `card export` leaves beside the files: what was made on invented
+/// days is judged by them.
 pub const DAY_FILE: &str = "campaign-day";
 
 /// The day in a directory, where one lies.
@@ -161,8 +162,8 @@ fn day_beside(dir: &Path) -> Result<Option<Date>> {
 }
 
 impl Show {
-    /// By which instant to judge: `centre` is the installation that was asked, `beside` the directory of files
-    /// whose trust lies beside them.
+    /// By which instant to judge: `centre` is the installation that was asked, `beside` the directory of
+    /// files whose trust lies beside them.
     pub fn judged(&self, centre: Option<&Centre>, beside: Option<&Path>) -> Result<Judged> {
         // At the day's end, so that a list or a certificate of that day counts.
         let end = |day: Date| day.with_time(LAST_SECOND).assume_offset(domain::clock::VIETNAM);

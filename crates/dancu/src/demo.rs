@@ -80,7 +80,8 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
     }
     ensure!(
         summary.ledger.holds,
-        "the custody ledger does not hold; the differing applications are listed on the commander's page and in the summary"
+        "the custody ledger does not hold; the differing applications are listed on the commander's page and \
+         in the summary"
     );
     if options.exit {
         server.stop();

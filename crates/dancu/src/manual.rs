@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 use clap_complete::Shell;
-use ui::say;
-use ui::terminal::Output;
 
 use crate::Cli;
+use ui::say;
+use ui::terminal::Output;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Completions {

@@ -52,8 +52,8 @@ pub enum Command {
         #[arg(long, env = "DANCU_OPERATOR")]
         operator: Option<String>,
     },
-    /// Record a blank as lost, damaged or broken. A card that was being written on it is spoiled with it, and its person waits
-    /// for another.
+    /// Record a blank as lost, damaged or broken. A card that was being written on it is spoiled with it, and
+    /// its person waits for another.
     Spoil {
         serial: ChipSerial,
         #[arg(long, value_parser = reasons())]
@@ -77,8 +77,9 @@ pub struct ReceiveOptions {
     /// Instead: a file with one serial number a line.
     #[arg(long, conflicts_with = "from")]
     serials: Option<PathBuf>,
-    /// The manufacturer's key letter: a file with the box's master key, 64 hexadecimal digits. It is kept wrapped by the
-    /// key-encryption key; destroy the file afterwards. Without it, the blanks are for a machine that has the key itself.
+    /// The manufacturer's key letter: a file with the box's master key, 64 hexadecimal digits. It is kept
+    /// wrapped by the key-encryption key; destroy the file afterwards. Without it, the blanks are for a
+    /// machine that has the key itself.
     #[arg(long)]
     transport_key: Option<PathBuf>,
     /// The login of whoever received the box.
@@ -125,7 +126,8 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     Ok(Ending::Good.into())
 }
 
-/// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and may name an account.
+/// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and
+/// may name an account.
 pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<Actor> {
     let Some(login) = login else { return Ok(Actor::Centre) };
     let mut conn = centre.db.begin().await?;
@@ -240,7 +242,8 @@ async fn count(
         return Ok(ending.into());
     }
     say!(
-        "received {} - used {} - spoiled {} = {expected} expected (of them {} being written); counted {counted}",
+        "received {} - used {} - spoiled {} = {expected} expected (of them {} being written); counted \
+         {counted}",
         totals.received(),
         totals.used,
         totals.spoiled,

@@ -1,24 +1,29 @@
-//! Whom a check of a card trusts, from files: CSCA certificates, master lists, link certificates, revocation lists.
+//! Whom a check of a card trusts, from files: CSCA certificates, master lists, link certificates, revocation
+//! lists.
 
-use crate::pki::read;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use base64ct::{Base64, Encoding};
+
+use crate::pki::read;
 use pki::{Certificate, MasterList};
-use std::path::{Path, PathBuf};
 
 /// The object identifier signedData (RFC 5652 §5.1) with its tag: what tells a list from a certificate.
 const SIGNED_DATA: &[u8] = b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02";
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TrustOptions {
-    /// A CSCA certificate to trust (DER or PEM), or a CSCA master list; may be repeated. A master list counts when its signer
-    /// stands under a CSCA certificate that is named too.
+    /// A CSCA certificate to trust (DER or PEM), or a CSCA master list; may be repeated. A master list counts
+    /// when its signer stands under a CSCA certificate that is named too.
     #[arg(long, value_name = "FILE")]
     pub trust: Vec<PathBuf>,
-    /// A CSCA's link certificate (DER or PEM): leads from a trusted key to the one that followed it. May be repeated.
+    /// A CSCA's link certificate (DER or PEM): leads from a trusted key to the one that followed it. May be
+    /// repeated.
     #[arg(long, value_name = "FILE")]
     pub link: Vec<PathBuf>,
-    /// A revocation list (DER or PEM); may be repeated. Of a directory with `crl.der`, that list is used as well.
+    /// A revocation list (DER or PEM); may be repeated. Of a directory with `crl.der`, that list is used as
+    /// well.
     #[arg(long, value_name = "FILE")]
     pub crl: Vec<PathBuf>,
 }
@@ -43,8 +48,8 @@ pub struct Note {
 }
 
 impl TrustOptions {
-    /// Reads the files. `beside` is the card's directory, where certificates and a list may lie that `dancu card export`
-    /// wrote.
+    /// Reads the files. `beside` is the card's directory, where certificates and a list may lie that `dancu
+    /// card export` wrote.
     pub fn load(&self, beside: Option<&Path>) -> Result<Sources> {
         let mut sources = Sources::default();
         let mut lists = Vec::new();
@@ -97,7 +102,8 @@ impl Sources {
             let name = path.display();
             if vouching.is_empty() {
                 bail!(
-                    "{name} is a master list: also name the CSCA certificate that vouches for it, with --trust"
+                    "{name} is a master list: also name the CSCA certificate that vouches for it, with \
+                     --trust"
                 );
             }
             let list = MasterList::from_der(list, &vouching).with_context(|| {
@@ -121,7 +127,8 @@ enum Trusted {
 
 fn trusted(path: &Path) -> Result<Trusted> {
     let ders = ders(path)?;
-    // ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, … }: the identifier follows the outer header at once.
+    // ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, … }: the identifier follows the outer header
+    // at once.
     let is_list = |der: &Vec<u8>| (2..=6).any(|at| der.get(at..).is_some_and(|d| d.starts_with(SIGNED_DATA)));
     match <[Vec<u8>; 1]>::try_from(ders) {
         Ok([list]) if is_list(&list) => Ok(Trusted::MasterList(list)),

@@ -1,5 +1,5 @@
-//! The pages in a real browser: each role signs in, opens every page, changes the language, and is refused what belongs to
-//! another unit. `docs/decisions/0010-browser-tests.md` says why and how.
+//! The pages in a real browser: each role signs in, opens every page, changes the language, and is refused
+//! what belongs to another unit. `docs/decisions/0010-browser-tests.md` says why and how.
 
 #[path = "browser/axe.rs"]
 mod axe;
@@ -16,17 +16,19 @@ mod walk;
 #[path = "browser/webdriver.rs"]
 mod webdriver;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use axe::Axe;
 use demo::Demo;
 use page::Inspector;
-use std::collections::BTreeMap;
-use std::path::Path;
 use steps::{sign_in, sign_out};
 use web::Role;
 use web::routes::{Access, ROUTES};
 use webdriver::{Browser, Driver};
 
-/// The campaign stops on a day on which somebody who had applied before applied again, so that a case is open.
+/// The campaign stops on a day on which somebody who had applied before applied again, so that a case is
+/// open.
 const CAMPAIGN: &[&str] = &["--people", "1000", "--seed", "7", "--until", "2021-03-07"];
 
 /// Routes that are no page: the way in, what a page loads, and what machines ask.
@@ -63,8 +65,8 @@ fn every_role_in_a_browser() {
     assert!(problems.is_empty(), "{} findings:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// Walks the site as each role, and holds what was opened against the route table: a page that no link leads to, or that
-/// this test does not know how to reach, fails.
+/// Walks the site as each role, and holds what was opened against the route table: a page that no link leads
+/// to, or that this test does not know how to reach, fails.
 fn every_page_of_every_role(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     let mut opened = BTreeMap::new();
     for login in ["chihuy", "canbo", "thamdinh1", "hotich"] {

@@ -4,13 +4,15 @@
 
 mod support;
 
-use domain::id::{CaseId, PersonId};
-use serde_json::Value;
 use std::fs;
+
+use serde_json::Value;
+use time::macros::datetime;
+
+use domain::id::{CaseId, PersonId};
 use store::cases::NewCase;
 use store::{Database, OpenOptions};
 use support::{Data, refused, succeeded};
-use time::macros::datetime;
 
 /// An installation with accounts and one case about two records, which are not in its register.
 async fn installation(name: &str) -> (Data, String) {

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
 use support::{Data, demo, outcome, succeeded};
 
 #[test]
@@ -22,8 +23,9 @@ fn a_campaign_killed_ten_times_ends_like_one_that_was_left_alone() {
     assert_eq!(expected["ledger"]["holds"], true);
 
     let rough = Data::new("rough");
-    // Moments follow from a fixed sequence, as parts of what an undisturbed run takes here: some strike in the import,
-    // some in the days, and since each run goes on where the last one fell, together they reach the whole of it.
+    // Moments follow from a fixed sequence, as parts of what an undisturbed run takes here: some strike in
+    // the import, some in the days, and since each run goes on where the last one fell, together they reach
+    // the whole of it.
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     for _ in 0..10 {
         state ^= state << 13;

@@ -1,5 +1,6 @@
-//! What goes wrong around the program: its database dies, the disk is full, a port is taken, the data is another
-//! version's. Each time it says what happened and what to do, and afterwards goes on as if nothing had been.
+//! What goes wrong around the program: its database dies, the disk is full, a port is taken, the data is
+//! another version's. Each time it says what happened and what to do, and afterwards goes on as if nothing
+//! had been.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -9,6 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
 use support::{Data, demo, outcome, refused, succeeded};
 
 const PEOPLE: u32 = 1_000;

@@ -1,5 +1,5 @@
-//! Cards of a real installation are written through pcscd and a virtual reader, with the program killed and the card taken away
-//! in the midst; then a reader that we did not write reads one.
+//! Cards of a real installation are written through pcscd and a virtual reader, with the program killed and
+//! the card taken away in the midst; then a reader that we did not write reads one.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -9,14 +9,15 @@ mod other_reader;
 mod pcscd;
 mod support;
 
-use card::mrz::Mrz;
-use other_reader::{Key, other_reader};
-use pcscd::VirtualReader;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
+
+use card::mrz::Mrz;
+use other_reader::{Key, other_reader};
+use pcscd::VirtualReader;
 use support::{Data, demo, refused, succeeded};
 
 /// What is killed while it runs.
@@ -74,8 +75,8 @@ impl Desk<'_> {
         self.empty();
     }
 
-    /// Until no card lies on the reader, and as long as a hand needs: the service looks only twice a second, and when a command
-    /// failed on the card before, it never notices another that came between two looks.
+    /// Until no card lies on the reader, and as long as a hand needs: the service looks only twice a second,
+    /// and when a command failed on the card before, it never notices another that came between two looks.
     fn empty(&self) {
         self.reader.wait(false);
         std::thread::sleep(Duration::from_millis(1_500));
@@ -189,7 +190,8 @@ fn counted(desk: &Desk<'_>) {
     assert!(String::from_utf8_lossy(&differs.stdout).contains("2 blanks missing"), "{differs:?}");
 }
 
-/// The first card, by the reader that others wrote: PACE with the access number, Passive and Active Authentication.
+/// The first card, by the reader that others wrote: PACE with the access number, Passive and Active
+/// Authentication.
 fn read_by_others(desk: &Desk<'_>, system: &Path) {
     let used = desk.list("used");
     let number = used.lines().find(|line| line.starts_with("479055550A0000000000")).unwrap();
@@ -227,7 +229,8 @@ fn authorise(data: &Data) -> PathBuf {
     system
 }
 
-/// The same card by our own reader: as anybody, and as an inspection system, also after the authority changed its key.
+/// The same card by our own reader: as anybody, and as an inspection system, also after the authority changed
+/// its key.
 fn read_by_inspectors(desk: &Desk<'_>, number: &str, system: &Path) {
     let (data, out) = (desk.data, desk.data.0.join("read"));
     let (csca, folder) = (desk.data.0.join("export/csca.der"), out.to_str().unwrap());

@@ -1,4 +1,5 @@
-//! `dancu pki` as an operator runs it: make the CSCA, a document signer, lists; change the key; and OpenSSL's word on it.
+//! `dancu pki` as an operator runs it: make the CSCA, a document signer, lists; change the key; and OpenSSL's
+//! word on it.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

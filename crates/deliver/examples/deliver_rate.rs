@@ -1,15 +1,17 @@
-//! Cards a second through each step on the way to the hand: `cargo run --release -p deliver --example deliver_rate
-//! [CARDS]`, with `DATABASE_URL` for a server of your own; else the cluster that tests share, which runs without fsync.
+//! Cards a second through each step on the way to the hand: `cargo run --release -p deliver --example
+//! deliver_rate [CARDS]`, with `DATABASE_URL` for a server of your own; else the cluster that tests share,
+//! which runs without fsync.
 
 #![allow(clippy::unwrap_used, reason = "it shares its cards with the tests")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::time::Instant;
+
 use common::*;
 use deliver::{Attempt, Presented, dispatch, forward, hand_over, receive};
 use fingerprint::synthetic::{Condition, person_masters};
-use std::time::Instant;
 
 #[tokio::main]
 async fn main() {

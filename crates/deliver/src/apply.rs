@@ -1,21 +1,23 @@
 //! Moves boxes and hands cards over.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
 use crate::Error;
 use crate::decide::{self, Check, Presented};
 use domain::Actor;
 use domain::application::{Action, State};
 use domain::handover::Outcome;
 use domain::id::{ApplicationId, ConsignmentId};
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 use store::applications::{self, Transition};
 use store::audit::{self, Entry};
 use store::boxes::{self, handovers};
 use store::cards::{self, record::Handed};
 use store::{Database, PgConnection, UnitScope};
-use time::OffsetDateTime;
 
 /// A consignment that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +27,8 @@ pub struct Sent {
     pub applications: Vec<ApplicationId>,
 }
 
-/// Sends every printed card below `scope` (a district's path) from the production store to the district. `None` when
-/// there is none.
+/// Sends every printed card below `scope` (a district's path) from the production store to the district.
+/// `None` when there is none.
 pub async fn dispatch(
     db: &Database,
     scope: &UnitScope,
@@ -94,8 +96,8 @@ async fn send(
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 
-/// Counts a box at arrival. `by` is who counted, as an actor of the audit trail; `missing` are the items that are not in it. Counting again changes nothing and answers how
-/// many items have arrived by now.
+/// Counts a box at arrival. `by` is who counted, as an actor of the audit trail; `missing` are the items that
+/// are not in it. Counting again changes nothing and answers how many items have arrived by now.
 pub async fn receive(
     db: &Database,
     consignment: ConsignmentId,
@@ -124,8 +126,8 @@ pub async fn receive(
     Ok(present.len())
 }
 
-/// Items that were missing when the box was counted and have turned up since. Returns how many are new; those that had
-/// arrived before, and all items of a box that is not counted yet, are not.
+/// Items that were missing when the box was counted and have turned up since. Returns how many are new; those
+/// that had arrived before, and all items of a box that is not counted yet, are not.
 pub async fn arrived_late(
     db: &Database,
     consignment: ConsignmentId,
@@ -265,7 +267,8 @@ async fn audit_attempts(tx: &mut PgConnection, attempts: &[&handovers::HandoverR
     Ok(audit::append_all(tx, &entries).await?)
 }
 
-/// Compares on all cores, off the runtime's threads and outside any transaction: each comparison is a millisecond's work.
+/// Compares on all cores, off the runtime's threads and outside any transaction: each comparison is a
+/// millisecond's work.
 async fn compare(attempts: &[Attempt]) -> Result<Vec<Option<Check>>, Error> {
     let presented: Vec<Option<Presented>> =
         attempts.iter().map(|attempt| attempt.presented.clone()).collect();

@@ -4,6 +4,8 @@
 
 mod common;
 
+use time::Duration;
+
 use common::{DISTRICT, NOW, OFFICER, communes, print, scope};
 use deliver::{
     Attempt, Error, HandedOver, Presented, Sent, arrived_late, dispatch, forward, hand_over, receive,
@@ -16,7 +18,6 @@ use fingerprint::synthetic::{Condition, person_masters};
 use store::cards::record::{Transition, record};
 use store::{Database, UnitScope, applications};
 use testkit::FreshDatabase;
-use time::Duration;
 
 /// Cards of persons 0 to `count`, by turns for the first two communes.
 async fn printed(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
@@ -235,7 +236,8 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
     let expected = ["card.handed_over", "card.not_fetched", "card.refused"];
     assert_eq!(trail, expected.map(|action| (action.to_owned(), actor.clone())));
     let of_boxes: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT action, actor, count(*) FROM audit WHERE subject LIKE 'consignment:%' GROUP BY 1, 2 ORDER BY 1",
+        "SELECT action, actor, count(*) FROM audit WHERE subject LIKE 'consignment:%' GROUP BY 1, 2 \
+         ORDER BY 1",
     )
     .fetch_all(db.work())
     .await

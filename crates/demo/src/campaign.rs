@@ -242,7 +242,8 @@ impl Campaign {
         self.clock.set(at(self.finished()?, time!(23:59)));
         if !self.strangers.is_empty() {
             say!(
-                "  {} people in the register are not of this demonstration; they were invited and did not come",
+                "  {} people in the register are not of this demonstration; they were invited and did not \
+                 come",
                 self.strangers.len()
             );
         }
@@ -464,7 +465,8 @@ impl Campaign {
         let rows = report::funnel(&mut conn, &self.scope).await?;
         let sum = report::total(&rows);
         say!(
-            "  {}  captured {:>8}  accepted {:>8}  printed {:>8}  handed over {:>8}  in case {:>5}   {:>6.1} s",
+            "  {}  captured {:>8}  accepted {:>8}  printed {:>8}  handed over {:>8}  in case {:>5}   {:>6.1} \
+             s",
             domain::date::vietnamese(self.day.previous_day().unwrap_or(self.day)),
             sum.captured,
             sum.accepted,

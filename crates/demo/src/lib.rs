@@ -14,9 +14,6 @@ mod receipts;
 mod summary;
 mod world;
 
-pub use announce::announce;
-pub use summary::Summary;
-
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -31,6 +28,9 @@ use domain::clock::VirtualClock;
 use domain::unit::UnitTable;
 use progress::Stages;
 use web::{AppState, Server, Settings};
+
+pub use announce::announce;
+pub use summary::Summary;
 
 /// The campaign begins here, whatever the target's profile says of its first day.
 const BEGIN: OffsetDateTime = datetime!(2021-02-15 08:00 +7);
@@ -84,7 +84,8 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
     let units = UnitTable::official_2021();
     ensure!(
         !units.leaves_of(options.district).is_empty(),
-        "there is no district {}; `dancu demo --district` takes a code of the list of 2021, such as 445 for Thạch Hà",
+        "there is no district {}; `dancu demo --district` takes a code of the list of 2021, such as 445 for \
+         Thạch Hà",
         options.district
     );
     ensure!(

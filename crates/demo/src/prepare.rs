@@ -50,12 +50,14 @@ pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
         ),
         None => store::progress::save(&mut tx, "demo.run", &this).await?,
         Some(_) if !is_marked => bail!(
-            "{} holds a demonstration of an earlier version of this program, which cannot go on: name another directory with --data, or remove this one",
+            "{} holds a demonstration of an earlier version of this program, which cannot go on: name \
+             another directory with --data, or remove this one",
             centre.place.data.display()
         ),
         Some(found) => ensure!(
             found == this,
-            "{} holds the demonstration {found}, and {this} was asked for: name another directory with --data, or remove this one",
+            "{} holds the demonstration {found}, and {this} was asked for: name another directory with \
+             --data, or remove this one",
             centre.place.data.display()
         ),
     }
@@ -107,8 +109,8 @@ pub async fn import_forms(centre: &Centre, world: &World) -> Result<(FormCounts,
     Ok((counts, left))
 }
 
-/// Loads the living register into memory, and finds people with two records before anyone is invited twice. What
-/// changes in the campaign itself is looked at every night.
+/// Loads the living register into memory, and finds people with two records before anyone is invited twice.
+/// What changes in the campaign itself is looked at every night.
 pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u64)> {
     let mut identities = work::load_identities(centre, scope).await?;
     if !resolve::was_deduped(&centre.db, scope).await? {

@@ -228,7 +228,8 @@ pub fn print(summary: &Summary, campaign: &Campaign) {
     let cases: Vec<String> = summary.cases.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     say!("cases      {}", if cases.is_empty() { "none".to_owned() } else { cases.join(", ") });
     say!(
-        "funnel     {} eligible > {} invited > {} captured > {} transmitted > {} accepted > {} printed > {} dispatched > {} at unit > {} handed over",
+        "funnel     {} eligible > {} invited > {} captured > {} transmitted > {} accepted > {} printed > {} \
+         dispatched > {} at unit > {} handed over",
         funnel.eligible,
         funnel.invited,
         funnel.captured,

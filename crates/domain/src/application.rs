@@ -10,8 +10,9 @@
 //! unit. A case that is open again takes its application back to `in case`, while that is `rejected` or
 //! `accepted`.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// From this age on a citizen is given a card (Law 59/2014/QH13, art. 19).
@@ -116,8 +117,8 @@ impl fmt::Display for State {
     }
 }
 
-/// One recorded action. The store keeps beside it: when it happened, when it was recorded, who did it, and a detail
-/// (case, batch, consignment, reason) that does not change the state it leads to.
+/// One recorded action. The store keeps beside it: when it happened, when it was recorded, who did it, and a
+/// detail (case, batch, consignment, reason) that does not change the state it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

@@ -1,6 +1,8 @@
-//! Where the time comes from: the machine for a live centre, the simulator for a campaign that runs in minutes.
+//! Where the time comes from: the machine for a live centre, the simulator for a campaign that runs in
+//! minutes.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+
 use time::{Date, OffsetDateTime, UtcOffset};
 
 /// Asia/Ho_Chi_Minh has had no daylight saving and a fixed offset of seven hours since 1975.

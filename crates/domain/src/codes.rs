@@ -1,8 +1,9 @@
-//! The closed lists that a form's codes come from: ethnic group, religion, sex, marital state, relation to the head of
-//! the household, blood type, nationality.
+//! The closed lists that a form's codes come from: ethnic group, religion, sex, marital state, relation to
+//! the head of the household, blood type, nationality.
 //!
-//! The lists are data (`data/*.csv`) with a mark of how sure we are of each row, so that a circular or a correction
-//! changes a file and no code. A list answers one question: is this code in it, and what does it mean.
+//! The lists are data (`data/*.csv`) with a mark of how sure we are of each row, so that a circular or a
+//! correction changes a file and no code. A list answers one question: is this code in it, and what does it
+//! mean.
 
 use std::sync::OnceLock;
 
@@ -64,8 +65,8 @@ impl CodeList {
         &lists[self as usize]
     }
 
-    /// The row of `code`. A numeric code may lack its leading zeros, as forms write "1" for "01"; letters may not be in
-    /// another case. `None` when the code is outside the list.
+    /// The row of `code`. A numeric code may lack its leading zeros, as forms write "1" for "01"; letters may
+    /// not be in another case. `None` when the code is outside the list.
     pub fn find(self, code: &str) -> Option<&'static CodeEntry> {
         let entries = self.entries();
         if self == CodeList::Nationality {

@@ -1,9 +1,11 @@
 //! Dates of which only a part may be known.
 //!
-//! An unresolvable day or month used to be entered as 01/01, a false precision; here the unknown part stays unknown.
+//! An unresolvable day or month used to be entered as 01/01, a false precision; here the unknown part stays
+//! unknown.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use thiserror::Error;
 use time::{Date, Month};
 
@@ -51,7 +53,8 @@ impl PartialDate {
         Ok(Self { year, month, day })
     }
 
-    /// Reads `dd/mm/yyyy`, `mm/yyyy`, `yyyy`; `00` for a part means unknown; `-` and `.` serve as separators too.
+    /// Reads `dd/mm/yyyy`, `mm/yyyy`, `yyyy`; `00` for a part means unknown; `-` and `.` serve as separators
+    /// too.
     pub fn parse(text: &str) -> Result<Self, DateError> {
         let text = text.trim();
         let mut parts = [0u32; 3];

@@ -1,9 +1,9 @@
-//! The population collection form DC01 as a file: the columns of the CSV table and the elements of the QCVN 109:2017
-//! XML, with what each holds.
+//! The population collection form DC01 as a file: the columns of the CSV table and the elements of the QCVN
+//! 109:2017 XML, with what each holds.
 //!
-//! One file holds the forms of one commune (or of one island district), in either format. A CSV file is UTF-8 with the
-//! header [`DC01_COLUMNS`] in this order, commas, RFC 4180 quoting and line feeds. An XML file is one
-//! `CongdanCollection` in [`QCVN_109_NAMESPACE`]; the three things the standard has no element for are in
+//! One file holds the forms of one commune (or of one island district), in either format. A CSV file is UTF-8
+//! with the header [`DC01_COLUMNS`] in this order, commas, RFC 4180 quoting and line feeds. An XML file is
+//! one `CongdanCollection` in [`QCVN_109_NAMESPACE`]; the three things the standard has no element for are in
 //! [`FORM_NAMESPACE`].
 //!
 //! In both, an empty or absent field means "not stated". Dates: see the column. Codes: [`crate::codes`].
@@ -11,7 +11,8 @@
 /// XML namespace of the national exchange schema (QCVN 109:2017/BTTTT).
 pub const QCVN_109_NAMESPACE: &str = "http://www.mic.gov.vn/dancu/1.0";
 
-/// XML namespace of the elements that a DC01 form needs and QCVN 109 lacks: `SoPhieu`, `SoHo`, `QuanHeVoiChuHo`.
+/// XML namespace of the elements that a DC01 form needs and QCVN 109 lacks: `SoPhieu`, `SoHo`,
+/// `QuanHeVoiChuHo`.
 pub const FORM_NAMESPACE: &str = "urn:dancu:dc01:1";
 
 /// Whether a form without this field is incomplete.
@@ -26,7 +27,8 @@ pub enum Presence {
 pub struct FormColumn {
     /// CSV header.
     pub name: &'static str,
-    /// Elements below `CongDan`, with the prefix `f:` for [`FORM_NAMESPACE`]. Several paths are the parts of one column.
+    /// Elements below `CongDan`, with the prefix `f:` for [`FORM_NAMESPACE`]. Several paths are the parts of
+    /// one column.
     pub xml: &'static str,
     pub presence: Presence,
     /// What it holds, and in which shape.
@@ -55,8 +57,8 @@ pub const DC01: [FormColumn; 25] = [
     must(
         "birth_date",
         "NgayThangNamSinh/NgayThangNam NgayThangNamSinh/Nam NgayThangNamSinh/Thang",
-        "CSV: dd/mm/yyyy, mm/yyyy or yyyy. XML: NgayThangNam as yyyymmdd when the whole date is known, otherwise Nam (yyyy) \
-         and, when known, Thang (mm)",
+        "CSV: dd/mm/yyyy, mm/yyyy or yyyy. XML: NgayThangNam as yyyymmdd when the whole date is known, \
+         otherwise Nam (yyyy) and, when known, Thang (mm)",
     ),
     must("ethnicity", "DanToc/MaDanToc", "code 01 to 56"),
     must("religion", "TonGiao/MaTonGiao", "code 00 (none) to 14"),

@@ -1,10 +1,11 @@
-//! Typed ids. Every id is a UUID made by whoever creates the thing, so that a repeat carries the same id and a
-//! distributed database needs no sequence. Live ids are UUIDv7; a simulation derives its ids from its seed.
+//! Typed ids. Every id is a UUID made by whoever creates the thing, so that a repeat carries the same id and
+//! a distributed database needs no sequence. Live ids are UUIDv7; a simulation derives its ids from its seed.
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
-use std::str::FromStr;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -1,11 +1,14 @@
 //! A person's name as on the birth certificate.
 
-use crate::text;
-use serde::{Deserialize, Serialize};
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The longest name that the register takes, in characters after composing. The card's artwork and DG13 hold it whole.
+use crate::text;
+
+/// The longest name that the register takes, in characters after composing. The card's artwork and DG13 hold
+/// it whole.
 pub const MAX_NAME_CHARS: usize = 100;
 
 /// A full name in NFC, single-spaced, in the case it was written. Family name first, given name last.

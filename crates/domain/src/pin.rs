@@ -1,10 +1,11 @@
 //! The personal identification number (số định danh cá nhân) and the older nine-digit number.
 //!
-//! Structure: Decree 137/2015 art. 13 and Circular 59/2021 art. 4: `PPP G YY RRRRRR`. No check digit exists, so the
-//! structure is the only thing a number can be checked by.
+//! Structure: Decree 137/2015 art. 13 and Circular 59/2021 art. 4: `PPP G YY RRRRRR`. No check digit exists,
+//! so the structure is the only thing a number can be checked by.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use thiserror::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,7 +69,8 @@ pub enum PinError {
     Serial(u32),
 }
 
-/// How a number's structure and the holder's data disagree (Circular 59/2021 art. 6: grounds for a new number).
+/// How a number's structure and the holder's data disagree (Circular 59/2021 art. 6: grounds for a new
+/// number).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PinMismatch {
     #[error("the personal number's fourth digit says another sex")]
@@ -93,7 +95,8 @@ impl Pin {
         Ok(Self(digits))
     }
 
-    /// Builds the number with this structure. `place`: three-digit code of the province or country of birth registration.
+    /// Builds the number with this structure. `place`: three-digit code of the province or country of birth
+    /// registration.
     pub fn compose(place: u16, sex: Sex, birth_year: i16, serial: u32) -> Result<Self, PinError> {
         if !(1..=999).contains(&place) {
             return Err(PinError::Place(place));
@@ -128,7 +131,8 @@ impl Pin {
         self.number(6, 12)
     }
 
-    /// Everything in which the number's structure disagrees with the holder's data; unknown data is not compared.
+    /// Everything in which the number's structure disagrees with the holder's data; unknown data is not
+    /// compared.
     pub fn mismatches(&self, sex: Sex, birth_year: i16, place: Option<u16>) -> Vec<PinMismatch> {
         let mut found = Vec::new();
         if self.sex() != sex {
@@ -176,7 +180,8 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// The old nine-digit identity-card number (CMND). One person may hold several, and some are shared by two people.
+/// The old nine-digit identity-card number (CMND). One person may hold several, and some are shared by two
+/// people.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OldId([u8; 9]);

@@ -1,11 +1,13 @@
 //! What the register holds of one resident: the fields of the population record (2014 law, art. 9) that the
 //! DC01 form collects.
 
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize};
+
 use crate::field::{Change, Field, FieldFault, Part, Values};
 use crate::pin::Sex;
 use crate::{OldId, PartialDate, PersonName, Pin, UnitCode};
-use serde::{Deserialize, Serialize};
-use std::fmt::Display;
 
 /// A validated record. Codes (`ethnicity`, `religion`, …) are in their list; see [`crate::codes`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Composes to NFC, trims, and folds every run of white space to one space.
 ///
-/// NFC is what the 2021 unit list and the QCVN 109 exchange use; a decomposed name would look the same and compare different.
+/// NFC is what the 2021 unit list and the QCVN 109 exchange use; a decomposed name would look the same and
+/// compare different.
 pub fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
@@ -22,8 +23,8 @@ pub fn is_decomposed(text: &str) -> bool {
     text.chars().any(is_combining_mark)
 }
 
-/// Upper-case ASCII with all Vietnamese marks dropped (Đ → D), as ICAO Doc 9303-3 §6 transliterates for the MRZ.
-/// Characters that have no ASCII base become a space.
+/// Upper-case ASCII with all Vietnamese marks dropped (Đ → D), as ICAO Doc 9303-3 §6 transliterates for the
+/// MRZ. Characters that have no ASCII base become a space.
 pub fn fold_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.nfd() {
@@ -37,7 +38,8 @@ pub fn fold_ascii(text: &str) -> String {
     out
 }
 
-/// A stable key that disregards where the tone mark of a syllable stands: "hòa" and "hoà" agree, "hòa" and "hóa" do not.
+/// A stable key that disregards where the tone mark of a syllable stands: "hòa" and "hoà" agree, "hòa" and
+/// "hóa" do not.
 pub fn tone_free_placement_key(text: &str) -> String {
     let mut key = String::with_capacity(text.len() + 8);
     for (i, word) in text.split_whitespace().enumerate() {

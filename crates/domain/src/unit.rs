@@ -1,7 +1,8 @@
 //! Administrative units: province, district, commune.
 //!
-//! A unit is keyed by code *and* date: codes are reused for other territory when units merge (since 1 July 2025 the
-//! code 00004 means another area than before). Source, counts and licence of the table: `data/README.md`.
+//! A unit is keyed by code *and* date: codes are reused for other territory when units merge (since 1 July
+//! 2025 the code 00004 means another area than before). Source, counts and licence of the table:
+//! `data/README.md`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -179,8 +180,8 @@ impl Unit {
         first.chain(kind).chain([' ']).chain(self.name.chars()).collect()
     }
 
-    /// Kind and name inside a sentence: "xã Cò Nòi". The kind is small but where it is a part of the name, with a number
-    /// ("Quận 1") and in "Thành phố Hồ Chí Minh" (Decree 30/2020, appendix II).
+    /// Kind and name inside a sentence: "xã Cò Nòi". The kind is small but where it is a part of the name,
+    /// with a number ("Quận 1") and in "Thành phố Hồ Chí Minh" (Decree 30/2020, appendix II).
     pub fn in_sentence(&self) -> String {
         let is_part_of_name = self.name.starts_with(|c: char| c.is_ascii_digit())
             || (&*self.kind, &*self.name) == ("thành phố", "Hồ Chí Minh");
@@ -205,7 +206,8 @@ pub struct UnitTable {
 }
 
 impl UnitTable {
-    /// The list of 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once per process, in a few milliseconds.
+    /// The list of 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once per process, in a few
+    /// milliseconds.
     pub fn official_2021() -> &'static UnitTable {
         static TABLE: OnceLock<UnitTable> = OnceLock::new();
         TABLE.get_or_init(|| {
@@ -217,7 +219,8 @@ impl UnitTable {
     /// Reads a table in the format of `data/README.md`.
     ///
     /// # Errors
-    /// [`UnitError::BadTable`] with the line, when a row is malformed, repeated, or hangs below no row of the table.
+    /// [`UnitError::BadTable`] with the line, when a row is malformed, repeated, or hangs below no row of the
+    /// table.
     pub fn parse(csv: &str) -> Result<UnitTable, UnitError> {
         let mut rows = Vec::with_capacity(csv.len() / 40);
         for (index, row) in csv.lines().enumerate().skip(1) {
@@ -317,8 +320,8 @@ impl UnitTable {
         leaves
     }
 
-    /// Units whose name contains `query`, ignoring case and marks, at most `limit`; equal names first, then names that
-    /// begin with it, each group by code. The kind may be given or left out.
+    /// Units whose name contains `query`, ignoring case and marks, at most `limit`; equal names first, then
+    /// names that begin with it, each group by code. The kind may be given or left out.
     pub fn search(&self, query: &str, limit: usize) -> Vec<&Unit> {
         let query = fold_ascii(query);
         let query = query.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,6 @@
 //! Packets per second through each step, with ten templates of about 400 bytes and a photo of 8 kB:
-//! `cargo run --release -p enrol --example throughput`. Uses the test cluster, whose commits are not synced to the disk.
+//! `cargo run --release -p enrol --example throughput`. Uses the test cluster, whose commits are not synced
+//! to the disk.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 

@@ -1,4 +1,5 @@
-//! Scores and speed on synthetic fingers, in the format of the `fvc` example, to see whether they are about as hard as real ones.
+//! Scores and speed on synthetic fingers, in the format of the `fvc` example, to see whether they are about
+//! as hard as real ones.
 //!
 //! `cargo run --release -p fingerprint --example synthetic`
 

@@ -8,7 +8,8 @@ use crate::params::{
 };
 use crate::{FingerPosition, Minutia, MinutiaKind, Template, angle};
 
-/// A template made ready for comparison. Make it once and compare it often: preparing costs about as much as a comparison.
+/// A template made ready for comparison. Make it once and compare it often: preparing costs about as much as
+/// a comparison.
 #[derive(Clone)]
 pub struct Prepared {
     pub(crate) position: FingerPosition,
@@ -130,7 +131,8 @@ fn block(numbers: &[u8], start: usize) -> &[u8; LANES] {
 }
 
 impl Prepared {
-    /// Keeps the best minutiae and describes each by its nearest neighbours. The order of the minutiae does not matter.
+    /// Keeps the best minutiae and describes each by its nearest neighbours. The order of the minutiae does
+    /// not matter.
     pub fn new(template: &Template) -> Self {
         Self::from_points(template.position(), best_points(template))
     }
@@ -178,8 +180,8 @@ impl fmt::Debug for Prepared {
     }
 }
 
-/// The best minutiae, best first, in an order that depends on nothing but their values; the leftmost and the topmost at zero, so that
-/// a shift of the whole finger changes no rounding.
+/// The best minutiae, best first, in an order that depends on nothing but their values; the leftmost and the
+/// topmost at zero, so that a shift of the whole finger changes no rounding.
 pub(crate) fn best_points(template: &Template) -> Vec<Point> {
     let mut best: Vec<(u8, Minutia)> = template
         .minutiae()
@@ -194,7 +196,8 @@ pub(crate) fn best_points(template: &Template) -> Vec<Point> {
     let count = best.len();
     let mut points = Vec::with_capacity(count);
     for equal in best.chunk_by(|(_, a), (_, b)| a.quality == b.quality) {
-        // Minutiae of equal quality share the middle of their ranks; extractors that report none put all into one level.
+        // Minutiae of equal quality share the middle of their ranks; extractors that report none put all into
+        // one level.
         let worse_or_middle = 2 * (count - points.len()) - equal.len();
         let level = (worse_or_middle * QUALITY_LEVELS / (2 * count)).min(QUALITY_LEVELS - 1) as u8;
         points.extend(equal.iter().map(|&(source, m)| Point {
@@ -308,7 +311,8 @@ impl Neighbours {
         neighbours
     }
 
-    /// At most `count` minutiae no nearer and no further than these distances, the nearest, in no particular order.
+    /// At most `count` minutiae no nearer and no further than these distances, the nearest, in no particular
+    /// order.
     #[inline(always)]
     pub(crate) fn nearest(&self, from: usize, (least, most): (f32, f32), count: usize) -> Nearest {
         let (x, y) = (self.x[from], self.y[from]);

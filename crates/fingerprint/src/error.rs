@@ -8,13 +8,15 @@ pub enum Error {
     )]
     TooLong { actual: usize, limit: usize },
     #[error(
-        "the record ends at byte {length} inside {what}, which starts at byte {offset}; fetch the whole record again"
+        "the record ends at byte {length} inside {what}, which starts at byte {offset}; fetch the whole \
+         record again"
     )]
     Truncated { what: &'static str, offset: usize, length: usize },
     #[error("byte {offset}: {what}; send an ISO/IEC 19794-2 or ANSI INCITS 378-2004 finger minutiae record")]
     NotAMinutiaeRecord { what: &'static str, offset: usize },
     #[error(
-        "byte {offset}: the header says {declared} bytes but the record has {actual}; fetch the whole record again"
+        "byte {offset}: the header says {declared} bytes but the record has {actual}; fetch the whole record \
+         again"
     )]
     LengthMismatch { offset: usize, declared: usize, actual: usize },
     #[error("byte {offset}: {what} is {value}, outside {low} to {high}; check the capture software")]

@@ -1,7 +1,8 @@
 //! Many small comparisons at once, each answer one bit.
 //!
-//! The compiler turns most loops of this crate into vectors by itself, but not those that end in one bit per lane. On x86-64 these
-//! use SSE2, which every such processor has; elsewhere a loop. A test proves them equal.
+//! The compiler turns most loops of this crate into vectors by itself, but not those that end in one bit per
+//! lane. On x86-64 these use SSE2, which every such processor has; elsewhere a loop. A test proves them
+//! equal.
 
 pub(crate) const LANES: usize = 16;
 

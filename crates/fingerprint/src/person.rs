@@ -18,11 +18,12 @@ pub struct PersonComparison {
     pub fingers: u8,
 }
 
-/// Fuses the comparisons of all positions both sides hold. The best capture counts where a side holds a finger twice.
+/// Fuses the comparisons of all positions both sides hold. The best capture counts where a side holds a
+/// finger twice.
 ///
-/// Each finger gives its score less the score strangers reach on average, so that ten indifferent fingers do not add up to
-/// a match; the sum is divided by the square root of their number, which keeps the spread of strangers' scores the
-/// same for any number of fingers, so that one threshold serves all.
+/// Each finger gives its score less the score strangers reach on average, so that ten indifferent fingers do
+/// not add up to a match; the sum is divided by the square root of their number, which keeps the spread of
+/// strangers' scores the same for any number of fingers, so that one threshold serves all.
 pub fn compare_person(first: &[Prepared], second: &[Prepared]) -> PersonComparison {
     let mut best = [None::<f32>; 11];
     for a in first {
@@ -37,7 +38,8 @@ pub fn compare_person(first: &[Prepared], second: &[Prepared]) -> PersonComparis
 
 /// How often two different people reach a fused score, by the line that [`PERSON_THRESHOLD`] explains.
 ///
-/// For ten fingers; fewer than four spread less, so that for them it is an upper estimate. Below the measured range the answer is 1e-3.
+/// For ten fingers; fewer than four spread less, so that for them it is an upper estimate. Below the measured
+/// range the answer is 1e-3.
 pub fn false_match_rate(score: f32) -> f64 {
     let (at, rate) = FALSE_MATCH_POINT;
     let decades = f64::from((score - at) / FALSE_MATCH_DECADE);
@@ -55,7 +57,8 @@ pub(crate) fn fuse(scores: impl Iterator<Item = f32>) -> PersonComparison {
     fuse_found_among(scores.map(|score| (score, 1)))
 }
 
-/// As [`fuse`], of scores that are each the greatest of so many: strangers reach more where there is a choice.
+/// As [`fuse`], of scores that are each the greatest of so many: strangers reach more where there is a
+/// choice.
 pub(crate) fn fuse_found_among(scores: impl Iterator<Item = (f32, u8)>) -> PersonComparison {
     let (mut sum, mut fingers) = (0.0, 0u8);
     for (score, among) in scores {

@@ -3,9 +3,10 @@ use crate::params::{QUALITY_AREA_PX2, QUALITY_COUNT};
 
 /// A figure from 0 (unusable) to 100 (excellent) for a template, to decide whether to capture again.
 ///
-/// It is modelled on the purpose of NFIQ 2 (predict how well the finger will match) but sees the template only: how many
-/// minutiae there are, how sure the extractor is of them and how large an area they cover. The three are
-/// multiplied, because a finger that fails on one of them will not match however good the others are.
+/// It is modelled on the purpose of NFIQ 2 (predict how well the finger will match) but sees the template
+/// only: how many minutiae there are, how sure the extractor is of them and how large an area they cover. The
+/// three are multiplied, because a finger that fails on one of them will not match however good the others
+/// are.
 pub fn quality(template: &Template) -> u8 {
     let minutiae = template.minutiae();
     if minutiae.is_empty() {

@@ -18,8 +18,8 @@ fn template(position: FingerPosition, places: impl Iterator<Item = (u16, u16, u8
     Template::new(capture, places.map(minutia).collect()).expect("inside the image")
 }
 
-/// Every kind as one finger: nothing, one point, lines, clusters that repeat one base, lattices, the corners of a
-/// huge image.
+/// Every kind as one finger: nothing, one point, lines, clusters that repeat one base, lattices, the corners
+/// of a huge image.
 fn hostile(position: FingerPosition) -> Vec<Template> {
     let all = 0..255u16;
     vec![

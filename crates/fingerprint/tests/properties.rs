@@ -1,11 +1,12 @@
 //! What holds for any two templates, also for those that no finger gives.
 
+use proptest::prelude::*;
+
 use fingerprint::identify::{Gallery, GalleryParams};
 use fingerprint::{
     Capture, FingerPosition, Impression, Minutia, MinutiaKind, Positions, Prepared, Scan, ScanQuery,
     Template, compare,
 };
-use proptest::prelude::*;
 
 const SIDE: u16 = 700;
 

@@ -1,12 +1,14 @@
 //! The codecs against hand-made records and arbitrary bytes.
 
+use proptest::prelude::*;
+
 use fingerprint::{
     Capture, Error, FingerPosition, Format, Impression, Minutia, MinutiaKind, Template, detect, encode,
     encode_as, parse, quality,
 };
-use proptest::prelude::*;
 
-/// One view of a right index finger at 500 dpi with one bifurcation, written out from the standard's clause 7.
+/// One view of a right index finger at 500 dpi with one bifurcation, written out from the standard's clause
+/// 7.
 const RECORD: [u8; 36] = [
     b'F', b'M', b'R', 0, b' ', b'2', b'0', 0, 0, 0, 0, 36, 0, 0, 1, 0x90, 1, 0xe0, 0, 197, 0, 197, 1,
     0, // header
@@ -77,7 +79,8 @@ fn refuses_views_of_different_images() {
     assert_eq!(encode(&[view, other]).unwrap_err(), Error::MixedImages);
 }
 
-/// The same finger in the 2011 edition, from its clause 8: a quality that failed and one of 80, a certification, no minutia quality.
+/// The same finger in the 2011 edition, from its clause 8: a quality that failed and one of 80, a
+/// certification, no minutia quality.
 const RECORD_2011: [u8; 68] = [
     b'F', b'M', b'R', 0, b'0', b'3', b'0', 0, 0, 0, 0, 68, 0, 1, 1, // header, with certifications
     0, 0, 0, 53, 7, 230, 11, 22, 10, 0, 0, 0, 0, // length and date

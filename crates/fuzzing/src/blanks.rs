@@ -1,5 +1,8 @@
 //! A blank chip, and the memory of a virtual chip.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
 use crate::material::FILES;
 use card::apdu::Command;
 use card::lds::{card_access, dg14, dg15};
@@ -7,8 +10,6 @@ use chip::{
     ChipFiles, ChipImage, ChipKeys, ChipSerial, Encoder, Error, FileId, IsoEncoder, Lengths, Life, MasterKey,
     Memory, Transport, TransportKey, VirtualChip, write_image,
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
 
 fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
@@ -35,8 +36,8 @@ impl Transport for Direct<'_> {
     }
 }
 
-/// Commands, each behind its length of two bytes. The first byte says whether they come from a stranger, as they are (0), or
-/// from a writer who knows the transport key, under whose channel each is sent (else).
+/// Commands, each behind its length of two bytes. The first byte says whether they come from a stranger, as
+/// they are (0), or from a writer who knows the transport key, under whose channel each is sent (else).
 pub fn blank(data: &[u8]) -> bool {
     let Some((&mode, mut rest)) = data.split_first() else { return false };
     let mut chip = chip();

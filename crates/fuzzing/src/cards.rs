@@ -1,12 +1,13 @@
 //! What is read off a card and its chip.
 
+use std::str;
+
 use crate::material::FILES;
 use card::lds::{DataGroup, com as ef_com, dg1 as mrz_file, dg2 as face_file, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{QrText, symbol};
 use card::sod::Sod;
 use card::tlv::{Reader, Tlv};
-use std::str;
 
 /// A zone that was taken holds only its letters, and reads the same again.
 pub fn mrz(data: &[u8]) -> bool {

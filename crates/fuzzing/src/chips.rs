@@ -1,5 +1,10 @@
 //! What a chip and a reader send each other, and the files that only they exchange.
 
+use std::io::{self, Cursor, Read, Write};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
 use crate::material::FILES;
 use card::apdu::{Command, Response};
 use card::ec_key::{Curve, EcPublicKey};
@@ -11,9 +16,6 @@ use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, Error, FileId, Lengths, MrzKey, Password, Session, Transport,
     VirtualChip, read_card, vpcd,
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use std::io::{self, Cursor, Read, Write};
 
 /// What stands in DG3 and must never leave the chip.
 const RIDGES: &[u8] = b"ridges of nobody";

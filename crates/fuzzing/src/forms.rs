@@ -1,8 +1,9 @@
 //! Files of population forms.
 
+use time::macros::date;
+
 use crate::with_file;
 use domain::form::{DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE};
-use time::macros::date;
 
 /// Reads and judges the whole file. A refusal has a sentence; a sound row has no fault.
 pub fn check(data: &[u8]) -> bool {

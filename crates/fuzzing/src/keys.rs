@@ -1,5 +1,9 @@
 //! Certificates, revocation lists, key files, fingerprint templates.
 
+use std::str;
+
+use time::Duration;
+
 use crate::material::{HOME, START, rng};
 use crate::with_file;
 use fingerprint::synthetic::{Condition, person_masters};
@@ -9,8 +13,6 @@ use pki::{
     Certificate, Crl, MasterList, Name, Signer, SigningToken, Suite, check_period, check_roles, prepare_crl,
     prepare_master_list, prepare_master_list_signer,
 };
-use std::str;
-use time::Duration;
 
 const PASSPHRASE: &[u8] = b"a passphrase of a fuzzer";
 

@@ -68,7 +68,8 @@ pub fn run(name: &str, data: &[u8]) {
     (target(name).expect("each fuzz target names an entry of TARGETS").run)(data);
 }
 
-/// Calls `read` with a file that holds `data`, for parsers that take a path. In memory where the system has such a place.
+/// Calls `read` with a file that holds `data`, for parsers that take a path. In memory where the system has
+/// such a place.
 fn with_file<T>(data: &[u8], read: impl FnOnce(&std::path::Path) -> T) -> T {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;

@@ -1,5 +1,13 @@
 //! A synthetic country, card, kit and centre: what the seeds are made of, the same in every run.
 
+use std::sync::LazyLock;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use zeroize::Zeroizing;
+
 use card::data::{CardData, CardFields};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
@@ -10,13 +18,7 @@ use hsm::{SoftwareAgreementKey, SoftwareSigner};
 use packet::keys::{IntakeKey, KeyError, PublicKey};
 use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason};
 use pki::Signer;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha20Rng;
 use specimen::{Country, Files, PHOTO, person};
-use std::sync::LazyLock;
-use time::OffsetDateTime;
-use time::macros::datetime;
-use zeroize::Zeroizing;
 
 pub use specimen::{START, serial};
 

@@ -1,10 +1,11 @@
 //! What kits and the centre send each other.
 
-use crate::material::{DAY, centre, content_of, envelope, kit, rng};
 use coset::{CborSerializable, CoseSign1, CoseSign1Builder, TaggedCborSerializable};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer};
+
+use crate::material::{DAY, centre, content_of, envelope, kit, rng};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
-use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::rules::problems;
 use packet::wire::{decode_batch, encode_batch};
@@ -126,7 +127,8 @@ fn told(error: Option<PacketError>) {
     }
 }
 
-/// `payload` under a signature that holds, so that a fuzzer gets behind it. Kit and centre have the same key here.
+/// `payload` under a signature that holds, so that a fuzzer gets behind it. Kit and centre have the same key
+/// here.
 fn signed(payload: &[u8], context: &[u8], key_id: &[u8]) -> Vec<u8> {
     let header = coset::HeaderBuilder::new().algorithm(coset::iana::Algorithm::ES256).key_id(key_id.to_vec());
     let key = SigningKey::from(crate::material::secret());

@@ -32,8 +32,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Parquet: a value for each row, or none at all of a column that is not there, or an error. What comes after is the same as with
-/// CSV.
+/// Parquet: a value for each row, or none at all of a column that is not there, or an error. What comes after
+/// is the same as with CSV.
 pub fn parquet(data: &[u8]) -> bool {
     if !data.starts_with(b"PAR1") {
         return false;
@@ -49,7 +49,8 @@ pub fn parquet(data: &[u8]) -> bool {
     })
 }
 
-/// A fuzzer ends at any panic, and the `parquet` crate panics at some damage, which `recordfile` makes an error of.
+/// A fuzzer ends at any panic, and the `parquet` crate panics at some damage, which `recordfile` makes an
+/// error of.
 fn forgive_the_library() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {

@@ -1,12 +1,13 @@
 //! Short texts: names, numbers, dates, codes.
 
+use std::str;
+
 use card::mrz::{name_line, transliterate};
 use domain::date::PartialDate;
 use domain::name::PersonName;
 use domain::pin::{OldId, Pin};
 use domain::{UnitCode, text};
 use linkage::{Index, Record, explain};
-use std::str;
 
 /// Two records, a field a line: linkage answers finitely, and in both directions alike.
 pub fn names(data: &[u8]) -> bool {
@@ -45,7 +46,8 @@ fn record<'a>(id: u128, lines: &mut impl Iterator<Item = &'a str>) -> Record {
 }
 
 pub fn names_seeds() -> Vec<Vec<u8>> {
-    let one = "Nguyễn Thị Thu Hòa\nNguyễn Đình Khôi\nPhan Thị Liễu\nThôn 3\n042190012345\n183456789\n1986\n11\n7\n1\n";
+    let one = "Nguyễn Thị Thu Hòa\nNguyễn Đình Khôi\nPhan Thị Liễu\nThôn \
+               3\n042190012345\n183456789\n1986\n11\n7\n1\n";
     let other = "NGUYỄN THU HOÀ\n\nPhan Thị Liễu\nXóm 3\n\n183456798\n1986\n7\n11\n1\n";
     vec![format!("{one}{other}").into_bytes(), format!("{other}{one}").into_bytes()]
 }

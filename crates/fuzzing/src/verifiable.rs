@@ -1,5 +1,9 @@
 //! Card-verifiable certificates.
 
+use std::sync::LazyLock;
+
+use time::macros::date;
+
 use crate::material::rng;
 use chip::TrustAnchor;
 use hsm::SoftwareSigner;
@@ -8,8 +12,6 @@ use pki::{
     PreparedCvCertificate, Rights, Signer, SigningToken, prepare_cv_certificate, prepare_cv_link,
     prepare_cvca,
 };
-use std::sync::LazyLock;
-use time::macros::date;
 
 struct Authority {
     key: CvPublicKey,
@@ -45,7 +47,8 @@ fn sign(prepared: PreparedCvCertificate, key: &SoftwareSigner) -> Result<CvCerti
     prepared.sign(token, key)
 }
 
-/// What is read has kept its bytes, whole and without the object around them; and only what our CVCA signed is under its key.
+/// What is read has kept its bytes, whole and without the object around them; and only what our CVCA signed
+/// is under its key.
 pub fn certificate(data: &[u8]) -> bool {
     let Ok(certificate) = CvCertificate::parse(data) else {
         // The form without the object around it, in which a chip gets it.

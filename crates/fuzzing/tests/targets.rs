@@ -1,8 +1,9 @@
 //! The targets without a fuzzer: their seeds are accepted, and a few thousand damaged ones break nothing.
 
+use std::path::Path;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use std::path::Path;
 
 /// Damaged inputs for each target; `DANCU_DAMAGED` in the environment asks for more.
 const DAMAGED: u64 = 300;

@@ -4,6 +4,9 @@
 use std::hint::black_box;
 use std::process::Command;
 
+use rand::SeedableRng;
+use time::macros::{date, datetime};
+
 use card::{
     data::{BirthDate, CardData, CardFields, Expiry, Sex},
     lds::{DataGroup, com, dg1, dg2, dg13::Dg13},
@@ -16,8 +19,6 @@ use pki::{
     HashAlgorithm, Name, SerialNumber, SignatureAlgorithm, Signer, SigningToken, Suite, prepare_csca,
     prepare_document_signer,
 };
-use rand::SeedableRng;
-use time::macros::{date, datetime};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

@@ -93,8 +93,8 @@ impl SoftwareAgreementKey {
         PublicKey::from_public_key_der(other).ok().map(|key| self.diffie_hellman(&key))
     }
 
-    /// [`SoftwareAgreementKey::diffie_hellman`] with a point as in SEC 1 §2.3.4 (65 bytes uncompressed); `None`
-    /// if it is not on the curve.
+    /// [`SoftwareAgreementKey::diffie_hellman`] with a point as in SEC 1 §2.3.4 (65 bytes uncompressed);
+    /// `None` if it is not on the curve.
     pub fn diffie_hellman_point(&self, other: &[u8]) -> Option<SharedSecret> {
         PublicKey::from_sec1_bytes(other).ok().map(|key| self.diffie_hellman(&key))
     }

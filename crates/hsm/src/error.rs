@@ -23,7 +23,8 @@ pub enum HsmError {
     #[error("token \"{token}\": {problem}")]
     Token { token: String, problem: String },
     #[error(
-        "token \"{token}\" already has a key labelled \"{label}\"; a key is never replaced, choose another label"
+        "token \"{token}\" already has a key labelled \"{label}\"; a key is never replaced, choose another \
+         label"
     )]
     KeyExists { token: String, label: String },
     #[error("the token's PIN: {0}")]

@@ -7,7 +7,6 @@ use aws_lc_rs::{
 };
 use bp256::BrainpoolP256r1;
 use ecdsa::signature::Signer as _;
-use pki::{Curve, ParameterForm, PublicKey, SignError, SignatureAlgorithm, Signer};
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -15,6 +14,7 @@ use crate::{
     HsmError, Passphrase,
     file::{self, Kind},
 };
+use pki::{Curve, ParameterForm, PublicKey, SignError, SignatureAlgorithm, Signer};
 
 /// A signing key in memory.
 pub struct SoftwareSigner {
@@ -57,8 +57,9 @@ impl SoftwareSigner {
         }
     }
 
-    /// The same P-256 key with nonces after RFC 6979, so that key and message determine the signature's bytes: for
-    /// seeds and tests that compare them. It signs at about a fifth of the speed. Other keys stay as they are.
+    /// The same P-256 key with nonces after RFC 6979, so that key and message determine the signature's
+    /// bytes: for seeds and tests that compare them. It signs at about a fifth of the speed. Other keys stay
+    /// as they are.
     pub fn reproducible(mut self) -> SoftwareSigner {
         if self.algorithm == SignatureAlgorithm::EcdsaP256Sha256 {
             let key = p256::ecdsa::SigningKey::from_slice(&self.secret);

@@ -1,5 +1,5 @@
-//! BouncyCastle as an outside judge of every suite, explicit curve parameters too: signature of the security object,
-//! path to the CSCA, revocation. Each also refuses what was tampered with.
+//! BouncyCastle as an outside judge of every suite, explicit curve parameters too: signature of the security
+//! object, path to the CSCA, revocation. Each also refuses what was tampered with.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 

@@ -1,13 +1,14 @@
-//! OpenSSL as an outside judge: what we make must be accepted by a verifier that we did not write, and a flipped byte
-//! must not. It refuses explicit curve parameters, so it judges the suites that name their curve; BouncyCastle judges
-//! all of them.
+//! OpenSSL as an outside judge: what we make must be accepted by a verifier that we did not write, and a
+//! flipped byte must not. It refuses explicit curve parameters, so it judges the suites that name their
+//! curve; BouncyCastle judges all of them.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::path::Path;
 
-use pki::{Certificate, ParameterForm, Suite};
 use time::macros::datetime;
+
+use pki::{Certificate, ParameterForm, Suite};
 
 mod support;
 use support::*;

@@ -1,7 +1,7 @@
 //! Keys in a real PKCS#11 module: SoftHSM2 with a token directory of its own for each test.
 //!
-//! The module reads its configuration from the environment once in a process, so each test runs its body, the ignored
-//! test of the same name in `inside`, in a process of its own.
+//! The module reads its configuration from the environment once in a process, so each test runs its body, the
+//! ignored test of the same name in `inside`, in a process of its own.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 

@@ -1,16 +1,18 @@
-//! Cards a second through allocation, signing and the printer's results: `cargo run --release -p issue --example issue_rate
-//! [CARDS]`, with `DATABASE_URL` for a server of your own; else the cluster that tests share, which runs without fsync.
+//! Cards a second through allocation, signing and the printer's results: `cargo run --release -p issue
+//! --example issue_rate [CARDS]`, with `DATABASE_URL` for a server of your own; else the cluster that tests
+//! share, which runs without fsync.
 
 #![allow(clippy::unwrap_used, reason = "it shares its district with the tests")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use common::*;
 use domain::Sex;
 use domain::id::PersonId;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// As large as the photo on a chip is.
 const PHOTO_BYTES: usize = 15_000;

@@ -1,5 +1,12 @@
 //! Batches: open (allocate, intend) and sign.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
 use crate::chip::{self, ChipFiles, ChipImages};
 use crate::decide::{self, PinSource};
 use crate::outcome::record;
@@ -8,15 +15,10 @@ use domain::application::Action;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use domain::{Actor, Pin};
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::sync::Arc;
 use store::audit::{self, Entry};
 use store::cards::{self, batches};
 use store::register::pins;
 use store::{Database, PgConnection, UnitScope};
-use time::OffsetDateTime;
 
 /// Photos, and images of fingers, by application.
 pub type Photos = HashMap<ApplicationId, ChipImages>;
@@ -24,7 +26,8 @@ pub type Photos = HashMap<ApplicationId, ChipImages>;
 /// Tries to find a free PIN for one person before the number space is called full.
 const PIN_TRIES: u32 = 50;
 
-/// Cards in one batch at most: a box of blanks holds ten thousand, and their numbers have four digits for the place.
+/// Cards in one batch at most: a box of blanks holds ten thousand, and their numbers have four digits for the
+/// place.
 const MOST_CARDS: u32 = 9_999;
 
 /// What came of opening a batch.
@@ -38,8 +41,9 @@ pub struct BatchSummary {
     pub blocked: usize,
 }
 
-/// Takes up to `most` (and never more than 9,999) accepted applications below `scope` (a district's path), allocates the PINs that are missing,
-/// records an intended card for each, and puts them into a batch for the district, all in one transaction.
+/// Takes up to `most` (and never more than 9,999) accepted applications below `scope` (a district's path),
+/// allocates the PINs that are missing, records an intended card for each, and puts them into a batch for the
+/// district, all in one transaction.
 pub async fn open_batch(
     db: &Database,
     authority: &Authority,
@@ -129,8 +133,8 @@ fn intended_card(
     }
 }
 
-/// The signing token's hash. The token itself is the card's id: whoever stores the signature must find the card still
-/// intended with this hash, and changes both, so that it can be done once.
+/// The signing token's hash. The token itself is the card's id: whoever stores the signature must find the
+/// card still intended with this hash, and changes both, so that it can be done once.
 fn token(card: CardId) -> [u8; 32] {
     Sha256::digest(card.uuid().as_bytes()).into()
 }
@@ -188,8 +192,8 @@ async fn allocate_pins(
 /// Returns how many were signed now. Signing runs outside any transaction, on all cores.
 ///
 /// # Errors
-/// [`Error::SigningPeriodOver`] once the document signer's key may sign no more; [`Error::PhotoMissing`]. Nothing is
-/// stored then.
+/// [`Error::SigningPeriodOver`] once the document signer's key may sign no more; [`Error::PhotoMissing`].
+/// Nothing is stored then.
 pub async fn sign_batch(
     db: &Database,
     authority: &Arc<Authority>,
@@ -243,7 +247,8 @@ fn sign_card(
     })
 }
 
-/// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes first.
+/// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes
+/// first.
 pub async fn unfinished_batches(db: &Database) -> Result<Vec<BatchId>, Error> {
     let mut conn = db.begin().await?;
     Ok(batches::unfinished_batches(&mut conn).await?)

@@ -1,13 +1,15 @@
 //! The country signing authority and the document signer under it.
 
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
 use crate::certificates::{Certifier, hex, signs_until};
 use crate::chip::{self, ChipFiles, ChipImages, ChipKeySource};
 use crate::{Error, Face};
 use card::sod::{DigestAlgorithm, SodTemplate};
 use pki::{Certificate, HashAlgorithm, SignatureAlgorithm, Signer, Suite};
-use std::sync::Arc;
 use store::Database;
-use time::OffsetDateTime;
 
 /// Signs cards: a document signer's key with its certificate.
 pub struct Authority {
@@ -26,9 +28,11 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Loads the certificates for the two keys, issuing those that are missing. `draw_serial` gives 16 random bytes.
+    /// Loads the certificates for the two keys, issuing those that are missing. `draw_serial` gives 16 random
+    /// bytes.
     ///
-    /// A serial number is stored before its certificate is signed; one whose certificate never came is not used again.
+    /// A serial number is stored before its certificate is signed; one whose certificate never came is not
+    /// used again.
     ///
     /// # Errors
     /// [`Error::CscaPeriodOver`] when the CSCA's key may sign no more; a key that is not of the suite's kind.

@@ -1,5 +1,7 @@
 //! Certificates and revocation lists of the country, each with its number stored before it is signed.
 
+use time::{Duration, OffsetDateTime};
+
 use crate::Error;
 use pki::{
     Certificate, MasterList, Name, PkiError, PreparedCertificate, PublicKey, Revocation, SerialNumber,
@@ -8,7 +10,6 @@ use pki::{
 };
 use store::Database;
 use store::cards::certificates;
-use time::{Duration, OffsetDateTime};
 
 /// One name for every key of the CSCA, which is what makes a link certificate one (Doc 9303-12).
 const CSCA: &str = "dancu CSCA";
@@ -39,7 +40,8 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         self.finish(prepared, serial, key, None).await
     }
 
-    /// The document signer's certificate of this key, made under `csca` when there is none that may still sign.
+    /// The document signer's certificate of this key, made under `csca` when there is none that may still
+    /// sign.
     pub async fn document_signer(
         &mut self,
         csca: &Certificate,
@@ -69,7 +71,8 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         self.finish(prepared, serial, old_key, Some(old)).await
     }
 
-    /// The master list signer's certificate of this key, made under `csca` when there is none that may still sign.
+    /// The master list signer's certificate of this key, made under `csca` when there is none that may still
+    /// sign.
     pub async fn master_list_signer(
         &mut self,
         csca: &Certificate,
@@ -127,7 +130,8 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         Ok(store::commit(tx).await?)
     }
 
-    /// A master list of these certificates, signed by `key` under `csca`, and read back before it is given out.
+    /// A master list of these certificates, signed by `key` under `csca`, and read back before it is given
+    /// out.
     pub async fn master_list(
         &mut self,
         certificates: &[Certificate],

@@ -1,5 +1,8 @@
 //! The chip's files of one card.
 
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
 use crate::{Error, Face};
 use ::chip::ChipKeys;
 use card::CardError;
@@ -10,8 +13,6 @@ use card::qr::QrText;
 use card::sod::{self, Sod, SodTemplate};
 use domain::id::CardId;
 use pki::Signer;
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 /// Elementary files, each with its raw bytes.
 #[derive(Clone)]
@@ -95,8 +96,8 @@ impl std::fmt::Debug for ChipFiles {
     }
 }
 
-/// Gives each card the keys of its chip. They follow from one secret and the card's id, so that no private key of a chip is
-/// stored anywhere.
+/// Gives each card the keys of its chip. They follow from one secret and the card's id, so that no private
+/// key of a chip is stored anywhere.
 #[derive(Clone)]
 pub struct ChipKeySource(Zeroizing<Vec<u8>>);
 
@@ -117,8 +118,8 @@ impl ChipKeySource {
     }
 }
 
-/// Builds and signs the files. The message that is signed covers the raw bytes of every data group. Without `keys` the chip has
-/// nothing to prove itself with.
+/// Builds and signs the files. The message that is signed covers the raw bytes of every data group. Without
+/// `keys` the chip has nothing to prove itself with.
 pub(crate) fn build(
     face: &Face,
     images: &ChipImages,
@@ -141,9 +142,9 @@ pub(crate) fn build(
     Ok((files, QrText::from_card(&data).encode()))
 }
 
-/// DG3. For a holder without fingers it holds filler in their place, which differs from card to card, so that the hash in EF.SOD
-/// does not tell it (Doc 9303-10, EF.DG3). The filler follows from the chip's keys, which nobody else knows: a chip without keys
-/// has no DG3 then.
+/// DG3. For a holder without fingers it holds filler in their place, which differs from card to card, so that
+/// the hash in EF.SOD does not tell it (Doc 9303-10, EF.DG3). The filler follows from the chip's keys, which
+/// nobody else knows: a chip without keys has no DG3 then.
 fn fingerprints(fingers: &Fingers, keys: Option<&ChipKeys>) -> Option<Vec<u8>> {
     match (fingers, keys) {
         (Fingers::Taken(images), _) => Some(dg3::encode(images, &[])),
@@ -155,11 +156,13 @@ fn fingerprints(fingers: &Fingers, keys: Option<&ChipKeys>) -> Option<Vec<u8>> {
     }
 }
 
-/// Puts a stored card's files together again: EF.COM, DG2, DG3 and what the chip proves itself with are not stored, because they
-/// follow from the packet's images and from the keys. A card that was signed without DG3 stays without it.
+/// Puts a stored card's files together again: EF.COM, DG2, DG3 and what the chip proves itself with are not
+/// stored, because they follow from the packet's images and from the keys. A card that was signed without DG3
+/// stays without it.
 ///
 /// # Errors
-/// When the photo is not a JPEG that a face record can hold, or the card was signed with keys and none are given.
+/// When the photo is not a JPEG that a face record can hold, or the card was signed with keys and none are
+/// given.
 pub fn rebuild(
     dg1: Vec<u8>,
     dg13: Vec<u8>,

@@ -1,18 +1,20 @@
 //! Rules without I/O: how long a card is valid, and which personal number a person gets.
 
+use time::{Date, Month};
+
 use domain::id::PersonId;
 use domain::pin::PinError;
 use domain::unit::UnitTable;
 use domain::{PartialDate, Pin, ResidentRecord, UnitCode};
-use time::{Date, Month};
 
 /// Ages at which a card must be exchanged (2014 law, art. 21).
 const MILESTONES: [i32; 3] = [25, 40, 60];
 
 /// The last day of validity of a card issued on `issued`, or `None` when it does not expire.
 ///
-/// A card runs to the next milestone birthday; one issued within two years before a milestone runs to the one after it,
-/// and one issued from 58 on does not expire. Of a partial birth date the latest possible day counts.
+/// A card runs to the next milestone birthday; one issued within two years before a milestone runs to the one
+/// after it, and one issued from 58 on does not expire. Of a partial birth date the latest possible day
+/// counts.
 pub fn expiry(birth: PartialDate, issued: Date) -> Option<Date> {
     let born = birth.latest();
     MILESTONES.iter().find(|&&age| issued < anniversary(born, age - 2)).map(|&age| anniversary(born, age))
@@ -26,8 +28,8 @@ fn anniversary(born: Date, age: i32) -> Date {
     })
 }
 
-/// Where the six random digits of a new PIN come from: the centre draws them from the system's generator, a simulation
-/// derives them from its seed. Called with the person and the number of the try.
+/// Where the six random digits of a new PIN come from: the centre draws them from the system's generator, a
+/// simulation derives them from its seed. Called with the person and the number of the try.
 pub trait PinSource: Send + Sync {
     /// 0 to 999,999.
     fn serial(&self, person: PersonId, attempt: u32) -> u32;
@@ -39,8 +41,8 @@ impl<F: Fn(PersonId, u32) -> u32 + Send + Sync> PinSource for F {
     }
 }
 
-/// Three digits of the place of birth registration. Where it is not known, the province of permanent residence stands
-/// for it, as the authority that registers the birth late would be there.
+/// Three digits of the place of birth registration. Where it is not known, the province of permanent
+/// residence stands for it, as the authority that registers the birth late would be there.
 pub fn registration_place(record: &ResidentRecord) -> u16 {
     let province =
         |unit: UnitCode| UnitTable::official_2021().chain(unit).last().map(|top| top.code.number() as u16);

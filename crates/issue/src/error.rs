@@ -1,7 +1,8 @@
+use time::OffsetDateTime;
+
 use domain::blank::BlankState;
 use domain::card::CardError;
 use domain::id::{ApplicationId, BatchId, CardId};
-use time::OffsetDateTime;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,7 +24,8 @@ pub enum Error {
     #[error("batch {batch} has no item at position {position}, or the item is not signed yet")]
     NoItem { batch: BatchId, position: i32 },
     #[error(
-        "no free personal number was found in {tries} tries for one person: the number space of that place, sex and year is nearly full"
+        "no free personal number was found in {tries} tries for one person: the number space of that place, \
+         sex and year is nearly full"
     )]
     PinSpace { tries: u32 },
     #[error(
@@ -33,11 +35,13 @@ pub enum Error {
     #[error("the CSCA's key may sign until {until} only: change it with `dancu pki roll`")]
     CscaPeriodOver { until: OffsetDateTime },
     #[error(
-        "certificate {0} was not revoked: there is no signed certificate of this serial number, or it was revoked before"
+        "certificate {0} was not revoked: there is no signed certificate of this serial number, or it was \
+         revoked before"
     )]
     NotRevoked(String),
     #[error(
-        "{needed} cards came back from the printer and its stock has {there} blanks; record the box they came from with `dancu stock receive`"
+        "{needed} cards came back from the printer and its stock has {there} blanks; record the box they \
+         came from with `dancu stock receive`"
     )]
     StockShort { needed: usize, there: u64 },
     #[error("cards of batch {0} are being written one by one; its results cannot be recorded as a whole")]
@@ -51,7 +55,8 @@ pub enum Error {
     #[error("blank {serial} is {state} already")]
     BlankFinished { serial: String, state: BlankState },
     #[error(
-        "box {number} was received before with other blanks: {was} of them, and {common} of those that are named now"
+        "box {number} was received before with other blanks: {was} of them, and {common} of those that are \
+         named now"
     )]
     BoxDiffers { number: i64, was: i64, common: i64 },
     #[error("{elsewhere} of these blanks came in another box; a blank is received once")]

@@ -1,13 +1,14 @@
 //! What is printed on a card and written to its chip, fixed when the card is intended.
 
+use serde::{Deserialize, Serialize};
+use time::Date;
+
 use crate::{Error, decide};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
 use domain::codes::CodeList;
 use domain::record::Place;
 use domain::unit::UnitTable;
 use domain::{PartialDate, Pin, ResidentRecord, UnitCode};
-use serde::{Deserialize, Serialize};
-use time::Date;
 
 /// The card's fields as text, kept with the card so that a reprint or a check needs no other table.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +112,8 @@ impl Face {
     }
 }
 
-/// `Thạch Đài, Thạch Hà, Hà Tĩnh`: the units of an address from the smallest, without their kinds, as cards print it.
+/// `Thạch Đài, Thạch Hà, Hà Tĩnh`: the units of an address from the smallest, without their kinds, as cards
+/// print it.
 fn unit_text(unit: UnitCode) -> String {
     let names: Vec<&str> = UnitTable::official_2021().chain(unit).map(|unit| unit.name.as_ref()).collect();
     names.join(", ")

@@ -2,6 +2,8 @@
 //! These are acts of the issuer, as the revocation of a certificate is, and stand beside the making of cards
 //! for that reason; applications are not touched by them.
 
+use time::{OffsetDateTime, Time};
+
 use crate::Error;
 use domain::Actor;
 use domain::card::{CardAction, CardError, CardState, ReinstateReason, RevokeReason, SuspendReason};
@@ -10,7 +12,6 @@ use domain::id::CardId;
 use store::audit::{self, Entry};
 use store::cards::{self, record};
 use store::{Database, PgConnection};
-use time::{OffsetDateTime, Time};
 
 /// Cards that expire in one transaction.
 const EXPIRE_AT_ONCE: u32 = 500;

@@ -1,4 +1,9 @@
-//! What became of cards in production, one by one or a whole batch at once: rows of cards, blanks, batch and applications.
+//! What became of cards in production, one by one or a whole batch at once: rows of cards, blanks, batch and
+//! applications.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
 
 use crate::Error;
 use domain::Actor;
@@ -6,11 +11,9 @@ use domain::application::Action;
 use domain::blank::{BlankState, SpoilReason};
 use domain::card::CardState;
 use domain::id::{ApplicationId, BatchId, CardId};
-use std::sync::Arc;
 use store::applications::{self, Transition};
 use store::cards::{batches, stock};
 use store::{Database, PgConnection};
-use time::OffsetDateTime;
 
 /// What the printer made of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +22,15 @@ pub enum Outcome {
     Spoiled,
 }
 
-/// Records the printer's results: `spoiled` lists positions (from 1) whose card came out bad. A spoiled card's
-/// application goes back to wait for another batch, and its number is never used again. Every card used up a blank: the next
-/// of the stock, in the order of the cards.
+/// Records the printer's results: `spoiled` lists positions (from 1) whose card came out bad. A spoiled
+/// card's application goes back to wait for another batch, and its number is never used again. Every card
+/// used up a blank: the next of the stock, in the order of the cards.
 ///
 /// Doing it twice changes nothing.
 ///
 /// # Errors
-/// [`Error::StockShort`] when fewer blanks were received than cards came back; [`Error::BeingWritten`] when cards of the batch
-/// are written one by one.
+/// [`Error::StockShort`] when fewer blanks were received than cards came back; [`Error::BeingWritten`] when
+/// cards of the batch are written one by one.
 pub async fn record_results(
     db: &Database,
     batch: BatchId,
@@ -78,8 +81,8 @@ pub async fn record_results(
     Ok((good.len(), bad.len()))
 }
 
-/// Records what became of one card whose blank is being written: used, or spoiled for a reason. Returns the card's
-/// number. Doing it twice changes nothing.
+/// Records what became of one card whose blank is being written: used, or spoiled for a reason. Returns the
+/// card's number. Doing it twice changes nothing.
 pub(crate) async fn record_card(
     db: &Database,
     serial: &str,

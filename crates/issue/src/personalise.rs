@@ -1,7 +1,14 @@
-//! A blank on a reader becomes the card of one person: recorded first, written, read back, verified, and recorded again.
+//! A blank on a reader becomes the card of one person: recorded first, written, read back, verified, and
+//! recorded again.
 //!
-//! Whatever stops it, the next begin finds the chip and the rows as they were left. The chip tells where it stands and, as
-//! long as it is no card, its serial number; the row of that blank tells for which card it was taken.
+//! Whatever stops it, the next begin finds the chip and the rows as they were left. The chip tells where it
+//! stands and, as long as it is no card, its serial number; the row of that blank tells for which card it was
+//! taken.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use rand::CryptoRng;
 
 use crate::Error;
 use crate::outcome::{audit, record_card};
@@ -13,9 +20,6 @@ use card::lds::card_access;
 use domain::blank::{BlankState, SpoilReason};
 use domain::id::CardId;
 use domain::{Actor, Clock};
-use rand::CryptoRng;
-use std::future::Future;
-use std::pin::Pin;
 use store::Database;
 use store::cards::{batches, stock};
 
@@ -136,22 +140,27 @@ pub enum Refusal {
     #[error("blank {0} came in a box without a transport key; another machine writes those")]
     NoKey(ChipSerial),
     #[error(
-        "blank {0} does not accept its transport key: check the key letter of its box. A blank locks itself after ten tries"
+        "blank {0} does not accept its transport key: check the key letter of its box. A blank locks itself \
+         after ten tries"
     )]
     WrongKey(ChipSerial),
     #[error("blank {0} is recorded as spoiled; what was on it is erased. Destroy it")]
     Spoiled(ChipSerial),
     #[error(
-        "blank {0} is recorded as a finished card, and this chip is blank: two chips tell one number. Lay it aside and report it"
+        "blank {0} is recorded as a finished card, and this chip is blank: two chips tell one number. Lay it \
+         aside and report it"
     )]
     Twin(ChipSerial),
     #[error(
-        "the chip of blank {0} is terminated; it can never be written. Record it with `dancu stock spoil {0} --reason broken`"
+        "the chip of blank {0} is terminated; it can never be written. Record it with `dancu stock spoil {0} \
+         --reason broken`"
     )]
     Terminated(ChipSerial),
     #[error("this is a finished card, and none of those that are under way here")]
     Finished,
-    #[error("no signed card waits for a blank here{}", match .under_way { 0 => String::new(), n => format!("; {n} are under way on blanks that are not on this reader") })]
+    #[error("no signed card waits for a blank \
+             here{}", match .under_way { 0 => String::new(), n => format!("; {n} are under way on blanks \
+                 that are not on this reader") })]
     NoCard { under_way: i64 },
 }
 
@@ -180,11 +189,12 @@ struct Intent {
 }
 
 impl<W: Workshop> Station<'_, W> {
-    /// Deals with what lies on the reader. Talking to the chip blocks the thread, so the runtime must have several.
+    /// Deals with what lies on the reader. Talking to the chip blocks the thread, so the runtime must have
+    /// several.
     ///
     /// # Errors
-    /// When contact to the chip is lost, the database fails, or the card cannot be put together. What was begun goes on when the
-    /// same blank lies on a reader again.
+    /// When contact to the chip is lost, the database fails, or the card cannot be put together. What was
+    /// begun goes on when the same blank lies on a reader again.
     pub async fn serve<E>(&self, mut encoder: E, rng: &mut (impl CryptoRng + Send)) -> Result<Done, Error>
     where
         E: Encoder + Send,
@@ -248,7 +258,8 @@ impl<W: Workshop> Station<'_, W> {
         Ok(stock::lock_blank(&mut conn, &serial.to_string()).await?)
     }
 
-    /// The card that the blank was taken for, or is taken for now: the next that waits. Committed before anything is written.
+    /// The card that the blank was taken for, or is taken for now: the next that waits. Committed before
+    /// anything is written.
     async fn intend(&self, serial: ChipSerial) -> Result<Option<Intent>, Error> {
         let mut tx = self.db.begin().await?;
         let text = serial.to_string();
@@ -295,7 +306,8 @@ impl<W: Workshop> Station<'_, W> {
             }),
             _ => {
                 let done = self.spoil(intent.serial, Spoiling::Attempts).await;
-                // Recorded first: a half-written blank that loses contact here is erased when it lies on a reader again.
+                // Recorded first: a half-written blank that loses contact here is erased when it lies on a
+                // reader again.
                 let _ = block(|| encoder.terminate());
                 return done;
             }
@@ -314,8 +326,8 @@ impl<W: Workshop> Station<'_, W> {
         }
     }
 
-    /// A finished card: one of those under way, whose last record is missing, opens with its access number and tells the
-    /// serial number of its blank.
+    /// A finished card: one of those under way, whose last record is missing, opens with its access number
+    /// and tells the serial number of its blank.
     async fn recognise<T>(&self, mut transport: T, rng: &mut (impl CryptoRng + Send)) -> Result<Done, Error>
     where
         T: Transport + Send,
@@ -372,7 +384,8 @@ impl<W: Workshop> Station<'_, W> {
     }
 }
 
-/// The serial number that the chip tells under the access number of this image; `None` if it is another's card.
+/// The serial number that the chip tells under the access number of this image; `None` if it is another's
+/// card.
 fn serial_under<T: Transport>(
     transport: &mut T,
     lengths: Lengths,
@@ -389,8 +402,8 @@ fn serial_under<T: Transport>(
     }
 }
 
-/// The whole card by PACE with the access number, and by Basic Access Control with the zone: the inner error says what is not
-/// as it was written.
+/// The whole card by PACE with the access number, and by Basic Access Control with the zone: the inner error
+/// says what is not as it was written.
 fn read_back<T: Transport>(
     mut transport: T,
     lengths: Lengths,

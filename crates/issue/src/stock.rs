@@ -1,15 +1,17 @@
 //! Blank cards: boxes come, people count, and some are spoiled.
 
+use std::collections::BTreeSet;
+
+use time::OffsetDateTime;
+
 use crate::Error;
 use crate::outcome::{audit, record_card};
 use ::chip::ChipSerial;
 use domain::Actor;
 use domain::blank::SpoilReason;
 use domain::id::BatchId;
-use std::collections::BTreeSet;
 use store::Database;
 use store::cards::stock::{self, Totals};
-use time::OffsetDateTime;
 
 /// Blanks in one box at most.
 const MOST_BLANKS: usize = 100_000;
@@ -20,7 +22,8 @@ pub struct Delivery {
     /// The box's number, from 1.
     pub number: i64,
     pub serials: Vec<ChipSerial>,
-    /// The key that the blanks are written with, wrapped by the centre; `None` when a machine of its own writes them.
+    /// The key that the blanks are written with, wrapped by the centre; `None` when a machine of its own
+    /// writes them.
     pub wrapped_key: Option<Vec<u8>>,
 }
 
@@ -35,8 +38,8 @@ pub enum Received {
 /// Takes a box into the stock. Doing it twice changes nothing.
 ///
 /// # Errors
-/// [`Error::BoxDiffers`], [`Error::BlankElsewhere`], [`Error::BoxSize`]: the papers contradict what was received before, or
-/// name a blank twice. Nothing is stored then.
+/// [`Error::BoxDiffers`], [`Error::BlankElsewhere`], [`Error::BoxSize`]: the papers contradict what was
+/// received before, or name a blank twice. Nothing is stored then.
 pub async fn receive_box(
     db: &Database,
     delivery: &Delivery,
@@ -89,8 +92,8 @@ pub async fn count_stock(
     Ok(totals)
 }
 
-/// A blank is lost, broken or badly printed. A card that was being written on it is spoiled with it, and its person waits for
-/// another; that card's number is returned.
+/// A blank is lost, broken or badly printed. A card that was being written on it is spoiled with it, and its
+/// person waits for another; that card's number is returned.
 ///
 /// # Errors
 /// [`Error::NoBlank`]; [`Error::BlankFinished`] when it became a card.

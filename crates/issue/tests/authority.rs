@@ -4,16 +4,18 @@
 
 mod common;
 
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use time::{Duration, OffsetDateTime};
+
 use common::*;
 use domain::Sex;
 use hsm::SoftwareSigner;
 use issue::certificates::{Certifier, hex};
 use issue::{Authority, Error, open_batch, sign_batch};
 use pki::{Crl, MasterList, SignError, SignatureAlgorithm, Signer, Suite, build_path};
-use rand::SeedableRng;
-use std::sync::Arc;
 use store::Database;
-use time::{Duration, OffsetDateTime};
 
 async fn establish(db: &Database, now: OffsetDateTime, first_serial: u8) -> Result<Authority, Error> {
     let (csca, signer) = keys();

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use time::macros::{datetime, offset};
+use time::{Date, Duration, OffsetDateTime, Time};
+
 use domain::PartialDate;
 use issue::expiry;
 use pki::DOCUMENT_SIGNER_P256;
-use time::macros::{datetime, offset};
-use time::{Date, Duration, OffsetDateTime, Time};
 
 /// The end of the day in Vietnam.
 fn end_of(day: Date) -> OffsetDateTime {

@@ -1,8 +1,15 @@
-//! Fingerprints on the chip: there as they were taken, signed, and kept back from readers without a right to them.
+//! Fingerprints on the chip: there as they were taken, signed, and kept back from readers without a right to
+//! them.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
+
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use sqlx::Row;
 
 use card::lds::{DataGroup, com, dg3};
 use card::sod::Sod;
@@ -13,10 +20,6 @@ use common::*;
 use domain::Sex;
 use domain::id::{ApplicationId, CardId, PersonId};
 use issue::{Authority, ChipFiles as Files, ChipImages, ChipKeySource, Error, Fingers};
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use sqlx::Row;
-use std::sync::Arc;
 use store::Database;
 
 struct Signed {

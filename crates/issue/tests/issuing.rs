@@ -4,6 +4,12 @@
 
 mod common;
 
+use std::process::Command;
+use std::sync::Arc;
+
+use sqlx::Row;
+use time::Duration;
+
 use card::lds::DataGroup;
 use card::sod::Sod;
 use common::*;
@@ -12,11 +18,7 @@ use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::{Pin, Sex};
 use issue::{Error, open_batch, record_results, sign_batch, unfinished_batches};
 use pki::SignatureScheme;
-use sqlx::Row;
-use std::process::Command;
-use std::sync::Arc;
 use store::Database;
-use time::Duration;
 
 fn serial_of(person: PersonId, attempt: u32) -> u32 {
     let id = person.uuid().into_bytes();
@@ -323,9 +325,11 @@ async fn the_database_refuses_a_second_active_card_and_a_second_in_production() 
     for (state, constraint) in [("active", "card_one_active"), ("signed", "card_one_in_production")] {
         sqlx::query("UPDATE card SET state = $1").bind(state).execute(db.work()).await.unwrap();
         let second = sqlx::query(
-            "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+            "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, \
+             token_sha256, \
                                unit_code, unit_path, intended_at) \
-             SELECT gen_random_uuid(), 'x', application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+             SELECT gen_random_uuid(), 'x', application_id, person_id, pin, state, issued_on, ds_serial, \
+             token_sha256, \
                     unit_code, unit_path, intended_at FROM card LIMIT 1",
         )
         .execute(db.work())
@@ -364,7 +368,8 @@ async fn two_workers_share_the_applications_without_a_card_too_many() {
     let authority = authority(&db).await;
     let scope = scope();
     let open = || async {
-        // A race for the number of the batch, or for a personal number, is lost by one of them, who tries again.
+        // A race for the number of the batch, or for a personal number, is lost by one of them, who tries
+        // again.
         for _ in 0..10 {
             match open_batch(&db, &authority, &scope, DISTRICT, 7, &serial_of, NOW).await {
                 Ok(summary) => return summary.cards,

@@ -5,6 +5,8 @@
 
 mod common;
 
+use time::{Date, Duration, Time};
+
 use common::*;
 use domain::Actor;
 use domain::Sex;
@@ -17,7 +19,6 @@ use store::Database;
 use store::cards::history::{check_folds, timeline};
 use store::cards::record::{Handed, hand_over};
 use testkit::FreshDatabase;
-use time::{Date, Duration, Time};
 
 const LOST: SuspendReason = SuspendReason::Lost;
 

@@ -4,6 +4,11 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
 use chip::{
     AccessNumber, ChipFiles, ChipImage, ChipSerial, IsoEncoder, Lengths, Life, MasterKey, Memory, Password,
     Reading, Session, Transport, TrustAnchor, VirtualChip,
@@ -14,9 +19,6 @@ use domain::clock::VirtualClock;
 use domain::id::{AccountId, CardId, PersonId};
 use domain::{Actor, Sex};
 use issue::{ChipKeySource, Done, Error, Later, Refusal, Spoiling, Station, Told, Wanted, Workshop};
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use std::sync::{Arc, Mutex};
 use store::Database;
 use store::cards::stock::Totals;
 use verify::Overall;
@@ -38,7 +40,8 @@ fn blank(position: u32) -> Chip {
     Arc::new(Mutex::new(VirtualChip::of(memory, ChaCha20Rng::seed_from_u64(position.into()))))
 }
 
-/// The chip on a reader, whose power is cut at one command: before the chip hears it, or before its answer is heard.
+/// The chip on a reader, whose power is cut at one command: before the chip hears it, or before its answer is
+/// heard.
 struct Wire {
     chip: Chip,
     left: usize,
@@ -196,12 +199,14 @@ async fn a_batch_is_written_card_by_card_and_closes_with_the_last() {
     }
     let none = serve(&bench, Wire::whole(&blank(2))).await.unwrap();
     assert_eq!(none, Done::Refused(Refusal::NoCard { under_way: 0 }));
-    let audited = "SELECT count(*) FROM audit WHERE actor LIKE 'account:%' AND action IN ('card.blank_taken', 'card.personalised')";
+    let audited = "SELECT count(*) FROM audit WHERE actor LIKE 'account:%' \
+                   AND action IN ('card.blank_taken', 'card.personalised')";
     assert_eq!(count(db, audited).await, 4);
     sound(db).await;
 }
 
-/// The heart of it: whatever the command at which contact is lost, the same blank becomes the same card, once.
+/// The heart of it: whatever the command at which contact is lost, the same blank becomes the same card,
+/// once.
 #[tokio::test(flavor = "multi_thread")]
 async fn power_cut_at_any_command_the_same_blank_becomes_the_same_card() {
     let cards = 240;
@@ -227,7 +232,8 @@ async fn power_cut_at_any_command_the_same_blank_becomes_the_same_card() {
     assert!(cuts > 100, "{cuts}");
     let now = totals(&bench.db).await;
     assert_eq!((now.used, now.writing, now.spoiled), (i64::from(cuts) + 1, 0, 0));
-    let cards = "SELECT count(DISTINCT number) FROM card JOIN blank USING (card_id) WHERE card.state = 'personalised'";
+    let cards = "SELECT count(DISTINCT number) FROM card JOIN blank USING (card_id) \
+                 WHERE card.state = 'personalised'";
     assert_eq!(count(&bench.db, cards).await, i64::from(cuts) + 1);
     sound(&bench.db).await;
 }

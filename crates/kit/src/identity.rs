@@ -22,8 +22,8 @@ pub struct IdentityKey {
 }
 
 impl IdentityKey {
-    /// Reads the key file (PKCS #8 in PEM, mode 0600), or makes it when there is none. An existing file is never replaced: with
-    /// another key the kit would be another kit.
+    /// Reads the key file (PKCS #8 in PEM, mode 0600), or makes it when there is none. An existing file is
+    /// never replaced: with another key the kit would be another kit.
     ///
     /// # Errors
     /// [`KitError::File`], [`KitError::ExposedKey`], [`KitError::NotAKey`].

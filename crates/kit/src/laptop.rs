@@ -40,7 +40,8 @@ pub struct CaptureInput {
     /// Whom the officer found in the register, and the record as it stands there.
     pub register: Option<(PersonId, ResidentRecord)>,
     pub fingers: Vec<Finger>,
-    /// Of the fingers that go on the chip ([`packet::rules::chip_fingers`]); none if the scanner gives no images.
+    /// Of the fingers that go on the chip ([`packet::rules::chip_fingers`]); none if the scanner gives no
+    /// images.
     pub finger_images: Vec<FingerImage>,
     pub photo: Biometric,
     pub meta: CaptureMeta,
@@ -52,7 +53,8 @@ pub struct Saved {
     pub packet_id: PacketId,
     pub application_id: ApplicationId,
     pub kit_seq: u64,
-    /// For the printed receipt; `None` when the packet had been saved before and the centre has taken it over since.
+    /// For the printed receipt; `None` when the packet had been saved before and the centre has taken it over
+    /// since.
     pub receipt_code: Option<ReceiptCode>,
     /// Whether it had been saved before.
     pub repeated: bool,
@@ -174,11 +176,12 @@ impl Laptop {
         Ok(Saved { packet_id, application_id, kit_seq, receipt_code, repeated })
     }
 
-    /// Sends everything that has no receipt, oldest first, until nothing is left or the line fails. Each receipt is booked
-    /// before the next batch is sent, so that a sync that breaks off has lost nothing.
+    /// Sends everything that has no receipt, oldest first, until nothing is left or the line fails. Each
+    /// receipt is booked before the next batch is sent, so that a sync that breaks off has lost nothing.
     ///
     /// # Errors
-    /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's; [`KitError::NoProgress`].
+    /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's;
+    /// [`KitError::NoProgress`].
     pub fn sync(&mut self, transport: &Transport, now: OffsetDateTime) -> Result<SyncSummary, KitError> {
         let mut summary = SyncSummary::default();
         let mut idle = 0;
@@ -239,7 +242,8 @@ impl Laptop {
     /// Sends the report of `day` and checks the centre's receipt for it.
     ///
     /// # Errors
-    /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's receipt for this report.
+    /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's receipt for this
+    /// report.
     pub fn send_day_report(
         &mut self,
         transport: &Transport,

@@ -1,4 +1,5 @@
-//! The kit's memory: every packet from "saved" until the centre's signed receipt, and a lasting log of every exchange.
+//! The kit's memory: every packet from "saved" until the centre's signed receipt, and a lasting log of every
+//! exchange.
 
 use std::path::Path;
 
@@ -150,7 +151,8 @@ impl Outbox {
         let mut db = Connection::open(&path)?;
         db.busy_timeout(std::time::Duration::from_secs(10))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
-        // FULL syncs the log at every commit: what the officer was told to be saved survives the battery's end.
+        // FULL syncs the log at every commit: what the officer was told to be saved survives the battery's
+        // end.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "secure_delete", true)?;
         db.pragma_update(None, "foreign_keys", true)?;
@@ -178,8 +180,8 @@ impl Outbox {
         self.kit_id
     }
 
-    /// Gives the packet its counter, lets `seal` make it, and returns when it is on the disk. A packet id that was saved
-    /// before is not sealed again: the same packet stays the same bytes.
+    /// Gives the packet its counter, lets `seal` make it, and returns when it is on the disk. A packet id
+    /// that was saved before is not sealed again: the same packet stays the same bytes.
     ///
     /// # Errors
     /// Those of `seal` and of SQLite; nothing is saved then, and the counter is not used up.
@@ -197,7 +199,8 @@ impl Outbox {
         let kit_seq = count(kit_seq)?;
         let sealed = seal(kit_seq)?;
         tx.execute(
-            "INSERT INTO packet (packet_id, application_id, kit_seq, captured_at, unit, kind, sha256, sealed, receipt_code, state) \
+            "INSERT INTO packet (packet_id, application_id, kit_seq, captured_at, unit, kind, sha256, \
+             sealed, receipt_code, state) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'unsent')",
             params![
                 blob(draft.packet_id.uuid()),
@@ -224,13 +227,15 @@ impl Outbox {
         find(&self.db, packet_id)
     }
 
-    /// The oldest packets without a receipt, up to `limit` packets and `max_bytes` of their bytes, but at least one.
+    /// The oldest packets without a receipt, up to `limit` packets and `max_bytes` of their bytes, but at
+    /// least one.
     ///
     /// # Errors
     /// Those of SQLite.
     pub fn pending(&self, limit: usize, max_bytes: usize) -> Result<Vec<PendingPacket>, KitError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT packet_id, sealed FROM packet WHERE state IN ('unsent', 'sent') ORDER BY kit_seq LIMIT ?1",
+            "SELECT packet_id, sealed FROM packet WHERE state IN ('unsent', 'sent') ORDER BY kit_seq \
+             LIMIT ?1",
         )?;
         let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
         let mut packets: Vec<PendingPacket> = Vec::new();
@@ -262,8 +267,8 @@ impl Outbox {
         Ok(tx.commit()?)
     }
 
-    /// Books a receipt after checking that the centre signed it. A line counts for a packet only when it names the packet's
-    /// very bytes. An accepted packet stays accepted, whatever comes later.
+    /// Books a receipt after checking that the centre signed it. A line counts for a packet only when it
+    /// names the packet's very bytes. An accepted packet stays accepted, whatever comes later.
     ///
     /// # Errors
     /// [`KitError::Message`] for a receipt that is not the centre's; those of SQLite. Nothing is booked then.
@@ -295,14 +300,16 @@ impl Outbox {
                 (Some("accepted"), _) => {}
                 (Some(_), Outcome::Accepted) => {
                     applied.accepted += tx.execute(
-                        "UPDATE packet SET state = 'accepted', sealed = NULL, receipt_code = NULL, refusal = NULL, \
+                        "UPDATE packet \
+                         SET state = 'accepted', sealed = NULL, receipt_code = NULL, refusal = NULL, \
                          receipt_id = ?2 WHERE packet_id = ?1",
                         params![id, receipt_id],
                     )?;
                 }
                 (Some(_), Outcome::Refused(refusal)) => {
                     applied.refused += tx.execute(
-                        "UPDATE packet SET state = 'refused', refusal = ?3, receipt_id = ?2 WHERE packet_id = ?1",
+                        "UPDATE packet SET state = 'refused', refusal = ?3, receipt_id = ?2 \
+                         WHERE packet_id = ?1",
                         params![id, receipt_id, refusal.code()],
                     )?;
                 }
@@ -335,7 +342,8 @@ impl Outbox {
         Ok(refused)
     }
 
-    /// Puts refused packets back in the queue, once the centre has said that the reason is gone (the kit was registered, say).
+    /// Puts refused packets back in the queue, once the centre has said that the reason is gone (the kit was
+    /// registered, say).
     ///
     /// # Errors
     /// Those of SQLite.
@@ -353,7 +361,8 @@ impl Outbox {
     pub fn counters(&self) -> Result<Counters, KitError> {
         let counters = self.db.query_row(
             "SELECT (SELECT last_seq FROM kit), count(*) FILTER (WHERE state IN ('unsent', 'sent')), \
-                    count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'refused') FROM packet",
+                    count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'refused') \
+                    FROM packet",
             [],
             |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?]),
         )?;

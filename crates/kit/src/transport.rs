@@ -42,7 +42,8 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// `base_url` such as `https://centre.example`. After a passing failure a request is repeated after 1, 5 and 20 seconds.
+    /// `base_url` such as `https://centre.example`. After a passing failure a request is repeated after 1, 5
+    /// and 20 seconds.
     pub fn new(base_url: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))

@@ -66,8 +66,8 @@ fn search<'a>(label: &str, index: &Index, queries: impl Iterator<Item = (&'a Rec
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
     outcomes.sort_unstable();
     println!(
-        "{label}: {} searches, mean {mean:.1} µs, p50 {:.1}, p99 {:.1}, max {:.0}; {:.1} candidates; heaviest \
-         wrong candidate {best_false:.1} bits; {outcomes:?}",
+        "{label}: {} searches, mean {mean:.1} µs, p50 {:.1}, p99 {:.1}, max {:.0}; {:.1} candidates; \
+         heaviest wrong candidate {best_false:.1} bits; {outcomes:?}",
         micros.len(),
         at(0.5),
         at(0.99),

@@ -8,7 +8,8 @@ pub enum Caution {
     None,
     /// The same personal identification number, and neither name nor date of birth contradicts.
     PinConfirmed,
-    /// The same number with another name or another date of birth: a slip of the pen or an impostor. Never linked.
+    /// The same number with another name or another date of birth: a slip of the pen or an impostor. Never
+    /// linked.
     PinContradicted,
     /// Both have a number and they differ by more than a slip. Never linked: re-issued numbers go to a clerk.
     PinDiffers,
@@ -18,12 +19,12 @@ pub enum Caution {
 
 /// Weights in bits (log₂ odds), so that steps mean the same everywhere on the scale.
 ///
-/// The defaults: **link** at 12 bits, one expected error in 4,096 decisions *at the threshold itself*. True pairs
-/// without any number and without a slip weigh about 16 bits (the rival being a brother or sister of the same name),
-/// with a number 25 and more; the heaviest wrong candidate seen in 100,000 searches of invented registers of up to
-/// three million was 9.5 (`examples/search.rs`). **lead** of 8 bits: the second candidate must be 256 times less
-/// likely, so that equal or twin records are a case and not a coin toss. **review** from −2 bits (p = 0.2): below, a
-/// person's time is better spent on fingerprints.
+/// The defaults: **link** at 12 bits, one expected error in 4,096 decisions *at the threshold itself*. True
+/// pairs without any number and without a slip weigh about 16 bits (the rival being a brother or sister of
+/// the same name), with a number 25 and more; the heaviest wrong candidate seen in 100,000 searches of
+/// invented registers of up to three million was 9.5 (`examples/search.rs`). **lead** of 8 bits: the second
+/// candidate must be 256 times less likely, so that equal or twin records are a case and not a coin toss.
+/// **review** from −2 bits (p = 0.2): below, a person's time is better spent on fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     pub link: f64,
@@ -45,9 +46,9 @@ pub enum Decision {
     NoMatch,
 }
 
-/// Links only the best candidate, only above the threshold, only clearly ahead of the next, and only if no number
-/// speaks against it. Another candidate with the same PIN, or one whose facts contradict it, makes the question a case.
-/// `candidates` need not be sorted.
+/// Links only the best candidate, only above the threshold, only clearly ahead of the next, and only if no
+/// number speaks against it. Another candidate with the same PIN, or one whose facts contradict it, makes the
+/// question a case. `candidates` need not be sorted.
 pub fn decide(candidates: &[Candidate], thresholds: Thresholds) -> Decision {
     let mut sorted = candidates.to_vec();
     sorted.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id)));

@@ -40,15 +40,15 @@ pub fn dedupe(records: &[Record], min_probability: f64) -> Vec<Pair> {
 }
 
 impl Index {
-    /// Pairs within the register with at least `min_probability`, by the index's own parameters: build it with
-    /// `Params::for_dedupe`. Walks the sorted keys rule by rule: n log n as long as blocks are bounded.
+    /// Pairs within the register with at least `min_probability`, by the index's own parameters: build it
+    /// with `Params::for_dedupe`. Walks the sorted keys rule by rule: n log n as long as blocks are bounded.
     pub fn dedupe(&self, min_probability: f64) -> Dedupe {
         let least = (min_probability / (1.0 - min_probability)).log2();
         self.dedupe_by(&self.params, |_| least)
     }
 
-    /// As [`Index::dedupe`], weighed by other parameters than the index's own; `least` says how many bits a pair must
-    /// have whose fields agree like this.
+    /// As [`Index::dedupe`], weighed by other parameters than the index's own; `least` says how many bits a
+    /// pair must have whose fields agree like this.
     pub fn dedupe_by(&self, params: &Params, least: impl Fn(&Levels) -> f64 + Sync) -> Dedupe {
         let compact;
         let index = if self.is_compact() {

@@ -2,7 +2,8 @@
 
 use std::hash::Hasher;
 
-/// Mixes `value` into `state`; the finaliser of SplitMix64 keeps every output bit dependent on every input bit.
+/// Mixes `value` into `state`; the finaliser of SplitMix64 keeps every output bit dependent on every input
+/// bit.
 pub(crate) fn mix(state: u64, value: u64) -> u64 {
     let mut x = (state.rotate_left(23) ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,8 +21,8 @@ pub(crate) fn bytes(text: &[u8]) -> u64 {
     state
 }
 
-/// A fast hasher for maps of numbers; keys here come from the register itself, and no result depends on the order
-/// of a map.
+/// A fast hasher for maps of numbers; keys here come from the register itself, and no result depends on the
+/// order of a map.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NumberHasher(u64);
 
@@ -123,8 +124,8 @@ impl Slots {
 /// How often each of many hashes came: eight bytes a slot, so that a count is one look at memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    /// The upper bits of a hash, where its place follows from, and its count; 0 where free. Two of a million hashes are
-    /// taken for one with a probability of about a third.
+    /// The upper bits of a hash, where its place follows from, and its count; 0 where free. Two of a million
+    /// hashes are taken for one with a probability of about a third.
     slots: Vec<u64>,
     used: usize,
 }

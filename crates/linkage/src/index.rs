@@ -18,10 +18,11 @@ use crate::record::Record;
 use crate::row::{Query, Row};
 use crate::statistics::Statistics;
 
-/// A block of more records is left out of a search: its key is too common to say anything, and a true match shares
-/// a rarer key too. Entries of removed records count until the next compaction.
+/// A block of more records is left out of a search: its key is too common to say anything, and a true match
+/// shares a rarer key too. Entries of removed records count until the next compaction.
 pub const BLOCK_LIMIT_SEARCH: usize = 512;
-/// The same for a PIN or a CMND: whoever shares one must be seen, but a number of more holders is a placeholder.
+/// The same for a PIN or a CMND: whoever shares one must be seen, but a number of more holders is a
+/// placeholder.
 pub const BLOCK_LIMIT_NUMBER: usize = 4096;
 /// The same inside a dedupe, where a block costs the square of its size.
 pub const BLOCK_LIMIT_DEDUPE: usize = 96;
@@ -48,8 +49,8 @@ pub struct Candidate {
 
 /// All records of a register, ready for search; about 230 bytes a record.
 ///
-/// Recent additions live beside the sorted keys until they are one in sixteen; the insertion that crosses this
-/// line rebuilds the keys, in time linear in the register (seconds at three million).
+/// Recent additions live beside the sorted keys until they are one in sixteen; the insertion that crosses
+/// this line rebuilds the keys, in time linear in the register (seconds at three million).
 #[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) params: Params,
@@ -146,12 +147,14 @@ impl Index {
         true
     }
 
-    /// The likeliest records for this one, best first and by id where equal; never the record with the same id.
+    /// The likeliest records for this one, best first and by id where equal; never the record with the same
+    /// id.
     pub fn search(&self, record: &Record) -> Vec<Candidate> {
         self.search_by(&self.params, LEAST_WEIGHT, record)
     }
 
-    /// As [`Index::search`], weighed by other parameters than the index's own, and returning less likely records too.
+    /// As [`Index::search`], weighed by other parameters than the index's own, and returning less likely
+    /// records too.
     pub fn search_by(&self, params: &Params, least_weight: f64, record: &Record) -> Vec<Candidate> {
         let query = Query::new(record, &self.names);
         let side = query.side();
@@ -183,7 +186,8 @@ impl Index {
         candidates
     }
 
-    /// Why `record` and the register's record `id` have their weight; `None` if the register has no such record.
+    /// Why `record` and the register's record `id` have their weight; `None` if the register has no such
+    /// record.
     pub fn explain(&self, record: &Record, id: u128) -> Option<Explanation> {
         self.explain_by(&self.params, record, id)
     }

@@ -8,7 +8,8 @@ use crate::row::Facts;
 
 /// Each rule survives another kind of damage; together they reach every pair that the weights could link.
 pub(crate) const RULES: usize = 16;
-/// Rules for whole files, where a rule costs one sort and not memory: the same, and some for two slips in one pair.
+/// Rules for whole files, where a rule costs one sort and not memory: the same, and some for two slips in one
+/// pair.
 pub(crate) const FILE_RULES: usize = 26;
 
 /// The rules of the two numbers.
@@ -37,9 +38,9 @@ impl Keys {
     }
 }
 
-/// A look at two rows before their names are fetched. A rule that brings together namesakes of one year or one
-/// place is there for damaged dates: where the dates contradict, only the parents could still speak for a match,
-/// and the rules with parents bring such pairs.
+/// A look at two rows before their names are fetched. A rule that brings together namesakes of one year or
+/// one place is there for damaged dates: where the dates contradict, only the parents could still speak for a
+/// match, and the rules with parents bring such pairs.
 pub(crate) fn is_promising(rule: usize, a: &Facts, b: &Facts) -> bool {
     !matches!(rule, 2 | 3 | 12 | 13) || !birth::compare(a.birth, b.birth).contradicts()
 }

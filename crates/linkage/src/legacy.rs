@@ -1,20 +1,21 @@
 //! Words that were typed for the fonts and keyboards of before Unicode.
 //!
-//! TCVN3 (TCVN 5712:1993) and VNI kept Vietnamese letters in the places of Latin-1, so that a file that was never converted
-//! shows "NguyÔn V¨n" or "Nguyeãn Vaên"; Telex leaves the keys as typed, "Nguyeenx Vawn". A word is converted only if it is no
-//! Vietnamese syllable as it stands and becomes one, so that what cannot be told apart ("Thò") is left alone.
+//! TCVN3 (TCVN 5712:1993) and VNI kept Vietnamese letters in the places of Latin-1, so that a file that was
+//! never converted shows "NguyÔn V¨n" or "Nguyeãn Vaên"; Telex leaves the keys as typed, "Nguyeenx Vawn". A
+//! word is converted only if it is no Vietnamese syllable as it stands and becomes one, so that what cannot
+//! be told apart ("Thò") is left alone.
 
 use unicode_normalization::UnicodeNormalization;
 
 /// TCVN3: what the file shows, and the letter that was meant.
-const TCVN3: &str = "¸á µà ¶ả ·ã ¹ạ ¨ă ¾ắ »ằ ¼ẳ ½ẵ Æặ ©â Êấ Çầ Èẩ Éẫ Ëậ ®đ Ðé Ìè Îẻ Ïẽ Ñẹ ªê Õế Òề Óể Ôễ Öệ Ýí ×ì Øỉ Üĩ Þị ãó \
-                     ßò áỏ âõ äọ «ô èố åồ æổ çỗ éộ ¬ơ íớ êờ ëở ìỡ îợ óú ïù ñủ òũ ôụ \u{ad}ư øứ õừ öử ÷ữ ùự ýý úỳ ûỷ üỹ þỵ \
-                     ¡ă ¢â §đ £ê ¤ô ¥ơ ¦ư";
+const TCVN3: &str = "¸á µà ¶ả ·ã ¹ạ ¨ă ¾ắ »ằ ¼ẳ ½ẵ Æặ ©â Êấ Çầ Èẩ Éẫ Ëậ ®đ Ðé Ìè Îẻ Ïẽ Ñẹ ªê Õế Òề Óể Ôễ Öệ \
+                     Ýí ×ì Øỉ Üĩ Þị ãó ßò áỏ âõ äọ «ô èố åồ æổ çỗ éộ ¬ơ íớ êờ ëở ìỡ îợ óú ïù ñủ òũ \
+                     ôụ \u{ad}ư øứ õừ öử ÷ữ ùự ýý úỳ ûỷ üỹ þỵ ¡ă ¢â §đ £ê ¤ô ¥ơ ¦ư";
 
 /// VNI: letters that stand alone, and pairs of a vowel and its mark.
-const VNI: &str = "ñđ ôơ öư æỉ îỵ aùá aøà aûả aõã aïạ aêă aéắ aèằ aúẳ aüẵ aëặ aââ aáấ aàầ aåẩ aãẫ aäậ eùé eøè eûẻ eõẽ eïẹ eâê eáế \
-                   eàề eåể eãễ eäệ oùó oøò oûỏ oõõ oïọ oâô oáố oàồ oåổ oãỗ oäộ ôùớ ôøờ ôûở ôõỡ ôïợ uùú uøù uûủ uõũ uïụ öùứ öøừ \
-                   öûử öõữ öïự yùý yøỳ yûỷ yõỹ";
+const VNI: &str = "ñđ ôơ öư æỉ îỵ aùá aøà aûả aõã aïạ aêă aéắ aèằ aúẳ aüẵ aëặ aââ aáấ aàầ aåẩ aãẫ aäậ eùé \
+                   eøè eûẻ eõẽ eïẹ eâê eáế eàề eåể eãễ eäệ oùó oøò oûỏ oõõ oïọ oâô oáố oàồ oåổ oãỗ oäộ ôùớ \
+                   ôøờ ôûở ôõỡ ôïợ uùú uøù uûủ uõũ uïụ öùứ öøừ öûử öõữ öïự yùý yøỳ yûỷ yõỹ";
 
 /// Telex: doubled and hooked letters.
 const TELEX: [(&str, &str); 9] = [
@@ -32,10 +33,11 @@ const TELEX_TONES: [(char, char); 5] =
     [('f', '\u{300}'), ('s', '\u{301}'), ('x', '\u{303}'), ('r', '\u{309}'), ('j', '\u{323}')];
 
 const ONSETS: &str = "b c ch d g gh gi h k kh l m n ng ngh nh p ph q qu r s t th tr v x";
-const RIMES: &str = "a ac ach ai am an ang anh ao ap at au ay e ec ech em en eng enh eo ep et eu i ia ich iec iem ien ieng iep iet \
-                     ieu im in inh ip it iu o oa oac oach oai oam oan oang oanh oao oat oay oc oe oen oeo oet oi om on ong ooc \
-                     oong op ot u ua uan uang uanh uat uay uc ue uech uenh ui um un ung uo uoc uoi uom uon uong uop uot uou up ut \
-                     uu uy uya uych uyen uyet uynh uyt uyu y yem yen yet yeu";
+const RIMES: &str = "a ac ach ai am an ang anh ao ap at au ay e ec ech em en eng enh eo ep et eu i ia ich \
+                     iec iem ien ieng iep iet ieu im in inh ip it iu o oa oac oach oai oam oan oang oanh oao \
+                     oat oay oc oe oen oeo oet oi om on ong ooc oong op ot u ua uan uang uanh uat uay uc ue \
+                     uech uenh ui um un ung uo uoc uoi uom uon uong uop uot uou up ut uu uy uya uych uyen \
+                     uyet uynh uyt uyu y yem yen yet yeu";
 
 /// The word as Unicode, if it is in one of the three; without its case.
 pub(crate) fn converted(word: &str) -> Option<String> {
@@ -105,13 +107,15 @@ fn telex(word: &str) -> Option<String> {
     (tone.is_some() || text != plain).then_some(text)
 }
 
-/// Whether the letters without marks are an onset and a rime of Vietnamese, and the marks such as Vietnamese puts on vowels.
+/// Whether the letters without marks are an onset and a rime of Vietnamese, and the marks such as Vietnamese
+/// puts on vowels.
 fn is_syllable(word: &str) -> bool {
     let mut folded = String::with_capacity(word.len());
     for c in word.nfd().flat_map(char::to_lowercase) {
         match c {
             '\u{300}' | '\u{301}' | '\u{302}' | '\u{303}' | '\u{306}' | '\u{309}' | '\u{31b}' | '\u{323}' => {
-                // Telex puts its tone at the end of the word, behind consonants; on ñ it is no Vietnamese letter.
+                // Telex puts its tone at the end of the word, behind consonants; on ñ it is no Vietnamese
+                // letter.
                 if folded.len() == 1 && !folded.starts_with(['a', 'e', 'i', 'o', 'u', 'y']) {
                     return false;
                 }

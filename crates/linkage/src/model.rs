@@ -26,8 +26,8 @@ pub struct Explanation {
     /// The same as a probability.
     pub probability: f64,
     /// The prior, then each field with what it added in bits, in the order of `Field`; the weights sum to
-    /// `weight`. What a field adds depends on the fields before it: once parents agree, kin is the alternative
-    /// to be beaten, and the given name decides.
+    /// `weight`. What a field adds depends on the fields before it: once parents agree, kin is the
+    /// alternative to be beaten, and the given name decides.
     pub fields: Vec<FieldWeight>,
     /// The comparison vector, to be stored with the decision.
     pub levels: Levels,

@@ -59,8 +59,8 @@ enum Word {
     Different,
 }
 
-/// `is_lossy` where one of the two names has no diacritics at all: a single word without may simply be spelled so
-/// (Thanh and Thành, Hoa and Hòa are different names).
+/// `is_lossy` where one of the two names has no diacritics at all: a single word without may simply be
+/// spelled so (Thanh and Thành, Hoa and Hòa are different names).
 fn compare_words(a: &Token, b: &Token, is_lossy: bool) -> Word {
     match () {
         () if a.raw == b.raw => Word::Equal,
@@ -178,8 +178,8 @@ fn slip_in_given(word: Word) -> NameLevel {
     }
 }
 
-/// Whether one slip hit the space between two words (THU TRANG, THUTRANG, THUT RANG, THUITRANG): the letters without spaces
-/// are the same, or one of them differs and one name has a word more.
+/// Whether one slip hit the space between two words (THU TRANG, THUTRANG, THUT RANG, THUITRANG): the letters
+/// without spaces are the same, or one of them differs and one name has a word more.
 fn is_spaced_differently(a: &NameView<'_>, b: &NameView<'_>) -> bool {
     let ((x, x_len), (y, y_len)) = (letters(a), letters(b));
     let (x, y) = (&x[..x_len], &y[..y_len]);

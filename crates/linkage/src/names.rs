@@ -9,8 +9,8 @@ use crate::token::{Token, analyse, words};
 
 pub(crate) const NO_NAME: u32 = u32::MAX;
 
-/// Words are found by a 64-bit hash of their bytes as written, so that a word is analysed once however often it
-/// occurs. Names are sequences of words in one arena.
+/// Words are found by a 64-bit hash of their bytes as written, so that a word is analysed once however often
+/// it occurs. Names are sequences of words in one arena.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     memo: HashMap<u64, u32, BuildHasherDefault<NumberHasher>>,

@@ -1,8 +1,8 @@
 //! The parameters of the model: what each level of agreement is worth.
 //!
-//! Three latent classes, not two: a pair of records is one person, two people of one family, or two strangers.
-//! Kin share parents, native place and surname, so that agreement there says nothing about *which* child it is;
-//! with a class of their own no hand-made guard against siblings and twins is needed.
+//! Three latent classes, not two: a pair of records is one person, two people of one family, or two
+//! strangers. Kin share parents, native place and surname, so that agreement there says nothing about *which*
+//! child it is; with a class of their own no hand-made guard against siblings and twins is needed.
 
 use crate::level::{BirthLevel, EqualityLevel, NameLevel, NumberLevel, ParentLevel, PlaceLevel, SexLevel};
 
@@ -80,19 +80,20 @@ const fn rates(matched: f64, kin: f64, unrelated: f64) -> Rates {
 /// A field that is missing, or explained by another, says nothing.
 const SILENT: Rates = rates(1.0, 1.0, 1.0);
 
-/// Missing, equal, one typo, different. Numbers are mixed up mostly inside a family, where one adult hands in all
-/// papers. A number may have been cancelled and issued anew (Circular 59/2021, art. 6), hence 1.5 % different.
+/// Missing, equal, one typo, different. Numbers are mixed up mostly inside a family, where one adult hands in
+/// all papers. A number may have been cancelled and issued anew (Circular 59/2021, art. 6), hence 1.5 %
+/// different.
 const PIN: [Rates; NumberLevel::COUNT] =
     [SILENT, rates(0.97, 0.0005, 1e-8), rates(0.015, 0.0005, 5e-7), rates(0.015, 0.999, 1.0)];
 
-/// One person may hold several old numbers, one number was found with two people (7,232 cases in one province),
-/// and neighbours in the queue got neighbouring numbers: weaker than the PIN on every level.
+/// One person may hold several old numbers, one number was found with two people (7,232 cases in one
+/// province), and neighbours in the queue got neighbouring numbers: weaker than the PIN on every level.
 const CMND: [Rates; NumberLevel::COUNT] =
     [SILENT, rates(0.85, 0.001, 1e-7), rates(0.03, 0.008, 2e-6), rates(0.12, 0.991, 1.0)];
 
-/// Rows: father missing, same, similar, different; columns: mother likewise. Kin are about as often brothers and
-/// sisters (both parents the same) as parent and child (none). `unrelated` is a factor on the frequency of the
-/// agreeing names.
+/// Rows: father missing, same, similar, different; columns: mother likewise. Kin are about as often brothers
+/// and sisters (both parents the same) as parent and child (none). `unrelated` is a factor on the frequency
+/// of the agreeing names.
 const PARENTS: [[Rates; ParentLevel::COUNT]; ParentLevel::COUNT] = [
     [SILENT, rates(0.93, 0.555, 1.0), rates(0.05, 0.044, 1.0), rates(0.02, 0.401, 1.0)],
     [rates(0.93, 0.555, 1.0), rates(0.866, 0.50, 1.0), rates(0.045, 0.035, 1.0), rates(0.015, 0.020, 1.0)],
@@ -126,8 +127,8 @@ const BIRTH_PROVINCE: [Rates; EqualityLevel::COUNT] =
 const ETHNICITY: [Rates; EqualityLevel::COUNT] =
     [SILENT, rates(0.985, 0.95, 1.0), SILENT, rates(0.015, 0.05, 0.3)];
 
-/// In the order of `BirthLevel`. 01/01 agrees by convention and not by birth: its evidence is that of the year.
-/// Twins make up 1.1 % of births.
+/// In the order of `BirthLevel`. 01/01 agrees by convention and not by birth: its evidence is that of the
+/// year. Twins make up 1.1 % of births.
 const BIRTH: [Rates; BirthLevel::COUNT] = [
     SILENT,
     rates(0.86, 0.012, 5e-5),
@@ -147,10 +148,10 @@ const BIRTH: [Rates; BirthLevel::COUNT] = [
     rates(0.0045, 0.17, 0.45),
 ];
 
-/// In the order of `NameLevel`. Brothers and sisters share the surname, often the middle name, and twins are given
-/// names that sound alike, so that a slip in the given name is worth less than nothing between kin. Two living
-/// children of one family do not get one name; two that differ in the middle name, or by marks that a form lost, do
-/// occur.
+/// In the order of `NameLevel`. Brothers and sisters share the surname, often the middle name, and twins are
+/// given names that sound alike, so that a slip in the given name is worth less than nothing between kin. Two
+/// living children of one family do not get one name; two that differ in the middle name, or by marks that a
+/// form lost, do occur.
 const NAME: [Rates; NameLevel::COUNT] = [
     SILENT,
     rates(0.850, 0.0002, 1.0),
@@ -184,8 +185,8 @@ pub(crate) const RESIDENCE_GIVEN_NATIVE: [f64; PlaceLevel::COUNT] = [1.0, 0.004,
 /// The share of a parent's similar names among strangers never counts below this.
 pub(crate) const SIMILAR_PARENT_FLOOR: f64 = 5e-4;
 
-/// Surnames in per cent of the population (published surveys of Vietnamese surnames); Huỳnh and Hoàng, Vũ and Võ
-/// share their published figure. Folded, as counts are kept by folded word.
+/// Surnames in per cent of the population (published surveys of Vietnamese surnames); Huỳnh and Hoàng, Vũ and
+/// Võ share their published figure. Folded, as counts are kept by folded word.
 pub(crate) const SURNAMES: &[(&str, f64)] = &[
     ("nguyen", 0.384),
     ("tran", 0.11),

@@ -46,8 +46,8 @@ pub enum Sex {
 
 /// An administrative unit as a path province → district → commune, in 32 bits.
 ///
-/// The five digits of a commune code do not contain its district, so the whole path is given. Codes are reused
-/// when units are merged: map both records to the units of one date before comparing them.
+/// The five digits of a commune code do not contain its district, so the whole path is given. Codes are
+/// reused when units are merged: map both records to the units of one date before comparing them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(u32);
 

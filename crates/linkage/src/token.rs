@@ -131,9 +131,9 @@ fn surname_variant(folded: &str) -> u8 {
     }
 }
 
-/// Onsets tr/ch, s/x, l/n, d/gi/r/v; finals n/ng and t/c; i/y: the confusions of northern, central and southern
-/// speech. The key is built on letters without marks, so that it also survives their loss, and it holds the
-/// regional variants of a surname together: it may only bring records together, never decide.
+/// Onsets tr/ch, s/x, l/n, d/gi/r/v; finals n/ng and t/c; i/y: the confusions of northern, central and
+/// southern speech. The key is built on letters without marks, so that it also survives their loss, and it
+/// holds the regional variants of a surname together: it may only bring records together, never decide.
 fn dialect_key(folded: &str) -> u64 {
     let word = match folded {
         "huynh" => "hoang",

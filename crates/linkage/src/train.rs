@@ -1,8 +1,8 @@
 //! Learning the parameters from a register without labels, by expectation and maximisation.
 //!
-//! A field that made a block says nothing inside it, so that each rate is learnt where its field is free: names,
-//! dates, sex and numbers among pairs of one father and mother (one person, or brothers and sisters), parents and
-//! places among pairs of one name and date (one person, or strangers).
+//! A field that made a block says nothing inside it, so that each rate is learnt where its field is free:
+//! names, dates, sex and numbers among pairs of one father and mother (one person, or brothers and sisters),
+//! parents and places among pairs of one name and date (one person, or strangers).
 
 use std::collections::BTreeMap;
 
@@ -146,8 +146,8 @@ fn normalise(field: &mut [Rates], seen: &[(f64, f64)]) {
     }
 }
 
-/// Takes over learnt rates. Kin are also parents and children, of which these blocks know nothing: the levels that
-/// they show keep their kin rate, and brothers and sisters share what is left.
+/// Takes over learnt rates. Kin are also parents and children, of which these blocks know nothing: the levels
+/// that they show keep their kin rate, and brothers and sisters share what is left.
 fn adopt(field: &mut [Rates], learnt: &[Rates], kept: &[usize]) {
     let is_kept = |at: &usize| kept.contains(at);
     let sum = |of: &[Rates]| (1..of.len()).filter(|at| !is_kept(at)).map(|at| of[at].kin).sum::<f64>();

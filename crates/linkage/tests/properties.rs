@@ -1,7 +1,8 @@
 //! What holds for every input.
 
-use linkage::{Index, Place, Record, Sex, dedupe, explain};
 use proptest::prelude::*;
+
+use linkage::{Index, Place, Record, Sex, dedupe, explain};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -55,7 +55,8 @@ impl HashAlgorithm {
     }
 }
 
-/// In which our own keys sign: a scheme together with the curve of the key. Signatures are ECDSA-Sig-Value in DER.
+/// In which our own keys sign: a scheme together with the curve of the key. Signatures are ECDSA-Sig-Value in
+/// DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignatureAlgorithm {
@@ -134,7 +135,8 @@ impl SignatureScheme {
             identifier.finish()?;
             return pss(&parameters);
         }
-        // RFC 5758 §3.2 has no parameters with ECDSA; RFC 4055 §5 has NULL with RSA. Either is accepted for either.
+        // RFC 5758 §3.2 has no parameters with ECDSA; RFC 4055 §5 has NULL with RSA. Either is accepted for
+        // either.
         identifier.optional(0x05)?;
         identifier.finish()?;
         use HashAlgorithm::{Sha256, Sha384, Sha512};
@@ -213,7 +215,8 @@ pub enum SignError {
     Refused(String),
 }
 
-/// Verifies `signature` over `message`. `public_key` is a SubjectPublicKeyInfo in DER, the curve named or explicit.
+/// Verifies `signature` over `message`. `public_key` is a SubjectPublicKeyInfo in DER, the curve named or
+/// explicit.
 pub fn verify_signature(
     scheme: SignatureScheme,
     public_key: &[u8],

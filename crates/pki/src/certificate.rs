@@ -150,8 +150,8 @@ impl Certificate {
         Some(text.to_ascii_uppercase())
     }
 
-    /// The types of documents that the key may sign, as the machine-readable zone names them; `None` when the certificate
-    /// does not limit them (Doc 9303-12, documentTypeList).
+    /// The types of documents that the key may sign, as the machine-readable zone names them; `None` when the
+    /// certificate does not limit them (Doc 9303-12, documentTypeList).
     pub fn document_types(&self) -> Option<Result<Vec<String>, PkiError>> {
         let extension = find(self.inner.tbs_certificate().extensions()?, ids::DOCUMENT_TYPES)?;
         Some(document_types(extension.extn_value.as_bytes()))

@@ -1,9 +1,8 @@
-//! From a document signer's certificate to a trusted CSCA: one step, or more by way of link certificates when the
-//! CSCA has changed its key since it was trusted.
-
-use time::OffsetDateTime;
+//! From a document signer's certificate to a trusted CSCA: one step, or more by way of link certificates when
+//! the CSCA has changed its key since it was trusted.
 
 use der::Decode;
+use time::OffsetDateTime;
 
 use crate::{Certificate, PkiError};
 
@@ -37,8 +36,8 @@ pub fn find_issuer<'t>(
     Err(failure)
 }
 
-/// The certificates above `signer`, the nearest first and the trusted one last. `links` are not trusted: each must be
-/// an authority of the same name, proven by the next one up.
+/// The certificates above `signer`, the nearest first and the trusted one last. `links` are not trusted: each
+/// must be an authority of the same name, proven by the next one up.
 pub fn build_path<'t>(
     signer: &Certificate,
     trust: &'t [Certificate],

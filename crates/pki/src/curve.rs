@@ -1,14 +1,15 @@
 //! The curves we know, by name and by their parameters.
 //!
 //! Doc 9303-12 asks for explicit parameters in the keys of CSCA and document signers, while most libraries
-//! take names only. Here a key is brought back to its name: parameters that differ from a known curve's in any
-//! value are refused, so that nobody can slip in a generator of his own choosing.
+//! take names only. Here a key is brought back to its name: parameters that differ from a known curve's in
+//! any value are refused, so that nobody can slip in a generator of his own choosing.
 
 use der::asn1::ObjectIdentifier;
 
 use crate::{PkiError, read, write};
 
-/// A prime curve. Sources: FIPS 186-4 appendix D.1.2 for P-256 and P-384, RFC 5639 §3.4 and §3.6 for the others.
+/// A prime curve. Sources: FIPS 186-4 appendix D.1.2 for P-256 and P-384, RFC 5639 §3.4 and §3.6 for the
+/// others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Curve {
@@ -23,7 +24,8 @@ pub enum Curve {
 pub enum ParameterForm {
     /// `namedCurve` (RFC 5480 §2.1.1).
     Named,
-    /// `SpecifiedECDomain` with generator uncompressed and cofactor present (Doc 9303-12, ECDSA; BSI TR-03111 §4.2).
+    /// `SpecifiedECDomain` with generator uncompressed and cofactor present (Doc 9303-12, ECDSA; BSI TR-03111
+    /// §4.2).
     Explicit,
 }
 
@@ -143,8 +145,8 @@ impl Curve {
             .ok_or_else(|| version.error("explicit parameters that are those of no curve known here"))
     }
 
-    /// Prime, both coefficients, the generator uncompressed and its order, each without leading zeros: the parameters of a
-    /// card-verifiable certificate (Doc 9303-11 §9.4.1, §9.4.4).
+    /// Prime, both coefficients, the generator uncompressed and its order, each without leading zeros: the
+    /// parameters of a card-verifiable certificate (Doc 9303-11 §9.4.1, §9.4.4).
     pub(crate) fn values(self) -> [Vec<u8>; 5] {
         let domain = self.domain();
         let number = |digits| read::without_leading_zeros(&hex(digits)).to_vec();

@@ -1,25 +1,28 @@
-//! Card-verifiable certificates (Doc 9303-12 §7.2.2): what inspection systems show a chip before it gives out fingers.
+//! Card-verifiable certificates (Doc 9303-12 §7.2.2): what inspection systems show a chip before it gives out
+//! fingers.
 //!
-//! A chip trusts a country verifying certification authority (CVCA). That certifies document verifiers (DV), and those certify
-//! inspection systems (IS), each with the rights that it may pass on.
+//! A chip trusts a country verifying certification authority (CVCA). That certifies document verifiers (DV),
+//! and those certify inspection systems (IS), each with the rights that it may pass on.
 
 mod certificate;
 mod issue;
 mod key;
 mod read;
 
+use time::{Date, Month};
+
+use crate::{PkiError, Term};
+
 pub use certificate::CvCertificate;
 pub use issue::{CvSubject, PreparedCvCertificate, prepare_cv_certificate, prepare_cv_link, prepare_cvca};
 pub use key::{CvPublicKey, Parameters, sign_plain};
 
-use crate::{PkiError, Term};
-use time::{Date, Month};
-
 /// Characters of a sequence number, which ends a reference.
 const SEQUENCE_LEN: usize = 5;
 
-/// The name of a key: two letters of a country, up to nine characters of its holder, and a sequence number of five
-/// (Doc 9303-12 §7.2.2.2). As a certificate's own it is the holder reference, as its issuer's the authority reference.
+/// The name of a key: two letters of a country, up to nine characters of its holder, and a sequence number of
+/// five (Doc 9303-12 §7.2.2.2). As a certificate's own it is the holder reference, as its issuer's the
+/// authority reference.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HolderReference(String);
 
@@ -76,7 +79,8 @@ impl std::fmt::Debug for HolderReference {
     }
 }
 
-/// What the holder of a certificate is: the two highest bits of the authorisation (BSI TR-03110-3 appendix C.4).
+/// What the holder of a certificate is: the two highest bits of the authorisation (BSI TR-03110-3 appendix
+/// C.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CvRole {
     Cvca,
@@ -118,8 +122,9 @@ impl CvRole {
         }
     }
 
-    /// How long a certificate of this role runs at most here. Nobody revokes one, so that short terms are what takes a right
-    /// away: a stolen inspection system is harmless after a month. A CVCA's key changes before its certificate ends.
+    /// How long a certificate of this role runs at most here. Nobody revokes one, so that short terms are
+    /// what takes a right away: a stolen inspection system is harmless after a month. A CVCA's key changes
+    /// before its certificate ends.
     pub const fn longest(self) -> Term {
         match self {
             CvRole::Cvca => Term { years: 3, months: 0 },
@@ -138,8 +143,8 @@ impl CvRole {
     }
 }
 
-/// What may be read of the files that are closed to everybody else (Doc 9303-11 appendix K.1). Other bits mean nothing here
-/// and are passed over.
+/// What may be read of the files that are closed to everybody else (Doc 9303-11 appendix K.1). Other bits
+/// mean nothing here and are passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rights {
     /// DG3.

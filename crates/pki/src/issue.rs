@@ -101,8 +101,8 @@ pub fn prepare_csca(
     prepare(profile, &subject.to_der(), serial, not_before, public_key, issuer)
 }
 
-/// A link certificate: the key of `new` under the name and the key of `old` (Doc 9303-12, CSCA link certificates).
-/// Both carry one name, so that what `new` issues is found under either.
+/// A link certificate: the key of `new` under the name and the key of `old` (Doc 9303-12, CSCA link
+/// certificates). Both carry one name, so that what `new` issues is found under either.
 pub fn prepare_csca_link(
     profile: &Profile,
     old: &Certificate,
@@ -111,8 +111,8 @@ pub fn prepare_csca_link(
     not_before: OffsetDateTime,
 ) -> Result<PreparedCertificate, PkiError> {
     expect_role(profile, Role::CscaLink)?;
-    // A link may outlive the certificate of the key that signed it: it proves the new key to whoever still trusts
-    // the old one, and the path ends there anyway.
+    // A link may outlive the certificate of the key that signed it: it proves the new key to whoever still
+    // trusts the old one, and the path ends there anyway.
     let issuer = Issuer { not_after: None, ..issuer(old)? };
     prepare(profile, new.subject(), serial, not_before, new.public_key(), issuer)
 }

@@ -24,8 +24,8 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a SubjectPublicKeyInfo in DER, with the curve by name or by parameters. Whether the point lies on
-    /// the curve is checked when a signature is verified, and by [`PublicKey::check`].
+    /// Reads a SubjectPublicKeyInfo in DER, with the curve by name or by parameters. Whether the point lies
+    /// on the curve is checked when a signature is verified, and by [`PublicKey::check`].
     pub fn from_spki(spki: &[u8]) -> Result<PublicKey, PkiError> {
         Ok(Self::with_form(spki)?.0)
     }

@@ -167,7 +167,8 @@ fn periods(lints: &mut Lints, profile: &Profile, issuer: &Issuer, tbs: &TbsCerti
     if let Some(end) = end {
         let problem = match profile.role {
             Role::Csca | Role::CscaLink => {
-                "the CSCA must be valid until the last document signer's certificate that its key may sign has expired"
+                "the CSCA must be valid until the last document signer's certificate that its key may sign \
+                 has expired"
             }
             Role::DocumentSigner => {
                 "a document signer must be valid until the last card that its key may sign has expired"

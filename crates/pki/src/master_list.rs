@@ -1,7 +1,7 @@
 //! The master list: CSCA certificates under one signature (Doc 9303-12, CSCA master list; CMS, RFC 5652).
 //!
-//! A country puts the CSCA certificates that it trusts, its own and others', into one file. Whoever trusts the
-//! CSCA of the list's maker can take over the rest.
+//! A country puts the CSCA certificates that it trusts, its own and others', into one file. Whoever trusts
+//! the CSCA of the list's maker can take over the rest.
 
 use der::asn1::ObjectIdentifier;
 use time::OffsetDateTime;
@@ -112,9 +112,9 @@ pub struct MasterList {
 }
 
 impl MasterList {
-    /// Reads a list and verifies that a master list signer under one of the trusted CSCA certificates signed it.
-    /// A certificate on it that cannot be read is counted and left out: one country's odd certificate must not
-    /// cost the others theirs.
+    /// Reads a list and verifies that a master list signer under one of the trusted CSCA certificates signed
+    /// it. A certificate on it that cannot be read is counted and left out: one country's odd certificate
+    /// must not cost the others theirs.
     pub fn from_der(der: &[u8], trust: &[Certificate]) -> Result<MasterList, PkiError> {
         let parsed = SignedData::parse(der)?;
         let embedded: Vec<Certificate> =

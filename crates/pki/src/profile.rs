@@ -57,8 +57,9 @@ pub struct Profile {
     pub validity: Term,
     /// How long the private key signs (Doc 9303-12, key periods).
     pub private_key_usage: Term,
-    /// The longest validity of what the key signs: cards, certificates, lists. A certificate must be valid for the
-    /// key's use and this after it (Doc 9303-12, key periods), or what was signed last outlives its proof.
+    /// The longest validity of what the key signs: cards, certificates, lists. A certificate must be valid
+    /// for the key's use and this after it (Doc 9303-12, key periods), or what was signed last outlives its
+    /// proof.
     pub longest_product: Term,
     /// Bits of keyUsage, first bit first (RFC 5280 §4.2.1.3).
     pub key_usage: &'static [u8],
@@ -81,9 +82,9 @@ const CRL_SIGN: u8 = 6;
 /// id-icao-mrtd-security-cscaMasterListSigningKey (Doc 9303-12, master list signer).
 pub(crate) const MASTER_LIST_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.136.1.1.3");
 
-/// How long a citizen card may run. A card issued on the 38th birthday runs to the 60th, 22 years, the longest
-/// that bears a date; one issued from 58 on bears none (Law on Citizen Identification 2014, art. 20 and 21).
-/// Such a card counts here to its holder's hundredth birthday, which is 42 years from the 58th.
+/// How long a citizen card may run. A card issued on the 38th birthday runs to the 60th, 22 years, the
+/// longest that bears a date; one issued from 58 on bears none (Law on Citizen Identification 2014, art. 20
+/// and 21). Such a card counts here to its holder's hundredth birthday, which is 42 years from the 58th.
 pub const LONGEST_CARD: Term = Term { years: 42, months: 0 };
 
 /// The longest that Doc 9303-12 lets a document signer's key sign.

@@ -1,9 +1,10 @@
-//! Reading DER (X.690 §10) with the offset of every fault. Structures that `x509-cert` knows are read by it; this
-//! reads the rest: explicit curve parameters, RSASSA-PSS parameters, CMS.
+//! Reading DER (X.690 §10) with the offset of every fault. Structures that `x509-cert` knows are read by it;
+//! this reads the rest: explicit curve parameters, RSASSA-PSS parameters, CMS.
 
 use crate::PkiError;
 
-/// Bytes that one structure may have. The largest that is read here is a master list, some hundred certificates.
+/// Bytes that one structure may have. The largest that is read here is a master list, some hundred
+/// certificates.
 const LONGEST: usize = 1 << 24;
 
 /// One element. `raw` is tag, length and value; `at` counts from the start of the outermost input.
@@ -26,7 +27,8 @@ impl<'a> Element<'a> {
     }
 }
 
-/// Reads elements one after the other. It never recurses: callers name each level, so depth is bounded by code.
+/// Reads elements one after the other. It never recurses: callers name each level, so depth is bounded by
+/// code.
 pub(crate) struct Reader<'a> {
     input: &'a [u8],
     position: usize,

@@ -1,8 +1,7 @@
 //! Writing DER (X.690 §10) from the inside out. Only what certificates and lists need.
 
-use time::OffsetDateTime;
-
 use der::asn1::ObjectIdentifier;
+use time::OffsetDateTime;
 
 pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();

@@ -4,12 +4,14 @@
 
 mod support;
 
-use pki::*;
-use proptest::prelude::*;
 use std::sync::LazyLock;
-use support::Key;
+
+use proptest::prelude::*;
 use time::macros::date;
 use time::{Date, Duration};
+
+use pki::*;
+use support::Key;
 
 const START: Date = date!(2021 - 03 - 01);
 
@@ -109,8 +111,8 @@ fn the_bytes_are_those_of_the_standard() {
     assert_eq!(roles, [0xC3, 0x83]);
 }
 
-/// The eID test CVCA of the German test PKI, published with its test cards: brainpoolP256r1, self-signed, for authentication
-/// terminals.
+/// The eID test CVCA of the German test PKI, published with its test cards: brainpoolP256r1, self-signed, for
+/// authentication terminals.
 #[test]
 fn a_certificate_that_others_made_is_read_and_verified() {
     const OTHERS: &str = "7F218201B67F4E82016E5F290100420E44455445535465494430303030357F4982011D060A04007F00070202020\

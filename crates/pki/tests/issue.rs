@@ -7,9 +7,10 @@ use p256::{
     elliptic_curve::Generate,
     pkcs8::EncodePublicKey,
 };
-use pki::*;
 use rand::SeedableRng;
 use time::{Duration, OffsetDateTime, macros::datetime};
+
+use pki::*;
 
 const START: OffsetDateTime = datetime!(2021-01-01 00:00 UTC);
 

@@ -4,8 +4,9 @@
 
 use std::{fs, process::Command};
 
-use pki::*;
 use time::{Duration, OffsetDateTime, macros::datetime};
+
+use pki::*;
 
 mod support;
 use support::*;
@@ -251,7 +252,8 @@ proptest::proptest! {
         let at = at % changed.len();
         changed[at] ^= 1 << bit;
         if let Ok(list) = MasterList::from_der(&changed, std::slice::from_ref(csca)) {
-            // What is not signed (the CSCA's copy beside the list, version numbers) may change; the list may not.
+            // What is not signed (the CSCA's copy beside the list, version numbers) may change; the list may
+            // not.
             proptest::prop_assert_eq!(list.certificates()[0].der(), csca.der());
         }
     }

@@ -1,4 +1,9 @@
-//! Loads, decides with the pure modules, writes. Every call may be repeated: ids are derived from what they name.
+//! Loads, decides with the pure modules, writes. Every call may be repeated: ids are derived from what they
+//! name.
+
+use std::collections::BTreeMap;
+
+use time::{Date, OffsetDateTime};
 
 use crate::schedule::{self, Demand, PlannedSlot, ShiftCalendar};
 use crate::seating::{self, Guest, OpenSlot};
@@ -8,9 +13,7 @@ use domain::UnitCode;
 use domain::application::MIN_AGE;
 use domain::id::{KitId, PersonId, SlotId};
 use domain::unit::{Unit, UnitTable};
-use std::collections::BTreeMap;
 use store::{Database, UnitScope, plan as rows};
-use time::{Date, OffsetDateTime};
 
 /// How often a person is invited before the officer is asked to visit instead.
 pub const MOST_INVITATIONS: i16 = 3;
@@ -44,8 +47,8 @@ pub async fn record_targets(db: &Database, targets: &[Target], source: &str) -> 
     Ok(())
 }
 
-/// Counts who is 14 or older on `eligible_on` in every commune below `scope`, and splits `target` among the communes.
-/// With no number for the target the quota of a commune is its eligible residents.
+/// Counts who is 14 or older on `eligible_on` in every commune below `scope`, and splits `target` among the
+/// communes. With no number for the target the quota of a commune is its eligible residents.
 pub async fn set_quotas(
     db: &Database,
     scope: &UnitScope,
@@ -74,8 +77,8 @@ pub async fn set_quotas(
     Ok(areas)
 }
 
-/// The target of a district: its share of the province's number by eligible residents is not known from one district's
-/// register, so the district's own eligible residents are its target.
+/// The target of a district: its share of the province's number by eligible residents is not known from one
+/// district's register, so the district's own eligible residents are its target.
 pub fn district_target(unit: UnitCode, name: &str, areas: &[Area], province: &Target) -> Target {
     Target {
         unit,
@@ -145,8 +148,8 @@ pub async fn plan_and_invite(
     })
 }
 
-/// Closes `day`: whoever attended is marked so, everyone else who was invited missed it and is invited again to the
-/// earliest free seat from `next_from` on. Says how many were invited again.
+/// Closes `day`: whoever attended is marked so, everyone else who was invited missed it and is invited again
+/// to the earliest free seat from `next_from` on. Says how many were invited again.
 pub async fn close_day(
     db: &Database,
     scope: &UnitScope,

@@ -1,7 +1,8 @@
 //! Sharing a whole number among areas in proportion to their eligible residents.
 
-/// Splits `total` in proportion to `weights` by the largest-remainder method (Hamilton): the parts sum to `total`, each
-/// is within one of its exact share, and ties go to the earlier area. All-zero weights give all-zero parts.
+/// Splits `total` in proportion to `weights` by the largest-remainder method (Hamilton): the parts sum to
+/// `total`, each is within one of its exact share, and ties go to the earlier area. All-zero weights give
+/// all-zero parts.
 pub fn split(total: u64, weights: &[u64]) -> Vec<u64> {
     let sum: u128 = weights.iter().map(|&w| u128::from(w)).sum();
     if sum == 0 {

@@ -1,12 +1,14 @@
 //! Kits, shifts and slots: where which kit stands on which day.
 //!
-//! The work is a tape of shifts, commune after commune, in three rounds: everyone once, then a return for those who did
-//! not come, then a last one. Each round is cut into as many even pieces as there are kits, so that a kit moves through
-//! neighbouring communes with contiguous stays, and a commune larger than a kit's share is worked by several.
+//! The work is a tape of shifts, commune after commune, in three rounds: everyone once, then a return for
+//! those who did not come, then a last one. Each round is cut into as many even pieces as there are kits, so
+//! that a kit moves through neighbouring communes with contiguous stays, and a commune larger than a kit's
+//! share is worked by several.
+
+use time::{Date, Duration, OffsetDateTime, Time};
 
 use domain::UnitCode;
 use domain::clock::VIETNAM;
-use time::{Date, Duration, OffsetDateTime, Time};
 
 /// How a day is worked. Nam Định, 2021: four shifts a day from 06:00, weekends and holidays too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,8 @@ pub struct Demand {
     pub eligible: u32,
 }
 
-/// Seats offered per eligible resident in each round. With four in five invited people coming, the second and third
-/// rounds hold everyone who missed the round before, with some room.
+/// Seats offered per eligible resident in each round. With four in five invited people coming, the second and
+/// third rounds hold everyone who missed the round before, with some room.
 pub const ROUNDS: [f64; 3] = [1.0, 0.3, 0.12];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +90,8 @@ pub fn kits_needed(demand: &[Demand], days: u32, calendar: &ShiftCalendar) -> us
     low as usize
 }
 
-/// Lays out every slot of the campaign, ordered by kit and time. A slot that would fall after `last_day` is left out;
-/// the caller compares seats with demand to see what stays unserved.
+/// Lays out every slot of the campaign, ordered by kit and time. A slot that would fall after `last_day` is
+/// left out; the caller compares seats with demand to see what stays unserved.
 pub fn plan(
     demand: &[Demand],
     kits: usize,
@@ -102,7 +104,8 @@ pub fn plan(
     for (round, shifts) in (1u8..).zip(shifts_per_round(demand, calendar)) {
         let tape: Vec<UnitCode> =
             demand.iter().zip(&shifts).flat_map(|(d, &n)| std::iter::repeat_n(d.unit, n as usize)).collect();
-        // The longest piece of this round decides when the next begins, so that nobody is asked back too early.
+        // The longest piece of this round decides when the next begins, so that nobody is asked back too
+        // early.
         let longest = tape.len().div_ceil(kits) as u32;
         for kit in 0..kits {
             let piece = &tape[tape.len() * kit / kits..tape.len() * (kit + 1) / kits];
@@ -167,7 +170,8 @@ mod tests {
 
     #[test]
     fn kien_giang_needs_as_many_kits_as_the_province_lacked() {
-        // 1,171,200 people by 30/6 from 17/4 with 23% done: 901,824 in 75 days, 168 a kit-day, nobody missing.
+        // 1,171,200 people by 30/6 from 17/4 with 23% done: 901,824 in 75 days, 168 a kit-day, nobody
+        // missing.
         let demand = communes(&[901_824]);
         let days = 75;
         let floor = 901_824f64 / 168.0 / f64::from(days);

@@ -1,9 +1,11 @@
 //! Giving seats to named people.
 
+use std::collections::{BTreeMap, VecDeque};
+
+use time::Date;
+
 use domain::UnitCode;
 use domain::id::{PersonId, SlotId};
-use std::collections::{BTreeMap, VecDeque};
-use time::Date;
 
 /// A slot with the seats that are still free, numbered from `next_seat` to `capacity`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +32,9 @@ pub struct Seat {
     pub seat: u16,
 }
 
-/// Seats each guest in the earliest free slot of the own commune, or, when that has none left, of any commune on offer
-/// (the caller offers the district's slots only). `slots` are in the order of time. Returns the seats and who got none.
+/// Seats each guest in the earliest free slot of the own commune, or, when that has none left, of any commune
+/// on offer (the caller offers the district's slots only). `slots` are in the order of time. Returns the
+/// seats and who got none.
 pub fn assign(guests: &[Guest], slots: &[OpenSlot]) -> (Vec<Seat>, Vec<Guest>) {
     let mut free: Vec<u16> = slots.iter().map(|slot| slot.next_seat).collect();
     let mut at_home: BTreeMap<UnitCode, VecDeque<usize>> = BTreeMap::new();

@@ -1,10 +1,11 @@
 //! The provinces' targets and deadlines, as data.
 
+use time::Date;
+use time::macros::format_description;
+
 use crate::Error;
 use domain::UnitCode;
 use domain::deadline::{Deadline, Wording};
-use time::Date;
-use time::macros::format_description;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {

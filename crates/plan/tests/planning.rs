@@ -1,7 +1,11 @@
-//! Planning on a real database: everyone has one seat, a repeat changes nothing, and nobody can overfill a slot.
+//! Planning on a real database: everyone has one seat, a repeat changes nothing, and nobody can overfill a
+//! slot.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::inconsistent_digit_grouping, reason = "packed dates are grouped as year, month, day")]
+
+use time::macros::{date, datetime};
+use time::{Date, OffsetDateTime};
 
 use domain::UnitCode;
 use domain::id::{ImportId, KitId, PersonId};
@@ -9,8 +13,6 @@ use domain::unit::UnitTable;
 use plan::apply;
 use plan::schedule::ShiftCalendar;
 use store::{Database, UnitScope};
-use time::macros::{date, datetime};
-use time::{Date, OffsetDateTime};
 
 const START: Date = date!(2021 - 03 - 01);
 const NOW: OffsetDateTime = datetime!(2021-02-20 08:00 +7);
@@ -25,9 +27,11 @@ async fn people(db: &Database, unit: UnitCode, count: u32) {
             n => 1960_01_01 + (n as i32 % 40) * 10_000,
         };
         sqlx::query(
-            "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, \
-             permanent_unit, permanent_detail, household, unit_path, form_no, form_hash, import_id, recorded_at) \
-             VALUES ($1, 'NGUYỄN MẪU', 'NGUYEN MAU', 1, $2, 1, 0, 'VNM', $3, '', $4, $5, $6, '', $7, $8)",
+            "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, \
+             nationality, \
+             permanent_unit, permanent_detail, household, unit_path, form_no, form_hash, import_id, \
+             recorded_at) VALUES ($1, 'NGUYỄN MẪU', 'NGUYEN MAU', 1, $2, 1, 0, 'VNM', $3, '', $4, $5, $6, \
+             '', $7, $8)",
         )
         .bind(PersonId::derive(NOW, &[unit.to_string().as_bytes(), &n.to_be_bytes()]).uuid())
         .bind(birth)
@@ -72,7 +76,8 @@ async fn everyone_eligible_is_seated_once_and_a_repeat_changes_nothing() {
     let areas = apply::set_quotas(&db, &scope, START, Some(100)).await.unwrap();
     assert_eq!(areas.iter().map(|a| a.quota).sum::<u64>(), 100);
     assert_eq!(areas.iter().map(|a| a.residents).sum::<u32>(), 191);
-    // Residents 0, 5, 10, … of each commune are too young, and so is the one of whom only the year 2007 is known.
+    // Residents 0, 5, 10, … of each commune are too young, and so is the one of whom only the year 2007 is
+    // known.
     let eligible: u32 = areas.iter().map(|a| a.eligible).sum();
     assert_eq!(eligible, 104 + 48);
     for _ in 0..2 {

@@ -1,10 +1,11 @@
-//! Draws cards of people who do not exist, with a short, a long and an ethnic-minority name, as SVG and PDF into a
-//! directory, to be looked at: `cargo run -p print --example specimens -- DIR PHOTO.jpg`.
+//! Draws cards of people who do not exist, with a short, a long and an ethnic-minority name, as SVG and PDF
+//! into a directory, to be looked at: `cargo run -p print --example specimens -- DIR PHOTO.jpg`.
+
+use time::macros::date;
 
 use card::artwork::drawing::Edge;
 use card::artwork::{self, Marking, Sheet};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
-use time::macros::date;
 
 /// Name of the files, name of the person, native place, residence, marks.
 const PEOPLE: [[&str; 5]; 3] = [
@@ -19,15 +20,16 @@ const PEOPLE: [[&str; 5]; 3] = [
         "long",
         "Nguyễn Hoàng Trương Thị Phương Nghiêm Thuỷ Quỳnh Trường Giang",
         "Thị trấn Phong Nha, Huyện Bố Trạch, Tỉnh Quảng Bình",
-        "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, Phường Linh Trung, Thành phố \
-         Thủ Đức, Thành phố Hồ Chí Minh",
+        "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, Phường Linh Trung, \
+         Thành phố Thủ Đức, Thành phố Hồ Chí Minh",
         "Sẹo chấm C: 3,5cm dưới trước đuôi mắt trái, nốt ruồi C: 1cm trên sau mép phải",
     ],
     [
         "minority",
         "H'Bhiêng Ƀuôn Yă Niê Kđăm",
         "Ea Tul, Cư M'gar, Đắk Lắk",
-        "Buôn Sah B, nhà số 7 gần bến nước, đường liên buôn Čuôr Đăng - Ea H'leo, xã Ea Tul, huyện Cư M'gar, tỉnh Đắk Lắk",
+        "Buôn Sah B, nhà số 7 gần bến nước, đường liên buôn Čuôr Đăng - Ea H'leo, xã Ea Tul, huyện Cư M'gar, \
+         tỉnh Đắk Lắk",
         "Sẹo ơ̆ C: 2cm trên sau đuôi mắt trái",
     ],
 ];

@@ -5,7 +5,8 @@ pub enum PrintError {
     #[error(transparent)]
     Card(#[from] card::CardError),
     #[error(
-        "a text on the {side} has U+{:04X}, for which the card's fonts have no letter; correct the register record",
+        "a text on the {side} has U+{:04X}, for which the card's fonts have no letter; correct the register \
+         record",
         u32::from(*.c)
     )]
     NoGlyph { side: &'static str, c: char },

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use card::artwork::{
-    drawing::{Drawing, Item, Run},
-    fonts::{Font, SetText},
-};
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Finish, Name, Pdf, Rect, Ref, Str};
 use subsetter::GlyphRemapper;
 
 use crate::{PrintError, Refs};
+use card::artwork::{
+    drawing::{Drawing, Item, Run},
+    fonts::{Font, SetText},
+};
 
 const IDENTITY: SystemInfo<'static> =
     SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };

@@ -5,8 +5,9 @@ mod fonts;
 mod page;
 mod paint;
 
-use card::artwork::drawing::Drawing;
 use pdf_writer::{Finish, Pdf, Ref, TextStr};
+
+use card::artwork::drawing::Drawing;
 
 pub use error::PrintError;
 
@@ -26,8 +27,8 @@ impl Refs {
 /// One page for each drawing.
 ///
 /// # Errors
-/// [`PrintError::Card`] for a text that would be too small to be read, [`PrintError::NoGlyph`] for a letter that the fonts do
-/// not have, [`PrintError::Colours`] for a photo that is neither grey nor RGB.
+/// [`PrintError::Card`] for a text that would be too small to be read, [`PrintError::NoGlyph`] for a letter
+/// that the fonts do not have, [`PrintError::Colours`] for a photo that is neither grey nor RGB.
 pub fn pdf(sides: &[Drawing]) -> Result<Vec<u8>, PrintError> {
     for side in sides {
         side.legible()?;

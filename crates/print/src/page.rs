@@ -1,18 +1,19 @@
-//! A side as a page. The content is drawn in the drawing's own millimetres, turned upside down by the page's first operator.
+//! A side as a page. The content is drawn in the drawing's own millimetres, turned upside down by the page's
+//! first operator.
 
 use std::collections::BTreeMap;
 
-use card::artwork::{
-    HEIGHT_MM, WIDTH_MM,
-    drawing::{Anchor, Drawing, Item, Outline, Picture, Point, Run, Segment, Text},
-    fonts::Font,
-};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use crate::{
     POINTS, PrintError, Refs,
     fonts::{self, Embedded},
     paint::{self, Paints, Written},
+};
+use card::artwork::{
+    HEIGHT_MM, WIDTH_MM,
+    drawing::{Anchor, Drawing, Item, Outline, Picture, Point, Run, Segment, Text},
+    fonts::Font,
 };
 
 /// How far the control points of a quarter of an ellipse lie from its ends, as a share of the radius.
@@ -179,8 +180,8 @@ fn show(content: &mut Content, paints: &mut Paints, text: &Text, fonts: &BTreeMa
     }
 }
 
-/// Shows the glyphs of a run. One whose place does not follow from the widths of those before it, as a mark over its base, is
-/// moved there.
+/// Shows the glyphs of a run. One whose place does not follow from the widths of those before it, as a mark
+/// over its base, is moved there.
 fn letters(content: &mut Content, run: &Run, embedded: &Embedded) {
     let set = fonts::set(run);
     let mut pen = 0.0;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use card::artwork::drawing::{Colour, Gradient, Paint};
 use pdf_writer::types::{ColorSpaceOperand, FunctionShadingType};
 use pdf_writer::{Content, Finish, Name, Pdf, Ref};
 
 use crate::Refs;
+use card::artwork::drawing::{Colour, Gradient, Paint};
 
 /// Resources that the page's content has named.
 #[derive(Default)]
@@ -61,7 +61,8 @@ impl Paints {
     }
 
     /// Writes what was used, and says under which names the page finds it. `matrix` maps the
-    /// drawing's millimetres to the page: a pattern does not follow the content's transformation (ISO 32000-1 §8.7.3.1).
+    /// drawing's millimetres to the page: a pattern does not follow the content's transformation (ISO 32000-1
+    /// §8.7.3.1).
     pub(crate) fn write(self, pdf: &mut Pdf, refs: &mut Refs, matrix: [f32; 6]) -> Written {
         let mut patterns = Vec::new();
         for (index, gradient) in self.gradients.iter().enumerate() {

@@ -5,17 +5,18 @@
 use std::path::Path;
 use std::process::Command;
 
+use jpeg_encoder::{ColorType, Encoder};
+use time::macros::date;
+
 use card::artwork::drawing::{Drawing, Edge};
 use card::artwork::{self, BLEED_MM, Marking, Sheet};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
-use jpeg_encoder::{ColorType, Encoder};
 use print::{PrintError, pdf};
-use time::macros::date;
 
 const LONG: &str = "Nguyễn Hoàng Trương Thị Phương Nghiêm Thuỷ Quỳnh Trường Giang";
 const HIGHLAND: &str = "H'Bhiêng Ƀuôn Yă Niê Kđăm Êban";
-const ADDRESS: &str = "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, Phường Linh Trung, \
-                       Thành phố Thủ Đức, Thành phố Hồ Chí Minh";
+const ADDRESS: &str = "Số nhà 1024/35/7, đường Nguyễn Thị Minh Khai, tổ dân phố 12, khu phố Trường Thọ, \
+                       Phường Linh Trung, Thành phố Thủ Đức, Thành phố Hồ Chí Minh";
 
 fn fields(name: &'static str) -> CardFields<'static> {
     CardFields {

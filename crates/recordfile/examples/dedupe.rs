@@ -1,7 +1,7 @@
 //! Deduplicates a register, with truth if there is a truth file beside it.
 //!
-//! `dedupe make RECORDS SEED FILE` writes an invented register and its truth; `dedupe FILE [TRUTH]` links it and says how
-//! long each step took and how right it was.
+//! `dedupe make RECORDS SEED FILE` writes an invented register and its truth; `dedupe FILE [TRUTH]` links it
+//! and says how long each step took and how right it was.
 
 use std::collections::HashMap;
 use std::path::Path;

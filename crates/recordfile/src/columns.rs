@@ -1,9 +1,8 @@
 //! The columns of a register, and what their values mean.
 
+use crate::error::Error;
 use linkage::Sex;
 use linkage::batch::Block;
-
-use crate::error::Error;
 
 /// Rows of a block.
 pub const ROWS: usize = 8192;

@@ -1,9 +1,8 @@
 use std::io::Read;
 
-use linkage::batch::Block;
-
 use crate::columns::{COLUMNS, Faults, Header, ROWS, Rows, Value};
 use crate::error::Error;
+use linkage::batch::Block;
 
 /// A row of a register has a few hundred bytes; beyond this a quote was left open.
 const LONGEST_ROW: usize = 1 << 20;

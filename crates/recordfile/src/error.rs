@@ -13,7 +13,8 @@ pub enum Error {
     #[error("the header cannot be read; a register is CSV in UTF-8 with a header, or Parquet")]
     Header { source: csv::Error },
     #[error(
-        "row {row}: {found} fields where the header has {expected}; look for a stray or missing separator or quote"
+        "row {row}: {found} fields where the header has {expected}; look for a stray or missing separator or \
+         quote"
     )]
     RowLength { row: u64, found: u64, expected: u64 },
     #[error("row {row}, field `{field}`: not UTF-8; convert the file to UTF-8 first")]
@@ -26,7 +27,8 @@ pub enum Error {
         "column `{column}` is {found}; a register's columns are strings, integers or floating-point numbers"
     )]
     ColumnType { column: &'static str, found: String },
-    #[error("the Parquet file cannot be read{}; check that it is whole and compressed with Snappy, Zstandard or gzip", at(*.row))]
+    #[error("the Parquet file cannot be read{}; check that it is whole and compressed with Snappy, Zstandard \
+             or gzip", at(*.row))]
     Parquet { row: Option<u64>, source: parquet::errors::ParquetError },
     #[error(
         "the Parquet file contradicts itself: it is damaged; get it again, or write it again from its source"

@@ -8,11 +8,6 @@ mod runs;
 mod text_column;
 mod writer;
 
-pub use columns::{COLUMNS, Faults, ROWS};
-pub use csv_reader::read_csv;
-pub use error::Error;
-pub use writer::Writer;
-
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -20,7 +15,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use linkage::batch::Block;
 
-/// Blocks that may wait to be taken in: enough that neither side waits for the other, few enough to cost no memory.
+pub use columns::{COLUMNS, Faults, ROWS};
+pub use csv_reader::read_csv;
+pub use error::Error;
+pub use writer::Writer;
+
+/// Blocks that may wait to be taken in: enough that neither side waits for the other, few enough to cost no
+/// memory.
 const WAITING: usize = 4;
 
 /// Reads a register block by block; the first bytes tell Parquet from CSV, whatever the file is called.

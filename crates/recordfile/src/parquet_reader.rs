@@ -4,8 +4,6 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use linkage::Sex;
-use linkage::batch::{Block, Texts};
 use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
@@ -16,6 +14,8 @@ use rayon::prelude::*;
 use crate::columns::{COLUMNS, Faults, Header, Kind, ROWS, Value, with_text};
 use crate::error::Error;
 use crate::text_column::TextColumn;
+use linkage::Sex;
+use linkage::batch::{Block, Texts};
 
 pub(crate) fn read_parquet(file: File, send: &mut dyn FnMut(Block) -> bool) -> Result<Faults, Error> {
     let start = |source| Error::Parquet { row: None, source };
@@ -36,7 +36,8 @@ pub(crate) fn read_parquet(file: File, send: &mut dyn FnMut(Block) -> bool) -> R
     Ok(faults)
 }
 
-/// A file that several columns are read from at once: each read says where, as copies of a `File` share one position.
+/// A file that several columns are read from at once: each read says where, as copies of a `File` share one
+/// position.
 struct Positioned {
     file: Arc<File>,
     len: u64,
@@ -79,8 +80,8 @@ struct PositionedReader {
 }
 
 impl Read for PositionedReader {
-    /// Beyond the end is an error: no part of a whole file asks for that, and of a damaged one the library would skip as many bytes
-    /// as are said to be there, one by one.
+    /// Beyond the end is an error: no part of a whole file asks for that, and of a damaged one the library
+    /// would skip as many bytes as are said to be there, one by one.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.at >= self.len {
             return Err(std::io::ErrorKind::UnexpectedEof.into());

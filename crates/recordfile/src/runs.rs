@@ -1,5 +1,5 @@
-//! Runs of small numbers as Parquet writes definition levels and places in a dictionary (Apache Parquet, *Encodings*,
-//! "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)").
+//! Runs of small numbers as Parquet writes definition levels and places in a dictionary (Apache Parquet,
+//! *Encodings*, "Run Length Encoding / Bit-Packing Hybrid (RLE = 3)").
 
 use parquet::errors::ParquetError;
 

@@ -1,16 +1,17 @@
-//! Columns of texts, page by page. What most writers do with texts is to put the distinct ones into a dictionary: its
-//! texts are checked and handed on once, and a row is a place in it. Files that do otherwise are read by the library.
+//! Columns of texts, page by page. What most writers do with texts is to put the distinct ones into a
+//! dictionary: its texts are checked and handed on once, and a row is a place in it. Files that do otherwise
+//! are read by the library.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use linkage::batch::Texts;
 use parquet::basic::{Encoding, Type as Physical};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::RowGroupReader;
 
 use crate::runs::Runs;
+use linkage::batch::Texts;
 
 /// The place of a row without a text; no dictionary is as long.
 const NOTHING: u32 = u32::MAX;

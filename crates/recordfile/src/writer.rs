@@ -5,8 +5,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use linkage::Sex;
-use linkage::batch::{Block, Texts};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
 use parquet::errors::ParquetError;
@@ -16,13 +14,16 @@ use parquet::schema::parser::parse_message_type;
 
 use crate::columns::COLUMNS;
 use crate::error::Error;
+use linkage::Sex;
+use linkage::batch::{Block, Texts};
 
 const SCHEMA: &str = "message register {
     required binary rec_id (UTF8); optional binary full_name (UTF8); optional binary sex (UTF8);
     optional int32 birth_day; optional int32 birth_month; optional int32 birth_year;
     optional binary ethnicity (UTF8); optional binary birth_province (UTF8);
     optional binary hometown_commune (UTF8); optional binary residence_commune (UTF8);
-    optional binary address_line (UTF8); optional binary father_name (UTF8); optional binary mother_name (UTF8);
+    optional binary address_line (UTF8); optional binary father_name (UTF8); optional binary mother_name \
+    (UTF8);
 }";
 
 /// A register being written: Parquet (Snappy) if the path ends in `.parquet`, else CSV.

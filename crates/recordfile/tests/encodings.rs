@@ -9,6 +9,7 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, Write
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
+
 use recordfile::{Error, read};
 
 const ROWS: usize = 20_000;
@@ -99,7 +100,8 @@ fn a_text_that_is_not_utf8_is_named_by_its_row() {
     }
 }
 
-/// Numbers and texts as our own writer puts them. Where the library panics at the damage, that is an error too.
+/// Numbers and texts as our own writer puts them. Where the library panics at the damage, that is an error
+/// too.
 #[test]
 fn no_damaged_byte_of_a_small_file_breaks_the_reader() {
     let dir = tempfile::tempdir().unwrap();

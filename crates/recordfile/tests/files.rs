@@ -1,8 +1,9 @@
 //! What is written is read, what is broken is named, and no bytes make the reader panic.
 
+use proptest::prelude::*;
+
 use linkage::Sex;
 use linkage::batch::Block;
-use proptest::prelude::*;
 use recordfile::{Error, Faults, Writer, read, read_csv};
 
 fn block() -> Block {

@@ -1,11 +1,14 @@
-//! Seconds that each report takes on a large district: `cargo run --release -p report --example report_speed [COUNT]`.
+//! Seconds that each report takes on a large district: `cargo run --release -p report --example report_speed
+//! [COUNT]`.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{DISTRICT, communes, fill, scope_of};
 use std::time::Instant;
+
 use time::macros::date;
+
+use common::{DISTRICT, communes, fill, scope_of};
 
 #[tokio::main]
 async fn main() {
@@ -27,7 +30,8 @@ async fn main() {
         report::burn_up(&mut conn, &scope).await.expect("days");
         let burn_up = began.elapsed() - ledger - funnel - progress;
         println!(
-            "{name}: {} of {count} applications: ledger {ledger:.2?}, funnel {funnel:.2?}, progress {progress:.2?}, burn-up {burn_up:.2?}",
+            "{name}: {} of {count} applications: ledger {ledger:.2?}, funnel {funnel:.2?}, progress \
+             {progress:.2?}, burn-up {burn_up:.2?}",
             rows.iter().map(|row| row.counts.captured).sum::<i64>()
         );
     }

@@ -1,16 +1,19 @@
 //! How many people of each commune have reached each stage.
 
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
 use crate::Error;
 use domain::UnitCode;
 use domain::application::State;
 use domain::unit::UnitTable;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::ops::AddAssign;
 use store::{PgConnection, UnitScope, report as rows};
-use time::OffsetDateTime;
 
-/// Cumulative counts: whoever is at a stage is counted at all stages before it. `in_case` and `rejected` stand beside.
+/// Cumulative counts: whoever is at a stage is counted at all stages before it. `in_case` and `rejected`
+/// stand beside.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counts {
     pub eligible: i64,
@@ -100,7 +103,8 @@ pub struct StageAge {
     pub oldest: OffsetDateTime,
 }
 
-/// The stages in which something waits, in the order of the flow. In ramp-up the oldest item tells more than an average.
+/// The stages in which something waits, in the order of the flow. In ramp-up the oldest item tells more than
+/// an average.
 pub async fn ages(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<StageAge>, Error> {
     let mut ages: Vec<StageAge> = rows::state_ages(conn, scope)
         .await?

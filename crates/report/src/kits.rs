@@ -1,12 +1,13 @@
-//! The kits' own counters against the captures that the centre knows: the one count of the ledger that does not come from
-//! the centre itself.
+//! The kits' own counters against the captures that the centre knows: the one count of the ledger that does
+//! not come from the centre itself.
+
+use time::OffsetDateTime;
 
 use crate::Error;
 use domain::id::KitId;
 use domain::unit::UnitTable;
 use store::report::{self as rows, KitDay};
 use store::{PgConnection, UnitScope};
-use time::OffsetDateTime;
 
 /// What a kit's newest signed day report says that it captured in all, and what the centre knows of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ impl KitTotal {
     }
 }
 
-/// The kits of units inside `scope` that have reported, by name. A kit serves a district, so that a commune has none.
+/// The kits of units inside `scope` that have reported, by name. A kit serves a district, so that a commune
+/// has none.
 pub async fn kits(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<KitTotal>, Error> {
     let units = UnitTable::official_2021();
     let mut totals = Vec::new();

@@ -10,7 +10,8 @@ use store::{PgConnection, UnitScope};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub application: ApplicationId,
-    /// Stable code: `evidence_only` (the evidence has it, its state does not say so) or `state_only` (the reverse).
+    /// Stable code: `evidence_only` (the evidence has it, its state does not say so) or `state_only` (the
+    /// reverse).
     pub what: &'static str,
 }
 
@@ -38,8 +39,8 @@ impl Identity {
     }
 }
 
-/// What each identity compares. The first state is the one that an application has reached at least when the evidence
-/// knows it.
+/// What each identity compares. The first state is the one that an application has reached at least when the
+/// evidence knows it.
 struct Rule {
     code: &'static str,
     evidence: Evidence,

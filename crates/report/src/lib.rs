@@ -11,7 +11,6 @@ pub use kits::{KitTotal, kits};
 pub use ledger::{Difference, Identity, ledger};
 pub use outlook::{Outlook, Seats, outlook};
 pub use progress::{Counts as PeopleCounts, Day, Progress, burn_up, measure, progress, share_tenths};
-
 pub use store::report::KitDay;
 
 #[derive(Debug, thiserror::Error)]

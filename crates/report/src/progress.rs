@@ -1,13 +1,14 @@
 //! Target, deadline, and the daily rate that it takes.
 
-use crate::Error;
 use std::collections::BTreeMap;
 
+use time::{Date, Duration};
+
+use crate::Error;
 use crate::outlook::{Outlook, Seats, outlook};
 use domain::application::MIN_AGE;
 use domain::{Deadline, UnitCode};
 use store::{PgConnection, UnitScope, report as rows};
-use time::{Date, Duration};
 
 /// Where a campaign stands at the end of `as_of`.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +42,8 @@ pub struct Counts {
     pub handed_over: i64,
 }
 
-/// The share in tenths of a percent, cut off and never clipped: 251 is 25.1%, 1008 is 100.8%. Cutting off means that no
-/// share shows as reached before it is. A target of zero or less gives zero.
+/// The share in tenths of a percent, cut off and never clipped: 251 is 25.1%, 1008 is 100.8%. Cutting off
+/// means that no share shows as reached before it is. A target of zero or less gives zero.
 pub fn share_tenths(done: i64, target: i64) -> i64 {
     if target <= 0 { 0 } else { (i128::from(done) * 1000 / i128::from(target)) as i64 }
 }

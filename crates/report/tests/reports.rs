@@ -4,6 +4,9 @@
 
 mod common;
 
+use time::macros::date;
+use uuid::Uuid;
+
 use common::{DISTRICT, communes, fill, scope_of};
 use domain::application::State;
 use domain::id::ApplicationId;
@@ -11,8 +14,6 @@ use report::{
     Difference, Identity, KitDay, KitTotal, Seats, ages, burn_up, funnel, kits, ledger, progress, total,
 };
 use store::{Database, UnitScope};
-use time::macros::date;
-use uuid::Uuid;
 
 /// The application with number `n` of [`fill`].
 fn id(n: u128) -> ApplicationId {
@@ -51,7 +52,8 @@ async fn every_identity_holds_on_a_sound_database() {
     }
 }
 
-/// Does the damage, and expects that exactly `code` names exactly application `n`; then nothing is left of it.
+/// Does the damage, and expects that exactly `code` names exactly application `n`; then nothing is left of
+/// it.
 async fn damage(db: &Database, sql: &'static str, code: &str, n: u128, what: &'static str) {
     let before = read(db, &UnitScope::everything()).await;
     assert!(before.iter().all(Identity::holds), "before {sql}");
@@ -131,13 +133,15 @@ async fn evidence_too_much_is_named_by_its_identity() {
     for (sql, code, n) in added {
         damage(&db, sql, code, n, "evidence_only").await;
     }
-    // A hand-over counts with its card only, so it takes both to claim one that its application does not know.
+    // A hand-over counts with its card only, so it takes both to claim one that its application does not
+    // know.
     sqlx::query("UPDATE card SET state = 'active' WHERE application_id = $1")
         .bind(id(22).uuid())
         .execute(db.work())
         .await
         .unwrap();
-    let sql = "INSERT INTO handover (application_id, attempt, at, outcome, officer) VALUES ($1, 2, now(), 'handed_over', '')";
+    let sql = "INSERT INTO handover (application_id, attempt, at, outcome, officer) \
+               VALUES ($1, 2, now(), 'handed_over', '')";
     damage(&db, sql, "handed_over", 22, "evidence_only").await;
 }
 
@@ -318,7 +322,8 @@ async fn seats_to_come_end_with_the_last_day_that_counts() {
     let sql = "UPDATE invitation SET state = 'missed' WHERE seat % 4 = 0;
         INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, starts_at, minutes,
                           capacity, round)
-        SELECT gen_random_uuid(), s.kit_id, s.unit_code, s.unit_path, '', d.day, 1, d.day + interval '8 h', 60,
+        SELECT gen_random_uuid(), s.kit_id, s.unit_code, s.unit_path, '', d.day, 1, d.day + interval '8 h', \
+        60,
                100, 1
         FROM (SELECT * FROM slot LIMIT 1) s,
              (VALUES ('2021-03-20'::date), ('2021-06-09'), ('2021-06-10')) AS d (day)";

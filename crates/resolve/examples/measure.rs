@@ -1,5 +1,5 @@
-//! Measures the whole stage on a database: load, dedupe with planted second records, and applications with second and
-//! foreign ones among them.
+//! Measures the whole stage on a database: load, dedupe with planted second records, and applications with
+//! second and foreign ones among them.
 //!
 //! ```text
 //! cargo run --release -p resolve --example measure -- 20000 3000 7
@@ -54,7 +54,8 @@ async fn main() {
         resolve::dedupe::CASE_WEIGHT
     );
     println!(
-        "planted {planted}: merged {} ({false_merges} false), cases {true_cases} true of {} in all, missed {}, left {}",
+        "planted {planted}: merged {} ({false_merges} false), cases {true_cases} true of {} in all, missed \
+         {}, left {}",
         summary.merged.len(),
         cases.len(),
         planted - (summary.merged.len() - false_merges) - true_cases,
@@ -104,8 +105,8 @@ async fn main() {
     println!("caught twice by the register alone, the fingers having missed them: {missed}");
 }
 
-/// Of a hundred applicants eighty have their record chosen and their number at hand, ten the one or the other, and the rest
-/// neither; one in forty comes a second time under a respelt name without papers.
+/// Of a hundred applicants eighty have their record chosen and their number at hand, ten the one or the
+/// other, and the rest neither; one in forty comes a second time under a respelt name without papers.
 fn applicants(population: &simulate::Population, count: usize) -> Vec<Sent> {
     let mut sent = Vec::with_capacity(count);
     for number in 0..count {

@@ -1,6 +1,6 @@
-//! Measures what comes before people when records with different personal numbers are asked about: one person in a
-//! hundred has a second record with another number, respelt, counted again elsewhere, or with the year of birth alone and
-//! without parents.
+//! Measures what comes before people when records with different personal numbers are asked about: one person
+//! in a hundred has a second record with another number, respelt, counted again elsewhere, or with the year
+//! of birth alone and without parents.
 //!
 //! ```text
 //! cargo run --release -p resolve --example two_numbers -- 20000 7
@@ -35,8 +35,8 @@ async fn main() {
     let summary = dedupe_register(&db, &UnitScope::everything(), NOW).await.unwrap();
     let false_merges = summary.merged.iter().filter(|(a, b)| truth[a] != truth[b]).count();
     println!(
-        "{people} people, seed {seed}: {with_number} records with a number, {planted} second ones with another; {:.1} s, \
-         {} pairs looked at, {} merged ({false_merges} false), {} cases in all",
+        "{people} people, seed {seed}: {with_number} records with a number, {planted} second ones with \
+         another; {:.1} s, {} pairs looked at, {} merged ({false_merges} false), {} cases in all",
         start.elapsed().as_secs_f64(),
         summary.pairs,
         summary.merged.len(),
@@ -67,7 +67,8 @@ async fn main() {
     println!("by bits without the numbers, as (one person, two people): {by_bits:?}");
 }
 
-/// Gives each second record another number than the first one's. Says how many there are, and how many records have one.
+/// Gives each second record another number than the first one's. Says how many there are, and how many
+/// records have one.
 fn number(entries: &mut [Entry]) -> (usize, usize) {
     let mut taken: HashSet<Pin> = entries.iter().filter_map(|e| e.record.pin).collect();
     let first: HashMap<usize, Pin> = entries.iter().filter_map(|e| Some((e.truth, e.record.pin?))).collect();

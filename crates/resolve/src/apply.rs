@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::application::{Action, State};
-use domain::id::{ApplicationId, CaseId, PersonId};
-use fingerprint::{Gallery, Hit, Probe, Template};
-use linkage::{Candidate, Explanation, Index, NumberLevel};
 use rayon::prelude::*;
-use store::applications::{self, Transition};
-use store::cases;
-use store::cases::resolutions::{self, Question, Resolution, Standing};
-use store::register::matching;
-use store::{Database, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
 use crate::identities::enrol_probe;
 use crate::{CaseKind, Error, Identities, evidence, record};
+use domain::application::{Action, State};
+use domain::id::{ApplicationId, CaseId, PersonId};
+use fingerprint::{Gallery, Hit, Probe, Template};
+use linkage::{Candidate, Explanation, Index, NumberLevel};
+use store::applications::{self, Transition};
+use store::cases;
+use store::cases::resolutions::{self, Question, Resolution, Standing};
+use store::register::matching;
+use store::{Database, PgConnection};
 
 /// An application with its fingers, handed in by the caller, who can decrypt them.
 #[derive(Debug, Clone)]
@@ -51,8 +51,8 @@ pub async fn waiting(db: &Database, limit: u32) -> Result<Vec<ApplicationId>, Er
     Ok(resolutions::waiting(&mut tx, limit).await?)
 }
 
-/// Resolves those of `opened` that still wait, in the order of capture, whatever the order they come in. All or nothing is
-/// written; after an error the batch can be run again.
+/// Resolves those of `opened` that still wait, in the order of capture, whatever the order they come in. All
+/// or nothing is written; after an error the batch can be run again.
 ///
 /// # Errors
 /// Those of the database; a full gallery.
@@ -99,8 +99,9 @@ struct Found {
     fingers: usize,
 }
 
-/// Enrols the whole batch and then searches for each: an earlier application of the batch is found by a later one, and the
-/// decision leaves out what is later. Should the transaction fail, the enrolled are ignored until they are decided.
+/// Enrols the whole batch and then searches for each: an earlier application of the batch is found by a later
+/// one, and the decision leaves out what is later. Should the transaction fail, the enrolled are ignored
+/// until they are decided.
 async fn search_all(
     (people, gallery): (Arc<RwLock<Index>>, Arc<RwLock<Gallery>>),
     questions: Arc<Vec<Question>>,
@@ -111,7 +112,8 @@ async fn search_all(
             opened.into_iter().map(|o| (o.application_id, o.templates)).collect();
         let none = Vec::new();
         let fingers = |question: &Question| templates.get(&question.application_id).unwrap_or(&none);
-        // Most of the work of enrolling and all of a search's own keys need no gallery: made once, on all cores.
+        // Most of the work of enrolling and all of a search's own keys need no gallery: made once, on all
+        // cores.
         let probes: Vec<Probe> = questions.par_iter().map(|q| Probe::new(fingers(q))).collect();
         {
             let mut gallery = gallery.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,17 +1,16 @@
 //! Whose application is this? Pure: the evidence of both searches goes in, one outcome comes out.
 
+use crate::kind::CaseKind;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, PersonId};
 use linkage::{Candidate, Caution, Decision, Levels, NameLevel, NumberLevel};
-
-use crate::kind::CaseKind;
 
 /// What may be decided without people.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     pub linkage: linkage::Thresholds,
-    /// Bits from which the record that the officer chose, with the citizen present, is taken for theirs: the choice
-    /// itself is worth more than the bits that are missing to `linkage.link`.
+    /// Bits from which the record that the officer chose, with the citizen present, is taken for theirs: the
+    /// choice itself is worth more than the bits that are missing to `linkage.link`.
     pub claim: f64,
     /// Bits by which that record must be ahead of every other.
     pub claim_lead: f64,
@@ -108,8 +107,8 @@ impl Match {
     }
 }
 
-/// Links when the register's record is certain, no fingers contradict and the person has no other application under
-/// way; in all other cases says what people must look at, the gravest first.
+/// Links when the register's record is certain, no fingers contradict and the person has no other application
+/// under way; in all other cases says what people must look at, the gravest first.
 pub fn decide(evidence: &Evidence, thresholds: &Thresholds) -> Outcome {
     let identity = identify(evidence, thresholds);
     if let Some(case) = fingerprint_case(evidence, thresholds, &identity) {
@@ -245,8 +244,8 @@ fn fingerprint_case(evidence: &Evidence, thresholds: &Thresholds, identity: &Ide
     Some(case(CaseKind::SamePersonTwice, hit.person.or(likeliest), None, Some(hit.application)))
 }
 
-/// Whether a hit asks for a decision. Whoever was rejected may come again under the same name, and whoever holds a card
-/// has given these fingers for it before.
+/// Whether a hit asks for a decision. Whoever was rejected may come again under the same name, and whoever
+/// holds a card has given these fingers for it before.
 fn counts(evidence: &Evidence, hit: &FingerprintHit, likeliest: Option<PersonId>) -> bool {
     let same = hit.person.is_none() || hit.person == likeliest;
     match hit.state {
@@ -263,8 +262,8 @@ fn under_way(evidence: &Evidence, person: PersonId) -> Option<Earlier> {
     own.into_iter().find(|earlier| is_under_way(earlier.state, evidence.kind))
 }
 
-/// Whether an earlier application in `state` forbids one of `kind`: a card that was handed over is no reason to refuse its
-/// exchange.
+/// Whether an earlier application in `state` forbids one of `kind`: a card that was handed over is no reason
+/// to refuse its exchange.
 pub(crate) fn is_under_way(state: State, kind: Kind) -> bool {
     match state {
         State::Rejected => false,

@@ -1,34 +1,37 @@
-//! Two records of one person in the register: found, merged where it is certain, else asked about; and taken apart again.
+//! Two records of one person in the register: found, merged where it is certain, else asked about; and taken
+//! apart again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::id::{CaseId, PersonId};
-use linkage::{
-    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, Record,
-    SexLevel, VERSION,
-};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use store::cases::{self, resolutions};
-use store::register::matching::{self, PersonRow};
-use store::register::merging::{self, Merge, MergedRecord};
-use store::{Database, PgConnection, UnitScope, audit};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::evidence::{tenths, waterfall};
 use crate::{CaseKind, Error, record};
+use domain::id::{CaseId, PersonId};
+use linkage::{
+    BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, Record,
+    SexLevel, VERSION,
+};
+use store::cases::{self, resolutions};
+use store::register::matching::{self, PersonRow};
+use store::register::merging::{self, Merge, MergedRecord};
+use store::{Database, PgConnection, UnitScope, audit};
 
 mod search;
 
 pub use search::{Extent, dedupe, dedupe_new, dedupe_register, was_deduped};
 
-/// Bits from which two records are one person's without a human, if no fact speaks against it: as for linking, one error
-/// in 4,096 at the threshold itself. `examples/measure.rs` shows how heavy pairs of different people become.
+/// Bits from which two records are one person's without a human, if no fact speaks against it: as for
+/// linking, one error in 4,096 at the threshold itself. `examples/measure.rs` shows how heavy pairs of
+/// different people become.
 pub const MERGE_WEIGHT: f64 = 12.0;
-/// Bits from which a human is asked. A true pair of which one side lacks the number, the parents and the day of birth may
-/// weigh this little in a register of a district, and less in a larger one, as the prior falls with its size.
+/// Bits from which a human is asked. A true pair of which one side lacks the number, the parents and the day
+/// of birth may weigh this little in a register of a district, and less in a larger one, as the prior falls
+/// with its size.
 pub const CASE_WEIGHT: f64 = -6.0;
 /// Bits from which one old number and one date of birth are one person's, whatever else is missing.
 const IDENTICAL_WEIGHT: f64 = 9.0;
@@ -83,8 +86,9 @@ fn has_two_pins(levels: &Levels) -> bool {
     }
 }
 
-/// The verdict on two records by what `explain` says of the first and the second, and, of two with different numbers, the
-/// weight without these. Two numbers never merge: who would be merged or asked about without them is asked about.
+/// The verdict on two records by what `explain` says of the first and the second, and, of two with different
+/// numbers, the weight without these. Two numbers never merge: who would be merged or asked about without
+/// them is asked about.
 pub fn verdict(record: &Record, explain: impl Fn(&Record) -> Option<Explanation>) -> Option<Judgement> {
     let explanation = explain(record)?;
     if !has_two_pins(&explanation.levels) {
@@ -103,15 +107,16 @@ pub fn verdict(record: &Record, explain: impl Fn(&Record) -> Option<Explanation>
     Some(Judgement { verdict, explanation, without_numbers: Some(without.weight) })
 }
 
-/// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the number, however
-/// heavy the rest is; what one side does not know does not contradict.
+/// Decides about a pair by its weight and its facts. Twins differ in the given name and two numbers in the
+/// number, however heavy the rest is; what one side does not know does not contradict.
 fn judge(weight: f64, levels: &Levels) -> Verdict {
     let contradictions = usize::from(levels.name.contradicts()) + usize::from(levels.birth.contradicts());
     let two_people = contradictions > 0
         || levels.sex == SexLevel::Different
         || (levels.father == ParentLevel::Different && levels.mother == ParentLevel::Different);
     let same_number = levels.cmnd == NumberLevel::Equal;
-    // One old number with another name or another date may be one person's; with both it is a number that two have.
+    // One old number with another name or another date may be one person's; with both it is a number that two
+    // have.
     if two_people && !(same_number && contradictions <= 1) {
         return Verdict::Leave;
     }
@@ -144,8 +149,8 @@ fn is_one_name(level: NameLevel) -> bool {
     )
 }
 
-/// Merges what is certain of these pairs and opens cases for what is not, each pair seen in the light of the heavier ones
-/// before it. For whoever holds the lock that resolving takes.
+/// Merges what is certain of these pairs and opens cases for what is not, each pair seen in the light of the
+/// heavier ones before it. For whoever holds the lock that resolving takes.
 async fn settle(
     tx: &mut PgConnection,
     index: &Arc<RwLock<Index>>,
@@ -181,7 +186,8 @@ async fn settle(
     Ok(summary)
 }
 
-/// Two records that people were asked about, or took apart, are theirs to merge, however certain the program becomes.
+/// Two records that people were asked about, or took apart, are theirs to merge, however certain the program
+/// becomes.
 async fn heed_answers(tx: &mut PgConnection, pairs: &mut [Judged]) -> Result<(), Error> {
     let certain: Vec<&Judged> = pairs.iter().filter(|pair| pair.verdict == Verdict::Merge).collect();
     let ids: Vec<CaseId> = certain.iter().map(|pair| case_of(pair.a, pair.b)).collect();
@@ -202,8 +208,8 @@ async fn heed_answers(tx: &mut PgConnection, pairs: &mut [Judged]) -> Result<(),
     Ok(())
 }
 
-/// Merges two records of one person on a human's word. The one with an application, else with a number, else the older one
-/// is kept, whatever the order they are given in; `None` when they are one record already.
+/// Merges two records of one person on a human's word. The one with an application, else with a number, else
+/// the older one is kept, whatever the order they are given in; `None` when they are one record already.
 ///
 /// # Errors
 /// [`Error::NotMergeable`]; those of the database.
@@ -221,8 +227,8 @@ pub async fn merge(
     Ok(merged)
 }
 
-/// Takes a merge back: the dropped record lives again, with the number that it lost. Returns (kept, restored); `None` when
-/// the record is not merged.
+/// Takes a merge back: the dropped record lives again, with the number that it lost. Returns (kept,
+/// restored); `None` when the record is not merged.
 ///
 /// # Errors
 /// [`Error::NotSplittable`]; those of the database.

@@ -1,6 +1,5 @@
-use domain::id::{CaseId, PersonId};
-
 use crate::cases::Refusal;
+use domain::id::{CaseId, PersonId};
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,7 +15,8 @@ pub enum Error {
     #[error("an application moved on while its person was sought: run the batch again")]
     Overtaken,
     #[error(
-        "others have resolved applications whose fingers are not known here, and no source of fingers was given"
+        "others have resolved applications whose fingers are not known here, and no source of fingers was \
+         given"
     )]
     NoFingerSource,
     #[error("the fingers of applications that others resolved cannot be had")]

@@ -1,13 +1,13 @@
 //! What is stored of a decision, for those who must understand it years later: codes, weights, scores and
 //! ids, and the version of the model. No name, date or number of anybody.
 
-use domain::id::{ApplicationId, PersonId};
-use linkage::{Caution, Explanation, VERSION};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decide::{Claim, Evidence, Match, Thresholds};
+use domain::id::{ApplicationId, PersonId};
+use linkage::{Caution, Explanation, VERSION};
 
 /// People and hits listed, the likeliest.
 const MOST: usize = 8;

@@ -1,4 +1,5 @@
-//! In memory: everybody in the register, and the fingers of everybody who applied; and how both follow the database.
+//! In memory: everybody in the register, and the fingers of everybody who applied; and how both follow the
+//! database.
 
 mod keep;
 
@@ -6,6 +7,9 @@ use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use uuid::Uuid;
+
+use crate::{Error, Opened, record};
 use domain::id::{ApplicationId, PersonId};
 use fingerprint::identify::GalleryParams;
 use fingerprint::params::{MAX_PEOPLE, PERSON_THRESHOLD};
@@ -15,9 +19,6 @@ use store::cases::resolutions;
 use store::change_log::{self, Changed};
 use store::register::matching;
 use store::{Database, PgConnection, UnitScope};
-use uuid::Uuid;
-
-use crate::{Error, Opened, record};
 
 /// People read at a time while the register is loaded.
 const PAGE: u32 = 20_000;
@@ -36,10 +37,11 @@ pub trait FingerSource: Send + Sync {
     fn fingers(&self, applications: Vec<ApplicationId>) -> Fingers<'_>;
 }
 
-/// The linkage index over the living register and the fingerprint gallery over applications that were looked at.
+/// The linkage index over the living register and the fingerprint gallery over applications that were looked
+/// at.
 ///
-/// Both follow the database: before each batch, and under the lock that resolving takes, they take over what others
-/// have registered, changed and resolved by then. So any number of these may work side by side.
+/// Both follow the database: before each batch, and under the lock that resolving takes, they take over what
+/// others have registered, changed and resolved by then. So any number of these may work side by side.
 pub struct Identities {
     /// Shared with the threads that search; no lock is held between two calls.
     people: Arc<RwLock<Index>>,
@@ -68,7 +70,8 @@ pub struct Memory {
 }
 
 impl Identities {
-    /// Reads the living people of `scope`. The gallery is empty: fill it with [`Identities::enrol_everybody`].
+    /// Reads the living people of `scope`. The gallery is empty: fill it with
+    /// [`Identities::enrol_everybody`].
     ///
     /// # Errors
     /// Those of the database.
@@ -97,7 +100,8 @@ impl Identities {
         Identities { fingers: Some(fingers), ..self }
     }
 
-    /// Puts an application's fingers into the gallery; says whether they are new there. Repeating it changes nothing.
+    /// Puts an application's fingers into the gallery; says whether they are new there. Repeating it changes
+    /// nothing.
     ///
     /// # Errors
     /// [`fingerprint::Error::GalleryFull`].
@@ -119,8 +123,8 @@ impl Identities {
         self.enrol_missing(Identities::enrolled(db).await?).await
     }
 
-    /// Applications whose fingers must be in the gallery, in the order of capture: all that were looked at. Those in a
-    /// case or rejected are among them, so that a third attempt is caught too.
+    /// Applications whose fingers must be in the gallery, in the order of capture: all that were looked at.
+    /// Those in a case or rejected are among them, so that a third attempt is caught too.
     ///
     /// # Errors
     /// Those of the database.
@@ -129,7 +133,8 @@ impl Identities {
         Ok(resolutions::looked_at(&mut tx).await?)
     }
 
-    /// Takes over what others have changed by now. Resolving does it too; done before, it keeps the lock short.
+    /// Takes over what others have changed by now. Resolving does it too; done before, it keeps the lock
+    /// short.
     ///
     /// # Errors
     /// Those of the database and of the source of fingers.
@@ -140,14 +145,15 @@ impl Identities {
         Ok(())
     }
 
-    /// As [`Identities::catch_up`], under the lock that resolving takes and to the end of `tx`. What it returns is to
-    /// be given to [`Identities::reached`] once that is committed.
+    /// As [`Identities::catch_up`], under the lock that resolving takes and to the end of `tx`. What it
+    /// returns is to be given to [`Identities::reached`] once that is committed.
     pub(crate) async fn catch_up_in(&self, tx: &mut PgConnection) -> Result<Positions, Error> {
         change_log::number(tx).await?;
         self.follow(tx).await
     }
 
-    /// As [`Identities::catch_up`], of the register alone. Returns the position that it knows everything up to.
+    /// As [`Identities::catch_up`], of the register alone. Returns the position that it knows everything up
+    /// to.
     pub(crate) async fn catch_up_people(&mut self, db: &Database) -> Result<i64, Error> {
         change_log::newest(db).await?;
         let mut conn = db.begin().await?;

@@ -12,7 +12,8 @@ pub enum CaseKind {
     FingerprintOtherName,
     /// The fingers or the register record are those of another application that is under way.
     SamePersonTwice,
-    /// The number is that of a record that says something else of its holder, or the record has another number.
+    /// The number is that of a record that says something else of its holder, or the record has another
+    /// number.
     PinConflict,
     /// As above, with the number of the old identity card.
     CmndConflict,
@@ -69,8 +70,9 @@ impl fmt::Display for CaseKind {
 
 /// Days per kind, in the order of [`CaseKind::ALL`].
 ///
-/// Our choice: the law gives an application for a card 7 working days in a city and 20 in the mountains from the day
-/// of capture (Law on Citizen Identification 2014, article 25), and a case may use up only a part of it.
+/// Our choice: the law gives an application for a card 7 working days in a city and 20 in the mountains from
+/// the day of capture (Law on Citizen Identification 2014, article 25), and a case may use up only a part of
+/// it.
 fn limits() -> &'static [i64; 8] {
     static LIMITS: OnceLock<[i64; 8]> = OnceLock::new();
     LIMITS.get_or_init(|| {

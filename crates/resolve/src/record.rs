@@ -8,8 +8,8 @@ use domain::{PartialDate, ResidentRecord, UnitCode};
 use linkage::{Place, Record, Sex};
 use store::register::matching::PersonRow;
 
-/// A register record under its person's id. Text that does not parse counts as missing: the row passed validation when it
-/// was imported, and a search must not stop at one old row.
+/// A register record under its person's id. Text that does not parse counts as missing: the row passed
+/// validation when it was imported, and a search must not stop at one old row.
 pub(crate) fn of_row(row: &PersonRow) -> Record {
     let unit = |code: &Option<String>| code.as_deref().and_then(|code| code.parse().ok());
     let birth = PartialDate::from_packed(row.birth).ok();

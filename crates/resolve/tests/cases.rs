@@ -4,6 +4,8 @@
 
 mod support;
 
+use uuid::Uuid;
+
 use domain::Actor;
 use domain::application::{Action, Kind, State};
 use domain::id::{AccountId, CaseId, PersonId};
@@ -13,7 +15,6 @@ use store::applications::Transition;
 use store::cases::NewCase;
 use store::{Database, UnitScope};
 use support::{NOW, Sent, application_id, entries, person_id, population, register, send};
-use uuid::Uuid;
 
 const PATH: &str = "42/445/18562/";
 

@@ -7,6 +7,8 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use tokio::sync::Barrier;
+
 use domain::application::Kind;
 use domain::id::PersonId;
 use resolve::{DedupeSummary, Extent, Identities, dedupe, dedupe_new, dedupe_register, resolve_batch};
@@ -16,7 +18,6 @@ use support::{
     Entry, NOW, Sent, SentFingers, application_id, entries, open, outcomes, person_id, population, register,
     send,
 };
-use tokio::sync::Barrier;
 
 /// People who apply through both workers, and as many who lend their fingers to another name.
 const TWICE: usize = 12;

@@ -1,4 +1,5 @@
-//! Writes a population's forms and some portraits, and prints the time: `forms DIRECTORY [UNIT] [PEOPLE] [SEED]`.
+//! Writes a population's forms and some portraits, and prints the time: `forms DIRECTORY [UNIT] [PEOPLE]
+//! [SEED]`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

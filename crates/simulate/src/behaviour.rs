@@ -1,15 +1,16 @@
-//! What people and machines do in a campaign, drawn from the seed: who comes when invited, who applies twice, which kit has
-//! no line today, which card the printer spoils.
+//! What people and machines do in a campaign, drawn from the seed: who comes when invited, who applies twice,
+//! which kit has no line today, which card the printer spoils.
 //!
-//! Every draw has its own stream, named by what it is about, so that no draw depends on the order in which they are made:
-//! a campaign that was interrupted goes on as if it had not been.
+//! Every draw has its own stream, named by what it is about, so that no draw depends on the order in which
+//! they are made: a campaign that was interrupted goes on as if it had not been.
+
+use time::{Date, Duration};
 
 use crate::population::{Person, Population};
 use crate::stream::{Stream, Streams};
 use crate::{SimulateError, TruthId};
 use domain::PersonName;
 use domain::record::ResidentRecord;
-use time::{Date, Duration};
 
 /// Shares of the model; all are our estimates, guided by what the 2021 campaign's reports tell of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,7 +84,8 @@ impl Draws {
         again.then(|| Duration::days(i64::from(stream.between(3, 15))))
     }
 
-    /// The record that a person who applies again gives: the name a little different, no numbers, another address.
+    /// The record that a person who applies again gives: the name a little different, no numbers, another
+    /// address.
     pub fn second_record(
         &self,
         truth: TruthId,

@@ -7,17 +7,19 @@ use domain::UnitCode;
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
     #[error(
-        "unit {unit} is not in the unit table of 2021; give the code of a province, district or commune of that list"
+        "unit {unit} is not in the unit table of 2021; give the code of a province, district or commune of \
+         that list"
     )]
     UnknownUnit { unit: UnitCode },
     #[error(
-        "{people} people is not possible below unit {unit}: give at least two for each of its {leaves} communes, and at most \
-         {most} in all",
+        "{people} people is not possible below unit {unit}: give at least two for each of its {leaves} \
+         communes, and at most {most} in all",
         most = crate::population::MAX_PEOPLE
     )]
     PeopleOutOfRange { unit: UnitCode, people: usize, leaves: usize },
     #[error(
-        "the model's {name} is {value}; a share lies between 0 and 1, and shares of the same people add up to at most 1"
+        "the model's {name} is {value}; a share lies between 0 and 1, and shares of the same people add up \
+         to at most 1"
     )]
     Share { name: &'static str, value: f64 },
     #[error("all numbers with place {place} for one sex and birth year are taken; ask for fewer people")]

@@ -1,8 +1,9 @@
-//! Images of fingers of nobody, as a scanner of 500 dpi gives them: ridges that flow around a loop, a whorl or an arch, with
-//! endings and forks, drawn from a seed.
+//! Images of fingers of nobody, as a scanner of 500 dpi gives them: ridges that flow around a loop, a whorl
+//! or an arch, with endings and forks, drawn from a seed.
 //!
-//! A picture for the chip's DG3 and for whoever looks at it, made in a quarter of a millisecond because every synthetic
-//! citizen needs two. It is not the finger of the person's templates, and no extractor was run on it.
+//! A picture for the chip's DG3 and for whoever looks at it, made in a quarter of a millisecond because every
+//! synthetic citizen needs two. It is not the finger of the person's templates, and no extractor was run on
+//! it.
 
 use jpeg_encoder::{ColorType, Encoder, PixelDensity, PixelDensityUnit};
 
@@ -29,8 +30,8 @@ const MINUTIAE: usize = 12;
 /// The phase of one ridge and its valley, as the pixels count it.
 const TURN: f32 = 65_536.0;
 
-/// Draws finger `position` (1 to 10, as ISO/IEC 19794-4 numbers them) of the body that belongs to `seed` and encodes it:
-/// baseline JPEG, 192×256, grey.
+/// Draws finger `position` (1 to 10, as ISO/IEC 19794-4 numbers them) of the body that belongs to `seed` and
+/// encodes it: baseline JPEG, 192×256, grey.
 ///
 /// # Errors
 /// [`SimulateError::Finger`] if the encoder refuses, which it does for sizes other than this one only.
@@ -82,8 +83,9 @@ impl Pattern {
         }
     }
 
-    /// Pixels across the ridges from the core to this point. Below the zero on one side of a loop's middle, where the ridges
-    /// mirror each other: whoever looks between two points finds the middle by the change of the sign.
+    /// Pixels across the ridges from the core to this point. Below the zero on one side of a loop's middle,
+    /// where the ridges mirror each other: whoever looks between two points finds the middle by the change of
+    /// the sign.
     fn across(self, x: f32, y: f32) -> f32 {
         match self {
             Pattern::Loop { slope } => {
@@ -180,8 +182,8 @@ impl Sway {
     }
 }
 
-/// The direction of a point in turns, within a thousandth: a polynomial for the octant, then mirrored. No branch, so that the
-/// compiler takes several points at once.
+/// The direction of a point in turns, within a thousandth: a polynomial for the octant, then mirrored. No
+/// branch, so that the compiler takes several points at once.
 fn angle(x: f32, y: f32) -> f32 {
     let (wide, high) = (x.abs(), y.abs());
     let ratio = wide.min(high) / wide.max(high).max(1e-6);
@@ -255,7 +257,8 @@ fn fold(pixels: &mut [u8], flow: [i32; 4], twist: [i32; 4], contact: [i32; 4]) {
     }
 }
 
-/// In 16 bits, because only the part of a turn counts, and because a processor then takes a whole line of a cell at once.
+/// In 16 bits, because only the part of a turn counts, and because a processor then takes a whole line of a
+/// cell at once.
 fn line_at(start: i32, step: i32, x: i16) -> i16 {
     (start as i16).wrapping_add((step as i16).wrapping_mul(x))
 }

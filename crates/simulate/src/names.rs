@@ -1,13 +1,13 @@
 //! Names as they are given: by sex, birth cohort, region and ethnic group (`data/README.md`).
 //!
-//! A name is four numbers into one table of words, eight bytes in all, because a province has millions of them.
+//! A name is four numbers into one table of words, eight bytes in all, because a province has millions of
+//! them.
 
 use std::sync::OnceLock;
 
-use domain::Sex;
-
 use crate::places::{EDE, KINH, Region};
 use crate::stream::Stream;
+use domain::Sex;
 
 /// A name as indices into the table of words; 0 in a middle place means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,13 +1,13 @@
 //! Portraits of nobody: flat shapes drawn from a seed, as JPEG of the size an enrolment takes.
 //!
-//! Good enough to fill a packet, a page and a card with a picture that differs from person to person and stays the same
-//! for one person; far from a face that any matcher would take for one.
+//! Good enough to fill a packet, a page and a card with a picture that differs from person to person and
+//! stays the same for one person; far from a face that any matcher would take for one.
 
-use domain::Sex;
 use jpeg_encoder::{ColorType, Encoder};
 
 use crate::error::SimulateError;
 use crate::stream::{Stream, Streams};
+use domain::Sex;
 
 pub const WIDTH: usize = 240;
 pub const HEIGHT: usize = 360;
@@ -15,8 +15,9 @@ pub const HEIGHT: usize = 360;
 /// Chosen so that a portrait has 6 to 12 kB.
 const QUALITY: u8 = 87;
 
-/// Draws the portrait that belongs to `seed` (for example [`crate::TruthId::seed`]) and encodes it: baseline JPEG,
-/// 240×360, RGB: two to three as the photo on the card, and 305 dpi in its 20 × 30 mm. `age` in full years greys the hair.
+/// Draws the portrait that belongs to `seed` (for example [`crate::TruthId::seed`]) and encodes it: baseline
+/// JPEG, 240×360, RGB: two to three as the photo on the card, and 305 dpi in its 20 × 30 mm. `age` in full
+/// years greys the hair.
 ///
 /// # Errors
 /// [`SimulateError::Portrait`] if the encoder refuses, which it does for sizes other than this one only.

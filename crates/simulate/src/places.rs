@@ -1,12 +1,11 @@
-//! What depends on where: the region of a province, its ethnic groups, the first digits of its old identity cards, and
-//! how an address is written.
+//! What depends on where: the region of a province, its ethnic groups, the first digits of its old identity
+//! cards, and how an address is written.
 
 use std::sync::OnceLock;
 
+use crate::stream::Stream;
 use domain::UnitCode;
 use domain::unit::{UnitLevel, UnitTable};
-
-use crate::stream::Stream;
 
 /// Code of the Kinh majority (`ethnic-groups.csv` of `domain`).
 pub const KINH: u8 = 1;
@@ -42,8 +41,8 @@ pub fn province_of(units: &UnitTable, unit: UnitCode) -> UnitCode {
     units.chain(unit).last().map_or(unit, |province| province.code)
 }
 
-/// Ethnic groups of a unit with their weights, per mille. Towns have fewer of the minorities than their province, the
-/// country slightly more; how they spread inside a province is our guess.
+/// Ethnic groups of a unit with their weights, per mille. Towns have fewer of the minorities than their
+/// province, the country slightly more; how they spread inside a province is our guess.
 pub fn ethnic_weights(units: &UnitTable, unit: UnitCode) -> Vec<(u8, u32)> {
     let province = province_of(units, unit);
     let district = units.chain(unit).find(|above| above.code.level() == UnitLevel::District);

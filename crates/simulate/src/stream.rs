@@ -1,8 +1,9 @@
 //! Random draws, each thing from its own stream.
 //!
-//! A stream is ChaCha8 keyed by the seed and a purpose, at a stream number (a household, a form). What one thing draws
-//! therefore depends neither on how many threads work nor on what other things drew. The few distributions are written
-//! here, in integers where it matters, so that a new version of a library cannot change a simulated campaign.
+//! A stream is ChaCha8 keyed by the seed and a purpose, at a stream number (a household, a form). What one
+//! thing draws therefore depends neither on how many threads work nor on what other things drew. The few
+//! distributions are written here, in integers where it matters, so that a new version of a library cannot
+//! change a simulated campaign.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

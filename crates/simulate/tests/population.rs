@@ -188,8 +188,8 @@ fn shares_follow_the_model() {
     near(share(people(), |person| person.blood > 0), model.blood_share, 0.003);
 }
 
-/// The 2019 census in bands of ten years, in per cent; the model has no people living alone and only seven in a house, so
-/// it is allowed three and a half points.
+/// The 2019 census in bands of ten years, in per cent; the model has no people living alone and only seven in
+/// a house, so it is allowed three and a half points.
 #[test]
 fn ages_follow_the_census() {
     let population = thach_ha(100_000);

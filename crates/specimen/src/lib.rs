@@ -1,6 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::unwrap_used, reason = "it serves tests, which fail by panicking")]
 
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use time::OffsetDateTime;
+use time::macros::{date, datetime};
+
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
 use card::lds::{DataGroup, com, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
@@ -10,11 +17,6 @@ use pki::{
     Certificate, HashAlgorithm, Name, SerialNumber, Signer, SigningToken, Suite, prepare_csca,
     prepare_document_signer,
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use std::collections::BTreeMap;
-use time::OffsetDateTime;
-use time::macros::{date, datetime};
 
 /// From when the authorities' certificates are valid; [`person`]'s card is issued five days later.
 pub const START: OffsetDateTime = datetime!(2021-04-01 00:00 UTC);

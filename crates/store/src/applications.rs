@@ -1,7 +1,7 @@
 //! The life of applications as rows: recorded actions, and beside them the state that they lead to.
 //!
-//! Every stage moves applications through [`record`] and through nothing else, so that the column `state` is always the
-//! fold of the recorded actions; [`check_folds`] proves it.
+//! Every stage moves applications through [`record`] and through nothing else, so that the column `state` is
+//! always the fold of the recorded actions; [`check_folds`] proves it.
 
 pub mod content;
 pub mod intake;
@@ -40,7 +40,8 @@ pub struct Transition {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     pub applied: usize,
-    /// In the order of the transitions. An application that does not exist is refused as one without a beginning.
+    /// In the order of the transitions. An application that does not exist is refused as one without a
+    /// beginning.
     pub refused: Vec<(ApplicationId, LifeError)>,
 }
 
@@ -89,8 +90,8 @@ pub struct Step {
     pub detail: Option<serde_json::Value>,
 }
 
-/// Creates the applications that do not exist yet, each with its action `capture`; those that exist stay as they are.
-/// Returns how many were created.
+/// Creates the applications that do not exist yet, each with its action `capture`; those that exist stay as
+/// they are. Returns how many were created.
 ///
 /// # Errors
 /// Those of the database.
@@ -107,7 +108,8 @@ pub async fn create(
     sorted.sort_by_key(|application| application.application_id);
     sorted.dedup_by_key(|application| application.application_id);
     let created: Vec<Uuid> = sqlx::query_scalar(
-        "INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, unit_path, captured_at) \
+        "INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
+         unit_path, captured_at) \
          SELECT id, kit, kind, 'captured', at, 1, unit, path, at \
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
               AS n (id, kit, kind, at, unit, path) \
@@ -142,10 +144,12 @@ pub async fn create(
     Ok(created.len())
 }
 
-/// Records the transitions that the life of an application allows and moves the applications' states with them.
+/// Records the transitions that the life of an application allows and moves the applications' states with
+/// them.
 ///
-/// Locks the applications in the order of their ids. Each transition is judged against the state that the ones before
-/// it in the list led to; a refused one changes nothing. `received_at` becomes `recorded_at` with the action `receive`.
+/// Locks the applications in the order of their ids. Each transition is judged against the state that the
+/// ones before it in the list led to; a refused one changes nothing. `received_at` becomes `recorded_at` with
+/// the action `receive`.
 ///
 /// # Errors
 /// Those of the database; an unknown state in the table.
@@ -239,7 +243,8 @@ async fn write_standings(tx: &mut PgConnection, standings: &[Standing]) -> Resul
         return Ok(());
     }
     sqlx::query(
-        "UPDATE application a SET state = u.state, state_since = u.since, actions = u.actions, received_at = u.received_at \
+        "UPDATE application a SET state = u.state, state_since = u.since, actions = u.actions, \
+         received_at = u.received_at \
          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::smallint[], $5::timestamptz[]) \
               AS u (id, state, since, actions, received_at) \
          WHERE a.application_id = u.id",
@@ -284,9 +289,11 @@ impl ActionRows {
             return Ok(());
         }
         sqlx::query(
-            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, detail, unit_path) \
+            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, \
+             detail, unit_path) \
              SELECT id, seq, action, at, $9, actor, ref, detail, path \
-             FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::jsonb[], \
+             FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], \
+             $7::jsonb[], \
                          $8::text[]) \
                   AS n (id, seq, action, at, actor, ref, detail, path)",
         )
@@ -311,7 +318,8 @@ impl ActionRows {
 /// Those of the database; a code that this program does not know.
 pub async fn find(conn: &mut PgConnection, id: ApplicationId) -> Result<Option<Application>, Error> {
     let row: Option<ApplicationRow> = sqlx::query_as(
-        "SELECT application_id, kit_id, kind, state, state_since, unit_code, unit_path, claimed_person_id, person_id, \
+        "SELECT application_id, kit_id, kind, state, state_since, unit_code, unit_path, claimed_person_id, \
+         person_id, \
                 captured_at, received_at FROM application WHERE application_id = $1",
     )
     .bind(id.uuid())
@@ -320,13 +328,15 @@ pub async fn find(conn: &mut PgConnection, id: ApplicationId) -> Result<Option<A
     row.map(Application::try_from).transpose()
 }
 
-/// The first `limit` applications in `state`, in the order (captured_at, application_id) in which every stage works.
+/// The first `limit` applications in `state`, in the order (captured_at, application_id) in which every stage
+/// works.
 ///
 /// # Errors
 /// Those of the database; a code that this program does not know.
 pub async fn by_state(conn: &mut PgConnection, state: State, limit: u32) -> Result<Vec<Application>, Error> {
     let rows: Vec<ApplicationRow> = sqlx::query_as(
-        "SELECT application_id, kit_id, kind, state, state_since, unit_code, unit_path, claimed_person_id, person_id, \
+        "SELECT application_id, kit_id, kind, state, state_since, unit_code, unit_path, claimed_person_id, \
+         person_id, \
                 captured_at, received_at FROM application WHERE state = $1 \
          ORDER BY captured_at, application_id LIMIT $2",
     )
@@ -357,13 +367,14 @@ pub async fn timeline(conn: &mut PgConnection, id: ApplicationId) -> Result<Vec<
     rows.into_iter().map(step).collect()
 }
 
-/// The applications whose state, number of actions or sequence is not what their recorded actions say, by id; actions
-/// without an application count too. Empty in a sound database.
+/// The applications whose state, number of actions or sequence is not what their recorded actions say, by id;
+/// actions without an application count too. Empty in a sound database.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn check_folds(conn: &mut PgConnection) -> Result<Vec<ApplicationId>, Error> {
-    // Histories repeat: a million applications share some dozens of them, so the database groups and we fold each once.
+    // Histories repeat: a million applications share some dozens of them, so the database groups and we fold
+    // each once.
     let histories: Vec<(Option<String>, i32, Vec<String>)> = sqlx::query_as(
         "SELECT state, actions, history FROM ( \
              SELECT a.state, coalesce(a.actions, 0)::int AS actions, \

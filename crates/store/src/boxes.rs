@@ -110,12 +110,15 @@ pub async fn count_items(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     for (applications, received) in [(present, true), (absent, false)] {
-        sqlx::query("UPDATE consignment_item SET received = $3 WHERE consignment_id = $1 AND application_id = ANY($2)")
-            .bind(id.uuid())
-            .bind(uuids(applications))
-            .bind(received)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE consignment_item SET received = $3 WHERE consignment_id = $1 \
+                     AND application_id = ANY($2)",
+        )
+        .bind(id.uuid())
+        .bind(uuids(applications))
+        .bind(received)
+        .execute(&mut *tx)
+        .await?;
     }
     sqlx::query("UPDATE consignment SET received_at = $2, received = $3 WHERE consignment_id = $1")
         .bind(id.uuid())
@@ -163,7 +166,8 @@ pub struct OpenConsignment {
 pub async fn open_consignments(conn: &mut PgConnection) -> Result<Vec<OpenConsignment>, Error> {
     let rows = sqlx::query(
         "SELECT c.consignment_id, c.leg, c.sent_at, c.received_at IS NOT NULL AS counted, \
-                ARRAY(SELECT i.application_id FROM consignment_item i WHERE i.consignment_id = c.consignment_id \
+                ARRAY(SELECT i.application_id FROM consignment_item i \
+                WHERE i.consignment_id = c.consignment_id \
                       AND i.received = false ORDER BY 1) AS missing \
          FROM consignment c WHERE c.received IS DISTINCT FROM c.size ORDER BY c.sent_at, c.consignment_id",
     )

@@ -1,4 +1,5 @@
-//! Cards: from which applications they can be made, what is intended, what was signed, and what became of them.
+//! Cards: from which applications they can be made, what is intended, what was signed, and what became of
+//! them.
 
 pub mod batches;
 pub mod certificates;
@@ -32,12 +33,13 @@ pub struct Ready {
     pub unit_path: String,
 }
 
-/// Locks up to `most` accepted applications below `scope` in the order of capture, at most one of each person, and the
-/// people with them. Left out are applications that are blocked, and people who are not alive under this record, have a
-/// card in production, or have a card that is active, or may be again, and no reason for another.
+/// Locks up to `most` accepted applications below `scope` in the order of capture, at most one of each
+/// person, and the people with them. Left out are applications that are blocked, and people who are not alive
+/// under this record, have a card in production, or have a card that is active, or may be again, and no
+/// reason for another.
 pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> Result<Vec<Ready>, Error> {
-    // A person whom another transaction holds is passed over: nobody gets a number or a card twice because two workers
-    // took two applications of one person.
+    // A person whom another transaction holds is passed over: nobody gets a number or a card twice because
+    // two workers took two applications of one person.
     let rows = sqlx::query(
         "SELECT a.application_id, a.person_id, a.unit_code, a.unit_path, p.pin, r.record \
          FROM application a JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
@@ -84,13 +86,16 @@ pub async fn block(
     message: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO issue_blocked (application_id, code, message, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-        .bind(application.uuid())
-        .bind(code)
-        .bind(message)
-        .bind(now)
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO issue_blocked (application_id, code, message, since) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT DO NOTHING",
+    )
+    .bind(application.uuid())
+    .bind(code)
+    .bind(message)
+    .bind(now)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -124,7 +129,8 @@ pub async fn put_cards(
     record::intend(tx, cards, actor, now).await?;
     sqlx::query(
         "INSERT INTO batch_item (batch_id, position, application_id, card_id) \
-         SELECT $1, n, application_id, card_id FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS t (application_id, card_id, n)",
+         SELECT $1, n, application_id, card_id \
+         FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS t (application_id, card_id, n)",
     )
     .bind(batch.uuid())
     .bind(cards.iter().map(|c| c.application_id.uuid()).collect::<Vec<_>>())
@@ -241,8 +247,8 @@ pub struct MadeCard {
     pub is_signed_so: bool,
 }
 
-/// The cards that bear a personal number, newest first. `sod` is the EF.SOD of the card at hand; empty when only print was
-/// read.
+/// The cards that bear a personal number, newest first. `sod` is the EF.SOD of the card at hand; empty when
+/// only print was read.
 pub async fn cards_of_pin(conn: &mut PgConnection, pin: &str, sod: &[u8]) -> Result<Vec<MadeCard>, Error> {
     let rows = sqlx::query(
         "SELECT card_id, number, state, issued_on, expires_on, coalesce(sod = $2, false) AS is_signed_so \

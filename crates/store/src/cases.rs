@@ -88,10 +88,12 @@ pub async fn open_cases(
     let applications = |id: Option<ApplicationId>| id.map(ApplicationId::uuid);
     let people = |id: Option<PersonId>| id.map(PersonId::uuid);
     let done = sqlx::query(
-        "INSERT INTO case_file (case_id, kind, application_id, other_application_id, person_id, other_person_id, \
+        "INSERT INTO case_file (case_id, kind, application_id, other_application_id, person_id, \
+         other_person_id, \
                                 evidence, unit_path, opened_at, due_at) \
          SELECT id, kind, application, other_application, person, other_person, evidence, path, $10, due \
-         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[], $8::text[], \
+         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[], \
+         $8::text[], \
                      $9::timestamptz[]) \
               AS n (id, kind, application, other_application, person, other_person, evidence, path, due) \
          ON CONFLICT (case_id) DO NOTHING",
@@ -233,7 +235,8 @@ pub async fn record(
     after: Option<Decided<'_>>,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, decided_person_id, decision_code, \
+        "INSERT INTO case_action (case_id, seq, action, at, actor, decision, decided_person_id, \
+         decision_code, \
                                   note, command_id, unit_path) \
          SELECT case_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, unit_path FROM case_file WHERE case_id = $1",
     )

@@ -1,7 +1,8 @@
 //! Files of population forms and how far they have been read.
 //!
-//! Nothing here decides. The caller asks what the register knows of a chunk ([`known`](fn@known::known)), decides,
-//! and writes people, rejects and progress in one transaction, so that a file goes on where it stopped.
+//! Nothing here decides. The caller asks what the register knows of a chunk ([`known`](fn@known::known)),
+//! decides, and writes people, rejects and progress in one transaction, so that a file goes on where it
+//! stopped.
 
 pub mod known;
 pub mod leftover;
@@ -122,8 +123,8 @@ impl From<ImportRow> for ImportState {
     }
 }
 
-/// Moves the import's progress from `from` to `to`. `false`, and nothing done, when it no longer stands at `from`:
-/// somebody else imports the same file.
+/// Moves the import's progress from `from` to `to`. `false`, and nothing done, when it no longer stands at
+/// `from`: somebody else imports the same file.
 ///
 /// # Errors
 /// Those of the database.

@@ -100,7 +100,8 @@ pub async fn uninvited(
 ) -> Result<Vec<Eligible>, Error> {
     let sql = format!(
         "SELECT person_id FROM person p WHERE unit_path LIKE $1 || '%' AND permanent_unit = $2 AND {LIVING} \
-         AND {LATEST_BIRTH} <= $3 AND NOT EXISTS (SELECT 1 FROM invitation i WHERE i.person_id = p.person_id) \
+         AND {LATEST_BIRTH} <= $3 AND NOT EXISTS (SELECT 1 FROM invitation i \
+         WHERE i.person_id = p.person_id) \
          ORDER BY household NULLS LAST, birth, person_id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -121,8 +122,10 @@ pub async fn put_area(
     quota: i64,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (unit_code) DO UPDATE SET unit_path = EXCLUDED.unit_path, residents = EXCLUDED.residents, \
+        "INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (unit_code) DO UPDATE \
+         SET unit_path = EXCLUDED.unit_path, residents = EXCLUDED.residents, \
          eligible = EXCLUDED.eligible, eligible_on = EXCLUDED.eligible_on, quota = EXCLUDED.quota",
     )
     .bind(&area.unit_code)
@@ -150,7 +153,8 @@ pub struct KitRow {
 pub async fn register_kits(conn: &mut PgConnection, kits: &[KitRow]) -> Result<(), Error> {
     for kit in kits {
         sqlx::query(
-            "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) VALUES ($1, $2, $3, $4, $5) \
+            "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) \
+             VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (kit_id) DO NOTHING",
         )
         .bind(kit.kit_id.uuid())
@@ -183,9 +187,12 @@ pub struct SlotRow {
 pub async fn put_slots(conn: &mut PgConnection, slots: &[SlotRow]) -> Result<(), Error> {
     for chunk in slots.chunks(CHUNK) {
         sqlx::query(
-            "INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, round, starts_at, minutes, capacity) \
-             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], $7::smallint[], \
-             $8::smallint[], $9::timestamptz[], $10::smallint[], $11::smallint[]) ON CONFLICT (slot_id) DO NOTHING",
+            "INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, round, starts_at, \
+             minutes, capacity) \
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::date[], \
+             $7::smallint[], \
+             $8::smallint[], $9::timestamptz[], $10::smallint[], $11::smallint[]) ON CONFLICT (slot_id) DO \
+             NOTHING",
         )
         .bind(chunk.iter().map(|s| s.slot_id.uuid()).collect::<Vec<_>>())
         .bind(chunk.iter().map(|s| s.kit_id.uuid()).collect::<Vec<_>>())
@@ -214,9 +221,11 @@ pub struct OpenSlotRow {
     pub next_seat: i16,
 }
 
-/// Slots below `scope` on or after `from` with at least one free seat, of `round` or (with `None`) of any, by time.
+/// Slots below `scope` on or after `from` with at least one free seat, of `round` or (with `None`) of any, by
+/// time.
 ///
-/// Seats are given in ascending order and never taken back, so that the next free seat is one more than the highest.
+/// Seats are given in ascending order and never taken back, so that the next free seat is one more than the
+/// highest.
 pub async fn open_slots(
     conn: &mut PgConnection,
     scope: &str,
@@ -224,7 +233,8 @@ pub async fn open_slots(
     round: Option<i16>,
 ) -> Result<Vec<OpenSlotRow>, Error> {
     let rows = sqlx::query(
-        "SELECT s.slot_id, s.unit_code, s.day, s.capacity, (coalesce(max(i.seat), 0) + 1)::smallint AS next_seat \
+        "SELECT s.slot_id, s.unit_code, s.day, s.capacity, (coalesce(max(i.seat), \
+         0) + 1)::smallint AS next_seat \
          FROM slot s LEFT JOIN invitation i ON i.slot_id = s.slot_id \
          WHERE s.unit_path LIKE $1 || '%' AND s.day >= $2 AND ($3::smallint IS NULL OR s.round = $3) \
          GROUP BY s.slot_id HAVING coalesce(max(i.seat), 0) < s.capacity \
@@ -258,8 +268,8 @@ pub struct InvitationRow {
     pub unit_path: String,
 }
 
-/// Writes invitations. A repeat of the same invitation changes nothing; a seat that is taken is refused by constraint
-/// (`invitation_slot_id_seat_key`).
+/// Writes invitations. A repeat of the same invitation changes nothing; a seat that is taken is refused by
+/// constraint (`invitation_slot_id_seat_key`).
 pub async fn put_invitations(
     conn: &mut PgConnection,
     rows: &[InvitationRow],
@@ -267,10 +277,12 @@ pub async fn put_invitations(
 ) -> Result<(), Error> {
     for chunk in rows.chunks(CHUNK) {
         sqlx::query(
-            "INSERT INTO invitation (person_id, round, slot_id, slot_capacity, seat, unit_path, state, invited_at) \
+            "INSERT INTO invitation (person_id, round, slot_id, slot_capacity, seat, unit_path, state, \
+             invited_at) \
              SELECT person_id, round, slot_id, slot_capacity, seat, unit_path, 'invited', $7 \
              FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::smallint[], $5::smallint[], $6::text[]) \
-             AS t (person_id, round, slot_id, slot_capacity, seat, unit_path) ON CONFLICT (person_id, round) DO NOTHING",
+             AS t (person_id, round, slot_id, slot_capacity, seat, unit_path) ON CONFLICT (person_id, round) \
+             DO NOTHING",
         )
         .bind(chunk.iter().map(|r| r.person_id.uuid()).collect::<Vec<_>>())
         .bind(chunk.iter().map(|r| r.round).collect::<Vec<_>>())
@@ -303,7 +315,8 @@ pub struct Expected {
 /// Everyone invited for `day` below `scope`, by kit, time and seat.
 pub async fn expected_on(conn: &mut PgConnection, scope: &str, day: Date) -> Result<Vec<Expected>, Error> {
     let rows = sqlx::query(
-        "SELECT i.person_id, i.round, s.kit_id, s.slot_id, s.unit_code, s.unit_path, s.starts_at, s.minutes, i.seat, i.state \
+        "SELECT i.person_id, i.round, s.kit_id, s.slot_id, s.unit_code, s.unit_path, s.starts_at, s.minutes, \
+         i.seat, i.state \
          FROM slot s JOIN invitation i ON i.slot_id = s.slot_id \
          WHERE s.day = $2 AND s.unit_path LIKE $1 || '%' ORDER BY s.kit_id, s.starts_at, i.seat",
     )
@@ -339,7 +352,8 @@ pub async fn close_day(
     let attended: Vec<Uuid> = attended.iter().map(|p| p.uuid()).collect();
     let done = sqlx::query(
         "UPDATE invitation i SET state = CASE WHEN i.person_id = ANY($3) THEN 'attended' ELSE 'missed' END \
-         FROM slot s WHERE s.slot_id = i.slot_id AND s.day = $2 AND s.unit_path LIKE $1 || '%' AND i.state = 'invited'",
+         FROM slot s WHERE s.slot_id = i.slot_id AND s.day = $2 AND s.unit_path LIKE $1 || '%' \
+         AND i.state = 'invited'",
     )
     .bind(scope)
     .bind(day)
@@ -358,10 +372,12 @@ pub struct Missed {
     pub unit_path: String,
 }
 
-/// Whoever missed the latest invitation and has been invited fewer than `most` times, in the order of invitation.
+/// Whoever missed the latest invitation and has been invited fewer than `most` times, in the order of
+/// invitation.
 pub async fn missed(conn: &mut PgConnection, scope: &str, most: i16) -> Result<Vec<Missed>, Error> {
     let sql = format!(
-        "SELECT i.person_id, i.round, p.permanent_unit, p.unit_path FROM invitation i JOIN person p USING (person_id) \
+        "SELECT i.person_id, i.round, p.permanent_unit, p.unit_path FROM invitation i \
+         JOIN person p USING (person_id) \
          WHERE i.state = 'missed' AND i.round < $2 AND i.unit_path LIKE $1 || '%' AND p.{LIVING} \
          AND NOT EXISTS (SELECT 1 FROM invitation n WHERE n.person_id = i.person_id AND n.round > i.round) \
          ORDER BY i.round, i.slot_id, i.seat"
@@ -394,7 +410,8 @@ pub async fn attended(conn: &mut PgConnection, scope: &str) -> Result<Vec<(Perso
 /// The last day for which somebody is invited below `scope`.
 pub async fn last_invited_day(conn: &mut PgConnection, scope: &str) -> Result<Option<Date>, Error> {
     Ok(sqlx::query_scalar(
-        "SELECT max(s.day) FROM invitation i JOIN slot s USING (slot_id) WHERE i.state = 'invited' AND s.unit_path LIKE $1 || '%'",
+        "SELECT max(s.day) FROM invitation i JOIN slot s USING (slot_id) WHERE i.state = 'invited' \
+         AND s.unit_path LIKE $1 || '%'",
     )
     .bind(scope)
     .fetch_one(conn)

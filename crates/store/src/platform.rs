@@ -1,4 +1,5 @@
-//! What everything else stands on: the server and the connections to it, bulk load, jobs, audit, accounts and sessions.
+//! What everything else stands on: the server and the connections to it, bulk load, jobs, audit, accounts and
+//! sessions.
 
 pub mod accounts;
 pub mod audit;

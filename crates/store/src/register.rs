@@ -20,8 +20,8 @@ use domain::person::Status;
 pub use folds::{check_folds, person_as_of};
 pub use record::{record, register};
 
-/// The condition of a record in force of somebody who lives, for statements; with an alias, `p.{LIVING}`. The one
-/// place where SQL says the code of a status.
+/// The condition of a record in force of somebody who lives, for statements; with an alias, `p.{LIVING}`. The
+/// one place where SQL says the code of a status.
 pub(crate) const LIVING: &str = "status = 1";
 const _: () = assert!(Status::Alive.code() == 1, "`LIVING` says the code of the living");
 

@@ -1,14 +1,15 @@
 //! Counts for the reports. Nothing here writes.
 
+use sqlx::Row;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
 use crate::register::LIVING;
 use crate::{Error, PgConnection, UnitScope};
 use domain::UnitCode;
 use domain::application::State;
 use domain::deadline::{Deadline, Wording};
 use domain::id::ApplicationId;
-use sqlx::Row;
-use time::{Date, OffsetDateTime};
-use uuid::Uuid;
 
 /// The day of an instant in Vietnam, for GROUP BY and comparisons.
 macro_rules! vn_day {
@@ -111,8 +112,8 @@ pub struct TargetNumbers {
     pub deadline: Deadline,
 }
 
-/// The target set for `unit`; else, for a part of a unit that has one, the quotas of the part's communes with the dates
-/// of the nearest unit above.
+/// The target set for `unit`; else, for a part of a unit that has one, the quotas of the part's communes with
+/// the dates of the nearest unit above.
 pub async fn target(
     conn: &mut PgConnection,
     of: UnitCode,
@@ -330,7 +331,8 @@ impl EvidenceCount {
 
 /// Applications below `scope` by state and by what all sources know of them, in one pass over each source.
 ///
-/// Evidence of an application that does not exist belongs to no unit, so only the whole country's count has it.
+/// Evidence of an application that does not exist belongs to no unit, so only the whole country's count has
+/// it.
 pub async fn evidence_counts(
     conn: &mut PgConnection,
     scope: &UnitScope,
@@ -343,7 +345,8 @@ pub async fn evidence_counts(
         .collect();
     let sql = format!(
         "SELECT a.state, coalesce(e.seen, 0) AS seen, count(*) AS count FROM application a FULL JOIN \
-         (SELECT application_id, bit_or(bit) AS seen FROM ({}) u GROUP BY application_id) e USING (application_id) \
+         (SELECT application_id, bit_or(bit) AS seen FROM ({}) u \
+         GROUP BY application_id) e USING (application_id) \
          WHERE coalesce(a.unit_path, '') LIKE $1 || '%' GROUP BY 1, 2",
         union.join(" UNION ALL ")
     );
@@ -366,8 +369,8 @@ pub struct Compared {
     pub state_only: Vec<ApplicationId>,
 }
 
-/// The first `most` applications below `scope` that the evidence knows and that are not in one of `states`, and the first
-/// in one of `states` that the evidence does not know.
+/// The first `most` applications below `scope` that the evidence knows and that are not in one of `states`,
+/// and the first in one of `states` that the evidence does not know.
 pub async fn differences(
     conn: &mut PgConnection,
     scope: &UnitScope,
@@ -375,13 +378,16 @@ pub async fn differences(
     states: &[State],
     most: i64,
 ) -> Result<Compared, Error> {
-    // A full join of two id sets: rows with one side missing are the differences. Evidence of an application that does
-    // not exist belongs to no unit, so only the whole country's ledger shows it.
+    // A full join of two id sets: rows with one side missing are the differences. Evidence of an application
+    // that does not exist belongs to no unit, so only the whole country's ledger shows it.
     let sql = format!(
-        "WITH e AS (SELECT DISTINCT application_id FROM ({}) x LEFT JOIN application a USING (application_id) \
+        "WITH e AS (SELECT DISTINCT application_id FROM ({}) x \
+         LEFT JOIN application a USING (application_id) \
                     WHERE coalesce(a.unit_path, '') LIKE $1 || '%'), \
-              s AS (SELECT application_id FROM application WHERE unit_path LIKE $1 || '%' AND state = ANY($2)), \
-              d AS (SELECT e.application_id AS e, s.application_id AS s FROM e FULL JOIN s USING (application_id) \
+              s AS (SELECT application_id FROM application WHERE unit_path LIKE $1 || '%' \
+              AND state = ANY($2)), \
+              d AS (SELECT e.application_id AS e, s.application_id AS s FROM e FULL \
+              JOIN s USING (application_id) \
                     WHERE e.application_id IS NULL OR s.application_id IS NULL) \
          SELECT ARRAY(SELECT e FROM d WHERE e IS NOT NULL ORDER BY e LIMIT $3) AS evidence_only, \
                 ARRAY(SELECT s FROM d WHERE s IS NOT NULL ORDER BY s LIMIT $3) AS state_only",

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use serde_json::json;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
 use store::accounts::{self, Account};
 use store::sessions::{self, Session};
 use store::{UnitScope, progress};
 use testkit::fresh_database;
-use time::macros::datetime;
-use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
 
 const T0: OffsetDateTime = datetime!(2021-03-01 08:00 UTC);
 

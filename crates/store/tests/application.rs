@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
 use domain::application::{Action, Kind, LifeError, State};
 use domain::id::{ApplicationId, KitId};
 use store::applications::{
     NewApplication, Recorded, Transition, by_state, check_folds, create, find, record, timeline,
 };
-use time::macros::datetime;
-use time::{Duration, OffsetDateTime};
 
 const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 

@@ -3,10 +3,11 @@
 
 use serde_json::json;
 use sqlx::AssertSqlSafe;
+use time::macros::datetime;
+
 use store::Database;
 use store::audit::{self, Break, Entry, Verdict};
 use testkit::fresh_database;
-use time::macros::datetime;
 
 fn entry(subject: &str, n: usize) -> Entry {
     Entry {
@@ -86,14 +87,16 @@ async fn every_kind_of_tampering_is_found_at_its_row() {
     check("DELETE FROM audit_head WHERE seq = 10", 1, Break::Head).await;
     check(
         "INSERT INTO audit (chain, seq, at, actor, action, subject, unit_path, detail, prev_hash, hash)
-         SELECT chain, 11, at, actor, action, subject, unit_path, detail, hash, hash FROM audit WHERE seq = 10",
+         SELECT chain, 11, at, actor, action, subject, unit_path, detail, hash, hash FROM audit \
+         WHERE seq = 10",
         11,
         Break::Head,
     )
     .await;
     // The two rows changed places: the earlier one is the first that does not follow.
     check(
-        "UPDATE audit SET seq = -seq + 15 + 1000 WHERE seq IN (7, 8); UPDATE audit SET seq = seq - 1000 WHERE seq > 1000",
+        "UPDATE audit SET seq = -seq + 15 + 1000 WHERE seq IN (7, 8); UPDATE audit SET seq = seq - 1000 \
+         WHERE seq > 1000",
         7,
         Break::Unlinked,
     )

@@ -5,18 +5,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::Migrator;
+use time::macros::{date, datetime};
+use time::{Duration, OffsetDateTime};
+
 use domain::Actor;
 use domain::blank::SpoilReason;
 use domain::card::{CardAction, CardState, ReinstateReason, RevokeReason, SuspendReason, next};
 use domain::id::{ApplicationId, CardId, PersonId};
-use sqlx::migrate::Migrator;
 use store::cards::history::{check_folds, timeline};
 use store::cards::record::{Handed, Transition, hand_over, intend, record, sign};
 use store::cards::{IntendedCard, SignedCard};
 use store::{Database, Error, PgConnection};
 use testkit::fresh_database;
-use time::macros::{date, datetime};
-use time::{Duration, OffsetDateTime};
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
-use domain::id::{CaseId, PersonId};
-use store::PgConnection;
-use store::cases::{CaseAction, Decided, NewCase, actions, lock_case, open_cases, record};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
+
+use domain::id::{CaseId, PersonId};
+use store::PgConnection;
+use store::cases::{CaseAction, Decided, NewCase, actions, lock_case, open_cases, record};
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 

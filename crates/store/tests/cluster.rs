@@ -112,8 +112,8 @@ async fn a_server_that_is_stopping_is_waited_for_and_started_again() {
     let data = Data::new("data");
     let db = Database::open(&data.options()).await.unwrap();
     let pid = db.cluster().unwrap().server_pid().unwrap();
-    // SIGTERM is the smart shutdown: the server turns new sessions away and stays until the last one ends, so that
-    // the moment between the two lasts as long as this test wants.
+    // SIGTERM is the smart shutdown: the server turns new sessions away and stays until the last one ends, so
+    // that the moment between the two lasts as long as this test wants.
     let session = db.work().acquire().await.unwrap();
     assert!(Command::new("kill").args(["-TERM", &pid.to_string()]).status().unwrap().success());
     let options = data.options();
@@ -142,7 +142,8 @@ async fn a_live_server_is_reused_and_has_no_tcp_listener() {
     assert_eq!(mode & 0o777, 0o700);
 }
 
-/// Runs in a process of its own for the tests below: starts the cluster in the directory it is given, and stays.
+/// Runs in a process of its own for the tests below: starts the cluster in the directory it is given, and
+/// stays.
 #[test]
 #[ignore = "a helper process of other tests"]
 fn helper_that_starts_and_stays() {

@@ -1,9 +1,11 @@
-//! `COLUMNS.md` gives every column of the schema exactly one class, and every secret table stays out of scoped reads.
+//! `COLUMNS.md` gives every column of the schema exactly one class, and every secret table stays out of
+//! scoped reads.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::collections::BTreeMap;
 
 use sqlx::Row;
+
 use testkit::fresh_database;
 
 /// Column ("table.column") to class, as the file says.
@@ -42,7 +44,8 @@ async fn every_column_has_its_class_and_every_class_its_column() {
     assert!(gone.is_empty(), "in COLUMNS.md and not in the schema: {gone:?}");
 }
 
-/// Rows about one person or application are either not granted to scoped readers, or behind row-level security.
+/// Rows about one person or application are either not granted to scoped readers, or behind row-level
+/// security.
 #[tokio::test]
 async fn what_scoped_readers_may_read_is_behind_row_level_security() {
     let db = fresh_database().await;

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use sqlx::Row;
-use store::{CopyIn, CopyRow, Error};
-use testkit::fresh_database;
 use time::macros::{date, datetime};
 use uuid::Uuid;
+
+use store::{CopyIn, CopyRow, Error};
+use testkit::fresh_database;
 
 const COPY: &str =
     "COPY every_type (id, t, b, flag, i2, i4, i8, f4, f8, d, ts, j, jb, ta) FROM STDIN (FORMAT binary)";
@@ -59,7 +60,8 @@ async fn every_type_comes_back_as_it_went_in() {
     tx.commit().await.unwrap();
 
     let rows = sqlx::query(
-        "SELECT t, b, flag, i2, i4, i8, f4, f8, d, ts, j::text AS j, jb::text AS jb, ta FROM every_type ORDER BY id",
+        "SELECT t, b, flag, i2, i4, i8, f4, f8, d, ts, j::text AS j, jb::text AS jb, ta FROM every_type \
+         ORDER BY id",
     )
     .fetch_all(db.work())
     .await

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use sqlx::{AssertSqlSafe, Row};
+
 use store::{Error, UnitScope};
 use testkit::fresh_database;
 

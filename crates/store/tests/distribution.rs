@@ -1,5 +1,6 @@
-//! The schema as an engine that spreads tables over several servers would take it, found out on plain PostgreSQL:
-//! `docs/decisions/0019-fit-for-distribution.md`. What it would refuse is exactly what is listed here, with the reason.
+//! The schema as an engine that spreads tables over several servers would take it, found out on plain
+//! PostgreSQL: `docs/decisions/0019-fit-for-distribution.md`. What it would refuse is exactly what is listed
+//! here, with the reason.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,28 +79,36 @@ const KNOWN: &[(&str, &str)] = &[
     ("foreign key from one server to application: blank_card_id_fkey", "a blank becomes a card that exists"),
 ];
 
-/// Each query gives the faults of one kind. `place` has a row for every table: its group, and the column that its rows
-/// are spread by, if they are.
+/// Each query gives the faults of one kind. `place` has a row for every table: its group, and the column that
+/// its rows are spread by, if they are.
 const FAULTS: &[&str] = &[
     // A constraint is kept by the server that has the row, so it must hold among the rows of one key.
     "SELECT 'unique without ' || key || ': ' || i.indexrelid::regclass FROM place \
      JOIN pg_index i ON i.indrelid = name::regclass \
      WHERE key IS NOT NULL AND (i.indisunique OR i.indisexclusion) AND NOT EXISTS ( \
-         SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = key AND a.attnum = ANY (i.indkey::int2[]))",
-    "SELECT 'trigger: ' || name || '.' || t.tgname FROM place JOIN pg_trigger t ON t.tgrelid = name::regclass \
+         SELECT FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attname = key \
+         AND a.attnum = ANY (i.indkey::int2[]))",
+    "SELECT 'trigger: ' || name || '.' || t.tgname FROM place \
+     JOIN pg_trigger t ON t.tgrelid = name::regclass \
      WHERE NOT t.tgisinternal",
-    "SELECT 'rule: ' || name || '.' || r.rulename FROM place JOIN pg_rewrite r ON r.ev_class = name::regclass",
-    "SELECT 'policy with a sub-query: ' || name || '.' || p.polname FROM place JOIN pg_policy p ON p.polrelid = name::regclass \
+    "SELECT 'rule: ' || name || '.' || r.rulename FROM place \
+     JOIN pg_rewrite r ON r.ev_class = name::regclass",
+    "SELECT 'policy with a sub-query: ' || name || '.' || p.polname FROM place \
+     JOIN pg_policy p ON p.polrelid = name::regclass \
      WHERE concat(p.polqual::text, p.polwithcheck::text) LIKE '%SUBLINK%'",
     // To a whole table from anywhere; else inside a group, on its key.
-    "SELECT 'foreign key from ' || child.grp || ' to ' || parent.grp || ': ' || c.conname FROM pg_constraint c \
-     JOIN place child ON child.name::regclass = c.conrelid JOIN place parent ON parent.name::regclass = c.confrelid \
-     WHERE c.contype = 'f' AND parent.grp <> 'whole' AND NOT (child.grp = parent.grp AND (child.key IS NULL OR EXISTS ( \
-         SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = child.key AND a.attnum = ANY (c.conkey))))",
+    "SELECT 'foreign key from ' || child.grp || ' to ' || parent.grp || ': ' || c.conname \
+     FROM pg_constraint c \
+     JOIN place child ON child.name::regclass = c.conrelid JOIN place parent ON parent.name::regclass = \
+     c.confrelid WHERE c.contype = 'f' AND parent.grp <> 'whole' AND NOT (child.grp = parent.grp \
+     AND (child.key IS NULL OR EXISTS ( \
+         SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attname = child.key \
+         AND a.attnum = ANY (c.conkey))))",
     "SELECT 'identity or generated column: ' || name || '.' || a.attname FROM place \
      JOIN pg_attribute a ON a.attrelid = name::regclass WHERE a.attidentity <> '' OR a.attgenerated <> ''",
     // The value would be each server's own.
-    "SELECT 'sequence: ' || name || '.' || a.attname FROM place JOIN pg_attrdef d ON d.adrelid = name::regclass \
+    "SELECT 'sequence: ' || name || '.' || a.attname FROM place \
+     JOIN pg_attrdef d ON d.adrelid = name::regclass \
      JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
      WHERE pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval%'",
 ];
@@ -122,7 +131,8 @@ async fn faults(db: &testkit::FreshDatabase) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for fault in FAULTS {
         let sql = format!(
-            "WITH place AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS p (name, grp, key)) {fault}"
+            "WITH place AS (SELECT * \
+             FROM unnest($1::text[], $2::text[], $3::text[]) AS p (name, grp, key)) {fault}"
         );
         let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(places.keys().copied().collect::<Vec<_>>())
@@ -140,7 +150,8 @@ async fn faults(db: &testkit::FreshDatabase) -> BTreeSet<String> {
 async fn every_table_has_a_place_and_every_key_its_column() {
     let db = fresh_database().await;
     let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') \
+        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+         AND relkind IN ('r', 'p') \
          AND relname <> '_sqlx_migrations'",
     )
     .fetch_all(db.work())
@@ -157,7 +168,8 @@ async fn every_table_has_a_place_and_every_key_its_column() {
     for (table, (_, key)) in places {
         let Some(key) = key else { continue };
         let is_required: Option<bool> = sqlx::query_scalar(
-            "SELECT attnotnull FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2 AND NOT attisdropped",
+            "SELECT attnotnull FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2 \
+             AND NOT attisdropped",
         )
         .bind(table)
         .bind(key)
@@ -206,7 +218,8 @@ async fn each_kind_of_fault_is_found() {
             "foreign key from number to person: k",
         ),
         (
-            "ALTER TABLE person ADD UNIQUE (person_id, same_as), ADD CONSTRAINT m FOREIGN KEY (same_as) REFERENCES person",
+            "ALTER TABLE person ADD UNIQUE (person_id, same_as), ADD CONSTRAINT m FOREIGN KEY (same_as) \
+             REFERENCES person",
             "foreign key from person to person: m",
         ),
         (

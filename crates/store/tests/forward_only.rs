@@ -1,14 +1,15 @@
 //! Blanks go forward and cards that are spoiled stay spoiled, whoever asks and however often.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+use time::OffsetDateTime;
+use time::macros::{date, datetime};
+
 use domain::Actor;
 use domain::blank::SpoilReason;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use store::cards::record::{Handed, hand_over, sign};
 use store::cards::{IntendedCard, SignedCard, batches, put_cards, stock};
 use store::{Error, PgConnection};
-use time::OffsetDateTime;
-use time::macros::{date, datetime};
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 const BOX: i64 = 7;

@@ -1,5 +1,5 @@
-//! A disk that is full, for real: a small file system in memory. Only root may mount one; without the right to, there
-//! is nothing to test here.
+//! A disk that is full, for real: a small file system in memory. Only root may mount one; without the right
+//! to, there is nothing to test here.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::path::{Path, PathBuf};

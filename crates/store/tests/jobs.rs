@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use serde_json::json;
-use store::jobs::{self, Failed, NewJob};
-use store::{Database, Error};
-use testkit::fresh_database;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
+
+use store::jobs::{self, Failed, NewJob};
+use store::{Database, Error};
+use testkit::fresh_database;
 
 const T0: OffsetDateTime = datetime!(2021-03-01 08:00 +7);
 const LEASE: Duration = Duration::minutes(1);

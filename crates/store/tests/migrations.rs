@@ -1,14 +1,16 @@
-//! Migrating: installations of before go on, several at once do it once, and a migration that fails leaves nothing.
+//! Migrating: installations of before go on, several at once do it once, and a migration that fails leaves
+//! nothing.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::path::Path;
 
-use domain::id::{ApplicationId, CaseId, PersonId};
 use sqlx::migrate::Migrator;
-use store::{Database, Error};
-use testkit::{FreshDatabase, fresh_database};
 use time::OffsetDateTime;
 use time::macros::datetime;
+
+use domain::id::{ApplicationId, CaseId, PersonId};
+use store::{Database, Error};
+use testkit::{FreshDatabase, fresh_database};
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
@@ -49,18 +51,22 @@ async fn people_of_before(db: &Database) {
         let application = ApplicationId::derive(NOW, &[&[number]]).uuid();
         let case = CaseId::derive(NOW, &[&[number]]).uuid();
         let sql = format!(
-            "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, \
-                                 permanent_unit, permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at) \
-             VALUES ('{person}', 'A', 'A', 1, 19900000, 1, 0, 'VNM', '18562', '', '{path}', '{number}', '', \
+            "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, \
+             nationality, \
+                                 permanent_unit, permanent_detail, unit_path, form_no, form_hash, import_id, \
+             recorded_at) VALUES ('{person}', 'A', 'A', 1, 19900000, 1, 0, 'VNM', '18562', '', '{path}', \
+             '{number}', '', \
                      '{person}', '{AT}'); \
              INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
              VALUES ('{person}', 1, 'registered', '{AT}', '{AT}', 'centre'); \
-             INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, unit_path, \
+             INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
+             unit_path, \
                                       captured_at) \
              VALUES ('{application}', '{person}', 'new', 'captured', '{AT}', 1, '18562', '{path}', '{AT}'); \
              INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor) \
              VALUES ('{application}', 1, 'capture', '{AT}', '{AT}', 'kit:a'); \
-             INSERT INTO application_record (application_id, record, differs) VALUES ('{application}', '{{}}', '{{}}'); \
+             INSERT INTO application_record (application_id, record, differs) \
+             VALUES ('{application}', '{{}}', '{{}}'); \
              INSERT INTO case_file (case_id, kind, person_id, evidence, unit_path, opened_at, due_at) \
              VALUES ('{case}', 'register_duplicate', '{person}', '{{}}', '{path}', '{AT}', '{AT}'); \
              INSERT INTO case_action (case_id, seq, action, at, actor, decision) \
@@ -95,7 +101,8 @@ async fn an_installation_that_sqlx_migrated_goes_on() {
     }
 }
 
-/// A history of before: number of the person, pin of the record, version, status and the record it was merged into.
+/// A history of before: number of the person, pin of the record, version, status and the record it was merged
+/// into.
 async fn history_of_before(
     db: &Database,
     who: u8,
@@ -110,10 +117,12 @@ async fn history_of_before(
     let same_as = quoted(same_as.map(|other| id(other).to_string()));
     let version = events.len() + 1;
     let mut sql = format!(
-        "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, permanent_unit, \
-                             permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at, pin, status, same_as, \
-                             version) \
-         VALUES ('{person}', 'Lê A', 'LE A', 2, 19900000, 1, 0, 'VNM', '18562', '', '42/445/18562/', '{who}', '', \
+        "INSERT INTO person (person_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, \
+         permanent_unit, \
+                             permanent_detail, unit_path, form_no, form_hash, import_id, recorded_at, pin, \
+                             status, same_as, version) \
+         VALUES ('{person}', 'Lê A', 'LE A', 2, 19900000, 1, 0, 'VNM', '18562', '', '42/445/18562/', \
+         '{who}', '', \
                  '{person}', '{AT}', {pin}, {status}, {same_as}, {version}); \
          INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor) \
          VALUES ('{person}', 1, 'registered', '{AT}', '{AT}', 'centre');"
@@ -124,7 +133,8 @@ async fn history_of_before(
         // Both records of a pair are written in one instant.
         sql.push_str(&format!(
             "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, detail) \
-             VALUES ('{person}', {version}, '{kind}', '2021-04-{version:02}', '2021-04-{version:02}', 'centre', {detail});"
+             VALUES ('{person}', {version}, '{kind}', '2021-04-{version:02}', '2021-04-{version:02}', \
+             'centre', {detail});"
         ));
     }
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
@@ -134,7 +144,8 @@ async fn number_of_before(db: &Database, pin: &str, who: u8, source: &str, ended
     let person = PersonId::derive(NOW, &[&[who]]).uuid();
     let ended = ended_at.map_or_else(|| "NULL".to_owned(), |at| format!("'{at}'"));
     let sql = format!(
-        "INSERT INTO pin (pin, person_id, source, assigned_at, ended_at) VALUES ('{pin}', '{person}', '{source}', '{AT}', {ended})"
+        "INSERT INTO pin (pin, person_id, source, assigned_at, ended_at) \
+         VALUES ('{pin}', '{person}', '{source}', '{AT}', {ended})"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
 }
@@ -152,8 +163,9 @@ async fn histories_of_before_can_be_folded_and_go_on() {
     };
     let from = |other: u8| ("split", Some(format!(r#"{{"from": "{}"}}"#, id(other))));
     let assigned = || ("pin_assigned", None);
-    // Allocated. Moved by a merge. Ended by a merge. The same two, taken apart again. Merged without numbers. A number
-    // that moved twice. One that came with a record, went back with it, and another that was allocated then.
+    // Allocated. Moved by a merge. Ended by a merge. The same two, taken apart again. Merged without numbers.
+    // A number that moved twice. One that came with a record, went back with it, and another that was
+    // allocated then.
     history_of_before(&db, 1, (Some(&pin(1)), 1, None), &[assigned()]).await;
     history_of_before(&db, 2, (Some(&pin(3)), 1, None), &[assigned()]).await;
     history_of_before(&db, 3, (None, 3, Some(2)), &[into(2, true)]).await;
@@ -182,7 +194,8 @@ async fn histories_of_before_can_be_folded_and_go_on() {
     }
     number_of_before(&db, &pin(5), 5, "form", Some("2021-04-02")).await;
     // The second merge of the number that moved twice was a day later.
-    let later = "UPDATE person_event SET at = '2021-04-03', recorded_at = '2021-04-03' WHERE person_id = $1 AND version = 2";
+    let later = "UPDATE person_event SET at = '2021-04-03', recorded_at = '2021-04-03' WHERE person_id = $1 \
+                 AND version = 2";
     sqlx::query(later).bind(id(14).uuid()).execute(db.work()).await.unwrap();
     db.migrate().await.unwrap();
     let mut tx = db.begin().await.unwrap();

@@ -3,22 +3,22 @@
 
 mod people;
 
+use sqlx::Row;
+use time::macros::date;
+use time::{Duration, OffsetDateTime};
+
 use domain::Pin;
 use domain::field::{Change, Field, Part};
 use domain::id::{ImportId, PersonId};
 use domain::person::{Event, Kind, Origin, PinGround, Refusal, Status};
-use sqlx::Row;
-use store::register::pins::holder_of_pin;
-use store::register::record::{CivilEvent, Happening, NewPerson, Recorded, Refused};
-use store::register::{check_folds, person_as_of, record, register};
-use testkit::FreshDatabase;
-use time::macros::date;
-use time::{Duration, OffsetDateTime};
-
 use people::{
     AT, ELSEWHERE, HOME, correction, day, enter, event, merge, moved, number, person, resident, split,
     with_units,
 };
+use store::register::pins::holder_of_pin;
+use store::register::record::{CivilEvent, Happening, NewPerson, Recorded, Refused};
+use store::register::{check_folds, person_as_of, record, register};
+use testkit::FreshDatabase;
 
 async fn write(db: &FreshDatabase, at: OffsetDateTime, events: &[CivilEvent]) -> Recorded {
     let mut tx = db.begin().await.unwrap();

@@ -5,22 +5,22 @@ mod people;
 
 use std::sync::Arc;
 
-use domain::PartialDate;
-use domain::field::Field;
-use domain::id::{EventId, ImportId, PersonId};
-use domain::person::{Event, Origin, Person, PinGround, Recorded, Refusal, admit, pair};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::json;
 use sqlx::Row;
+use time::macros::date;
+use time::{Duration, OffsetDateTime};
+
+use domain::PartialDate;
+use domain::field::Field;
+use domain::id::{EventId, ImportId, PersonId};
+use domain::person::{Event, Origin, Person, PinGround, Recorded, Refusal, admit, pair};
+use people::{AT, HOME, correction, day, moved, number, resident, with_units};
 use store::register::people::records;
 use store::register::record::{CivilEvent, Happening, NewPerson, Refused};
 use store::register::{check_folds, person_as_of, record, register};
 use testkit::FreshDatabase;
-use time::macros::date;
-use time::{Duration, OffsetDateTime};
-
-use people::{AT, HOME, correction, day, moved, number, resident, with_units};
 
 /// What is tried: the operation, of whom, with whom, and how.
 type Try = (u8, usize, usize, u8);

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+use time::macros::datetime;
+
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, CaseId, EventId, ImportId, KitId, PacketId, PersonId};
 use domain::person::Event;
@@ -17,8 +20,6 @@ use store::register::pins::allocate_pins;
 use store::register::record::{CivilEvent, Happening, NewPerson};
 use store::register::units::load_units;
 use store::{Database, PgConnection, UnitScope};
-use time::OffsetDateTime;
-use time::macros::datetime;
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 const HOME: &str = "42/445/18562/";

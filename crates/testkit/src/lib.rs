@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
 use store::{Cluster, Database, Durability, PoolSizes};
 
 /// A migrated database of one test, dropped with this value.
@@ -45,7 +46,8 @@ impl Drop for FreshDatabase {
     fn drop(&mut self) {
         let server = self.server.clone();
         let name = self.name.clone();
-        // Drop cannot wait on the test's own runtime; a failure only leaves a database for the next run to remove.
+        // Drop cannot wait on the test's own runtime; a failure only leaves a database for the next run to
+        // remove.
         let dropper = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
@@ -78,8 +80,8 @@ pub async fn fresh_database() -> FreshDatabase {
     FreshDatabase { database, name, server }
 }
 
-/// The cluster that [`fresh_database`] uses when `DATABASE_URL` is not set: started if need be, and left running for
-/// the next test binary.
+/// The cluster that [`fresh_database`] uses when `DATABASE_URL` is not set: started if need be, and left
+/// running for the next test binary.
 ///
 /// # Errors
 /// See [`Cluster::start`].
@@ -92,8 +94,8 @@ pub fn test_cluster() -> Result<Cluster, store::Error> {
     Ok(CLUSTER.get_or_init(|| cluster).clone())
 }
 
-/// `testkit` in the cargo target directory, which `cargo clean` removes; in the temporary directory for a program
-/// that lies elsewhere.
+/// `testkit` in the cargo target directory, which `cargo clean` removes; in the temporary directory for a
+/// program that lies elsewhere.
 fn test_data_dir() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
@@ -140,8 +142,8 @@ async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx:
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
 }
 
-/// The name of the migrated database that others are copied from; made by whoever comes first. Its name follows from
-/// the migrations, so an edited migration gets a new one.
+/// The name of the migrated database that others are copied from; made by whoever comes first. Its name
+/// follows from the migrations, so an edited migration gets a new one.
 async fn template(server: &Server) -> Result<String, Box<dyn std::error::Error>> {
     static DONE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     DONE.get_or_try_init(|| make_template(server)).await.cloned()
@@ -175,8 +177,8 @@ async fn make_template(server: &Server) -> Result<String, Box<dyn std::error::Er
     Ok(name)
 }
 
-/// Drops databases of test processes that no longer live. Only in the embedded cluster: another server may serve
-/// other machines, whose processes cannot be seen from here.
+/// Drops databases of test processes that no longer live. Only in the embedded cluster: another server may
+/// serve other machines, whose processes cannot be seen from here.
 async fn remove_leftovers(server: &Server, admin: &mut PgConnection) -> Result<(), sqlx::Error> {
     if !matches!(server, Server::Embedded(_)) || !Path::new("/proc/self").exists() {
         return Ok(());

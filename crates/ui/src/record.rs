@@ -106,7 +106,8 @@ pub struct Compared {
     pub differs: bool,
 }
 
-/// `left` against `right`: the fields that are stated on either side. `differs` decides by the field and both values; without a right side nothing differs.
+/// `left` against `right`: the fields that are stated on either side. `differs` decides by the field and both
+/// values; without a right side nothing differs.
 pub fn compare(
     lang: Lang,
     left: Option<&Described>,

@@ -2,6 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::{
+    Check,
+    CheckCode::{
+        ChipKey, Dg13Structure, FaceStructure, FileList, FingerStructure, MrzCheckDigits, MrzDg13Agreement,
+        PrintedMrzAgreement, QrAgreement, SecurityInfos,
+    },
+    Evidence, status,
+    verdict::Record,
+};
 use card::{
     data::{BirthDate, Expiry, Sex, parse_printed},
     lds::{
@@ -12,16 +21,6 @@ use card::{
     mrz::{Mrz, name_line},
     qr::QrText,
     sod::Sod,
-};
-
-use crate::{
-    Check,
-    CheckCode::{
-        ChipKey, Dg13Structure, FaceStructure, FileList, FingerStructure, MrzCheckDigits, MrzDg13Agreement,
-        PrintedMrzAgreement, QrAgreement, SecurityInfos,
-    },
-    Evidence, status,
-    verdict::Record,
 };
 
 pub(crate) fn check(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
@@ -48,8 +47,8 @@ pub(crate) fn check(evidence: &Evidence<'_>, sod: Option<&Sod>, checks: &mut Vec
     }
 }
 
-/// A reader takes the protocols from EF.CardAccess before anything is proven; what it took must be in DG14, whose hash
-/// is signed (Doc 9303-11, EF.CardAccess and DG14), or somebody talked it into a weaker one.
+/// A reader takes the protocols from EF.CardAccess before anything is proven; what it took must be in DG14,
+/// whose hash is signed (Doc 9303-11, EF.CardAccess and DG14), or somebody talked it into a weaker one.
 fn security_infos(files: &BTreeMap<String, Vec<u8>>, checks: &mut Vec<Check>) {
     if let Some(file) = files.get(&DataGroup::DG15.file_name()) {
         match dg15::parse(file) {
@@ -145,8 +144,9 @@ fn parsed<'a, T>(
     }
 }
 
-/// The chip shows fingerprints only to readers that prove a right to them (Doc 9303-11, Terminal Authentication), so that a
-/// card without DG3 among its files is an ordinary card read by an ordinary reader.
+/// The chip shows fingerprints only to readers that prove a right to them (Doc 9303-11, Terminal
+/// Authentication), so that a card without DG3 among its files is an ordinary card read by an ordinary
+/// reader.
 fn fingers(files: &BTreeMap<String, Vec<u8>>, sod: Option<&Sod>, checks: &mut Vec<Check>) {
     let group = DataGroup::DG3;
     let signed = sod.is_some_and(|sod| sod.hashes().contains_key(&group));

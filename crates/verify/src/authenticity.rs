@@ -2,14 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use card::{
-    lds::{DataGroup, EF_SOD, dg1},
-    sod::Sod,
-};
-use pki::{
-    Certificate, Crl, PkiError, SignatureScheme, build_path, check_key_use, check_period, check_roles,
-    verify_signature,
-};
 use time::{Date, OffsetDateTime, Time, macros::offset};
 
 use crate::{
@@ -19,6 +11,14 @@ use crate::{
     },
     Evidence,
     verdict::Record,
+};
+use card::{
+    lds::{DataGroup, EF_SOD, dg1},
+    sod::Sod,
+};
+use pki::{
+    Certificate, Crl, PkiError, SignatureScheme, build_path, check_key_use, check_period, check_roles,
+    verify_signature,
 };
 
 /// `issued` is the day of issue that the card states.
@@ -135,8 +135,9 @@ fn path(signer: &Certificate, evidence: &Evidence<'_>, signed: Signed, checks: &
     revocation(signer, csca, evidence, checks);
 }
 
-/// With many trusted countries, each could sign cards of every other. So the country in the certificates must be the one that
-/// the zone names, and a key that signs passports must not sign identity cards (Doc 9303-12, document signer).
+/// With many trusted countries, each could sign cards of every other. So the country in the certificates must
+/// be the one that the zone names, and a key that signs passports must not sign identity cards (Doc 9303-12,
+/// document signer).
 fn country(
     signer: &Certificate,
     csca: &Certificate,
@@ -170,8 +171,8 @@ fn country(
     }
 }
 
-/// Most signatures bear no time, but the day of issue is under each. A card may be signed after its day of issue, and by
-/// a newer key, but not by a key that was to sign no more on that day.
+/// Most signatures bear no time, but the day of issue is under each. A card may be signed after its day of
+/// issue, and by a newer key, but not by a key that was to sign no more on that day.
 fn key_use(signer: &Certificate, csca: &Certificate, signed: Signed, checks: &mut Vec<Check>) {
     if let Err(error) = check_key_use(csca, "the CSCA's", signer.not_before()) {
         return checks.fail(KeyUsePeriod, format!("when the document signer was certified: {error}"));

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use card::lds::{DataGroup, EF_CARD_ACCESS, EF_COM, EF_SOD};
-
 use crate::Error;
+use card::lds::{DataGroup, EF_CARD_ACCESS, EF_COM, EF_SOD};
 
 /// Elementary files by their names: `EF.COM`, `DG1`, …, `EF.SOD`, `EF.CardAccess`.
 #[derive(Clone, Default)]
@@ -18,11 +17,12 @@ impl std::fmt::Debug for CardFiles {
 }
 
 impl CardFiles {
-    /// Bytes that one file may have. The largest of a citizen card, two fingerprints, has some forty thousand.
+    /// Bytes that one file may have. The largest of a citizen card, two fingerprints, has some forty
+    /// thousand.
     pub const LONGEST_FILE: u64 = 1 << 20;
 
-    /// Adds a file under the name that it was found by. `false` when the name is not one of a card's files, which then is
-    /// left out.
+    /// Adds a file under the name that it was found by. `false` when the name is not one of a card's files,
+    /// which then is left out.
     ///
     /// # Errors
     /// When the file is too long, or the same elementary file was added before.
@@ -56,7 +56,8 @@ impl CardFiles {
     }
 }
 
-/// The elementary file that a program means by a name: `DG1`, `EF.DG1`, `ef_dg01.bin`, `SOD.bin`, `CardAccess`.
+/// The elementary file that a program means by a name: `DG1`, `EF.DG1`, `ef_dg01.bin`, `SOD.bin`,
+/// `CardAccess`.
 pub fn elementary(found_as: &str) -> Option<String> {
     let name = found_as.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_uppercase();
     let name = [".BIN", ".DAT", ".RAW"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);

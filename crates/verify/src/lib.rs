@@ -11,6 +11,8 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
+use time::{Date, OffsetDateTime};
+
 use card::{
     data::parse_printed,
     lds::{
@@ -20,15 +22,13 @@ use card::{
     sod::Sod,
 };
 use domain::card::CardState;
-use time::{Date, OffsetDateTime};
+use verdict::Record;
 
 pub use error::Error;
 pub use files::{CardFiles, elementary};
 pub use json::Worded;
 pub use paper::{check_mrz, check_paper, check_qr};
 pub use verdict::{Check, CheckCode, Outcome, Overall, Verdict};
-
-use verdict::Record;
 
 /// What is known of a card, and what it is held against.
 #[derive(Clone, Copy)]
@@ -49,8 +49,8 @@ pub struct Evidence<'a> {
     pub qr: Option<&'a str>,
     /// The machine-readable zone printed on the card, if it was read.
     pub printed_mrz: Option<&'a str>,
-    /// Files that the chip lists and, when the reader asked for them, did not have. Files that are merely not among `files`
-    /// may have been left behind by whoever brought them.
+    /// Files that the chip lists and, when the reader asked for them, did not have. Files that are merely not
+    /// among `files` may have been left behind by whoever brought them.
     pub absent: &'a [String],
     /// What came of Active Authentication, if the reader did it.
     pub active_authentication: Option<ChipProof>,
@@ -116,7 +116,8 @@ impl CardStatus {
         CardStatus::Unknown,
     ];
 
-    /// By the state that the register keeps of a card. What is neither in force nor was is not in its holder's hands.
+    /// By the state that the register keeps of a card. What is neither in force nor was is not in its
+    /// holder's hands.
     pub fn of_state(state: CardState) -> CardStatus {
         match state {
             CardState::Active => CardStatus::Active,
@@ -153,8 +154,8 @@ pub fn check_card(evidence: &Evidence<'_>) -> Verdict {
     Verdict::from_checks(checks)
 }
 
-/// Adds what the register says to a verdict that was made without asking it. Whoever answers strangers asks the register only
-/// about a card that proved genuine, and so has the verdict first.
+/// Adds what the register says to a verdict that was made without asking it. Whoever answers strangers asks
+/// the register only about a card that proved genuine, and so has the verdict first.
 pub fn with_status(verdict: Verdict, status: CardStatus) -> Verdict {
     let mut checks = verdict.checks;
     checks.retain(|check| check.code != CheckCode::RegisterStatus);

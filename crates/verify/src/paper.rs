@@ -1,9 +1,5 @@
 //! What is read from paper alone: the QR code or the machine-readable zone. Anyone can print either.
 
-use card::{
-    mrz::{Mrz, name_line},
-    qr::QrText,
-};
 use time::{OffsetDateTime, macros::offset};
 
 use crate::{
@@ -11,6 +7,10 @@ use crate::{
     CheckCode::{CardValidity, MrzCheckDigits, PaperOnly, PrintAgreement, QrStructure},
     Verdict, status,
     verdict::Record,
+};
+use card::{
+    mrz::{Mrz, name_line},
+    qr::QrText,
 };
 
 /// Checks the text of a QR code. The best verdict is [`crate::Overall::Unproven`].
@@ -23,8 +23,8 @@ pub fn check_mrz(text: &str, at: OffsetDateTime, status: Option<CardStatus>) -> 
     check_paper(None, Some(text), at, status)
 }
 
-/// Checks what was read from print: the QR code's text, the machine-readable zone, and both against each other when both are
-/// there. The best verdict is [`crate::Overall::Unproven`].
+/// Checks what was read from print: the QR code's text, the machine-readable zone, and both against each
+/// other when both are there. The best verdict is [`crate::Overall::Unproven`].
 pub fn check_paper(
     qr: Option<&str>,
     mrz: Option<&str>,

@@ -1,10 +1,5 @@
 //! Is the card still in force? By its own date, and by the issuer's register.
 
-use card::{
-    data::{Expiry, parse_printed},
-    lds::dg13::{Dg13, FieldNumber},
-    mrz::Mrz,
-};
 use time::{Date, OffsetDateTime, macros::offset};
 
 use crate::{
@@ -12,6 +7,11 @@ use crate::{
     CheckCode::{CardValidity, RegisterStatus},
     Outcome,
     verdict::Record,
+};
+use card::{
+    data::{Expiry, parse_printed},
+    lds::dg13::{Dg13, FieldNumber},
+    mrz::Mrz,
 };
 
 /// A card is valid through its last day, in Vietnam.

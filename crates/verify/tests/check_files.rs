@@ -4,6 +4,10 @@
 
 mod support;
 
+use proptest::prelude::*;
+use time::macros::{date, datetime};
+use time::{Duration, OffsetDateTime};
+
 use card::{
     data::{CardData, CardFields, Expiry, Sex},
     lds::{DataGroup, com},
@@ -12,10 +16,7 @@ use card::{
     sod::hash,
 };
 use pki::*;
-use proptest::prelude::*;
 use support::*;
-use time::macros::{date, datetime};
-use time::{Duration, OffsetDateTime};
 use verify::{
     CardStatus, CheckCode, ChipProof, Evidence, Outcome, Overall, Verdict, check_card, check_files,
     check_mrz, check_paper, check_qr, with_status,

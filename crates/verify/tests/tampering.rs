@@ -7,6 +7,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use time::Duration;
+use time::macros::date;
+
 use card::{
     data::{CardData, CardFields, Expiry},
     lds::{DataGroup, card_access, dg13::Dg13},
@@ -22,8 +25,6 @@ use pki::{
 };
 use specimen::Country;
 use support::*;
-use time::Duration;
-use time::macros::date;
 use verify::CheckCode::{self, *};
 use verify::{ChipProof, Evidence, Outcome, Overall, Verdict, Worded, check_card, check_files};
 
@@ -93,7 +94,8 @@ fn files_of_another_genuine_card_are_not_this_cards() {
     }
     let verdict = judge(&with(&[("DG13", &OTHER["DG13"])]));
     assert_eq!(failed(&verdict), [DataGroupHashes, MrzDg13Agreement]);
-    // Another card's files with their own security object, in this card's frame: everything is that other card's.
+    // Another card's files with their own security object, in this card's frame: everything is that other
+    // card's.
     let mut all = OTHER.clone();
     all.insert("DG2".to_owned(), CARD["DG2"].clone());
     check_fails(&judge(&all), &[DataGroupHashes], "DG2 hash differs");

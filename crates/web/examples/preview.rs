@@ -5,10 +5,11 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use domain::unit::UnitTable;
 use jpeg_encoder::{ColorType, Encoder};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+
+use domain::unit::UnitTable;
 
 #[tokio::main]
 async fn main() {

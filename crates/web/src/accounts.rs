@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use domain::UnitCode;
-use domain::id::AccountId;
-use domain::unit::UnitTable;
 use rand::CryptoRng;
-use store::accounts::{Account, by_login, insert, set_password};
-use store::{Database, UnitScope};
 use time::OffsetDateTime;
 
 use crate::session::Role;
+use domain::UnitCode;
+use domain::id::AccountId;
+use domain::unit::UnitTable;
+use store::accounts::{Account, by_login, insert, set_password};
+use store::{Database, UnitScope};
 
 /// What can go wrong with accounts.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,8 @@ pub enum AccountError {
     Disabled(String),
 }
 
-/// Long, and no other rule: rules about kinds of characters make passwords that are written on notes (NIST SP 800-63B).
+/// Long, and no other rule: rules about kinds of characters make passwords that are written on notes (NIST SP
+/// 800-63B).
 pub const MIN_PASSWORD: usize = 12;
 
 /// Somebody who is to sign in.
@@ -199,8 +200,9 @@ const FILE: &str = "demo-accounts.txt";
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// Makes the accounts of a demonstration of `district`, or finds those of an earlier start: passwords are in
-/// `demo-accounts.txt` in the data directory, readable by its owner only. An account whose password was lost with that
-/// file gets a new one. The officer belongs to the district's first commune, everybody else to the district.
+/// `demo-accounts.txt` in the data directory, readable by its owner only. An account whose password was lost
+/// with that file gets a new one. The officer belongs to the district's first commune, everybody else to the
+/// district.
 ///
 /// # Errors
 /// An unknown district, the file, the database.
@@ -286,7 +288,8 @@ async fn ensure(
     Ok(())
 }
 
-/// Hashes a password as Argon2id in PHC string form, off the async threads: it takes tens of milliseconds and 19 MiB.
+/// Hashes a password as Argon2id in PHC string form, off the async threads: it takes tens of milliseconds and
+/// 19 MiB.
 ///
 /// # Errors
 /// [`AccountError::Hash`] when memory is short.
@@ -308,7 +311,8 @@ pub(crate) async fn verify(password: String, hash: String) -> bool {
     tokio::task::spawn_blocking(work).await.unwrap_or(false)
 }
 
-/// The work of checking a password for a login that does not exist, so that the time tells nothing. Never true.
+/// The work of checking a password for a login that does not exist, so that the time tells nothing. Never
+/// true.
 pub(crate) async fn verify_nobody(password: String) -> bool {
     static NOBODY: OnceLock<String> = OnceLock::new();
     let work = || {

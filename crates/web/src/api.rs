@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64ct::{Base64, Encoding};
-use problem::BadRequest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -21,6 +20,7 @@ use crate::checking::{self, Card};
 use crate::error::Error;
 use crate::pages::sign_in::Address;
 use crate::state::AppState;
+use problem::BadRequest;
 use verify::{CardFiles, Verdict, Worded};
 
 pub(crate) const OPENAPI: &str = include_str!("api/openapi.json");

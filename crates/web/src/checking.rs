@@ -26,8 +26,8 @@ pub(crate) fn admit(state: &AppState, address: &str) -> Result<(), Error> {
     if state.guesses.take(&guess, now) { Ok(()) } else { Err(state.guesses.refusal(&[guess], now)) }
 }
 
-/// Judges a chip by the certificates and lists of this installation. The register is asked only about a card whose signed
-/// data proved genuine, and by its signed object (docs/decisions/0015).
+/// Judges a chip by the certificates and lists of this installation. The register is asked only about a card
+/// whose signed data proved genuine, and by its signed object (docs/decisions/0015).
 pub(crate) async fn chip(state: &AppState, card: Card, at: OffsetDateTime) -> Result<(Verdict, Card), Error> {
     let mut conn = state.db.begin().await?;
     let trust = store::cards::certificates::trust(&mut conn).await?;

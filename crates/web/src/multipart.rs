@@ -75,7 +75,8 @@ mod tests {
     #[tokio::test]
     async fn texts_and_files_are_told_apart() {
         let body = "--x\r\nContent-Disposition: form-data; name=\"qr\"\r\n\r\n a|b \r\n\
-            --x\r\nContent-Disposition: form-data; name=\"tep\"; filename=\"DG1\"\r\nContent-Type: application/octet-stream\r\n\r\n\x01\r\n\x02\r\n\
+            --x\r\nContent-Disposition: form-data; name=\"tep\"; filename=\"DG1\"\r\nContent-Type: \
+            application/octet-stream\r\n\r\n\x01\r\n\x02\r\n\
             --x\r\nContent-Disposition: form-data; name=\"tep\"; filename=\"\"\r\n\r\n\r\n--x--\r\n";
         let kind = "multipart/form-data; boundary=x";
         let form = Form::read(&headers(kind), body.as_bytes(), &[]).await.expect("a whole form");

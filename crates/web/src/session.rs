@@ -1,16 +1,17 @@
-//! Who is signed in: the cookie, the session row behind it, and the value that every form of the session carries.
+//! Who is signed in: the cookie, the session row behind it, and the value that every form of the session
+//! carries.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use domain::Actor;
-use domain::id::AccountId;
 use sha2::{Digest, Sha256};
-use store::{UnitScope, audit, sessions};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::Error;
 use crate::state::{AppState, Settings};
+use domain::Actor;
+use domain::id::AccountId;
+use store::{UnitScope, audit, sessions};
 
 /// A session ends after so long without a page.
 pub(crate) const LIFE: Duration = Duration::hours(12);
@@ -74,8 +75,8 @@ impl Who {
         Actor::Account(self.account).to_string()
     }
 
-    /// The value for a form's hidden field: the session's secret under a fresh mask, so that a compressed page does not
-    /// give it away bit by bit (the BREACH attack).
+    /// The value for a form's hidden field: the session's secret under a fresh mask, so that a compressed
+    /// page does not give it away bit by bit (the BREACH attack).
     pub(crate) fn form_token(&self, mask: [u8; 32]) -> String {
         let mut token = String::with_capacity(128);
         let masked: Vec<u8> = mask.iter().zip(self.csrf_secret).map(|(m, s)| m ^ s).collect();
@@ -183,7 +184,8 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
     }))
 }
 
-/// `Set-Cookie` for a cookie of ours. `__Host-` makes the browser refuse it from elsewhere (RFC 6265bis §4.1.3.2).
+/// `Set-Cookie` for a cookie of ours. `__Host-` makes the browser refuse it from elsewhere (RFC 6265bis
+/// §4.1.3.2).
 pub(crate) fn cookie(settings: Settings, name: &str, value: &str, life: Duration) -> String {
     let (prefix, secure) = if settings.https { ("__Host-", "; Secure") } else { ("", "") };
     format!(

@@ -3,17 +3,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::Clock;
-use domain::clock::SystemClock;
-use domain::unit::UnitTable;
-use enrol::desks::{KitDesk, PhotoSource};
 use rand::rngs::StdRng;
 use rand::{CryptoRng, Rng};
-use store::Database;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::throttle::Throttle;
+use domain::Clock;
+use domain::clock::SystemClock;
+use domain::unit::UnitTable;
+use enrol::desks::{KitDesk, PhotoSource};
+use store::Database;
 
 /// How the listener is reached.
 #[derive(Debug, Clone, Copy, Default)]

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
+
 use support::browser::{Answer, Browser};
 use support::chip::{Chip, NAME, PIN, chip, register, trust};
 use support::site;

@@ -6,9 +6,10 @@ mod support;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use support::browser::{Answer, Browser, PASSWORD, World};
 use time::Duration;
 use uuid::Uuid;
+
+use support::browser::{Answer, Browser, PASSWORD, World};
 use web::Role;
 use web::routes::{Access, ROUTES};
 

@@ -7,14 +7,15 @@ mod support;
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use domain::id::AccountId;
-use domain::unit::UnitTable;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use uuid::Uuid;
+
+use domain::id::AccountId;
+use domain::unit::UnitTable;
 use support::browser::{Browser, World};
 use support::{seed, site};
 use testkit::fresh_database;
-use uuid::Uuid;
 use web::Role;
 
 #[tokio::test]
@@ -24,7 +25,8 @@ async fn a_receipt_code_opens_its_stage_and_a_guess_nothing() {
     let found = browser.post("/tra-cuu", &[("ma", " 7k3m 2qx9-oooo-abcd ")]).await;
     assert!(found.body.contains("Đã trao thẻ") && found.body.contains("Thị trấn Thạch Hà"), "{}", found.body);
     let name: String = sqlx::query_scalar(
-        "SELECT r.record->>'name' FROM application_record r JOIN application a USING (application_id) WHERE receipt_hash IS NOT NULL",
+        "SELECT r.record->>'name' FROM application_record r JOIN application a USING (application_id) \
+         WHERE receipt_hash IS NOT NULL",
     )
     .fetch_one(world.db.work())
     .await

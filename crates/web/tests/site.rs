@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use time::Duration;
+use uuid::Uuid;
+
 use domain::id::AccountId;
 use support::browser::{Answer, PASSWORD, World};
 use support::nothing;
-use time::Duration;
-use uuid::Uuid;
 use web::Role;
 use web::routes::{Access, ROUTES};
 

@@ -5,12 +5,13 @@
 mod support;
 
 use axum::http::StatusCode;
-use domain::id::AccountId;
 use jpeg_encoder::{ColorType, Encoder};
 use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use domain::id::AccountId;
 use support::browser::{Browser, World};
 use support::seed;
-use uuid::Uuid;
 use web::Role;
 
 async fn execute(world: &World, sql: String) {
@@ -49,9 +50,9 @@ async fn a_closed_case_says_who_proposed_and_who_confirmed_with_the_words_of_bot
              DELETE FROM case_action WHERE case_id = '{case}'; \
              INSERT INTO case_action (case_id, seq, action, at, actor, decision, note, unit_path) \
              SELECT case_id, said.*, unit_path FROM case_file, (VALUES \
-             (1, 'propose', timestamptz '2021-04-19 01:05Z', 'account:{first}', 'same_person', 'Cùng vết sẹo.'), \
-             (2, 'confirm', '2021-04-19 07:40Z', 'account:{second}', 'same_person', 'Đồng ý <b>.')) AS said \
-             WHERE case_id = '{case}'"
+             (1, 'propose', timestamptz '2021-04-19 01:05Z', 'account:{first}', 'same_person', 'Cùng vết \
+             sẹo.'), (2, 'confirm', '2021-04-19 07:40Z', 'account:{second}', 'same_person', 'Đồng ý <b>.')) \
+             AS said WHERE case_id = '{case}'"
         ),
     )
     .await;
@@ -73,7 +74,8 @@ async fn the_two_sides_of_a_case_have_names_of_their_own() {
     execute(
         &world,
         format!(
-            "UPDATE case_file SET kind = 'register_duplicate', application_id = NULL, other_application_id = NULL, \
+            "UPDATE case_file SET kind = 'register_duplicate', application_id = NULL, \
+             other_application_id = NULL, \
                person_id = '{}', other_person_id = '{}' WHERE case_id = '{case}'; \
              UPDATE application SET person_id = NULL WHERE person_id = '{}'",
             people[0], people[1], people[1]
@@ -94,14 +96,15 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
     let free = "SELECT person_id FROM person p \
                 WHERE strpos(full_name, chr(39)) + strpos(full_name, '<') + strpos(full_name, '&') = 0 \
                 AND NOT EXISTS (SELECT 1 FROM application a \
-                                WHERE a.person_id = p.person_id OR a.claimed_person_id = p.person_id) LIMIT 1";
+                                WHERE a.person_id = p.person_id OR a.claimed_person_id = p.person_id) \
+                                LIMIT 1";
     let other: Uuid = one(&world, free).await;
     execute(
         &world,
         format!(
             "UPDATE case_file SET evidence = jsonb_set(evidence, '{{linkage,candidates}}', \
-               '[{{\"person\": \"{best}\", \"weight\": 12.5}}, {{\"person\": \"{other}\", \"weight\": 11.0}}]') \
-             WHERE case_id = '{case}'"
+               '[{{\"person\": \"{best}\", \"weight\": 12.5}}, {{\"person\": \"{other}\", \"weight\": \
+             11.0}}]') WHERE case_id = '{case}'"
         ),
     )
     .await;
@@ -285,7 +288,8 @@ async fn a_box_is_listed_where_it_goes_and_shows_what_is_missing_first() {
     execute(
         &world,
         format!(
-            "UPDATE consignment SET received_at = '2021-04-06 01:00Z', size = 9, received = 8 WHERE consignment_id = '{id}'; \
+            "UPDATE consignment SET received_at = '2021-04-06 01:00Z', size = 9, received = 8 \
+             WHERE consignment_id = '{id}'; \
              UPDATE consignment_item SET received = true WHERE consignment_id = '{id}'; \
              UPDATE consignment_item SET received = false WHERE consignment_id = '{id}' AND application_id = \
                (SELECT max(application_id::text)::uuid FROM consignment_item WHERE consignment_id = '{id}')"

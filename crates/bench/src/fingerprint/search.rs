@@ -124,7 +124,8 @@ pub fn gallery(people: usize, searches: usize, seed: u64) -> Result<Value> {
     }
     let each = |seconds: f64| rounded(seconds * 1e3 / batch.len().max(1) as f64, 3);
     Ok(json!({
-        "search": "gallery, ten fingers", "people": people, "bytes_per_person": gallery.memory_bytes() / people.max(1),
+        "search": "gallery, ten \
+                   fingers", "people": people, "bytes_per_person": gallery.memory_bytes() / people.max(1),
         "prepare_cpu_ms": each(preparing), "insert_cpu_ms": each(inserting),
         "threshold": PERSON_THRESHOLD, "variants": variants,
     }))
@@ -211,7 +212,8 @@ pub fn exhaustive(people: usize, searches: usize, seed: u64) -> Result<Value> {
         }));
     }
     Ok(json!({
-        "search": "exhaustive, four fingers", "people": people, "bytes_per_person": scan.memory_bytes() / people.max(1),
+        "search": "exhaustive, four \
+                   fingers", "people": people, "bytes_per_person": scan.memory_bytes() / people.max(1),
         "threshold": rounded(threshold.into(), 2), "variants": variants,
     }))
 }

@@ -1,5 +1,5 @@
-//! A side of the card as shapes, texts and pictures: what SVG and PDF are both made of. Lengths are in millimetres, y runs
-//! downwards, and the origin is the upper left corner of the cut card.
+//! A side of the card as shapes, texts and pictures: what SVG and PDF are both made of. Lengths are in
+//! millimetres, y runs downwards, and the origin is the upper left corner of the cut card.
 
 use super::fonts::Font;
 use crate::CardError;

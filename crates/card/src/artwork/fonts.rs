@@ -1,7 +1,7 @@
 //! The fonts of the card, and where they put each letter.
 //!
-//! Widths are those of the fonts themselves, so that what is laid out here stands the same in the PDF and in an SVG that
-//! carries the fonts. A page that shows the SVG with other fonts sees about the same.
+//! Widths are those of the fonts themselves, so that what is laid out here stands the same in the PDF and in
+//! an SVG that carries the fonts. A page that shows the SVG with other fonts sees about the same.
 
 use std::sync::LazyLock;
 
@@ -52,7 +52,8 @@ pub struct SetText {
 struct Base {
     x: f64,
     glyph: GlyphId,
-    /// Around it and the marks so far. Drawing an outline to know it takes longer than all else, and few letters need it.
+    /// Around it and the marks so far. Drawing an outline to know it takes longer than all else, and few
+    /// letters need it.
     bounds: Option<Rect>,
 }
 
@@ -101,7 +102,8 @@ impl Font {
         f64::from(face.glyph_hor_advance(GlyphId(glyph)).unwrap_or(0)) / f64::from(face.units_per_em())
     }
 
-    /// Ascent, descent (below zero), height of a capital, and the box around all glyphs (left, bottom, right, top), in em.
+    /// Ascent, descent (below zero), height of a capital, and the box around all glyphs (left, bottom, right,
+    /// top), in em.
     pub fn metrics(self) -> ([f64; 3], [f64; 4]) {
         let face = self.face();
         let em = |units: i16| f64::from(units) / f64::from(face.units_per_em());
@@ -113,8 +115,9 @@ impl Font {
         )
     }
 
-    /// Puts the glyphs of a text side by side, without kerning: at two millimetres nobody sees it, and it would differ from
-    /// program to program. A mark without a letter of its own (as in ơ̆) is centred over or under its base.
+    /// Puts the glyphs of a text side by side, without kerning: at two millimetres nobody sees it, and it
+    /// would differ from program to program. A mark without a letter of its own (as in ơ̆) is centred over or
+    /// under its base.
     pub fn set(self, text: &str, spacing_em: f64) -> SetText {
         let mut set = SetText { glyphs: Vec::new(), width: 0.0, missing: None };
         let mut base: Option<Base> = None;

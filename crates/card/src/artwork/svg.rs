@@ -1,4 +1,5 @@
-//! A drawing as SVG: presentation attributes only, so that a page with a strict content security policy can show it.
+//! A drawing as SVG: presentation attributes only, so that a page with a strict content security policy can
+//! show it.
 
 use std::fmt::Write;
 

@@ -8,7 +8,8 @@ use super::{
 /// Lines of capitals with two marks above each other, and dots below, must not touch.
 pub(super) const LINE: f64 = 1.25;
 
-/// A paragraph: where it begins, how wide and how tall it may get, and how it looks. Lengths are in millimetres.
+/// A paragraph: where it begins, how wide and how tall it may get, and how it looks. Lengths are in
+/// millimetres.
 pub(super) struct Block<'a> {
     pub(super) x: f64,
     /// Baseline of the first line.

@@ -1,5 +1,5 @@
-//! EF.CardAccess (Doc 9303-10): what everybody may know of the chip before the access protocol. A bare SET without a
-//! template tag.
+//! EF.CardAccess (Doc 9303-10): what everybody may know of the chip before the access protocol. A bare SET
+//! without a template tag.
 
 use super::EF_CARD_ACCESS;
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     tlv::{self, Tag},
 };
 
-/// What the citizen card announces: Terminal Authentication 1, Chip Authentication and PACE with generic mapping, both with
-/// AES-128, PACE on brainpoolP256r1. The bytes are those of published cards.
+/// What the citizen card announces: Terminal Authentication 1, Chip Authentication and PACE with generic
+/// mapping, both with AES-128, PACE on brainpoolP256r1. The bytes are those of published cards.
 pub fn of_citizen_card() -> SecurityInfos {
     SecurityInfos::new([
         SecurityInfo::TerminalAuthentication { version: 1 },

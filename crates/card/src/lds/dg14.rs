@@ -1,4 +1,5 @@
-//! DG14: everything that the chip can do to prove itself, under the document signer's signature (Doc 9303-10, EF.DG14).
+//! DG14: everything that the chip can do to prove itself, under the document signer's signature (Doc 9303-10,
+//! EF.DG14).
 
 use crate::{
     CardError,
@@ -7,8 +8,8 @@ use crate::{
     tlv::{self, Tag},
 };
 
-/// The infos of EF.CardAccess again, which a reader may compare, with the key for Chip Authentication and the algorithm
-/// of Active Authentication.
+/// The infos of EF.CardAccess again, which a reader may compare, with the key for Chip Authentication and the
+/// algorithm of Active Authentication.
 pub fn of_citizen_card(chip_key: EcPublicKey) -> SecurityInfos {
     let open = super::card_access::of_citizen_card();
     let closed = [

@@ -1,4 +1,5 @@
-//! DG15: the public key of Active Authentication (Doc 9303-10, EF.DG15), a SubjectPublicKeyInfo on an elliptic curve.
+//! DG15: the public key of Active Authentication (Doc 9303-10, EF.DG15), a SubjectPublicKeyInfo on an
+//! elliptic curve.
 
 use crate::{
     CardError,

@@ -43,8 +43,8 @@ pub enum ImageEncoding {
     Jpeg2000,
 }
 
-/// Biometric header: type "facial features", no subtype, format owner 0101 (ISO/IEC JTC 1/SC 37), format type 0008
-/// (face image).
+/// Biometric header: type "facial features", no subtype, format owner 0101 (ISO/IEC JTC 1/SC 37), format type
+/// 0008 (face image).
 const BIOMETRIC_HEADER: &[u8] =
     &[0xA1, 0x0E, 0x81, 0x01, 0x02, 0x82, 0x01, 0x00, 0x87, 0x02, 0x01, 0x01, 0x88, 0x02, 0x00, 0x08];
 /// One instance in the group.

@@ -1,5 +1,5 @@
-//! DG3: the holder's fingers (Doc 9303-10, EF.DG3): a CBEFF biometric information template for each finger around an
-//! ISO/IEC 19794-4:2005 finger image record. A reader gets it only after Terminal Authentication.
+//! DG3: the holder's fingers (Doc 9303-10, EF.DG3): a CBEFF biometric information template for each finger
+//! around an ISO/IEC 19794-4:2005 finger image record. A reader gets it only after Terminal Authentication.
 
 use super::fields::Fields;
 use crate::{
@@ -48,8 +48,8 @@ impl Finger {
         }
     }
 
-    /// The biometric subtype of the CBEFF header: finger in bits 5 to 3, thumb 1 to little finger 5, hand in bits 2 and 1
-    /// (ISO/IEC 7816-11, table C.2). 0 says nothing, as for several fingers in one picture.
+    /// The biometric subtype of the CBEFF header: finger in bits 5 to 3, thumb 1 to little finger 5, hand in
+    /// bits 2 and 1 (ISO/IEC 7816-11, table C.2). 0 says nothing, as for several fingers in one picture.
     fn subtype(self) -> u8 {
         match self.code() {
             code @ 1..=5 => code << 2 | 0b01,
@@ -123,9 +123,9 @@ impl FingerImage {
 
     /// A grey JPEG, whose size its own header says.
     ///
-    /// The standard advises WSQ for this resolution. JPEG is its code 3, every reader's programs can show it, and no WSQ
-    /// encoder is at hand that is maintained and was tested by the FBI, without which WSQ says little; an image that a
-    /// scanner delivers in WSQ goes on the chip as it is, with [`Compression::Wsq`].
+    /// The standard advises WSQ for this resolution. JPEG is its code 3, every reader's programs can show it,
+    /// and no WSQ encoder is at hand that is maintained and was tested by the FBI, without which WSQ says
+    /// little; an image that a scanner delivers in WSQ goes on the chip as it is, with [`Compression::Wsq`].
     ///
     /// # Errors
     /// When it is no JPEG, has colours, or is larger than a record can say.
@@ -153,8 +153,9 @@ impl FingerImage {
     }
 }
 
-/// A DG3 with one template for each finger. Without fingers, as for someone who has none, the file must still differ from
-/// card to card: `filler` then takes the place of the images (Doc 9303-10, EF.DG3, "Data Group 3 with no instances").
+/// A DG3 with one template for each finger. Without fingers, as for someone who has none, the file must still
+/// differ from card to card: `filler` then takes the place of the images (Doc 9303-10, EF.DG3, "Data Group 3
+/// with no instances").
 pub fn encode(fingers: &[FingerImage], filler: &[u8]) -> Vec<u8> {
     let count = fingers.len().min(MOST_FINGERS);
     let templates: Vec<Vec<u8>> = fingers[..count].iter().map(template).collect();
@@ -169,8 +170,8 @@ pub fn encode(fingers: &[FingerImage], filler: &[u8]) -> Vec<u8> {
 }
 
 fn template(image: &FingerImage) -> Vec<u8> {
-    // Biometric header: type "fingerprint", subtype, format owner 0101 (ISO/IEC JTC 1/SC 37), format type 0007
-    // (finger image).
+    // Biometric header: type "fingerprint", subtype, format owner 0101 (ISO/IEC JTC 1/SC 37), format type
+    // 0007 (finger image).
     let subtype = image.finger.subtype();
     let header = tlv::encode(
         Tag(0xA1),
@@ -193,7 +194,8 @@ fn record(image: &FingerImage) -> Vec<u8> {
         out.extend_from_slice(&RESOLUTION_DPI.to_be_bytes());
     }
     out.extend_from_slice(&[image.depth, image.compression as u8, 0, 0]);
-    // Finger header: length, position, one view, its number, quality undefined (254), live-scan plain, size, reserved.
+    // Finger header: length, position, one view, its number, quality undefined (254), live-scan plain, size,
+    // reserved.
     out.extend_from_slice(&(finger_len as u32).to_be_bytes());
     out.extend_from_slice(&[image.finger.code(), 1, 1, 254, 0]);
     out.extend_from_slice(&image.width.to_be_bytes());
@@ -203,8 +205,8 @@ fn record(image: &FingerImage) -> Vec<u8> {
     out
 }
 
-/// All finger images, whether each has a template of its own or one record holds them all. None for a holder without
-/// fingers.
+/// All finger images, whether each has a template of its own or one record holds them all. None for a holder
+/// without fingers.
 pub fn parse(file: &[u8]) -> Result<Vec<FingerImage>, CardError> {
     let outer = tlv::single(file, Tag(0x63), "DG3 must be one object with tag 63")?;
     let mut reader = outer.children()?;

@@ -1,5 +1,7 @@
 //! Making the chip prove that it is the one which was signed: a copy of the files has no private key.
 
+use rand::CryptoRng;
+
 use super::{Session, Transport};
 use crate::agreement::{self, KeyPair};
 use crate::keys::active_signature_is_right;
@@ -10,11 +12,10 @@ use card::ec_key::EcPublicKey;
 use card::secure_messaging::{Channel, Cipher, SessionKeys};
 use card::security_info::oid;
 use card::tlv::{self, Tag};
-use rand::CryptoRng;
 
 impl<T: Transport> Session<T> {
-    /// Active Authentication (Doc 9303-11 §6.1) with the key of DG15: whether the chip signed our challenge. DG15 itself
-    /// must be proven by the document signer's signature.
+    /// Active Authentication (Doc 9303-11 §6.1) with the key of DG15: whether the chip signed our challenge.
+    /// DG15 itself must be proven by the document signer's signature.
     pub fn active_authentication(
         &mut self,
         key: &EcPublicKey,
@@ -27,8 +28,8 @@ impl<T: Transport> Session<T> {
         Ok(active_signature_is_right(key, &challenge, &response.data))
     }
 
-    /// Chip Authentication 1 (Doc 9303-11 §6.2) with the key of DG14: the channel gets new keys, which only a chip with the
-    /// private key knows. The next command shows it, so one is sent here.
+    /// Chip Authentication 1 (Doc 9303-11 §6.2) with the key of DG14: the channel gets new keys, which only a
+    /// chip with the private key knows. The next command shows it, so one is sent here.
     pub fn chip_authentication(
         &mut self,
         key: &EcPublicKey,

@@ -9,8 +9,8 @@ use card::tlv::{self, Tag};
 use pki::HolderReference;
 
 impl<T: Transport> Session<T> {
-    /// Whom the chip trusts to authorise inspection systems, the most recent first: EF.CVCA, which every reader sees that
-    /// opened the chip. Nobody, if there is no such file.
+    /// Whom the chip trusts to authorise inspection systems, the most recent first: EF.CVCA, which every
+    /// reader sees that opened the chip. Nobody, if there is no such file.
     pub fn trust_points(&mut self) -> Result<Vec<HolderReference>, Error> {
         let step = Step::TrustPoints;
         let select = Command::new(0, 0xA4, 0x02, 0x0C, &FileId::Cvca.identifier().to_be_bytes(), None);
@@ -27,9 +27,9 @@ impl<T: Transport> Session<T> {
         terminal::parse_trust_points(&file.data).ok_or(Error::Protocol { step, problem })
     }
 
-    /// Terminal Authentication 1 (Doc 9303-11 §7.1), after Chip Authentication and in its channel: shows the chip the
-    /// certificates from one that it trusts to this inspection system's, and signs its challenge. From then on it gives the
-    /// files to which the certificates give a right.
+    /// Terminal Authentication 1 (Doc 9303-11 §7.1), after Chip Authentication and in its channel: shows the
+    /// chip the certificates from one that it trusts to this inspection system's, and signs its challenge.
+    /// From then on it gives the files to which the certificates give a right.
     ///
     /// # Errors
     /// [`Error::NotTrusted`] when no certificate leads from what the chip trusts to this inspection system;

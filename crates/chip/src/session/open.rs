@@ -1,5 +1,8 @@
 //! Opening a chip: PACE and Basic Access Control.
 
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
 use super::{Session, Transport};
 use crate::access::{self, MESSAGE_LEN, MrzKey, Password, SHARE_LEN};
 use crate::agreement::{KeyPair, Point, map_generator, x_of};
@@ -11,8 +14,6 @@ use card::ec_key::Curve;
 use card::secure_messaging::SessionKeys;
 use card::security_info::{SecurityInfo, SecurityInfos, oid};
 use card::tlv::{self, Tag};
-use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 impl<T: Transport> Session<T> {
     /// PACE with generic mapping (Doc 9303-11 §4.4), as the chip announces it in EF.CardAccess.
@@ -77,15 +78,15 @@ impl<T: Transport> Session<T> {
         Ok(())
     }
 
-    /// How the chip is named in Terminal Authentication (Doc 9303-11 §7.1.2), which can only come after Chip Authentication in
-    /// this session.
+    /// How the chip is named in Terminal Authentication (Doc 9303-11 §7.1.2), which can only come after Chip
+    /// Authentication in this session.
     fn is_chip(&mut self, id: &[u8]) {
         self.chip_id = id.to_vec();
         self.reader_key = None;
     }
 
-    /// Before a blank is written: both sides know its transport key. The messages are those of Basic Access Control, which
-    /// are mechanism 6 of ISO/IEC 11770-2, under AES.
+    /// Before a blank is written: both sides know its transport key. The messages are those of Basic Access
+    /// Control, which are mechanism 6 of ISO/IEC 11770-2, under AES.
     pub(crate) fn transport_authentication(
         &mut self,
         key: &TransportKey,

@@ -1,5 +1,8 @@
 //! The chip's side of PACE and Basic Access Control.
 
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
 use super::inspect::Terminal;
 use super::{Answer, VirtualChip};
 use crate::access::{self, CHALLENGE_LEN, MESSAGE_LEN, Password, SHARE_LEN};
@@ -11,8 +14,6 @@ use card::ec_key::Curve;
 use card::secure_messaging::SessionKeys;
 use card::security_info::oid;
 use card::tlv::Reader;
-use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 /// The curve of [`card::lds::card_access::of_citizen_card`].
 const PACE_CURVE: Curve = Curve::BrainpoolP256r1;
@@ -115,8 +116,8 @@ impl<R: CryptoRng> VirtualChip<R> {
                 }
                 self.state.pending = Pending::ChipAuthentication;
             }
-            // Set DST and Set AT for Terminal Authentication. Version 1 knows no other objects, auxiliary data (67) among
-            // them: a terminal that sends some would sign more than the chip checks.
+            // Set DST and Set AT for Terminal Authentication. Version 1 knows no other objects, auxiliary
+            // data (67) among them: a terminal that sends some would sign more than the chip checks.
             (0x81, 0xB6 | 0xA4) if protocol.is_some() || others > 0 => return Err(StatusWord::WRONG_DATA),
             (0x81, 0xB6) => self.choose_verifier(reference)?,
             (0x81, 0xA4) => self.choose_terminal(reference)?,

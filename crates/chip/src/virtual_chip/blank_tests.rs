@@ -1,5 +1,9 @@
 //! A blank is written, cut off, resumed, and refuses whoever may not write it.
 
+use std::path::Path;
+
+use proptest::prelude::*;
+
 use super::tests::*;
 use super::*;
 use crate::encoder::{Encoder, Found, IsoEncoder};
@@ -7,8 +11,6 @@ use crate::worked_examples::unhex;
 use crate::{ChipImage, ChipSerial, Lengths, MasterKey, Session, Transport, TransportKey, write_image};
 use card::lds::{card_access, com, dg14, dg15};
 use card::tlv::{self, Tag};
-use proptest::prelude::*;
-use std::path::Path;
 
 fn serial() -> ChipSerial {
     ChipSerial::parse("47905555000100000007").unwrap()
@@ -296,7 +298,8 @@ fn a_memory_reads_back_and_a_broken_one_is_refused() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Under the right key any plain commands give a status word, and none makes a card of an unfinished blank.
+    /// Under the right key any plain commands give a status word, and none makes a card of an unfinished
+    /// blank.
     #[test]
     fn no_command_of_a_writer_brings_it_down(
         commands in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 4..40), 1..12),

@@ -1,11 +1,12 @@
 //! Selecting and reading files.
 
+use rand::CryptoRng;
+
 use super::{Answer, VirtualChip};
 use crate::encoder::Life;
 use crate::file::FileId;
 use card::apdu::{Command, MOST_RESPONSE_DATA, Response, StatusWord};
 use card::tlv::{self, Reader, Tag};
-use rand::CryptoRng;
 
 impl<R: CryptoRng> VirtualChip<R> {
     pub(super) fn select_file(&mut self, id: FileId) -> Answer {
@@ -17,7 +18,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::status(StatusWord::OK))
     }
 
-    /// READ BINARY with an even instruction: the offset stands in P1 and P2, eight bits of it beside a short identifier.
+    /// READ BINARY with an even instruction: the offset stands in P1 and P2, eight bits of it beside a short
+    /// identifier.
     pub(super) fn read_binary(&mut self, command: &Command, le: Option<u32>) -> Answer {
         if !command.data.is_empty() {
             return Err(StatusWord::WRONG_LENGTH);
@@ -34,7 +36,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::new(data.to_vec(), status))
     }
 
-    /// READ BINARY with an odd instruction (ISO/IEC 7816-4 §11.3.3): the offset stands in object 54, the data in object 53.
+    /// READ BINARY with an odd instruction (ISO/IEC 7816-4 §11.3.3): the offset stands in object 54, the data
+    /// in object 53.
     pub(super) fn read_binary_odd(&mut self, command: &Command, le: Option<u32>) -> Answer {
         match u16::from_be_bytes([command.p1, command.p2]) {
             0x0000 => {}
@@ -54,8 +57,9 @@ impl<R: CryptoRng> VirtualChip<R> {
             return Err(StatusWord::WRONG_DATA);
         }
         let offset = object.value.iter().fold(0usize, |value, &byte| value << 8 | usize::from(byte));
-        // The object's header takes part of what the reader asked for. A request that leaves no room beside it gets one byte
-        // all the same, because some readers count the data alone and would take nothing for the end of the file.
+        // The object's header takes part of what the reader asked for. A request that leaves no room beside
+        // it gets one byte all the same, because some readers count the data alone and would take nothing for
+        // the end of the file.
         let room = le.ok_or(StatusWord::WRONG_LENGTH)? as usize;
         let header = tlv::encoded_len(Tag(0x53), room) - room;
         let wanted = room.saturating_sub(header).max(1);
@@ -63,8 +67,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::new(tlv::encode(Tag(0x53), &[data]), status))
     }
 
-    /// At most `most` bytes of the selected file. `asked` is the Le that the reader wrote, which decides whether less is
-    /// worth a warning.
+    /// At most `most` bytes of the selected file. `asked` is the Le that the reader wrote, which decides
+    /// whether less is worth a warning.
     fn part(
         &self,
         offset: usize,

@@ -1,5 +1,7 @@
 //! The chip's side of Terminal Authentication (Doc 9303-11 §7.1).
 
+use rand::CryptoRng;
+
 use super::access::Pending;
 use super::trust::TrustPoint;
 use super::{Answer, VirtualChip};
@@ -7,7 +9,6 @@ use crate::terminal;
 use card::apdu::{Command, Response, StatusWord};
 use card::ec_key::Curve;
 use pki::{CvCertificate, CvPublicKey, CvRole, HolderReference, Rights};
-use rand::CryptoRng;
 
 /// The referenced data are there and may not be used: a certificate that is over.
 const NOT_USABLE: StatusWord = StatusWord(0x6984);
@@ -21,7 +22,8 @@ pub(super) struct Terminal {
     reader_key: Option<[u8; Curve::FIELD_LEN]>,
     /// The key that is to verify the next certificate.
     verifier: Option<HolderReference>,
-    /// From the last certificate of a verifier or an inspection system. Only the last counts (Doc 9303-11 §7.1.4.3.7).
+    /// From the last certificate of a verifier or an inspection system. Only the last counts (Doc 9303-11
+    /// §7.1.4.3.7).
     imported: Option<Imported>,
     /// The imported key was chosen to verify the terminal's signature.
     chosen: bool,
@@ -54,7 +56,8 @@ impl Terminal {
 }
 
 impl<R: CryptoRng> VirtualChip<R> {
-    /// MSE: Set DST: which key verifies the next certificate. A chip that trusts nobody ends every chain here.
+    /// MSE: Set DST: which key verifies the next certificate. A chip that trusts nobody ends every chain
+    /// here.
     pub(super) fn choose_verifier(&mut self, reference: Option<&[u8]>) -> Result<(), StatusWord> {
         if self.memory.trust.is_empty() {
             return Err(StatusWord::REFERENCE_NOT_FOUND);
@@ -98,8 +101,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::status(StatusWord::OK))
     }
 
-    /// What a certificate brings, and whether its date is to be believed. 6A80: it is none, or says what its issuer may not
-    /// say; 6300: another signed it; 6984: it is over.
+    /// What a certificate brings, and whether its date is to be believed. 6A80: it is none, or says what its
+    /// issuer may not say; 6300: another signed it; 6984: it is over.
     fn judge(
         &self,
         verifier: &HolderReference,
@@ -150,8 +153,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         if terminal.chosen { Ok(()) } else { Err(StatusWord::REFERENCE_NOT_FOUND) }
     }
 
-    /// EXTERNAL AUTHENTICATE under a channel: the terminal's signature over the chip's name, the challenge and the key of Chip
-    /// Authentication. The challenge is used up, whatever comes of it; the channel stays.
+    /// EXTERNAL AUTHENTICATE under a channel: the terminal's signature over the chip's name, the challenge
+    /// and the key of Chip Authentication. The challenge is used up, whatever comes of it; the channel stays.
     pub(super) fn authenticate_terminal(&mut self, command: &Command) -> Answer {
         let Pending::Challenge(challenge) = std::mem::take(&mut self.state.pending) else {
             return Err(StatusWord::CONDITIONS);

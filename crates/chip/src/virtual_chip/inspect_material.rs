@@ -1,19 +1,21 @@
 //! Authorities, verifiers and inspection systems of the tests, and a chip that trusts one of them.
 
+use std::sync::Arc;
+
+use ecdsa::signature::Signer as _;
+use rand::Rng;
+use time::Date;
+use time::macros::date;
+
 use super::tests::*;
 use super::*;
 use crate::terminal::{InspectionSystem, TrustAnchor};
 use crate::{Lengths, ReadFile, Session, Step};
 use card::tlv::{self, Tag};
-use ecdsa::signature::Signer as _;
 use pki::{
     Authorization, CvCertificate, CvPublicKey, CvRole, CvSubject, HolderReference, ParameterForm, PublicKey,
     Rights, SignError, SignatureAlgorithm, Signer, SigningToken,
 };
-use rand::Rng;
-use std::sync::Arc;
-use time::Date;
-use time::macros::date;
 
 pub(super) const TODAY: Date = date!(2021 - 04 - 06);
 pub(super) const FINGERS: Rights = Rights { fingers: true, irises: false };

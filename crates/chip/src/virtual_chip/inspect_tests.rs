@@ -1,5 +1,8 @@
 //! Who gets the fingers, and who does not.
 
+use proptest::prelude::*;
+use time::{Date, Duration};
+
 use super::inspect_material::*;
 use super::tests::*;
 use super::*;
@@ -7,8 +10,6 @@ use crate::terminal::{InspectionSystem, TrustAnchor};
 use crate::{Inspection, Lengths, ReadFile, Session, Step};
 use card::tlv::{self, Tag};
 use pki::{CvCertificate, CvRole, HolderReference, Rights};
-use proptest::prelude::*;
-use time::{Date, Duration};
 
 #[test]
 fn who_is_authorised_reads_the_fingers_after_pace() {

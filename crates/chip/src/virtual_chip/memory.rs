@@ -1,5 +1,7 @@
 //! What a virtual chip keeps without power, and its form as bytes.
 
+use zeroize::Zeroizing;
+
 use super::trust::{DAY, TRUST_POINT, Trust};
 use crate::Error;
 use crate::access::{AccessNumber, MrzKey};
@@ -9,7 +11,6 @@ use crate::file::{ChipFiles, FileId};
 use crate::production::{ChipSerial, PRODUCTION_DATA, PRODUCTION_LEN, TransportKey};
 use card::ec_key::Curve;
 use card::tlv::{self, Reader, Tag};
-use zeroize::Zeroizing;
 
 /// What the bytes of a memory begin with.
 const MAGIC: &[u8; 8] = b"dancuMEM";

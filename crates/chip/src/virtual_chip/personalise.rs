@@ -1,5 +1,8 @@
 //! The commands that make a card of a blank. Which, after which clauses, is in the crate's README.
 
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
 use super::trust::{Trust, TrustPoint};
 use super::{Answer, VirtualChip};
 use crate::access::{self, AccessNumber, MrzKey, SHARE_LEN};
@@ -11,8 +14,6 @@ use card::apdu::{Command, Response, StatusWord};
 use card::ec_key::Curve;
 use card::lds::DataGroup;
 use card::tlv::{self, Reader, Tag};
-use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 pub(super) const MEMORY_FAILURE: StatusWord = StatusWord(0x6581);
 const BLOCKED: StatusWord = StatusWord(0x6983);
@@ -136,9 +137,9 @@ impl<R: CryptoRng> VirtualChip<R> {
         self.kept()
     }
 
-    /// PUT DATA (ISO/IEC 7816-4, odd instruction, current directory): a private key template (7F48, ISO/IEC 7816-8)
-    /// with the key's reference (84) and the number itself (92); the certificate of the CVCA that the chip is to trust (7F21);
-    /// or the day (5F25).
+    /// PUT DATA (ISO/IEC 7816-4, odd instruction, current directory): a private key template (7F48, ISO/IEC
+    /// 7816-8) with the key's reference (84) and the number itself (92); the certificate of the CVCA that the
+    /// chip is to trust (7F21); or the day (5F25).
     pub(super) fn put_data(&mut self, command: &Command) -> Answer {
         self.may_write()?;
         if (command.p1, command.p2) != (0x3F, 0xFF) {

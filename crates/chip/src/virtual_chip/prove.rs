@@ -1,12 +1,13 @@
 //! The chip's side of Active Authentication and Chip Authentication.
 
+use rand::CryptoRng;
+
 use super::{Answer, VirtualChip, access::point};
 use crate::agreement;
 use crate::keys::sign;
 use crate::pace::object;
 use card::apdu::{Command, Response, StatusWord};
 use card::secure_messaging::{Channel, Cipher, SessionKeys};
-use rand::CryptoRng;
 
 impl<R: CryptoRng> VirtualChip<R> {
     /// Active Authentication: eight bytes of the reader's, signed.
@@ -22,7 +23,8 @@ impl<R: CryptoRng> VirtualChip<R> {
         Ok(Response::new(signature, StatusWord::OK))
     }
 
-    /// Chip Authentication: the next message is under keys from the static key of DG14 and the reader's ephemeral one.
+    /// Chip Authentication: the next message is under keys from the static key of DG14 and the reader's
+    /// ephemeral one.
     pub(super) fn agree_as_chip(&mut self, sent: Option<(u8, &[u8])>) -> Result<(), StatusWord> {
         let key = self.memory.agreement.as_ref().ok_or(StatusWord::CONDITIONS)?;
         let theirs = point(sent, object::PUBLIC_KEY)?;

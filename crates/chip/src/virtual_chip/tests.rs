@@ -1,12 +1,13 @@
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
 use super::*;
 use crate::{AccessNumber, Lengths, Password, ReadFile, Session, Step, Transport};
 use card::data::CardData;
 use card::lds::{card_access, com, dg14, dg15};
 use card::mrz::Mrz;
 use card::tlv::{self, Tag};
-use proptest::prelude::*;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
 
 pub(super) type Chip = VirtualChip<ChaCha20Rng>;
 

@@ -1,10 +1,11 @@
 //! Whom the chip trusts to authorise inspection systems, and which day it believes it is.
 
+use time::Date;
+
 use crate::Error;
 use crate::terminal::{MOST_TRUST_POINTS, encode_trust_points, own_key};
 use card::tlv::{self, Tag, Tlv};
 use pki::{CvCertificate, CvPublicKey, HolderReference, Parameters, Rights, cv_date, cv_date_bytes};
-use time::Date;
 
 /// Objects in the bytes of a memory.
 pub(super) const TRUST_POINT: Tag = Tag(0xA1);
@@ -66,8 +67,8 @@ impl Trust {
         self.day
     }
 
-    /// Whether a certificate with this last day is over. Only certificates tell the chip the day, so that a chip which has
-    /// not met a recent one believes a stale one.
+    /// Whether a certificate with this last day is over. Only certificates tell the chip the day, so that a
+    /// chip which has not met a recent one believes a stale one.
     pub(super) fn is_over(&self, last: Date) -> bool {
         self.day.is_some_and(|day| last < day)
     }

@@ -1,13 +1,14 @@
 //! A whole card of a person who does not exist, signed under authorities of its own.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
 use card::data::{CardData, CardFields};
 use card::lds::dg3::{self, Finger, FingerImage};
 use card::lds::{DataGroup, card_access, dg14, dg15};
 use card::mrz::Mrz;
 use chip::ChipKeys;
 use pki::Certificate;
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
 use specimen::{Country, Files};
 
 #[allow(dead_code, reason = "the test and the example use different parts")]

@@ -1,15 +1,17 @@
 //! Cards read through PC/SC by the crate `dmrtd`, which we did not write.
 
-use card::mrz::Mrz;
-use chip::Transport;
-use chip::pcsc::PcscCard;
+use std::time::Duration;
+
 use chrono::NaiveDate;
 use dmrtd::auth::passive::{self, DataGroup, PassiveAuth, PassiveAuthError, TrustAnchor};
 use dmrtd::com::{TransceiveError, Transceiver};
 use dmrtd::lds::ef::ElementaryFile;
 use dmrtd::passport::{Passport, PassportError};
 use dmrtd::proto::{can_key::CanKey, dba_key::DBAKey};
-use std::time::Duration;
+
+use card::mrz::Mrz;
+use chip::Transport;
+use chip::pcsc::PcscCard;
 
 /// PC/SC as `dmrtd` wants it.
 struct Wire(PcscCard);
@@ -40,7 +42,8 @@ fn zone_key(mrz: &Mrz, pace: bool) -> DBAKey {
     DBAKey::new(number, date(mrz.birth(), 1900), date(mrz.expiry(), 2000), pace).unwrap()
 }
 
-/// What the other reader makes of a card: DG1, DG2, DG13, DG14 and DG15 under EF.SOD, and Active Authentication.
+/// What the other reader makes of a card: DG1, DG2, DG13, DG14 and DG15 under EF.SOD, and Active
+/// Authentication.
 pub struct Judgement {
     pub passive: Result<PassiveAuth, PassiveAuthError>,
     pub active: Result<(), PassportError>,

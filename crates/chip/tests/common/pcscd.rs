@@ -1,12 +1,14 @@
 //! A virtual reader: pcscd with vsmartcard's driver, ours or the system's.
 
-use chip::{VirtualChip, vpcd};
-use rand::CryptoRng;
 use std::fs;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, sleep};
 use std::time::Duration;
+
+use rand::CryptoRng;
+
+use chip::{VirtualChip, vpcd};
 
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 const TURN: Duration = Duration::from_millis(100);
@@ -33,7 +35,8 @@ impl VirtualReader {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("reader.conf");
         let text = format!(
-            "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {DRIVER}\nCHANNELID 0x{port:X}\n"
+            "FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {DRIVER}\nCHANNELID \
+             0x{port:X}\n"
         );
         fs::write(&config, text).unwrap();
         let mut service = Command::new("pcscd")

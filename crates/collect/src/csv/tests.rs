@@ -1,11 +1,13 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn mandatory() -> Vec<&'static str> {
     DC01.iter().filter(|column| column.presence == Presence::Mandatory).map(|column| column.name).collect()
 }
 
-/// Reads a file whose columns are the mandatory ones: the texts of form_no and full_name of each row, and its faults.
+/// Reads a file whose columns are the mandatory ones: the texts of form_no and full_name of each row, and its
+/// faults.
 fn read(separator: char, body: &str) -> Result<Vec<(String, String, Vec<FaultCode>)>, Error> {
     let header = mandatory().join(&separator.to_string());
     let text = format!("{header}\n{body}");
@@ -120,7 +122,8 @@ fn a_header_says_what_is_wrong_with_it() {
     );
     assert!(matches!(refused(&format!("{names},SEX")), Error::RepeatedColumn { name: "sex" }));
     assert!(
-        matches!(refused("form_no,sex"), Error::MissingColumns { names } if names.starts_with("full_name, birth_date"))
+        matches!(refused("form_no,sex"), Error::MissingColumns { names } if names.starts_with("full_name, \
+            birth_date"))
     );
     // Without a header the first line is somebody's data, of which nothing is told.
     assert_eq!(Header::read(b"42-1,NGUYEN THI MAU,2\n", 0).unwrap(), None);

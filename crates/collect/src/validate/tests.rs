@@ -1,8 +1,9 @@
+use proptest::prelude::*;
+use time::macros::date;
+
 use super::*;
 use crate::row::MAX_FIELD_BYTES;
 use domain::form::DC01_COLUMNS;
-use proptest::prelude::*;
-use time::macros::date;
 
 /// A sound form of an invented woman of Thạch Hà.
 const SOUND: [(&str, &str); 20] = [

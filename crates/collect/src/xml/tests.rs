@@ -1,5 +1,6 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 const RECORD: &str = "<CongDan><SoDinhDanh>042190012345</SoDinhDanh>\
     <HoVaTen><Ho>NGUYỄN</Ho><ChuDem>THỊ &amp; B</ChuDem><Ten>M&#x1EAA;U</Ten></HoVaTen><GioiTinh>2</GioiTinh>\

@@ -1,12 +1,14 @@
 //! Invented forms, and a database and directory for one test.
 
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use time::macros::datetime;
+
 use collect::{Error, ImportOptions, ImportSummary, Progress};
 use domain::clock::VirtualClock;
 use domain::form::{DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE, column};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 use testkit::FreshDatabase;
-use time::macros::datetime;
 
 pub struct Bench {
     pub db: FreshDatabase,

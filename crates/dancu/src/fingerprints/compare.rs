@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fingerprint::{Prepared, compare};
 use rayon::prelude::*;
 
 use super::files::{self, TemplateFile};
+use fingerprint::{Prepared, compare};
 use ui::tell;
 
-/// Up to so many files each pair is compared once and its score kept for the other order: 512 MiB of scores. Beyond, each order
-/// is compared by itself, so that memory does not grow with the square of the files.
+/// Up to so many files each pair is compared once and its score kept for the other order: 512 MiB of scores.
+/// Beyond, each order is compared by itself, so that memory does not grow with the square of the files.
 const KEPT: usize = 16_384;
 /// Rows that are computed together before they are written.
 const ROWS: usize = 64;
@@ -25,12 +25,13 @@ pub fn run(folder: &Path, out: &Path, skip_bad: bool) -> Result<()> {
     write_all(&loaded.files, &mut writer, KEPT)
         .and_then(|()| writer.flush())
         .with_context(|| format!("cannot write {}", out.display()))?;
-    // The others are compared in any case; only then does the command fail, so that nobody overlooks what is missing.
+    // The others are compared in any case; only then does the command fail, so that nobody overlooks what is
+    // missing.
     loaded.complete(skip_bad)
 }
 
-/// Writes the header and one row for every ordered pair. Scores are equal both ways to the last bit, so `kept` decides about time
-/// and memory alone.
+/// Writes the header and one row for every ordered pair. Scores are equal both ways to the last bit, so
+/// `kept` decides about time and memory alone.
 fn write_all(files: &[TemplateFile], out: &mut impl Write, kept: usize) -> std::io::Result<()> {
     let prepared: Vec<Vec<Prepared>> =
         files.par_iter().map(|file| file.views.iter().map(Prepared::new).collect()).collect();

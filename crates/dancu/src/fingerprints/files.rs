@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
 use fingerprint::Template;
 use ui::tell;
 
@@ -40,7 +41,8 @@ impl Folder {
     pub fn complete(&self, skip_bad: bool) -> Result<()> {
         if self.bad > 0 && !skip_bad {
             bail!(
-                "{} of the files are no valid template; correct or remove them, or leave them out with --skip-bad",
+                "{} of the files are no valid template; correct or remove them, or leave them out with \
+                 --skip-bad",
                 self.bad
             );
         }
@@ -48,7 +50,8 @@ impl Folder {
     }
 }
 
-/// Every `*.iso` below `folder`, in the order of their paths as bytes; a line on the error stream for each that is no template.
+/// Every `*.iso` below `folder`, in the order of their paths as bytes; a line on the error stream for each
+/// that is no template.
 ///
 /// # Errors
 /// An unreadable folder; no valid template at all.

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use fingerprint::{Positions, Scan, ScanQuery, Template, false_match_rate, threshold_for};
 
 use super::files::{self, TemplateFile};
+use fingerprint::{Positions, Scan, ScanQuery, Template, false_match_rate, threshold_for};
 
 pub struct Options {
     pub any_position: bool,

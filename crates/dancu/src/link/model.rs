@@ -1,11 +1,13 @@
 //! The parameters of `dancu link` as a file: JSON, one entry for every level of every comparison
 //! (`docs/linkage-files.md`).
 
-use anyhow::{Context, Result};
-use linkage::batch::{ClassRates, Trained};
-use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+use linkage::batch::{ClassRates, Trained};
 
 const FORMAT: &str = "dancu-linkage-1";
 

@@ -1,8 +1,9 @@
 //! axe-core, the accessibility checker: fetched by npm at a pinned version, put into the page by the driver.
 
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 use crate::webdriver::Browser;
 
@@ -37,7 +38,8 @@ impl Axe {
 
     /// The findings of impact serious or critical: rule, where, and what is wrong.
     pub fn findings(&self, browser: &Browser) -> Vec<String> {
-        // The script is the body of the driver's own function, so that the page's policy (no script) stays as it is.
+        // The script is the body of the driver's own function, so that the page's policy (no script) stays as
+        // it is.
         let script = format!(
             "{}\nconst done = arguments[arguments.length - 1];\n\
              axe.run(document, {{resultTypes: ['violations']}}).then(\n\

@@ -1,8 +1,9 @@
 //! What must be true of every page, whoever reads it.
 
+use std::path::PathBuf;
+
 use base64ct::{Base64, Encoding};
 use serde_json::Value;
-use std::path::PathBuf;
 
 use crate::axe::Axe;
 use crate::webdriver::Browser;
@@ -39,8 +40,8 @@ pub struct Facts {
 }
 
 impl Inspector {
-    /// Inspects the page that is open, in both languages and at both widths, and leaves it as it was. `name` names it in
-    /// findings and pictures; addresses hold ids of people.
+    /// Inspects the page that is open, in both languages and at both widths, and leaves it as it was. `name`
+    /// names it in findings and pictures; addresses hold ids of people.
     pub fn inspect(&mut self, browser: &Browser, name: &str, status: u64) -> Facts {
         let facts = self.inspect_once(browser, name, status);
         let wrong = in_english(browser, &facts, status);
@@ -96,7 +97,8 @@ pub fn facts(browser: &Browser) -> Facts {
          const root = document.documentElement;
          const text = css => [...document.querySelectorAll(css)].map(e => e.textContent.trim());
          const outside = [...document.body.querySelectorAll('*')].filter(e =>
-           !e.closest('.scroll') && !e.closest('svg *') && e.getBoundingClientRect().right > root.clientWidth);
+           !e.closest('.scroll') && !e.closest('svg *') && e.getBoundingClientRect().right > \
+           root.clientWidth);
          return done({
            status: way.responseStatus,
            lang: root.lang,
@@ -111,7 +113,8 @@ pub fn facts(browser: &Browser) -> Facts {
          });
          };
          // The sizes of what is loaded, and the page's width, are known when everything is there.
-         if (document.readyState === 'complete') look(); else addEventListener('load', () => setTimeout(look));",
+         if (document.readyState === 'complete') look(); else addEventListener('load', () => \
+         setTimeout(look));",
     );
     let number = |key: &str| found[key].as_u64().unwrap_or_else(|| panic!("{key} of the page: {found}"));
     Facts {

@@ -49,8 +49,8 @@ pub fn public_pages(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     assert!(browser.has("main [role=alert]"), "a wrong code is told");
 }
 
-/// Somebody without an account checks what is printed on a card: the page says how little that proves, and a wrong digit is
-/// found.
+/// Somebody without an account checks what is printed on a card: the page says how little that proves, and a
+/// wrong digit is found.
 pub fn a_card_is_checked_by_its_print(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     let page = format!("{}/kiem-the", demo.base);
     browser.go(&page);
@@ -74,7 +74,8 @@ pub fn a_card_is_checked_by_its_print(browser: &Browser, demo: &Demo, inspector:
     }
 }
 
-/// The files of a real card, chosen in a real browser: genuine with its photo, and rejected with a changed one.
+/// The files of a real card, chosen in a real browser: genuine with its photo, and rejected with a changed
+/// one.
 pub fn a_card_is_checked_by_its_chip(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     let list = demo.run(&["card", "list"]);
     let card = list.lines().find(|line| line.contains(" active ")).expect("somebody has a card by now");
@@ -156,8 +157,9 @@ pub fn language_stays(browser: &Browser, demo: &Demo) {
     sign_out(browser, &demo.base);
 }
 
-/// An officer of one commune, with addresses that a commander of the district can open: a person, an application and a
-/// card of another commune are as if they did not exist. That those of the own commune open, the walk has shown.
+/// An officer of one commune, with addresses that a commander of the district can open: a person, an
+/// application and a card of another commune are as if they did not exist. That those of the own commune
+/// open, the walk has shown.
 pub fn another_unit_is_refused(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     let officer = demo.account("canbo");
     let own_unit = officer.unit.split(',').next().expect("a unit has a name");

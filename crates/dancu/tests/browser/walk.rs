@@ -1,18 +1,18 @@
 //! Walks the site as one reader: from the navigation along every link, one page of each kind.
 
 use std::collections::{BTreeSet, VecDeque};
-use web::routes::ROUTES;
 
 use crate::page::Inspector;
 use crate::webdriver::Browser;
+use web::routes::ROUTES;
 
 /// More kinds than the site has; a walk that does not end is a fault of its own.
 const MOST_PAGES: usize = 60;
 /// The page of one application.
 const APPLICATION: &str = "/ho-so/{application_id}";
 
-/// Opens and inspects one page of each kind that this reader can reach. Gives the patterns of the route table that were
-/// opened.
+/// Opens and inspects one page of each kind that this reader can reach. Gives the patterns of the route table
+/// that were opened.
 pub fn walk(
     browser: &Browser,
     base: &str,
@@ -66,7 +66,8 @@ pub fn search(browser: &Browser, name: &str) {
     assert_ne!(browser.text("main [role=status]"), "", "the search for people answers");
 }
 
-/// The kind of a page: its route and which parameters are given. Cases are of as many kinds as there are lists of them.
+/// The kind of a page: its route and which parameters are given. Cases are of as many kinds as there are
+/// lists of them.
 fn kind(target: &str, from: &str) -> String {
     let (path, query) = target.split('#').next().unwrap_or_default().split_once('?').unwrap_or((target, ""));
     let path = path.split('#').next().unwrap_or_default();

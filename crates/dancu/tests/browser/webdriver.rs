@@ -1,10 +1,12 @@
-//! A small client of the W3C WebDriver protocol: `chromedriver` is a plain HTTP server that takes and gives JSON.
+//! A small client of the W3C WebDriver protocol: `chromedriver` is a plain HTTP server that takes and gives
+//! JSON.
 
-use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::process::stop;
 
@@ -147,8 +149,8 @@ impl Browser<'_> {
         self.post(&format!("/element/{element}/click"), json!({}));
     }
 
-    /// Clicks on what leads to another page, and waits until the other page is there to its end. The driver waits by
-    /// itself only for a navigation that has begun when the click returns.
+    /// Clicks on what leads to another page, and waits until the other page is there to its end. The driver
+    /// waits by itself only for a navigation that has begun when the click returns.
     pub fn follow(&self, css: &str) {
         let before = self.element("html");
         self.click(css);
@@ -204,8 +206,8 @@ impl Browser<'_> {
         entries.as_array().map(|all| all.iter().map(message).collect()).unwrap_or_default()
     }
 
-    /// Makes the page as wide and as high as told, in CSS pixels. Chromium's windows are never narrower than 500, so
-    /// a telephone's width is set by the DevTools protocol.
+    /// Makes the page as wide and as high as told, in CSS pixels. Chromium's windows are never narrower than
+    /// 500, so a telephone's width is set by the DevTools protocol.
     pub fn resize(&self, width: u32, height: u32) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics);

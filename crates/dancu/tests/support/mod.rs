@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use serde_json::Value;
 
 /// A data directory of one test, with its server stopped and its files removed at the end.
 pub struct Data(pub PathBuf);

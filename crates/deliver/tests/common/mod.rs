@@ -2,17 +2,19 @@
 
 #![allow(dead_code, reason = "the example uses its part")]
 
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use time::macros::{date, datetime};
+
 use domain::application::{Action, Kind};
 use domain::card::CardAction;
 use domain::id::{ApplicationId, CardId, KitId, PersonId};
 use domain::unit::UnitTable;
 use domain::{Actor, UnitCode};
-use std::sync::Arc;
 use store::applications::{self, NewApplication, Transition};
 use store::cards::{IntendedCard, SignedCard, record};
 use store::{Database, UnitScope};
-use time::OffsetDateTime;
-use time::macros::{date, datetime};
 
 pub const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
 pub const DISTRICT: &str = "445";
@@ -27,7 +29,8 @@ pub fn communes() -> Vec<UnitCode> {
     UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())
 }
 
-/// A printed card for each of these people, by turns for the first two communes; `tag` tells a person's cards apart.
+/// A printed card for each of these people, by turns for the first two communes; `tag` tells a person's cards
+/// apart.
 pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Vec<ApplicationId> {
     let actor: Arc<str> = Arc::from("centre");
     let mut new = Vec::new();

@@ -41,11 +41,12 @@ pub async fn receive_day_report(
     Ok(Receipt { at: now, items: vec![item] }.sign(signer)?)
 }
 
-/// Books a kit's day report: its counters, and the applications whose packets have not arrived, as captured. The same report
-/// again changes nothing.
+/// Books a kit's day report: its counters, and the applications whose packets have not arrived, as captured.
+/// The same report again changes nothing.
 ///
 /// # Errors
-/// [`EnrolError::ReportRefused`] when it is not a registered kit's own; it is counted among the refusals. Those of the database.
+/// [`EnrolError::ReportRefused`] when it is not a registered kit's own; it is counted among the refusals.
+/// Those of the database.
 pub async fn report_day(
     db: &Database,
     message: &[u8],

@@ -19,8 +19,8 @@ pub(super) struct Arrived {
     pub verified: Result<(), Refusal>,
 }
 
-/// What is known of the ids that a batch names. Decisions add to it, so that a batch that repeats itself is judged as if
-/// its packets had come one after the other.
+/// What is known of the ids that a batch names. Decisions add to it, so that a batch that repeats itself is
+/// judged as if its packets had come one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub revoked: HashSet<KitId>,

@@ -40,10 +40,11 @@ enum Outcome {
     WaitingForKey,
 }
 
-/// Opens and validates up to `limit` of the packets received and not opened yet, oldest first. Run it again until it did
-/// nothing. Safe to run several times at once.
+/// Opens and validates up to `limit` of the packets received and not opened yet, oldest first. Run it again
+/// until it did nothing. Safe to run several times at once.
 ///
-/// No key is used inside the transaction: two workers may open the same packet, and the second's result is dropped.
+/// No key is used inside the transaction: two workers may open the same packet, and the second's result is
+/// dropped.
 ///
 /// # Errors
 /// Those of the database and of the key store; nothing is changed then.

@@ -69,10 +69,11 @@ async fn note_body(
     Ok(())
 }
 
-/// Takes packets over, whatever they are: each is stored or refused, and the receipt says which, in their order.
+/// Takes packets over, whatever they are: each is stored or refused, and the receipt says which, in their
+/// order.
 ///
-/// Needs no decryption key. The receipt is signed after the transaction, so that it never promises what was not stored; when
-/// it does not reach the kit, the kit sends the same packets again and gets the same answer.
+/// Needs no decryption key. The receipt is signed after the transaction, so that it never promises what was
+/// not stored; when it does not reach the kit, the kit sends the same packets again and gets the same answer.
 ///
 /// # Errors
 /// Those of the database and of the signer; nothing is stored then, or the repeat will be answered.
@@ -213,7 +214,8 @@ async fn take_over(
     }
     let created = create(&mut tx, now, &applications).await?;
     let recorded = record(&mut tx, now, &transitions).await?;
-    // Somebody created or received one of the applications since they were looked up: decide again on what is there now.
+    // Somebody created or received one of the applications since they were looked up: decide again on what is
+    // there now.
     if created != applications.len() || !recorded.refused.is_empty() {
         return Err(EnrolError::Conflict);
     }

@@ -18,7 +18,8 @@ pub fn print(mut genuine: Vec<f32>, mut impostor: Vec<f32>) {
     println!("genuine  1/10/50/90/99 %: {:.1?}", percentiles(&genuine));
     let fused = fuse_strangers(&impostor);
     println!(
-        "strangers of ten fingers, a million drawn: 99.9 % below {:.2}, 99.99 % {:.2}, 99.999 % {:.2}, greatest {:.2}",
+        "strangers of ten fingers, a million drawn: 99.9 % below {:.2}, 99.99 % {:.2}, 99.999 % {:.2}, \
+         greatest {:.2}",
         fused[999_000], fused[999_900], fused[999_990], fused[999_999]
     );
     let mean = impostor.iter().sum::<f32>() / impostor.len() as f32;
@@ -27,8 +28,8 @@ pub fn print(mut genuine: Vec<f32>, mut impostor: Vec<f32>) {
     println!("impostor 1/10/50/90/99 %: {:.1?}", percentiles(&impostor));
 }
 
-/// A million pairs of strangers, each of ten impostor scores drawn at random (a linear congruential generator with Knuth's
-/// MMIX constants), fused as `compare_person` does; sorted.
+/// A million pairs of strangers, each of ten impostor scores drawn at random (a linear congruential generator
+/// with Knuth's MMIX constants), fused as `compare_person` does; sorted.
 fn fuse_strangers(impostor: &[f32]) -> Vec<f32> {
     use fingerprint::params::{IMPOSTOR_MEAN, MAX_FINGER_EVIDENCE};
     let mut state = 1u64;
@@ -43,7 +44,8 @@ fn fuse_strangers(impostor: &[f32]) -> Vec<f32> {
     fused
 }
 
-/// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the figures are zero).
+/// Processor time of this thread, so that a busy machine does not spoil the figures (Linux; elsewhere the
+/// figures are zero).
 pub fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9

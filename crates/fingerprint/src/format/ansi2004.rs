@@ -1,7 +1,7 @@
 //! ANSI INCITS 378-2004 (clause 6).
 //!
-//! As ISO/IEC 19794-2:2005 but for the length, of two bytes, or of four after two zero ones; the owner and type of the software
-//! that wrote the record; and directions in steps of two degrees.
+//! As ISO/IEC 19794-2:2005 but for the length, of two bytes, or of four after two zero ones; the owner and
+//! type of the software that wrote the record; and directions in steps of two degrees.
 
 use super::iso2005::push_view;
 use super::{FITS, MAGIC, Reader, VERSION_20, view_number};

@@ -79,8 +79,8 @@ fn read_quality(reader: &mut Reader<'_>) -> Result<u8, Error> {
     Ok(found.unwrap_or(0))
 }
 
-/// Latents of four kinds are one to us, and what the older edition has no code for (contactless, other, unknown) is
-/// taken as a plain live scan.
+/// Latents of four kinds are one to us, and what the older edition has no code for (contactless, other,
+/// unknown) is taken as a plain live scan.
 fn read_impression(reader: &mut Reader<'_>) -> Result<Impression, Error> {
     let offset = reader.offset;
     let code = reader.u8_in("the impression type", 0, u8::MAX)?;

@@ -1,9 +1,11 @@
 //! A hash table from keys of quadruples to people, packed so that a lookup streams through one run of memory.
 //!
-//! A posting is 32 bits: the person's row (22 bits) above the tag (ten bits): a quadruple votes only for those of equal tag.
+//! A posting is 32 bits: the person's row (22 bits) above the tag (ten bits): a quadruple votes only for
+//! those of equal tag.
 //!
-//! Buckets lie side by side in shards, each with a little room to spare. When a bucket is full its shard is copied with new room
-//! for all: a few microseconds once in hundreds of insertions, and no other memory is touched.
+//! Buckets lie side by side in shards, each with a little room to spare. When a bucket is full its shard is
+//! copied with new room for all: a few microseconds once in hundreds of insertions, and no other memory is
+//! touched.
 
 use super::quadruples::{Feature, Features};
 use crate::lanes::{self, LANES};
@@ -14,8 +16,8 @@ const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
 const SHARD_BUCKETS: usize = 128;
 /// Room is given in steps of so many postings.
 const STEP: usize = 4;
-/// A bucket takes no more than this, a hundred times what is usual in a crowded index: a key that so many share tells nothing about
-/// anyone, and a lookup must end however many contrived fingers were enrolled.
+/// A bucket takes no more than this, a hundred times what is usual in a crowded index: a key that so many
+/// share tells nothing about anyone, and a lookup must end however many contrived fingers were enrolled.
 const MAX_BUCKET: u16 = 8_192;
 /// Lookups between asking for a bucket's postings and reading them.
 const AHEAD: usize = 12;

@@ -8,8 +8,8 @@ use crate::compact::CompactPerson;
 use crate::descriptor::{Point, Prepared};
 use crate::{FingerPosition, Template, quality};
 
-/// One person's fingers made ready for [`super::Gallery::search_probe`] and [`super::Gallery::insert_probe`], which share most
-/// of the work. Making it needs no gallery, so threads can make many while one searches.
+/// One person's fingers made ready for [`super::Gallery::search_probe`] and [`super::Gallery::insert_probe`],
+/// which share most of the work. Making it needs no gallery, so threads can make many while one searches.
 pub struct Probe {
     pub(super) person: CompactPerson,
     pub(super) features: Features,

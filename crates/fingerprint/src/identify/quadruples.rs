@@ -1,10 +1,11 @@
 //! Quadruples of minutiae as hash keys.
 //!
-//! Two minutiae of the middle of the finger are a base, and two further ones complete the quadruple. Its key is the base's length
-//! and direction on the finger, the places of the other two in the base's frame, and the directions of all; each quantised
-//! coarsely, because four minutiae that agree coarsely are rarer among strangers than three that agree finely. Of all
-//! quadruples only those are filed whose key hashes low: both captures choose the same ones without knowing of each
-//! other. The choice is made twice, first for the base, so that most bases end before any other minutia is looked at.
+//! Two minutiae of the middle of the finger are a base, and two further ones complete the quadruple. Its key
+//! is the base's length and direction on the finger, the places of the other two in the base's frame, and the
+//! directions of all; each quantised coarsely, because four minutiae that agree coarsely are rarer among
+//! strangers than three that agree finely. Of all quadruples only those are filed whose key hashes low: both
+//! captures choose the same ones without knowing of each other. The choice is made twice, first for the base,
+//! so that most bases end before any other minutia is looked at.
 
 use crate::compact::CompactPerson;
 use crate::descriptor::Point;
@@ -31,7 +32,8 @@ impl Feature {
 /// Keys of one person.
 #[derive(Clone, Default)]
 pub(super) struct Features {
-    /// The bins that the quadruples fall in: what an enrolled person is filed under, and the first that a probe looks up.
+    /// The bins that the quadruples fall in: what an enrolled person is filed under, and the first that a
+    /// probe looks up.
     pub(super) own: Vec<Feature>,
     /// The bins that they nearly fall in, which a probe looks up as well.
     pub(super) near: Vec<Feature>,
@@ -107,15 +109,16 @@ fn choose(points: &mut Vec<Point>) {
 struct Maker {
     side: Side,
     features: Features,
-    /// No more keys are taken of the present finger: a real one has some hundred, a contrived one whose minutiae repeat each other
-    /// could have a hundred thousand.
+    /// No more keys are taken of the present finger: a real one has some hundred, a contrived one whose
+    /// minutiae repeat each other could have a hundred thousand.
     most: (usize, usize),
     middle: Middle,
     /// A buffer for one base.
     thirds: Thirds,
 }
 
-/// The chosen minutiae of one finger, coordinate by coordinate, so that all are put into a base's frame at once.
+/// The chosen minutiae of one finger, coordinate by coordinate, so that all are put into a base's frame at
+/// once.
 #[derive(Default)]
 struct Middle {
     len: usize,
@@ -154,7 +157,8 @@ struct Thirds {
     of: [Third; MOST_THIRDS],
 }
 
-/// Each of three numbers may be moved, but all minutiae so only in contrived fingers, whose further choices are left out.
+/// Each of three numbers may be moved, but all minutiae so only in contrived fingers, whose further choices
+/// are left out.
 const MOST_THIRDS: usize = MAX_POINTS * 4;
 
 #[derive(Clone, Copy, Default)]
@@ -181,13 +185,15 @@ impl Thirds {
         }
     }
 
-    /// Every chosen pair of different minutiae, which together used no more of the head's doubt than there was.
+    /// Every chosen pair of different minutiae, which together used no more of the head's doubt than there
+    /// was.
     #[inline(always)]
     fn pairs(&self, doubt: f32, mut take: impl FnMut(&Third, &Third)) {
         for first in 0..self.len {
             let own = self.choice[first];
             for block in (first + 1..self.len).step_by(LANES) {
-                // The choice looks at both hashes as they are, many pairs at once: most end here, before theirs is made.
+                // The choice looks at both hashes as they are, many pairs at once: most end here, before
+                // theirs is made.
                 let lanes =
                     self.choice[block..].first_chunk().expect("there is room for a block beyond the last");
                 let mut chosen = lanes::near(lanes, own, KEEP_OF_4096);
@@ -319,7 +325,8 @@ impl Base {
 /// Six bits for each of the three numbers of a further minutia.
 const NUMBER_MASKS: [u32; 3] = [0x3f << 12, 0x3f << 6, 0x3f];
 
-/// All minutiae in a base's frame: their bins, the bins nearest to those, and how near these are in usual errors.
+/// All minutiae in a base's frame: their bins, the bins nearest to those, and how near these are in usual
+/// errors.
 #[derive(Default)]
 struct Frame {
     len: usize,
@@ -371,8 +378,8 @@ struct Binned {
 impl Binned {
     #[inline(always)]
     fn new(value: f32, bins: u32) -> Self {
-        // Values are at least zero and below 64. Moved beyond 2^23 they lose their fraction (64 more, so that none stays below); a
-        // plain cast would check for values that cannot occur, one by one.
+        // Values are at least zero and below 64. Moved beyond 2^23 they lose their fraction (64 more, so that
+        // none stays below); a plain cast would check for values that cannot occur, one by one.
         let bin = (value - 0.5 + 8_388_672.0).to_bits() & 63;
         let inside = value - bin as f32;
         let below = inside < 0.5;
@@ -414,8 +421,8 @@ impl Number {
     }
 }
 
-/// Appends the numbers to a key: as they are, and with those moved over their borders whose gaps sum to less than `doubt`. Gives
-/// each key with the doubt that is left and whether nothing was moved.
+/// Appends the numbers to a key: as they are, and with those moved over their borders whose gaps sum to less
+/// than `doubt`. Gives each key with the doubt that is left and whether nothing was moved.
 #[inline(always)]
 fn each_key<const N: usize>(
     key: u64,

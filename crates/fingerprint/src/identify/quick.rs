@@ -1,8 +1,9 @@
 //! A first look at two fingers, many times cheaper than preparing and comparing them.
 //!
-//! A probe's finger is painted on a grid: around every minutia the directions that would fit there. Every pair of good minutiae,
-//! one of each finger, says how one finger would lie on the other; the enrolled finger's minutiae are laid on the grid that way,
-//! and those that land where they fit are counted. The best count is the answer.
+//! A probe's finger is painted on a grid: around every minutia the directions that would fit there. Every
+//! pair of good minutiae, one of each finger, says how one finger would lie on the other; the enrolled
+//! finger's minutiae are laid on the grid that way, and those that land where they fit are counted. The best
+//! count is the answer.
 
 use crate::angle;
 use crate::descriptor::Point;
@@ -131,7 +132,8 @@ impl Canvas {
         most
     }
 
-    /// Every way to lay a finger so that one of its best minutiae falls on this one, and which of them are not too far.
+    /// Every way to lay a finger so that one of its best minutiae falls on this one, and which of them are
+    /// not too far.
     #[inline(always)]
     #[expect(
         clippy::needless_range_loop,
@@ -238,7 +240,8 @@ fn centre(points: &mut [Point]) {
 fn place(at: f32) -> u32 {
     // A half less, since the sum rounds to the nearest.
     let place = (at * (1.0 / CELL) + (SIDE / 2) as f32 - 0.5).clamp(0.0, (SIDE - 1) as f32);
-    // The lowest bits of 2^23 and a small number are that number: vectors have no other cast that is safe for all numbers.
+    // The lowest bits of 2^23 and a small number are that number: vectors have no other cast that is safe for
+    // all numbers.
     (place + 8_388_608.0).to_bits() & (SIDE as u32 - 1)
 }
 

@@ -2,8 +2,8 @@
 
 use super::Hit;
 
-/// Which of several galleries holds a person: equal ranges of the hashed identifier, because identifiers made of the time of
-/// enrolment would fill one gallery after the other.
+/// Which of several galleries holds a person: equal ranges of the hashed identifier, because identifiers made
+/// of the time of enrolment would fill one gallery after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: u32,

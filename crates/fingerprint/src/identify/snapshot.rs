@@ -1,8 +1,9 @@
 //! A gallery as bytes, for a quick restart.
 //!
-//! Only what cannot be computed again is written: identifiers and minutiae. Reading it files everyone again, on all cores, which
-//! takes a fraction of decrypting and preparing templates; and an index of another version of this crate cannot be read by
-//! mistake. A checksum tells a damaged file. The bytes are biometric data: whoever writes them to a disk encrypts them.
+//! Only what cannot be computed again is written: identifiers and minutiae. Reading it files everyone again,
+//! on all cores, which takes a fraction of decrypting and preparing templates; and an index of another
+//! version of this crate cannot be read by mistake. A checksum tells a damaged file. The bytes are biometric
+//! data: whoever writes them to a disk encrypts them.
 
 use std::io::{Read, Write};
 

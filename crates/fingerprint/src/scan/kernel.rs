@@ -40,8 +40,8 @@ impl Kernel {
         kernels
     }
 
-    /// For each of the probe's minutiae, the most edges it has in common with one of the other finger's; the sum over
-    /// the [`TOP`] minutiae with most.
+    /// For each of the probe's minutiae, the most edges it has in common with one of the other finger's; the
+    /// sum over the [`TOP`] minutiae with most.
     #[inline]
     pub(super) fn common(self, probe: &Sketch, other: &Sketch) -> u32 {
         self.common_of::<MOST>(probe, other)
@@ -56,7 +56,8 @@ impl Kernel {
     #[inline]
     fn common_of<const N: usize>(self, probe: &Sketch, other: &Sketch) -> u32 {
         match self {
-            // SAFETY: `detect` and `available` name a kernel only after asking the processor for its instructions.
+            // SAFETY: `detect` and `available` name a kernel only after asking the processor for its
+            // instructions.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => unsafe { avx512::<N>(probe, other) },
             // SAFETY: as above.
@@ -67,7 +68,8 @@ impl Kernel {
     }
 }
 
-/// The sum of the greatest [`TOP`] of numbers up to [`EDGES`], one per minutia of the probe: a number n is in it once for each of 1 to n.
+/// The sum of the greatest [`TOP`] of numbers up to [`EDGES`], one per minutia of the probe: a number n is in
+/// it once for each of 1 to n.
 #[inline(always)]
 fn sum_of_top(most: &[u8]) -> u32 {
     let (blocks, _) = most.as_chunks::<LANES>();

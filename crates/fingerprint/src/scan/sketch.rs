@@ -1,9 +1,10 @@
 //! Sketches of edges: what the scan knows of a minutia's surroundings, in 128 bits.
 //!
-//! A minutia's edges to its nearest neighbours, the same as in [`crate::Prepared`] but a few more, are quantised (length,
-//! bearing, direction) and hashed; each sets one bit. So the sketch is a Bloom filter of a set of single edges: the bits that two
-//! sketches share estimate how many edges two minutiae have in common. There is no grid of cells and no smoothing: a bit
-//! has no neighbours, and an edge that falls over a border is lost, which other edges and other minutiae make up for.
+//! A minutia's edges to its nearest neighbours, the same as in [`crate::Prepared`] but a few more, are
+//! quantised (length, bearing, direction) and hashed; each sets one bit. So the sketch is a Bloom filter of a
+//! set of single edges: the bits that two sketches share estimate how many edges two minutiae have in common.
+//! There is no grid of cells and no smoothing: a bit has no neighbours, and an edge that falls over a border
+//! is lost, which other edges and other minutiae make up for.
 
 use std::fmt;
 

@@ -4,7 +4,8 @@ use super::noise::Noise;
 use crate::FingerPosition;
 use crate::params::synthetic::*;
 
-/// The singular points of a finger; they decide the ridge orientation everywhere (Sherlock and Monro's zero-pole model).
+/// The singular points of a finger; they decide the ridge orientation everywhere (Sherlock and Monro's
+/// zero-pole model).
 #[derive(Clone)]
 pub(super) struct Flow {
     loops: Vec<(f32, f32)>,

@@ -12,7 +12,8 @@ use crate::{Capture, Impression, Minutia, MinutiaKind, Template};
 pub enum Condition {
     /// At a station, by a trained officer; about one capture in twenty is bad all the same.
     Station,
-    /// Without guidance, as the volunteers of the FVC2002 collection were asked to: turned, shifted, dry and wet.
+    /// Without guidance, as the volunteers of the FVC2002 collection were asked to: turned, shifted, dry and
+    /// wet.
     Unguided,
     /// A wet, dirty or slipping finger: two minutiae in five are lost.
     Bad,

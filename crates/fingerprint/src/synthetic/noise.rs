@@ -19,7 +19,8 @@ impl Noise {
         self.0.random::<f32>() < probability
     }
 
-    /// Mean 0, deviation 1, never beyond 3.5: the sum of four uniform draws, which is quick and has no wild tail.
+    /// Mean 0, deviation 1, never beyond 3.5: the sum of four uniform draws, which is quick and has no wild
+    /// tail.
     pub(super) fn normal(&mut self) -> f32 {
         let bits: u64 = self.0.random();
         let sum = (0..4).map(|part| (bits >> (16 * part) & 0xffff) as f32).sum::<f32>();

@@ -51,14 +51,16 @@ pub(super) struct Surface<'a> {
     pub(super) by: [f32; WIDTH],
     /// For every cell the second finger's minutiae in it and in the eight around it.
     grid: [u64; GRID * GRID],
-    /// For every sixteenth of a turn the second finger's minutiae that any direction in it is within tolerance of.
+    /// For every sixteenth of a turn the second finger's minutiae that any direction in it is within
+    /// tolerance of.
     facing: [u64; SECTORS],
 }
 
 /// Parts of a turn, 16 byte angles each.
 const SECTORS: usize = 16;
 
-/// Side of the grid. It repeats itself beyond 512 pixels, so what it says about a finger larger than that has to be checked.
+/// Side of the grid. It repeats itself beyond 512 pixels, so what it says about a finger larger than that has
+/// to be checked.
 const GRID: usize = 32;
 /// Side of a cell in pixels; no mate is further away.
 const CELL: f32 = 16.0;
@@ -92,13 +94,15 @@ impl<'a> Surface<'a> {
         surface
     }
 
-    /// The second finger's minutiae in and around the cell of a place: all that are near, and some that are not.
+    /// The second finger's minutiae in and around the cell of a place: all that are near, and some that are
+    /// not.
     #[inline(always)]
     fn near(&self, x: f32, y: f32) -> u64 {
         self.grid[column(y) * GRID + column(x)]
     }
 
-    /// The second finger's minutiae whose direction is about this: all within tolerance, and some that are not.
+    /// The second finger's minutiae whose direction is about this: all within tolerance, and some that are
+    /// not.
     #[inline(always)]
     fn facing(&self, angle: u8) -> u64 {
         self.facing[usize::from(angle) / SECTORS]
@@ -129,8 +133,8 @@ impl<'a> Surface<'a> {
         Aligned { group, x, y, turn }
     }
 
-    /// Which of several alignments is best: the share of the common area that found a mate is worth as much as the number of mates. Here a
-    /// minutia may be several others' mate, which is quicker to find out.
+    /// Which of several alignments is best: the share of the common area that found a mate is worth as much
+    /// as the number of mates. Here a minutia may be several others' mate, which is quicker to find out.
     #[inline(always)]
     fn worth(&self, aligned: &Aligned) -> f32 {
         let (mut fit, mut common_a, mut common_b) = (0.0, 0u32, 0u64);
@@ -154,7 +158,8 @@ impl<'a> Surface<'a> {
         ALIGNMENT_SUPPORT * aligned.group.support + fit * fit / common
     }
 
-    /// Skin bends: the mates found so far say how the surface around each minutia is shifted, and mates are looked for again there.
+    /// Skin bends: the mates found so far say how the surface around each minutia is shifted, and mates are
+    /// looked for again there.
     #[inline(always)]
     pub(super) fn refine(&self, aligned: &Aligned) -> Mates {
         let flat = self.mates(&aligned.x, &aligned.y, aligned.turn, &Bend::none(), ALIGN_RADIUS);
@@ -222,7 +227,8 @@ impl Bend {
         Self { dx: [0.0; WIDTH], dy: [0.0; WIDTH] }
     }
 
-    /// The mean shift of the mates around each minutia, its own left out: a chance mate must not pull its minutia closer.
+    /// The mean shift of the mates around each minutia, its own left out: a chance mate must not pull its
+    /// minutia closer.
     #[inline(always)]
     #[expect(
         clippy::needless_range_loop,

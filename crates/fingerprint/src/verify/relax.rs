@@ -8,8 +8,9 @@ use crate::{Prepared, angle};
 
 const _: () = assert!(CANDIDATES < u64::BITS as usize);
 
-/// Minutiae of the first finger with minutiae of the second that they may be, number by number, so that one candidate is held
-/// against many at once. By ascending turn, and once more behind the last, so that those of nearly the same turn lie side by side.
+/// Minutiae of the first finger with minutiae of the second that they may be, number by number, so that one
+/// candidate is held against many at once. By ascending turn, and once more behind the last, so that those of
+/// nearly the same turn lie side by side.
 pub(super) struct Candidates {
     pub(super) len: usize,
     i: [u8; CANDIDATES],
@@ -65,7 +66,8 @@ fn step_of(vote: u16) -> usize {
     usize::from((vote - MIN_VOTE) >> 2).min(VOTE_STEPS - 1)
 }
 
-/// The [`CANDIDATES`] with most votes of cells in ascending order, or all; ties go to the lower cell. `many` counts them by step.
+/// The [`CANDIDATES`] with most votes of cells in ascending order, or all; ties go to the lower cell. `many`
+/// counts them by step.
 #[inline(always)]
 fn strongest<'r>(ranked: &'r mut [(u16, u16)], many: &[u16; VOTE_STEPS]) -> &'r [(u16, u16)] {
     if ranked.len() <= CANDIDATES {
@@ -199,7 +201,8 @@ impl Candidates {
         }
     }
 
-    /// All pairs of candidates that can both hold; returns how many. Only those of nearly the same turn are looked at.
+    /// All pairs of candidates that can both hold; returns how many. Only those of nearly the same turn are
+    /// looked at.
     #[inline(always)]
     fn collect(&self, fits: &mut [Fit; MOST_FITS]) -> usize {
         let (mut count, mut end) = (0, 0);
@@ -242,7 +245,8 @@ impl Candidates {
             let (vx, vy) = (ax[q] - self.ax[p], ay[q] - self.ay[p]);
             let (wx, wy) = (bx[q] - self.bx[p], by[q] - self.by[p]);
             let (square_v, square_w) = (vx * vx + vy * vy, wx * wx + wy * wy);
-            // Rotate the edge in the first finger by the mean turn of the two pairs, then compare it with the edge in the second.
+            // Rotate the edge in the first finger by the mean turn of the two pairs, then compare it with the
+            // edge in the second.
             let (rx, ry) = (vx * cos - vy * sin, vx * sin + vy * cos);
             let dot = rx * wx + ry * wy;
             let (lv, lw) = (square_v.sqrt(), square_w.sqrt());
@@ -259,7 +263,8 @@ impl Candidates {
         }
     }
 
-    /// The groups around the strongest candidates: several, because the strongest alone may be a chance likeness.
+    /// The groups around the strongest candidates: several, because the strongest alone may be a chance
+    /// likeness.
     #[inline(always)]
     pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         let mut seen = [0u64; ALIGNMENTS];
@@ -271,7 +276,8 @@ impl Candidates {
         })
     }
 
-    /// Takes candidates from the strongest down, each minutia once, as long as they fit the anchor and most of those taken before.
+    /// Takes candidates from the strongest down, each minutia once, as long as they fit the anchor and most
+    /// of those taken before.
     #[inline(always)]
     fn group(&self, anchor: usize) -> Group {
         let own = self.place(anchor);

@@ -5,8 +5,8 @@ use super::align::{Aligned, Mates, Surface};
 use crate::MinutiaKind;
 use crate::params::*;
 
-/// The score of two fingers whose best alignment is so poor that the steps after it are left out: what strangers with such an alignment
-/// reach on average. `None` where it is good enough to go on.
+/// The score of two fingers whose best alignment is so poor that the steps after it are left out: what
+/// strangers with such an alignment reach on average. `None` where it is good enough to go on.
 #[inline(always)]
 pub(super) fn hopeless(surface: &Surface<'_>, worth: f32) -> Option<f32> {
     let smaller = surface.a.points.len().min(surface.b.points.len()) as f32;
@@ -31,7 +31,8 @@ pub(super) fn score(surface: &Surface<'_>, aligned: &Aligned, mates: &Mates) -> 
     SCORE_SCALE * (odds.max(0.0) + (-odds.abs()).exp().ln_1p())
 }
 
-/// Mates times the share of the common area's minutiae that they are; the better a minutia's quality, the more it counts in both.
+/// Mates times the share of the common area's minutiae that they are; the better a minutia's quality, the
+/// more it counts in both.
 #[inline(always)]
 fn evidence(surface: &Surface<'_>, aligned: &Aligned, mates: &Mates) -> f32 {
     let (a, b) = (surface.a, surface.b);
@@ -46,7 +47,8 @@ fn evidence(surface: &Surface<'_>, aligned: &Aligned, mates: &Mates) -> f32 {
     weighed * mates.fit() / (in_a.max(LEAST_COMMON) * in_b.max(LEAST_COMMON)).sqrt()
 }
 
-/// How much more mates agree than differ in whether the ridge ends or forks, -1 to 1. Extractors often err here, so it weighs little.
+/// How much more mates agree than differ in whether the ridge ends or forks, -1 to 1. Extractors often err
+/// here, so it weighs little.
 #[inline(always)]
 fn kinds(surface: &Surface<'_>, mates: &Mates) -> f32 {
     let (mut equal, mut other) = (0.0, 0.0);

@@ -40,8 +40,8 @@ fn by_sixteens(a: &Edges, b: &Edges, votes: &mut Votes) {
     alike.vote(a, b, votes);
 }
 
-/// Pairs of edges that are alike, by their places. Collecting them first keeps the processor from guessing, edge by edge, how many
-/// there will be.
+/// Pairs of edges that are alike, by their places. Collecting them first keeps the processor from guessing,
+/// edge by edge, how many there will be.
 struct Alike {
     count: usize,
     pairs: [(u16, u16); ROOM],
@@ -52,7 +52,8 @@ const MOST_OF_ONE: usize = MAX_PREPARED * EDGE_COUNT + 2;
 const ROOM: usize = 2 * MOST_OF_ONE;
 
 impl Alike {
-    /// Holds an edge against a run of others, sixteen at a time: most differ too much and are never looked at singly.
+    /// Holds an edge against a run of others, sixteen at a time: most differ too much and are never looked at
+    /// singly.
     #[inline(always)]
     fn collect(&mut self, edge: &Edge, index: usize, others: &Edges, start: usize, end: usize) {
         let tolerance = length_tolerance(edge);
@@ -63,7 +64,8 @@ impl Alike {
             let mut alike = inside
                 & lanes::within(lengths, edge.length, tolerance)
                 & lanes::within_turn(directions, edge.direction, EDGE_ANGLE_TOLERANCE);
-            // Usually there are at most two. Both places are written whether or not they are used, which is cheaper than to ask.
+            // Usually there are at most two. Both places are written whether or not they are used, which is
+            // cheaper than to ask.
             loop {
                 let first = at + alike.trailing_zeros() as usize;
                 let rest = alike & alike.wrapping_sub(1);
@@ -98,8 +100,8 @@ impl Alike {
     }
 }
 
-/// The same with AVX-512, which holds an edge against 64 others at once, computes all their votes and keeps those that are alike without
-/// a branch.
+/// The same with AVX-512, which holds an edge against 64 others at once, computes all their votes and keeps
+/// those that are alike without a branch.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 pub(super) fn local_avx512(a: &Prepared, b: &Prepared) -> Votes {
@@ -107,8 +109,9 @@ pub(super) fn local_avx512(a: &Prepared, b: &Prepared) -> Votes {
     let (a, b) = (&*a.edges, &*b.edges);
     let mut votes = [0; WIDTH * WIDTH];
     let mut found = Found { rows: [0; ROOM_WIDE], columns: [0; ROOM_WIDE], votes: [0; ROOM_WIDE], count: 0 };
-    // SAFETY: a window ends no later than the last edge, and the arrays are longer by a whole vector; what is found is counted up to 64
-    // at a time and handed on while there is room for one more vector; all tables have 16 bytes.
+    // SAFETY: a window ends no later than the last edge, and the arrays are longer by a whole vector; what is
+    // found is counted up to 64 at a time and handed on while there is room for one more vector; all tables
+    // have 16 bytes.
     unsafe {
         let table = |entries: &[u8; MOST]| _mm512_broadcast_i32x4(_mm_loadu_si128(entries.as_ptr().cast()));
         let (off_by_angle, zero) = (table(&OFF_BY_ANGLE), _mm512_setzero_si512());

@@ -4,6 +4,7 @@ use cryptoki::{
     context::Function,
     error::{Error, RvError},
 };
+
 use pki::SignError;
 
 /// What the caller of the token does next.
@@ -35,7 +36,8 @@ pub(super) fn next(error: &Error) -> Next {
         | RvError::FunctionNotSupported => Next::GiveUp,
         // The token is full of sessions or of work.
         RvError::SessionCount | RvError::HostMemory | RvError::DeviceMemory => Next::Wait,
-        // These say that nothing was signed, even when they come from C_Sign: there was no session, login or key.
+        // These say that nothing was signed, even when they come from C_Sign: there was no session, login or
+        // key.
         RvError::SessionHandleInvalid
         | RvError::SessionClosed
         | RvError::UserNotLoggedIn

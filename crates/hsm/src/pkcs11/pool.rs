@@ -12,13 +12,13 @@ use cryptoki::{
     object::{ObjectClass, ObjectHandle},
     session::Session,
 };
-use pki::SignError;
 
 use super::{
     Door, TokenConfig, calling,
     fault::{self, Next},
     objects,
 };
+use pki::SignError;
 
 /// Requests that may wait. More are turned away at once: the token is slower than what is asked of it.
 const MOST_WAITING: usize = 4_096;
@@ -87,16 +87,16 @@ impl Pool {
         answer.recv_timeout(self.timeout).unwrap_or_else(|_| {
             let seconds = self.timeout.as_secs_f64();
             Err(SignError::Unavailable(format!(
-                "the token did not answer within {seconds} s; whether it signed is not known, so the serial number \
-                 must not be used again"
+                "the token did not answer within {seconds} s; whether it signed is not known, so the serial \
+                 number must not be used again"
             )))
         })
     }
 }
 
 impl Drop for Pool {
-    /// Returns when all sessions are closed: a module that is taken down with the process while another thread closes its session
-    /// crashes, and a command that did its work would end with an error.
+    /// Returns when all sessions are closed: a module that is taken down with the process while another
+    /// thread closes its session crashes, and a command that did its work would end with an error.
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.closed = true;

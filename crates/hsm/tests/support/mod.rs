@@ -1,13 +1,15 @@
-//! What outside judges are asked about a country's signatures, in any suite, by keys of the software key store.
+//! What outside judges are asked about a country's signatures, in any suite, by keys of the software key
+//! store.
 
 #![allow(clippy::unwrap_used, dead_code, reason = "in a test a panic is the report; not every test uses all")]
 
 use std::{fs, path::Path, process::Command};
 
+use time::{OffsetDateTime, macros::datetime};
+
 use card::{lds::DataGroup, sod::hash};
 use pki::*;
 use specimen::{Country, START};
-use time::{OffsetDateTime, macros::datetime};
 
 pub const CHECK: OffsetDateTime = datetime!(2021-05-01 00:00 UTC);
 
@@ -41,7 +43,8 @@ pub fn crl(country: &Country, revoked: &[&Certificate]) -> Vec<u8> {
         .unwrap()
 }
 
-/// Positions in the CMS whose change an honest judge must notice: a hash's first and last byte, the signature.
+/// Positions in the CMS whose change an honest judge must notice: a hash's first and last byte, the
+/// signature.
 pub fn telling_positions(cms: &[u8]) -> [usize; 4] {
     let hash_at = cms.windows(32).position(|w| w == hash(b"thirteen")).unwrap();
     [hash_at, hash_at + 31, cms.len() - 1, cms.len() - 40]

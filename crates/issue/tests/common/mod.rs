@@ -2,6 +2,13 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
 use card::lds::dg3::{Finger, FingerImage};
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
@@ -10,14 +17,9 @@ use domain::unit::UnitTable;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipImages, Fingers, Photos};
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
-use std::sync::Arc;
 use store::applications::{self, NewApplication, Transition};
 use store::register::record::NewPerson;
 use store::{Database, UnitScope};
-use time::OffsetDateTime;
-use time::macros::datetime;
 
 pub const NOW: OffsetDateTime = datetime!(2021-03-20 08:00 +7);
 pub const DISTRICT: &str = "445";

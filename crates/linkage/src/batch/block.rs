@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::record::Sex;
 
-/// The texts of one column: one after another in one allocation, or as places in a dictionary that blocks share.
+/// The texts of one column: one after another in one allocation, or as places in a dictionary that blocks
+/// share.
 #[derive(Clone, Debug, Default)]
 pub struct Texts {
     bytes: String,
@@ -48,8 +49,9 @@ impl Texts {
         }
     }
 
-    /// For each row the place of its text in `dictionary`; a row whose place lies behind its end has none. What is worked
-    /// out from a text of a dictionary is worked out once, as long as blocks come with the same one.
+    /// For each row the place of its text in `dictionary`; a row whose place lies behind its end has none.
+    /// What is worked out from a text of a dictionary is worked out once, as long as blocks come with the
+    /// same one.
     pub fn coded(dictionary: Arc<Texts>, codes: Vec<u32>) -> Texts {
         Texts { coded: Some(Coded { dictionary, codes }), ..Texts::default() }
     }
@@ -95,8 +97,9 @@ impl Texts {
     }
 }
 
-/// Rows of a register as text. Columns may be shorter than `rec_id`, whose length is the number of rows: what is not
-/// there is missing. Places, ethnic groups and provinces are any text or code; equal after folding is the same.
+/// Rows of a register as text. Columns may be shorter than `rec_id`, whose length is the number of rows: what
+/// is not there is missing. Places, ethnic groups and provinces are any text or code; equal after folding is
+/// the same.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
     pub rec_id: Texts,
@@ -162,7 +165,8 @@ mod tests {
     fn texts_from_parts_are_whole_or_named() {
         let texts = Texts::from_parts("Hòa Lan".as_bytes().to_vec(), vec![4, 4, 8]).unwrap();
         assert_eq!(texts.iter().collect::<Vec<_>>(), ["Hòa", "", " Lan"]);
-        // An end inside a letter, before the start, behind the bytes; bytes that nobody owns; bytes that are no text.
+        // An end inside a letter, before the start, behind the bytes; bytes that nobody owns; bytes that are
+        // no text.
         for (bytes, ends, row) in [
             ("Hòa".as_bytes(), vec![1, 2, 4], 1),
             (b"ab", vec![2, 1], 1),

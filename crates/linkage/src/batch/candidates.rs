@@ -20,8 +20,8 @@ pub(crate) fn rows(pair: u64) -> (u32, u32) {
     ((pair >> 32) as u32, pair as u32)
 }
 
-/// Brings together the records that share a key of this rule: a function of its own for each, so that it reads only what the
-/// rule is made of.
+/// Brings together the records that share a key of this rule: a function of its own for each, so that it
+/// reads only what the rule is made of.
 fn fill<const RULE: usize>(looks: &[Look], scattered: &mut Scattered) {
     scattered.fill(looks.iter().map(|look| look.parts().key(RULE)));
 }

@@ -4,12 +4,13 @@ use crate::batch::RowPair;
 use crate::batch::register::Register;
 use crate::birth;
 
-/// A person's records are compared each with each before two groups become one; beyond this many they stay apart.
+/// A person's records are compared each with each before two groups become one; beyond this many they stay
+/// apart.
 const MOST_MEMBERS: usize = 32;
 
-/// For each row the smallest row of its person. Pairs are joined likeliest first from `min_probability` on; two groups
-/// stay apart if any record of one contradicts any record of the other in date of birth or sex, because a chain of
-/// likely pairs may lead from one sibling to the next.
+/// For each row the smallest row of its person. Pairs are joined likeliest first from `min_probability` on;
+/// two groups stay apart if any record of one contradicts any record of the other in date of birth or sex,
+/// because a chain of likely pairs may lead from one sibling to the next.
 pub fn clusters(register: &Register, pairs: &[RowPair], min_probability: f64) -> Vec<u32> {
     let mut order: Vec<&RowPair> = pairs.iter().filter(|pair| pair.probability >= min_probability).collect();
     order.sort_by(|x, y| y.weight.total_cmp(&x.weight).then((x.left, x.right).cmp(&(y.left, y.right))));

@@ -11,8 +11,8 @@ use crate::level::Field;
 use crate::model::{Explanation, FieldWeight, probability};
 
 impl Register {
-    /// Why two records have the weight that `Linker::pairs` gives them; the fields' weights sum to it. Parents and
-    /// native place are one comparison: the native place shows what it adds to the parents.
+    /// Why two records have the weight that `Linker::pairs` gives them; the fields' weights sum to it.
+    /// Parents and native place are one comparison: the native place shows what it adds to the parents.
     pub fn explain(&self, trained: &Trained, left: u32, right: u32) -> Explanation {
         let (a, b) = (self.side(left), self.side(right));
         let comparison = compare(&a, &b);

@@ -1,8 +1,8 @@
 //! How common values are in a file, among those with whom a record already agrees.
 //!
-//! Names depend on ethnic group, place, sex and generation, and strangers who agree in these agree in the name more often
-//! than the country does. Every share is therefore taken in the narrowest stratum that two records have in common, and
-//! each stratum leans on the next wider one where it holds few people.
+//! Names depend on ethnic group, place, sex and generation, and strangers who agree in these agree in the
+//! name more often than the country does. Every share is therefore taken in the narrowest stratum that two
+//! records have in common, and each stratum leans on the next wider one where it holds few people.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -65,7 +65,8 @@ impl Table {
         self.counts.add(mix(stratum, value));
     }
 
-    /// The share of `value` in `stratum`, leaning on `wider`; `own` is what the asking record itself counts there.
+    /// The share of `value` in `stratum`, leaning on `wider`; `own` is what the asking record itself counts
+    /// there.
     fn share(&self, stratum: u64, value: u64, own: f64, wider: f64) -> f64 {
         let total = (f64::from(self.totals.of(mix(stratum, 0))) - own).max(0.0);
         let count = (f64::from(self.counts.of(mix(stratum, value))) - own).max(0.0);
@@ -170,7 +171,8 @@ fn parts<'a>(name: &'a NameView<'_>) -> impl Iterator<Item = (u64, &'a Token)> {
     })
 }
 
-/// The last shares that a thread has worked out: a share takes a dozen look-ups, and the same words come again and again.
+/// The last shares that a thread has worked out: a share takes a dozen look-ups, and the same words come
+/// again and again.
 struct Memo {
     slots: Vec<(u64, f64)>,
 }
@@ -294,7 +296,8 @@ impl Frequencies {
         }
     }
 
-    /// Shares of a name in `column`; the surname counts as one where it follows from what was compared before.
+    /// Shares of a name in `column`; the surname counts as one where it follows from what was compared
+    /// before.
     pub(crate) fn name(&self, column: usize, name: &NameView<'_>, common: &Common) -> NameFrequency {
         let number = column;
         let column = &self.names[column];
@@ -307,8 +310,8 @@ impl Frequencies {
                 _ => shares.given = share,
             }
         }
-        // Words of a name are not independent: a name seen more often than its words suggest counts as seen. Two
-        // bearers may be the pair itself.
+        // Words of a name are not independent: a name seen more often than its words suggest counts as seen.
+        // Two bearers may be the pair itself.
         let bearers =
             name.id.and_then(|id| column.whole.get(id as usize)).map_or(0.0, |&n| f64::from(n) - 2.0);
         let same_sex = if common.same_sex() { 1.0 / self.same_sex } else { 1.0 };

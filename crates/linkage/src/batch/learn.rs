@@ -1,8 +1,8 @@
 //! Learning the rates from a file without labels, by expectation and maximisation.
 //!
-//! The union of the blocking rules holds nearly every true pair, so that matches may be learnt from all candidates;
-//! strangers' rates follow from frequencies, and kin are learnt where they are complete: among pairs of one father and
-//! mother.
+//! The union of the blocking rules holds nearly every true pair, so that matches may be learnt from all
+//! candidates; strangers' rates follow from frequencies, and kin are learnt where they are complete: among
+//! pairs of one father and mother.
 
 use rayon::prelude::*;
 
@@ -26,8 +26,8 @@ const FAMILY_RECORDS: u64 = 80_000;
 const ROUNDS: usize = 30;
 /// Pairs the starting rates are worth, so that a level nobody has seen yet keeps a sane rate.
 const PSEUDO_PAIRS: f64 = 20.0;
-/// Fewer candidates than this teach nothing: the starting rates stay. So do those of kin where there are fewer pairs of one
-/// family, as in a file without parents: twins live there all the same.
+/// Fewer candidates than this teach nothing: the starting rates stay. So do those of kin where there are
+/// fewer pairs of one family, as in a file without parents: twins live there all the same.
 const LEAST_PAIRS: usize = 500;
 /// Pairs of strangers drawn for the rates that no frequency gives.
 const STRANGERS: u64 = 120_000;
@@ -160,8 +160,8 @@ fn take_matches(trained: &mut Trained, start: &Trained, seen: &Seen) {
     }
 }
 
-/// Kin are brothers and sisters, and their parents' names are written twice as one person's would be: the family's rates
-/// stay as they began, but for what the native places of siblings do.
+/// Kin are brothers and sisters, and their parents' names are written twice as one person's would be: the
+/// family's rates stay as they began, but for what the native places of siblings do.
 fn take_kin(trained: &mut Trained, start: &Trained, seen: &Seen) {
     for field in [BIRTH_PROVINCE, ETHNICITY, BIRTH, NAME, SEX] {
         let levels: Vec<usize> =
@@ -201,8 +201,8 @@ fn share_out(trained: &mut Trained, start: &Trained, seen: &Seen, field: usize, 
     }
 }
 
-/// Strangers' rates of dates, native places, provinces, groups and sexes that no frequency gives, from pairs drawn at
-/// fixed distances: the same pairs in every run.
+/// Strangers' rates of dates, native places, provinces, groups and sexes that no frequency gives, from pairs
+/// drawn at fixed distances: the same pairs in every run.
 fn learn_strangers(register: &Register, trained: &mut Trained) {
     let rows = register.len() as u64;
     if rows < 1000 {
@@ -248,8 +248,8 @@ fn take_native(trained: &mut Trained, counts: &[f64]) {
     }
 }
 
-/// The weight of a pair as a file's results state it; `None` where it is less likely than `least` whatever the
-/// frequencies are.
+/// The weight of a pair as a file's results state it; `None` where it is less likely than `least` whatever
+/// the frequencies are.
 pub(crate) fn pair_weight(
     register: &Register,
     trained: &Trained,

@@ -5,8 +5,8 @@ use crate::hash;
 use crate::keys::Parts;
 use crate::row::Facts;
 
-/// Hashes of names by sound, numbers of places and the date of birth; 0 for what is missing. One array, so that the
-/// fields of two records are compared in one go.
+/// Hashes of names by sound, numbers of places and the date of birth; 0 for what is missing. One array, so
+/// that the fields of two records are compared in one go.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(32))]
 pub(crate) struct Look([u32; FIELDS]);
@@ -35,8 +35,8 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Look {
-    /// Hashes by sound of a name's words, of its ends, of its given name, and of the parents' names; places and birth as
-    /// the facts have them.
+    /// Hashes by sound of a name's words, of its ends, of its given name, and of the parents' names; places
+    /// and birth as the facts have them.
     pub(crate) fn new([name, given, ends]: [u32; 3], [father, mother]: [u32; 2], facts: &Facts) -> Look {
         let Birth { day, month, year } = facts.birth;
         let birth = u32::from(year) << 16 | u32::from(month) << 8 | u32::from(day);
@@ -84,8 +84,9 @@ impl Look {
 }
 
 impl Asked<'_> {
-    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or number to
-    /// outweigh chance, and more where the dates of birth contradict each other, with the name among it.
+    /// A look at two records that share a key, before their names are fetched: enough must agree by sound or
+    /// number to outweigh chance, and more where the dates of birth contradict each other, with the name
+    /// among it.
     #[inline]
     pub(crate) fn is_plausible(&self, other: &Look) -> bool {
         let (x, y) = (&self.look.0, &other.0);

@@ -46,8 +46,8 @@ pub(crate) fn folded_key(text: &str) -> u64 {
     words(text).fold(0, |state, word| hash::mix(state, analyse(word).folded))
 }
 
-/// "Commune, district, province": the keys of the whole, of "district, province" and of the province; 0 where the text
-/// has fewer parts.
+/// "Commune, district, province": the keys of the whole, of "district, province" and of the province; 0 where
+/// the text has fewer parts.
 fn upper_parts(text: &str, whole: u64) -> [u64; 3] {
     let mut parts = text.rsplit(',').map(folded_key).filter(|&key| key != 0);
     let (last, before, first) = (parts.next(), parts.next(), parts.next());
@@ -63,12 +63,13 @@ const PROVINCES: u32 = 126;
 /// The parts of `Place`.
 const DISTRICTS: u32 = 1 << 10;
 const COMMUNES: u32 = (1 << 15) - 1;
-/// Records of a place that must name their province of birth before it counts as the place's own, and their share.
+/// Records of a place that must name their province of birth before it counts as the place's own, and their
+/// share.
 const LEAST_WITNESSES: u32 = 4;
 const LEAST_SHARE: f64 = 0.6;
 
-/// For each code the bits of a `Place`: province from the text's last part, else from the province in which the people
-/// of that place were born. `witnesses` counts people by (place code, province of birth code).
+/// For each code the bits of a `Place`: province from the text's last part, else from the province in which
+/// the people of that place were born. `witnesses` counts people by (place code, province of birth code).
 pub(crate) fn place_bits(codes: &Codes, witnesses: &HashMap<(u32, u32), u32>) -> Vec<u32> {
     let learnt = provinces_of(codes.len(), witnesses);
     let mut provinces: Map<u32> = Map::default();

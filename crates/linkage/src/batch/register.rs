@@ -221,8 +221,8 @@ impl Register {
         &self.facts[row as usize]
     }
 
-    /// Calls `look` with the sides of each pair of rows. What a comparison waits for is memory: all that it reads of some
-    /// pairs is asked for before the first of them is looked at.
+    /// Calls `look` with the sides of each pair of rows. What a comparison waits for is memory: all that it
+    /// reads of some pairs is asked for before the first of them is looked at.
     pub(crate) fn each<T>(
         &self,
         pairs: &[(u32, u32)],
@@ -317,7 +317,8 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// The numbers of a block's texts, `none` for a row without; `number` gives those of the first texts of a column.
+    /// The numbers of a block's texts, `none` for a row without; `number` gives those of the first texts of a
+    /// column.
     fn numbers(
         &mut self,
         texts: &Texts,

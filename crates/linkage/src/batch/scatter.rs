@@ -1,6 +1,6 @@
-//! Rows brought together by key. Most keys of a blocking rule are of one row only, so that they are not sorted: rows are
-//! scattered by the leading bits of their keys into buckets that fit the first cache, and only rows whose next bits
-//! occur again are looked at further.
+//! Rows brought together by key. Most keys of a blocking rule are of one row only, so that they are not
+//! sorted: rows are scattered by the leading bits of their keys into buckets that fit the first cache, and
+//! only rows whose next bits occur again are looked at further.
 
 use crate::batch::look::Look;
 

@@ -3,11 +3,12 @@
 use crate::level::{BirthLevel, EqualityLevel, Levels, NameLevel, ParentLevel, PlaceLevel, SexLevel};
 use crate::params::{Params, Rates};
 
-/// Probabilities of a level among pairs of one person on good papers, of one person on bad papers, of brothers and
-/// sisters, of twins, and of strangers. Where term frequencies apply, `unrelated` is a factor on the frequency of what agrees.
+/// Probabilities of a level among pairs of one person on good papers, of one person on bad papers, of
+/// brothers and sisters, of twins, and of strangers. Where term frequencies apply, `unrelated` is a factor on
+/// the frequency of what agrees.
 ///
-/// Slips come together: who lost the diacritics also guessed the date. With one class of matches the second slip of a
-/// pair would count as if it were the first one's accident over again.
+/// Slips come together: who lost the diacritics also guessed the date. With one class of matches the second
+/// slip of a pair would count as if it were the first one's accident over again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassRates {
     pub clean: f64,
@@ -72,8 +73,8 @@ impl Trained {
     pub const FIELDS: [&str; FIELDS] =
         ["family", "birth_province", "ethnicity", "residence", "birth", "name", "sex"];
 
-    /// Codes of the levels of a comparison, in the order of its table. The family's are father, mother and native
-    /// place, divided by "/".
+    /// Codes of the levels of a comparison, in the order of its table. The family's are father, mother and
+    /// native place, divided by "/".
     pub fn levels(field: usize) -> Vec<String> {
         fn codes<L: Copy>(all: &[L], code: fn(L) -> &'static str) -> Vec<String> {
             all.iter().map(|&level| code(level).to_owned()).collect()
@@ -125,8 +126,8 @@ impl Trained {
         trained
     }
 
-    /// Twins share a day of birth, written twice like one person's, and never a name. Half of them are of one sex, which
-    /// is what tells their number apart from that of people who changed their given name.
+    /// Twins share a day of birth, written twice like one person's, and never a name. Half of them are of one
+    /// sex, which is what tells their number apart from that of people who changed their given name.
     fn start_twins(&mut self) {
         let name = &mut self.tables[NAME];
         let named: f64 = TWIN_NAMES.iter().map(|&(_, share)| share).sum();
@@ -143,8 +144,9 @@ impl Trained {
         self.tables[SEX][SexLevel::Different as usize].twin = 1.0 - TWINS_OF_ONE_SEX;
     }
 
-    /// Bad papers to start from: the same slips, each about as likely as the root of its probability says. What no slip
-    /// makes of a name or a date is as rare as on good papers, or brothers and sisters would be taken for it.
+    /// Bad papers to start from: the same slips, each about as likely as the root of its probability says.
+    /// What no slip makes of a name or a date is as rare as on good papers, or brothers and sisters would be
+    /// taken for it.
     fn start_matches(&mut self, field: usize) {
         let table = &mut self.tables[field];
         let mut sums = [(0.0, 0.0); GROUPS];
@@ -190,8 +192,8 @@ impl Trained {
 const TWINS_OF_ONE_SEX: f64 = 0.58;
 /// Pairs of twins to start from, over the records: 1.1 % of births, where both are on record.
 const TWINS: f64 = 0.008;
-/// The names of twins to start from; the other levels share the rest. They often have the middle name in common, and given
-/// names that sound alike.
+/// The names of twins to start from; the other levels share the rest. They often have the middle name in
+/// common, and given names that sound alike.
 const TWIN_NAMES: [(NameLevel, f64); 5] = [
     (NameLevel::GivenDifferent, 0.45),
     (NameLevel::SurnameOnly, 0.45),

@@ -1,10 +1,11 @@
 //! A card-verifiable certificate: its bytes, and what they say.
 
+use time::Date;
+
 use super::key::{CvPublicKey, KeyObject, PUBLIC_KEY};
 use super::read::{Object, Reader, write};
 use super::{Authorization, CvRole, HolderReference, Rights, cv_date};
 use crate::{Curve, PkiError};
-use time::Date;
 
 pub(super) const CERTIFICATE: u16 = 0x7F21;
 pub(super) const BODY: u16 = 0x7F4E;
@@ -43,7 +44,8 @@ impl std::fmt::Debug for CvCertificate {
 }
 
 impl CvCertificate {
-    /// Reads a certificate of 4 KiB at most. Extensions are passed over: none is known here, and none takes a right away.
+    /// Reads a certificate of 4 KiB at most. Extensions are passed over: none is known here, and none takes a
+    /// right away.
     pub fn parse(bytes: &[u8]) -> Result<CvCertificate, PkiError> {
         let mut outer = Reader::new(bytes)?;
         let certificate = outer.expect(CERTIFICATE, "certificate")?;
@@ -92,8 +94,8 @@ impl CvCertificate {
         })
     }
 
-    /// Reads body and signature without the object around them, as PSO: Verify Certificate has them. Offsets in errors count
-    /// from the object that is put around.
+    /// Reads body and signature without the object around them, as PSO: Verify Certificate has them. Offsets
+    /// in errors count from the object that is put around.
     pub fn from_content(content: &[u8]) -> Result<CvCertificate, PkiError> {
         // A certificate that is too long is refused before it is copied.
         Reader::new(content)?;

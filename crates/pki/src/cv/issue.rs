@@ -1,4 +1,7 @@
-//! Making card-verifiable certificates: filled and checked, then signed under a token, read back and verified.
+//! Making card-verifiable certificates: filled and checked, then signed under a token, read back and
+//! verified.
+
+use time::Date;
 
 use super::certificate::{
     AUTHORITY, AUTHORIZATION, BODY, CERTIFICATE, DISCRETIONARY, EFFECTIVE, EXPIRES, HOLDER,
@@ -8,7 +11,6 @@ use super::key::{CvPublicKey, Parameters, sign_plain};
 use super::read::write;
 use super::{Authorization, CvCertificate, CvRole, HolderReference, cv_date_bytes};
 use crate::{PkiError, SerialNumber, Signer, SigningToken};
-use time::Date;
 
 /// Whose key is to be certified, and for what.
 #[derive(Debug, Clone)]
@@ -41,8 +43,8 @@ pub fn prepare_cvca(subject: &CvSubject<'_>) -> Result<PreparedCvCertificate, Pk
     body(&subject.holder, key.clone(), subject, &key)
 }
 
-/// The certificate of a document verifier under a CVCA, or of an inspection system under a verifier. `issuer_key` is the key
-/// in `issuer`, whose curve the subject's key must have.
+/// The certificate of a document verifier under a CVCA, or of an inspection system under a verifier.
+/// `issuer_key` is the key in `issuer`, whose curve the subject's key must have.
 ///
 /// # Errors
 /// When the issuer may not certify such a role or such rights, or not until then.
@@ -66,7 +68,8 @@ pub fn prepare_cv_certificate(
     body(issuer.holder(), issuer_key, subject, &key)
 }
 
-/// The new key of a CVCA under the old one: what the new self-signed certificate says, for chips that trust the old key.
+/// The new key of a CVCA under the old one: what the new self-signed certificate says, for chips that trust
+/// the old key.
 pub fn prepare_cv_link(
     old: &CvCertificate,
     old_key: CvPublicKey,
@@ -155,7 +158,8 @@ fn invalid(field: &'static str, problem: &'static str) -> PkiError {
 }
 
 impl PreparedCvCertificate {
-    /// What must be recorded before the certificate is signed: its holder reference, which no other certificate may get.
+    /// What must be recorded before the certificate is signed: its holder reference, which no other
+    /// certificate may get.
     pub fn serial(&self) -> SerialNumber {
         reference_serial(&self.holder)
     }

@@ -1,4 +1,5 @@
-//! Public keys in card-verifiable certificates (Doc 9303-12 §7.2.3.2, Doc 9303-11 §9.4.4) and their plain signatures.
+//! Public keys in card-verifiable certificates (Doc 9303-12 §7.2.3.2, Doc 9303-11 §9.4.4) and their plain
+//! signatures.
 
 use super::read::{Object, Reader, write};
 use crate::{Curve, HashAlgorithm, PkiError, PublicKey, SignatureAlgorithm, SignatureScheme, Signer};

@@ -1,5 +1,5 @@
-//! Reading the data objects of a card-verifiable certificate: DER with tags of one or two bytes, and the offset of every
-//! fault. Nothing recurses, and nothing longer than a certificate is looked at.
+//! Reading the data objects of a card-verifiable certificate: DER with tags of one or two bytes, and the
+//! offset of every fault. Nothing recurses, and nothing longer than a certificate is looked at.
 
 use crate::PkiError;
 

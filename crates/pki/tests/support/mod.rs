@@ -8,8 +8,9 @@ use aws_lc_rs::{
 };
 use bp256::BrainpoolP256r1;
 use ecdsa::signature::Signer as _;
-use pki::*;
 use rand::{Rng, SeedableRng};
+
+use pki::*;
 
 pub enum Secret {
     Nist(EcdsaKeyPair),

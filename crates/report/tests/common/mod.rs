@@ -1,8 +1,9 @@
 //! A district with applications in every state, each with the evidence that its state calls for.
 
+use sqlx::AssertSqlSafe;
+
 use domain::UnitCode;
 use domain::unit::UnitTable;
-use sqlx::AssertSqlSafe;
 use store::{Database, UnitScope};
 
 pub const DISTRICT: &str = "445";
@@ -16,8 +17,8 @@ pub fn communes() -> Vec<UnitCode> {
     UnitTable::official_2021().leaves_of(DISTRICT.parse().expect("a code"))
 }
 
-/// Applications 1 to `count`: state number `n % 12` in the order of the flow, commune number `n / 12 % 4`, captured from
-/// 1 March 2021 on, 5 days later for every third, with a day between two actions.
+/// Applications 1 to `count`: state number `n % 12` in the order of the flow, commune number `n / 12 % 4`,
+/// captured from 1 March 2021 on, 5 days later for every third, with a day between two actions.
 pub async fn fill(db: &Database, count: u32) {
     let units: Vec<String> = communes().iter().take(4).map(|unit| unit.to_string()).collect();
     let parent = scope_of(DISTRICT.parse().expect("a code"));

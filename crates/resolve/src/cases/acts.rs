@@ -2,12 +2,6 @@
 
 use std::sync::Arc;
 
-use domain::Actor;
-use domain::application::Action;
-use domain::id::{ApplicationId, CaseId};
-use store::applications::{self, Transition};
-use store::cases::{self, Case, CaseAction, Decided, resolutions};
-use store::{Database, PgConnection, audit};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -17,6 +11,12 @@ use super::refusal::{Obstacle, Refusal};
 use super::rules::{self, Effect, Stage, Standing, Step};
 use crate::Error;
 use crate::dedupe::{merge_in, split_in};
+use domain::Actor;
+use domain::application::Action;
+use domain::id::{ApplicationId, CaseId};
+use store::applications::{self, Transition};
+use store::cases::{self, Case, CaseAction, Decided, resolutions};
+use store::{Database, PgConnection, audit};
 
 /// Who does something about which case, and when.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,8 @@ pub struct Done {
 /// Does one thing about a case. Of people who act at once the second one is judged by what the first one did.
 ///
 /// # Errors
-/// [`Error::NoSuchCase`]; [`Error::Refused`] with the reason, when nothing was written; those of the database.
+/// [`Error::NoSuchCase`]; [`Error::Refused`] with the reason, when nothing was written; those of the
+/// database.
 pub async fn act(db: &Database, command: &Command<'_>, act: &Act) -> Result<Done, Error> {
     let mut tx = db.begin().await?;
     resolutions::lock(&mut tx).await?;

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
+use crate::Error;
+use crate::decide::is_under_way;
+use crate::evidence::Stored;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, PersonId};
 use store::PgConnection;
 use store::applications;
 use store::cases::{Case, resolutions};
 use store::register::matching;
-
-use crate::Error;
-use crate::decide::is_under_way;
-use crate::evidence::Stored;
 
 /// Facts of now, whatever the reader may see of them: what the confirmer would be refused must not be
 /// offered.

@@ -1,14 +1,13 @@
 //! Who may do what about a case, and what comes of it. Pure: the case, what was said about it and the facts
 //! of now go in, a step or a refusal comes out.
 
-use domain::application::State;
-use domain::id::PersonId;
-use store::cases::{Case, CaseAction};
-
 use super::decision::{Act, ActKind, Decision};
 use super::facts::{Facts, in_question};
 use super::refusal::{Obstacle, Refusal};
 use crate::CaseKind;
+use domain::application::State;
+use domain::id::PersonId;
+use store::cases::{Case, CaseAction};
 
 /// Where a case stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

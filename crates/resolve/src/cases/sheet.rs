@@ -1,9 +1,5 @@
 //! A case as an adjudicator reads it, on a page or by a command.
 
-use domain::id::{CaseId, PersonId};
-use store::cases::{self, Case, CaseAction};
-use store::{Database, UnitScope};
-
 use super::acts::standing;
 use super::decision::ActKind;
 use super::facts::{Facts, in_question};
@@ -11,6 +7,9 @@ use super::refusal::{Obstacle, Refusal};
 use super::rules::{self, Choice, Stage, Standing};
 use crate::Error;
 use crate::evidence::{Candidate, Stored};
+use domain::id::{CaseId, PersonId};
+use store::cases::{self, Case, CaseAction};
+use store::{Database, UnitScope};
 
 /// A case with what was said about it and what can be done.
 #[derive(Debug, Clone)]

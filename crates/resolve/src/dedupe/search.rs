@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::id::PersonId;
-use linkage::{Index, Levels, Pair, Params};
 use rayon::prelude::*;
-use store::cases::resolutions;
-use store::change_log::{self, Changed};
-use store::register::matching::{self, PersonRow};
-use store::{Database, UnitScope};
 use time::OffsetDateTime;
 
 use super::{CASE_WEIGHT, DedupeSummary, has_two_pins, settle};
 use crate::identities::load_index;
 use crate::{Error, Identities, record};
+use domain::id::PersonId;
+use linkage::{Index, Levels, Pair, Params};
+use store::cases::resolutions;
+use store::change_log::{self, Changed};
+use store::register::matching::{self, PersonRow};
+use store::{Database, UnitScope};
 
 /// What two numbers, and two old numbers beside them, take from the weight of a pair.
 const NUMBERS_BITS: f64 = 9.2;
@@ -27,8 +27,9 @@ pub enum Extent {
     Changed,
 }
 
-/// Looks for people who are in the register twice, merges what is certain and opens cases for what is not. Repeating it
-/// does nothing new; a pair that people found to be two is not asked about again. For whoever holds no [`Identities`].
+/// Looks for people who are in the register twice, merges what is certain and opens cases for what is not.
+/// Repeating it does nothing new; a pair that people found to be two is not asked about again. For whoever
+/// holds no [`Identities`].
 ///
 /// # Errors
 /// Those of the database.
@@ -58,9 +59,9 @@ pub async fn dedupe_register(
     everybody(db, index, scope, newest, now).await
 }
 
-/// As [`dedupe`], of those in the scope of `ids` who came or changed since the last dedupe of that scope; of everybody
-/// when there was none. It goes step by step, each with its cursor in one transaction: one that is stopped goes on
-/// where it was.
+/// As [`dedupe`], of those in the scope of `ids` who came or changed since the last dedupe of that scope; of
+/// everybody when there was none. It goes step by step, each with its cursor in one transaction: one that is
+/// stopped goes on where it was.
 ///
 /// # Errors
 /// Those of the database.
@@ -129,7 +130,8 @@ async fn step(
 ) -> Result<Option<DedupeSummary>, Error> {
     let reader = reader(ids.scope());
     let mut tx = db.begin().await?;
-    // Whoever changed is compared with everybody there is, so that of two who come at once the later sees the earlier.
+    // Whoever changed is compared with everybody there is, so that of two who come at once the later sees the
+    // earlier.
     let at = ids.catch_up_people_in(&mut tx).await?;
     let cursor = change_log::cursor(&mut tx, &reader).await?.unwrap_or_default();
     let Some(page) = change_log::after(&mut tx, Changed::People, cursor).await? else {

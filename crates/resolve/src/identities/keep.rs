@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::{Identities, Positions};
 use fingerprint::Gallery;
 use fingerprint::identify::GalleryParams;
 use fingerprint::params::PERSON_THRESHOLD;
-
-use super::{Identities, Positions};
 
 impl Identities {
     /// What a gallery that is taken over must have been made with.
@@ -15,8 +14,8 @@ impl Identities {
         GalleryParams { expected_people: self.room, threshold: PERSON_THRESHOLD }
     }
 
-    /// The position in the change log up to which the gallery holds everybody who was looked at, and what writes the
-    /// gallery. The bytes are biometric data: whoever writes them to a disk encrypts them.
+    /// The position in the change log up to which the gallery holds everybody who was looked at, and what
+    /// writes the gallery. The bytes are biometric data: whoever writes them to a disk encrypts them.
     pub fn gallery_writer(&self) -> (i64, impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + use<>) {
         let gallery = Arc::clone(&self.gallery);
         let write = move |mut out: &mut dyn Write| {

@@ -9,6 +9,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::text::fold_ascii;
@@ -16,14 +20,11 @@ use domain::unit::UnitTable;
 use domain::{PersonName, ResidentRecord};
 use fingerprint::Template;
 use fingerprint::synthetic::{Condition, person_masters};
-use rayon::prelude::*;
 use resolve::{FingerSource, Opened};
 use simulate::{Model, Population};
 use store::applications::{NewApplication, Transition};
 use store::register::record::NewPerson;
 use store::{Database, PgConnection};
-use time::macros::datetime;
-use time::{Duration, OffsetDateTime};
 
 pub const NOW: OffsetDateTime = datetime!(2021-03-01 01:00 UTC);
 
@@ -42,7 +43,8 @@ pub fn population_of(people: usize, seed: u64) -> Population {
     Population::generate(&Model::default(), seed, "445".parse().unwrap(), people).unwrap()
 }
 
-/// A record of everybody, and of every `nth` (0 for none) a second one without the number, varied in three ways in turn.
+/// A record of everybody, and of every `nth` (0 for none) a second one without the number, varied in three
+/// ways in turn.
 pub fn entries(population: &Population, nth: usize) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (truth, person) in population.people.iter().enumerate() {
@@ -169,7 +171,8 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
     store::applications::record(&mut tx, NOW, &received).await.unwrap();
     sqlx::query(
         "WITH n AS (SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[]) AS n (id, record, claimed)), \
-              c AS (UPDATE application a SET claimed_person_id = n.claimed FROM n WHERE a.application_id = n.id) \
+              c AS (UPDATE application a SET claimed_person_id = n.claimed FROM n \
+              WHERE a.application_id = n.id) \
          INSERT INTO application_record (application_id, record, differs) SELECT id, record, '{}' FROM n",
     )
     .bind(sent.iter().map(|s| s.application.uuid()).collect::<Vec<_>>())

@@ -1,4 +1,5 @@
-//! The clerk who corrects rejected forms: reads the annotated rejects and writes them again as they should have been.
+//! The clerk who corrects rejected forms: reads the annotated rejects and writes them again as they should
+//! have been.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,9 +11,10 @@ use crate::population::Population;
 use crate::stream::Streams;
 use crate::{SimulateError, TruthId};
 
-/// Writes `corrected` with the rows of `rejects` put right, keeping the columns `errors` and `source_row` as they came, so
-/// that the import knows which rejects are settled. A share of the rows, drawn from the seed, is left for later, and so
-/// are rows whose form number cannot be read. Returns how many rows were written, and who remains without a form.
+/// Writes `corrected` with the rows of `rejects` put right, keeping the columns `errors` and `source_row` as
+/// they came, so that the import knows which rejects are settled. A share of the rows, drawn from the seed,
+/// is left for later, and so are rows whose form number cannot be read. Returns how many rows were written,
+/// and who remains without a form.
 ///
 /// # Errors
 /// [`SimulateError::Write`] for the disk and for a rejects file of another shape.

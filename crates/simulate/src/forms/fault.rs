@@ -1,10 +1,9 @@
 //! Errors that a form can have, one at a time, each of which an importer can notice.
 
-use domain::{Pin, Sex};
-
 use super::row::{Column, FormRow};
 use crate::population::{Person, Precision};
 use crate::stream::Stream;
+use domain::{Pin, Sex};
 
 /// What is wrong with a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,8 +64,8 @@ impl Fault {
         }
     }
 
-    /// The kind for the `index`-th faulty form: the kinds take turns, and one that needs a field this person lacks gives
-    /// way to the next.
+    /// The kind for the `index`-th faulty form: the kinds take turns, and one that needs a field this person
+    /// lacks gives way to the next.
     pub(super) fn applicable(index: usize, person: &Person) -> Fault {
         let mut kinds = Fault::ERRORS.iter().cycle().skip(index % Fault::ERRORS.len());
         let fits = |fault: &&Fault| match fault {

@@ -1,9 +1,8 @@
 //! One filled-in form as 25 texts, in the order of the CSV columns; both formats are written from it.
 
-use domain::form::{DC01, DC01_COLUMNS};
-
 use super::FormNo;
 use crate::population::{Kin, Person, Population};
+use domain::form::{DC01, DC01_COLUMNS};
 
 /// Positions of the columns, checked against the published header by a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use domain::UnitCode;
-use domain::form::{DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE};
 use quick_xml::escape::partial_escape;
 use time::Date;
 
 use super::FormTruth;
 use super::row::{Column, FormRow};
 use crate::error::SimulateError;
+use domain::UnitCode;
+use domain::form::{DC01_COLUMNS, FORM_NAMESPACE, QCVN_109_NAMESPACE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {

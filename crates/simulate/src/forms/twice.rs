@@ -1,14 +1,13 @@
 //! Second forms of a person: how they differ from the first.
 
-use domain::text::fold_ascii;
-
 use super::FormNo;
 use super::row::{Column, FormRow};
 use crate::population::Person;
 use crate::stream::Stream;
+use domain::text::fold_ascii;
 
-/// How a second form differs from the first. In every kind the personal number is missing from three forms in five, so
-/// that not every pair is given away by it.
+/// How a second form differs from the first. In every kind the personal number is missing from three forms in
+/// five, so that not every pair is given away by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Variation {
     /// Same house; one word of the name spelt otherwise: the tone elsewhere, i for y, or without its marks.

@@ -1,14 +1,14 @@
 //! Strangers who look like one person on paper: same name and sex, nearly the same birth date.
 //!
-//! Some are planted among children at home, whose names nobody else's name depends on; then every such group is found
-//! and marked, planted or not, so that the truth is complete.
+//! Some are planted among children at home, whose names nobody else's name depends on; then every such group
+//! is found and marked, planted or not, so that the truth is complete.
 
-use domain::Sex;
 use time::Date;
 
 use super::shape::Relation;
 use super::{Model, Person};
 use crate::stream::Streams;
+use domain::Sex;
 
 pub(super) fn plant_and_mark(model: &Model, seed: u64, people: &mut [Person]) {
     plant(model, seed, people);
@@ -48,8 +48,8 @@ fn plant(model: &Model, seed: u64, people: &mut [Person]) {
     }
 }
 
-/// Sorts by name, sex and birth date, and numbers every run whose neighbours are near; children of one household do not
-/// count as strangers.
+/// Sorts by name, sex and birth date, and numbers every run whose neighbours are near; children of one
+/// household do not count as strangers.
 fn mark(model: &Model, people: &mut [Person]) {
     let key = |person: &Person| (person.name, is_woman(person), person.birth);
     let mut order: Vec<u32> = (0..people.len() as u32).collect();

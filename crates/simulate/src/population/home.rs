@@ -1,7 +1,5 @@
 //! One household's people: names, places, codes and numbers for the members that [`super::shape`] drew.
 
-use domain::unit::{UnitLevel, UnitTable};
-use domain::{OldId, Pin, Sex, UnitCode};
 use time::Duration;
 
 use super::shape::{self, MARRIED, Member};
@@ -9,6 +7,8 @@ use super::{Household, Kin, Model, Person, Precision};
 use crate::names::{self, NameParts};
 use crate::places::{self, EDE, HMONG, KHMER, KINH, Region, Spot};
 use crate::stream::Stream;
+use domain::unit::{UnitLevel, UnitTable};
+use domain::{OldId, Pin, Sex, UnitCode};
 
 /// What all households of one commune have in common.
 pub(super) struct Commune {
@@ -61,7 +61,8 @@ pub(super) fn people(
     let ethnicity = commune.ethnic_groups[builder.stream.weighted(&commune.ethnic_weights)];
     let spot = Spot::draw(builder.stream, &commune.kind, commune.region, ethnicity);
     let religion = draw_religion(builder.stream, ethnicity, commune.region);
-    // Parents are named before their children: an elder has no parent in the household, the couple may, children do.
+    // Parents are named before their children: an elder has no parent in the household, the couple may,
+    // children do.
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by_key(|&member| generation(&members, member));
     let mut people: Vec<Option<Person>> = vec![None; members.len()];
@@ -157,10 +158,11 @@ impl Builder<'_> {
         }
     }
 
-    /// Family name and the two parents: residents where they live here, otherwise a name, or unknown for the very old.
+    /// Family name and the two parents: residents where they live here, otherwise a name, or unknown for the
+    /// very old.
     ///
-    /// A family name goes from father to child, an Ê-đê clan from mother to child. Brothers and sisters agree on a parent
-    /// who is absent because the later ones copy the first.
+    /// A family name goes from father to child, an Ê-đê clan from mother to child. Brothers and sisters agree
+    /// on a parent who is absent because the later ones copy the first.
     fn parents(
         &mut self,
         member: &Member,
@@ -298,7 +300,8 @@ impl Builder<'_> {
         }
     }
 
-    /// A number of the right structure; that it is the only one of its kind is seen to once everybody has theirs.
+    /// A number of the right structure; that it is the only one of its kind is seen to once everybody has
+    /// theirs.
     fn pin(&mut self, sex: Sex, birth_year: i32, years: i32, registered: UnitCode) -> Option<Pin> {
         let share = if years < 14 { self.model.child_pin_share } else { self.model.adult_pin_share };
         let serial = self.stream.below(1_000_000);
@@ -353,8 +356,8 @@ fn other(sex: Sex) -> Sex {
     }
 }
 
-/// Codes 00 none, 01 Buddhist, 02 Catholic, 03 Hòa Hảo, 05 Cao Đài, 08 Protestant; shares follow the 2019 census [M]
-/// nationally, their spread over regions and groups is ours [L].
+/// Codes 00 none, 01 Buddhist, 02 Catholic, 03 Hòa Hảo, 05 Cao Đài, 08 Protestant; shares follow the 2019
+/// census [M] nationally, their spread over regions and groups is ours [L].
 fn draw_religion(stream: &mut Stream, ethnicity: u8, region: Region) -> u8 {
     const CODES: [u8; 6] = [0, 1, 2, 3, 5, 8];
     let weights: [u32; 6] = match (ethnicity, region) {

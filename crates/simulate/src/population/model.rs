@@ -12,8 +12,8 @@ pub struct Model {
     pub as_of: Date,
     /// Share of deliveries that are twins. [L], near the 1.1 % of Asian birth statistics.
     pub twin_rate: f64,
-    /// Share of people from 14 whose PIN is already issued and on the form. 98.5 M had been issued nationally by 1 July
-    /// 2021 [M]; that 15 % of forms still lack it is ours [L].
+    /// Share of people from 14 whose PIN is already issued and on the form. 98.5 M had been issued nationally
+    /// by 1 July 2021 [M]; that 15 % of forms still lack it is ours [L].
     pub adult_pin_share: f64,
     /// The same below 14; from 2016 births were registered with a number [L].
     pub child_pin_share: f64,
@@ -35,8 +35,8 @@ pub struct Model {
     pub lives_elsewhere_share: f64,
     /// Share of people whose blood type is on the form [L].
     pub blood_share: f64,
-    /// Share of people who are made a look-alike of a stranger: same name, sex and nearly the same birth date [L].
-    /// Common names make many more by themselves.
+    /// Share of people who are made a look-alike of a stranger: same name, sex and nearly the same birth date
+    /// [L]. Common names make many more by themselves.
     pub look_alike_share: f64,
     /// Largest distance of two look-alikes' birth dates, in days.
     pub look_alike_days: i32,

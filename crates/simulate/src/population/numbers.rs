@@ -1,12 +1,12 @@
-//! Makes every personal number the only one of its kind, and plants the few nine-digit numbers that two people share.
+//! Makes every personal number the only one of its kind, and plants the few nine-digit numbers that two
+//! people share.
 
 use std::collections::HashSet;
-
-use domain::{OldId, Pin};
 
 use super::{Model, Person};
 use crate::error::SimulateError;
 use crate::stream::Streams;
+use domain::{OldId, Pin};
 
 /// Where a drawn number is taken the next free serial is used, in the order of the people.
 ///

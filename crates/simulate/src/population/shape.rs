@@ -1,11 +1,12 @@
-//! Who lives together: the members of one household, their ages and how they are related, before anyone has a name.
+//! Who lives together: the members of one household, their ages and how they are related, before anyone has a
+//! name.
 //!
-//! Children come first: the age of the youngest, then the spacing, then the mother's age at her first birth. Ages of
-//! parents and grandparents follow, so that no mother is younger than 18 or older than 46 at a birth, whatever is drawn.
-
-use domain::Sex;
+//! Children come first: the age of the youngest, then the spacing, then the mother's age at her first birth.
+//! Ages of parents and grandparents follow, so that no mother is younger than 18 or older than 46 at a birth,
+//! whatever is drawn.
 
 use crate::stream::Stream;
+use domain::Sex;
 
 /// A member while the household is put together; the indices are positions in the same household.
 #[derive(Debug, Clone)]
@@ -77,7 +78,8 @@ fn child_ages(stream: &mut Stream, count: usize, with_elders: bool, twin_rate: f
     if count == 0 {
         return Vec::new();
     }
-    // Weights of the youngest child's age in bands of four years; grown-up children leave, or bring their own household.
+    // Weights of the youngest child's age in bands of four years; grown-up children leave, or bring their own
+    // household.
     let bands: &[u32] = if with_elders {
         &[28, 26, 22, 15, 9]
     } else if count == 1 {
@@ -87,8 +89,9 @@ fn child_ages(stream: &mut Stream, count: usize, with_elders: bool, twin_rate: f
     };
     let mut age = (stream.weighted(bands) as i32) * 4 * YEAR + stream.between(0, 4 * YEAR - 1);
     let mut ages = vec![(age, false)];
-    // A household with one child has no room for twins, so the others have more: 2.3 is the share of deliveries with
-    // room; the constant is our estimate, held by a test to 0.85–1.35% of deliveries at 200,000 people.
+    // A household with one child has no room for twins, so the others have more: 2.3 is the share of
+    // deliveries with room; the constant is our estimate, held by a test to 0.85–1.35% of deliveries at
+    // 200,000 people.
     let twin_chance = (twin_rate * 2.3).min(1.0);
     while ages.len() < count {
         if !ages[ages.len() - 1].1 && stream.chance(twin_chance) {
@@ -98,7 +101,8 @@ fn child_ages(stream: &mut Stream, count: usize, with_elders: bool, twin_rate: f
         age += if count > 3 { stream.between(430, 1000) } else { stream.between(480, 2100) };
         ages.push((age, false));
     }
-    // The twin mark must stand on the later of the two entries once the oldest comes first; both have one age.
+    // The twin mark must stand on the later of the two entries once the oldest comes first; both have one
+    // age.
     ages.reverse();
     let mut index = 1;
     while index < ages.len() {

@@ -1,12 +1,11 @@
 //! What happens to a record on paper: the corruption model, whose shares the crate's front page lists.
 
-use domain::Sex;
-use domain::text::fold_ascii;
-
 use super::Entry;
 use crate::names;
 use crate::places::Region;
 use crate::stream::Stream;
+use domain::Sex;
+use domain::text::fold_ascii;
 
 /// How far a person's second record is from the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

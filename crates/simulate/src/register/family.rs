@@ -1,13 +1,12 @@
 //! One sibship, its parents, and second records of some of them.
 
-use domain::unit::UnitTable;
-use domain::{Sex, UnitCode};
-
 use super::damage::{self, Kind};
 use super::{Entry, Plan, World, place, region};
 use crate::names::{self, NameParts};
 use crate::places::{self, Spot};
 use crate::stream::Stream;
+use domain::unit::UnitTable;
+use domain::{Sex, UnitCode};
 
 const LAST_YEAR: i32 = 2021;
 

@@ -50,7 +50,8 @@ pub async fn store_opened(tx: &mut PgConnection, opened: &[Opened]) -> Result<()
     let applications: Vec<Uuid> = opened.iter().map(|o| o.application_id.uuid()).collect();
     let paths: Vec<(Uuid, String)> = sqlx::query_as(
         "UPDATE application a SET claimed_person_id = n.claimed, receipt_hash = n.hash \
-         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS n (id, claimed, hash) WHERE a.application_id = n.id \
+         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS n (id, claimed, hash) \
+         WHERE a.application_id = n.id \
          RETURNING a.application_id, a.unit_path",
     )
     .bind(&applications)

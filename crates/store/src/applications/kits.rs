@@ -22,13 +22,15 @@ pub struct Kit {
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-/// Registers a kit, or does nothing when it is registered already. A key is never exchanged: a new key is a new kit.
+/// Registers a kit, or does nothing when it is registered already. A key is never exchanged: a new key is a
+/// new kit.
 ///
 /// # Errors
 /// Those of the database, among them another kit of this name (constraint `kit_name_key`).
 pub async fn register_kit(conn: &mut PgConnection, kit: &Kit) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6) \
+        "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (kit_id) DO NOTHING",
     )
     .bind(kit.kit_id.uuid())
@@ -68,8 +70,8 @@ pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Er
     rows.into_iter().map(Kit::try_from).collect()
 }
 
-/// As [`kits`], and holds the rows until the transaction ends: two uploads of one kit are decided one after the other, and
-/// none while the kit is being revoked.
+/// As [`kits`], and holds the rows until the transaction ends: two uploads of one kit are decided one after
+/// the other, and none while the kit is being revoked.
 ///
 /// # Errors
 /// Those of the database.
@@ -132,8 +134,8 @@ pub async fn put_kit_report(tx: &mut PgConnection, report: &NewKitReport<'_>) ->
     let done = sqlx::query(
         "INSERT INTO kit_report (kit_id, day, captured, unsent, captured_total, reported_at, message) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kit_id, day) DO UPDATE \
-         SET captured = excluded.captured, unsent = excluded.unsent, captured_total = excluded.captured_total, \
-             reported_at = excluded.reported_at, message = excluded.message \
+         SET captured = excluded.captured, unsent = excluded.unsent, captured_total = \
+             excluded.captured_total, reported_at = excluded.reported_at, message = excluded.message \
          WHERE kit_report.reported_at <= excluded.reported_at",
     )
     .bind(report.kit_id.uuid())
@@ -148,8 +150,8 @@ pub async fn put_kit_report(tx: &mut PgConnection, report: &NewKitReport<'_>) ->
     Ok(done.rows_affected() > 0)
 }
 
-/// The kit's counters up to its highest known one (packet or reported total) that no packet has arrived with, as ranges
-/// from and to: these packets are still on the kit.
+/// The kit's counters up to its highest known one (packet or reported total) that no packet has arrived with,
+/// as ranges from and to: these packets are still on the kit.
 ///
 /// # Errors
 /// Those of the database.

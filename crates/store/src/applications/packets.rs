@@ -30,7 +30,8 @@ pub async fn known_packets(
     let rows: Vec<(Uuid, Uuid, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT packet_id, kit_id, kit_seq, sha256 FROM packet WHERE packet_id = ANY($1) \
          UNION \
-         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256 FROM unnest($2::uuid[], $3::bigint[]) AS c (kit_id, kit_seq) \
+         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256 \
+         FROM unnest($2::uuid[], $3::bigint[]) AS c (kit_id, kit_seq) \
          JOIN packet p ON p.kit_id = c.kit_id AND p.kit_seq = c.kit_seq",
     )
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
@@ -155,7 +156,8 @@ pub async fn unopened(
     Ok(rows.into_iter().map(SealedPacket::from).collect())
 }
 
-/// The opened packets of applications, in the order of the applications' ids; for whoever needs the biometrics.
+/// The opened packets of applications, in the order of the applications' ids; for whoever needs the
+/// biometrics.
 ///
 /// # Errors
 /// Those of the database.
@@ -166,7 +168,8 @@ pub async fn sealed_packets(
     let rows: Vec<SealedRow> = sqlx::query_as(
         "SELECT p.packet_id, p.application_id, a.captured_at, p.received_at, p.sealed, p.wrapped_key \
          FROM packet p JOIN application a USING (application_id) \
-         WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL ORDER BY p.application_id, p.packet_id",
+         WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL \
+         ORDER BY p.application_id, p.packet_id",
     )
     .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(conn)
@@ -201,7 +204,8 @@ pub async fn refuse_packets(
         return Ok(());
     }
     sqlx::query(
-        "UPDATE packet p SET refused = n.code FROM unnest($1::uuid[], $2::text[]) AS n (id, code) WHERE p.packet_id = n.id",
+        "UPDATE packet p SET refused = n.code FROM unnest($1::uuid[], $2::text[]) AS n (id, code) \
+         WHERE p.packet_id = n.id",
     )
     .bind(refused.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>())
     .bind(refused.iter().map(|(_, code)| *code).collect::<Vec<_>>())

@@ -1,8 +1,8 @@
 //! Applications as pages show them.
 //!
-//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where row-level security
-//! keeps other units' rows away; those with `conn` read tables without a policy and take the scope or an id that was let
-//! through before.
+//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where
+//! row-level security keeps other units' rows away; those with `conn` read tables without a policy and take
+//! the scope or an id that was let through before.
 
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};
@@ -57,8 +57,10 @@ pub struct Followed {
     pub unit: UnitCode,
 }
 
-const APPLICATION_HIT: &str = "SELECT a.application_id, a.kind, a.state, a.state_since, a.unit_code, a.captured_at, \
-     r.record->>'name' AS name, r.differs FROM application a LEFT JOIN application_record r USING (application_id)";
+const APPLICATION_HIT: &str = "SELECT a.application_id, a.kind, a.state, a.state_since, a.unit_code, \
+                               a.captured_at, \
+     r.record->>'name' AS name, r.differs FROM application a \
+     LEFT JOIN application_record r USING (application_id)";
 
 /// A page of applications, the newest capture first.
 pub async fn applications(
@@ -67,9 +69,11 @@ pub async fn applications(
 ) -> Result<Vec<ApplicationHit>, Error> {
     let ids = query.ids.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{APPLICATION_HIT} WHERE ($1::text IS NULL OR a.state = $1) AND ($2::text IS NULL OR a.unit_path LIKE $2) \
-           AND ($3::uuid[] IS NULL OR a.application_id = ANY($3)) AND ($4::uuid IS NULL OR (a.captured_at, a.application_id) < \
-                (SELECT l.captured_at, l.application_id FROM application l WHERE l.application_id = $4)) \
+        "{APPLICATION_HIT} WHERE ($1::text IS NULL OR a.state = $1) AND ($2::text IS NULL \
+         OR a.unit_path LIKE $2) \
+           AND ($3::uuid[] IS NULL OR a.application_id = ANY($3)) AND ($4::uuid IS NULL OR (a.captured_at, \
+                a.application_id) < (SELECT l.captured_at, l.application_id FROM application l \
+                WHERE l.application_id = $4)) \
          ORDER BY a.captured_at DESC, a.application_id DESC LIMIT $5"
     )))
     .bind(query.state.map(State::code))
@@ -85,7 +89,8 @@ pub async fn applications(
 /// The applications of one person, newest first.
 pub async fn applications_of(scoped: &mut PgConnection, id: PersonId) -> Result<Vec<ApplicationHit>, Error> {
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{APPLICATION_HIT} WHERE a.person_id = $1 ORDER BY a.captured_at DESC, a.application_id DESC LIMIT 100"
+        "{APPLICATION_HIT} WHERE a.person_id = $1 ORDER BY a.captured_at DESC, a.application_id DESC \
+         LIMIT 100"
     )))
     .bind(id.uuid())
     .fetch_all(scoped)
@@ -107,7 +112,8 @@ pub async fn declared(scoped: &mut PgConnection, id: ApplicationId) -> Result<Op
 /// How the application of a receipt code stands. `receipt_hash` is the SHA-256 of the code.
 pub async fn follow(conn: &mut PgConnection, receipt_hash: &[u8]) -> Result<Option<Followed>, Error> {
     let row: Option<(Uuid, String, OffsetDateTime, OffsetDateTime, String)> = sqlx::query_as(
-        "SELECT application_id, state, state_since, captured_at, unit_code FROM application WHERE receipt_hash = $1",
+        "SELECT application_id, state, state_since, captured_at, unit_code FROM application \
+         WHERE receipt_hash = $1",
     )
     .bind(receipt_hash)
     .fetch_optional(conn)

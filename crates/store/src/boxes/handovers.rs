@@ -9,7 +9,8 @@ use domain::Actor;
 use domain::handover::Outcome;
 use domain::id::ApplicationId;
 
-/// Cards waiting at communes below `scope`, with how often a hand-over was tried, by commune and waiting time.
+/// Cards waiting at communes below `scope`, with how often a hand-over was tried, by commune and waiting
+/// time.
 #[derive(Debug, Clone)]
 pub struct WaitingCard {
     pub application_id: ApplicationId,
@@ -23,7 +24,8 @@ pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result
     let rows = sqlx::query(
         "SELECT a.application_id, a.unit_code, a.state_since, \
                 count(h.attempt)::smallint AS attempts, max(h.at) AS last_attempt \
-         FROM application a LEFT JOIN handover h USING (application_id) WHERE a.state = 'at_unit' AND a.unit_path LIKE $1 || '%' \
+         FROM application a LEFT JOIN handover h USING (application_id) WHERE a.state = 'at_unit' \
+         AND a.unit_path LIKE $1 || '%' \
          GROUP BY a.application_id ORDER BY a.unit_code, a.state_since, a.application_id",
     )
     .bind(scope.as_str())
@@ -59,7 +61,8 @@ pub async fn put_handovers(
 ) -> Result<Vec<(ApplicationId, i16)>, Error> {
     let rows: Vec<(Uuid, i16)> = sqlx::query_as(
         "INSERT INTO handover (application_id, attempt, at, outcome, score, officer) \
-         SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::real[], $6::text[]) \
+         SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::text[], $5::real[], \
+         $6::text[]) \
          ON CONFLICT (application_id, attempt) DO NOTHING RETURNING application_id, attempt",
     )
     .bind(attempts.iter().map(|a| a.application.uuid()).collect::<Vec<_>>())

@@ -78,7 +78,8 @@ pub async fn box_counts(
     places: Option<&[String]>,
 ) -> Result<(i64, i64, i64), Error> {
     let row = sqlx::query_as(
-        "SELECT count(*) FILTER (WHERE received_at IS NULL), count(*) FILTER (WHERE received < size), count(*) \
+        "SELECT count(*) FILTER (WHERE received_at IS NULL), count(*) FILTER (WHERE received < size), \
+         count(*) \
          FROM consignment WHERE $1::text[] IS NULL OR to_code = ANY($1)",
     )
     .bind(places)
@@ -102,7 +103,8 @@ pub async fn box_contents(
     id: ConsignmentId,
 ) -> Result<Vec<(Uuid, Option<bool>)>, Error> {
     let rows = sqlx::query_as(
-        "SELECT application_id, received FROM consignment_item WHERE consignment_id = $1 ORDER BY application_id",
+        "SELECT application_id, received FROM consignment_item WHERE consignment_id = $1 \
+         ORDER BY application_id",
     )
     .bind(id.uuid())
     .fetch_all(conn)
@@ -119,7 +121,8 @@ pub async fn box_items(
 ) -> Result<Vec<BoxItem>, Error> {
     let rows = sqlx::query_as(
         "SELECT a.application_id, i.received, a.state, a.unit_code, r.record->>'name' AS name, c.number \
-         FROM unnest($1::uuid[], $2::bool[]) AS i (application_id, received) JOIN application a USING (application_id) \
+         FROM unnest($1::uuid[], $2::bool[]) AS i (application_id, received) \
+         JOIN application a USING (application_id) \
               LEFT JOIN application_record r USING (application_id) \
               LEFT JOIN LATERAL (SELECT number FROM card WHERE card.application_id = a.application_id \
                                  AND card.state <> 'spoiled' ORDER BY intended_at DESC LIMIT 1) c ON true \

@@ -27,15 +27,18 @@ pub async fn put_batch(
     manifest_sha256: &[u8],
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO batch (batch_id, number, unit_code, opened_at, size, manifest_sha256) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(batch.uuid())
-        .bind(number)
-        .bind(district)
-        .bind(now)
-        .bind(size)
-        .bind(manifest_sha256)
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO batch (batch_id, number, unit_code, opened_at, size, manifest_sha256) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(batch.uuid())
+    .bind(number)
+    .bind(district)
+    .bind(now)
+    .bind(size)
+    .bind(manifest_sha256)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -65,7 +68,8 @@ pub struct BatchItem {
 
 pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<BatchItem>, Error> {
     let rows: Vec<(i32, Uuid, Uuid, String)> = sqlx::query_as(
-        "SELECT i.position, i.application_id, i.card_id, c.state FROM batch_item i JOIN card c USING (card_id) \
+        "SELECT i.position, i.application_id, i.card_id, c.state FROM batch_item i \
+         JOIN card c USING (card_id) \
          WHERE i.batch_id = $1 ORDER BY i.position",
     )
     .bind(batch.uuid())
@@ -100,7 +104,8 @@ pub struct CardItem {
 
 pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<CardItem>, Error> {
     let row = sqlx::query(
-        "SELECT i.batch_id, i.position, i.application_id, c.number, c.state FROM batch_item i JOIN card c USING (card_id) \
+        "SELECT i.batch_id, i.position, i.application_id, c.number, c.state FROM batch_item i \
+         JOIN card c USING (card_id) \
          WHERE i.card_id = $1",
     )
     .bind(card.uuid())
@@ -159,7 +164,8 @@ pub async fn close_if_complete(
            (SELECT count(*) FILTER (WHERE outcome = 'printed')::integer AS printed, \
                    count(*) FILTER (WHERE outcome = 'spoiled')::integer AS spoiled, count(*) AS items \
             FROM batch_item WHERE batch_id = $1) i \
-         WHERE batch_id = $1 AND batch.printed IS NULL AND i.printed + i.spoiled = i.items RETURNING batch.printed, batch.spoiled",
+         WHERE batch_id = $1 AND batch.printed IS NULL AND i.printed + i.spoiled = i.items \
+         RETURNING batch.printed, batch.spoiled",
     )
     .bind(batch.uuid())
     .bind(now)

@@ -23,13 +23,16 @@ pub async fn intend_certificate(
     subject: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO certificate (serial, role, subject, not_before, not_after, intended_at) VALUES ($1, $2, $3, $4, $4, $4)")
-        .bind(serial)
-        .bind(role)
-        .bind(subject)
-        .bind(now)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO certificate (serial, role, subject, not_before, not_after, intended_at) \
+                 VALUES ($1, $2, $3, $4, $4, $4)",
+    )
+    .bind(serial)
+    .bind(role)
+    .bind(subject)
+    .bind(now)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -42,7 +45,8 @@ pub async fn complete_certificate(
     der: &[u8],
 ) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE certificate SET issuer_serial = $2, not_before = $3, not_after = $4, der = $5 WHERE serial = $1 AND der IS NULL",
+        "UPDATE certificate SET issuer_serial = $2, not_before = $3, not_after = $4, der = $5 \
+         WHERE serial = $1 AND der IS NULL",
     )
     .bind(serial)
     .bind(issuer_serial)
@@ -86,7 +90,8 @@ pub struct Listed {
 /// Every certificate that was signed, oldest first.
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Listed>, Error> {
     let rows = sqlx::query(
-        "SELECT serial, role, issuer_serial, revoked_at, der FROM certificate WHERE der IS NOT NULL ORDER BY intended_at, serial",
+        "SELECT serial, role, issuer_serial, revoked_at, der FROM certificate WHERE der IS NOT NULL \
+         ORDER BY intended_at, serial",
     )
     .fetch_all(conn)
     .await?;
@@ -103,8 +108,8 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<Listed>, Error> {
         .collect()
 }
 
-/// Marks a certificate as revoked. False when there is no such certificate or it was revoked before, whose moment and
-/// reason then stay.
+/// Marks a certificate as revoked. False when there is no such certificate or it was revoked before, whose
+/// moment and reason then stay.
 pub async fn revoke(
     conn: &mut PgConnection,
     serial: &str,
@@ -112,7 +117,8 @@ pub async fn revoke(
     at: OffsetDateTime,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "UPDATE certificate SET revoked_at = $2, revocation_reason = $3 WHERE serial = $1 AND revoked_at IS NULL AND der IS NOT NULL",
+        "UPDATE certificate SET revoked_at = $2, revocation_reason = $3 WHERE serial = $1 \
+         AND revoked_at IS NULL AND der IS NOT NULL",
     )
     .bind(serial)
     .bind(at)
@@ -133,7 +139,8 @@ pub struct Revoked {
 /// The revoked certificates under one CSCA certificate, by serial number.
 pub async fn revoked_under(conn: &mut PgConnection, issuer_serial: &str) -> Result<Vec<Revoked>, Error> {
     let rows = sqlx::query(
-        "SELECT serial, revoked_at, revocation_reason FROM certificate WHERE issuer_serial = $1 AND revoked_at IS NOT NULL ORDER BY serial",
+        "SELECT serial, revoked_at, revocation_reason FROM certificate WHERE issuer_serial = $1 \
+         AND revoked_at IS NOT NULL ORDER BY serial",
     )
     .bind(issuer_serial)
     .fetch_all(conn)
@@ -157,7 +164,8 @@ pub async fn intend_crl(
     next_update: OffsetDateTime,
 ) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(
-        "INSERT INTO crl (number, issuer_serial, this_update, next_update) SELECT coalesce(max(number), 0) + 1, $1, $2, $3 FROM crl RETURNING number",
+        "INSERT INTO crl (number, issuer_serial, this_update, next_update) \
+         SELECT coalesce(max(number), 0) + 1, $1, $2, $3 FROM crl RETURNING number",
     )
     .bind(issuer_serial)
     .bind(this_update)
@@ -197,7 +205,8 @@ pub struct Trust {
 
 pub async fn trust(conn: &mut PgConnection) -> Result<Trust, Error> {
     let crls = sqlx::query_scalar(
-        "SELECT DISTINCT ON (issuer_serial) der FROM crl WHERE der IS NOT NULL ORDER BY issuer_serial, number DESC",
+        "SELECT DISTINCT ON (issuer_serial) der FROM crl WHERE der IS NOT NULL \
+         ORDER BY issuer_serial, number DESC",
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -1,8 +1,8 @@
 //! Cards as pages show them.
 //!
-//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where row-level security
-//! keeps other units' rows away; those with `conn` read tables without a policy and take the scope or an id that was let
-//! through before.
+//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where
+//! row-level security keeps other units' rows away; those with `conn` read tables without a policy and take
+//! the scope or an id that was let through before.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -88,7 +88,8 @@ impl CardHit {
 /// A card.
 pub async fn card(scoped: &mut PgConnection, id: CardId) -> Result<Option<CardPage>, Error> {
     let row = sqlx::query(
-        "SELECT card_id, number, application_id, person_id, pin, state, issued_on, expires_on, ds_serial, dg1, dg13, \
+        "SELECT card_id, number, application_id, person_id, pin, state, issued_on, expires_on, ds_serial, \
+         dg1, dg13, \
                 sod, qr, face, unit_code, unit_path, intended_at, signed_at \
          FROM card WHERE card_id = $1",
     )

@@ -19,7 +19,8 @@ pub async fn put_box(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "INSERT INTO blank_box (box, received_at, actor, wrapped_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO blank_box (box, received_at, actor, wrapped_key) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING",
     )
     .bind(number)
     .bind(now)
@@ -108,8 +109,10 @@ impl Totals {
 /// All blanks that were ever received.
 pub async fn totals(conn: &mut PgConnection) -> Result<Totals, Error> {
     let row = sqlx::query(
-        "SELECT count(*) FILTER (WHERE state = 'in_stock') AS in_stock, count(*) FILTER (WHERE state = 'writing') AS writing, \
-                count(*) FILTER (WHERE state = 'used') AS used, count(*) FILTER (WHERE state = 'spoiled') AS spoiled FROM blank",
+        "SELECT count(*) FILTER (WHERE state = 'in_stock') AS in_stock, \
+         count(*) FILTER (WHERE state = 'writing') AS writing, \
+                count(*) FILTER (WHERE state = 'used') AS used, count(*) FILTER (WHERE state = 'spoiled') AS \
+                spoiled FROM blank",
     )
     .fetch_one(conn)
     .await?;
@@ -128,8 +131,10 @@ pub struct BoxLine {
 pub async fn boxes(conn: &mut PgConnection) -> Result<Vec<BoxLine>, Error> {
     let rows = sqlx::query(
         "SELECT b.box, b.received_at, b.wrapped_key IS NOT NULL AS has_key, \
-                count(k.serial) FILTER (WHERE state = 'in_stock') AS in_stock, count(k.serial) FILTER (WHERE state = 'writing') AS writing, \
-                count(k.serial) FILTER (WHERE state = 'used') AS used, count(k.serial) FILTER (WHERE state = 'spoiled') AS spoiled \
+                count(k.serial) FILTER (WHERE state = 'in_stock') AS in_stock, \
+                count(k.serial) FILTER (WHERE state = 'writing') AS writing, \
+                count(k.serial) FILTER (WHERE state = 'used') AS used, \
+                count(k.serial) FILTER (WHERE state = 'spoiled') AS spoiled \
          FROM blank_box b LEFT JOIN blank k USING (box) GROUP BY b.box ORDER BY b.box",
     )
     .fetch_all(conn)
@@ -202,7 +207,8 @@ pub async fn blanks(
     let rows = sqlx::query(
         "SELECT k.serial, k.box, k.state, k.card_id, c.number, k.attempts, k.reason \
          FROM blank k LEFT JOIN card c USING (card_id) \
-         WHERE ($1::text IS NULL OR k.state = $1) AND ($2::bigint IS NULL OR k.box = $2) ORDER BY k.since, k.serial LIMIT $3",
+         WHERE ($1::text IS NULL OR k.state = $1) AND ($2::bigint IS NULL OR k.box = $2) \
+         ORDER BY k.since, k.serial LIMIT $3",
     )
     .bind(state.map(BlankState::code))
     .bind(number)
@@ -221,19 +227,23 @@ pub async fn put_count(
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let (expected, counted) = counts;
-    sqlx::query("INSERT INTO stock_count (count_id, at, actor, expected, counted, note) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(id)
-        .bind(now)
-        .bind(actor.to_string())
-        .bind(expected)
-        .bind(counted)
-        .bind(note)
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO stock_count (count_id, at, actor, expected, counted, note) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(id)
+    .bind(now)
+    .bind(actor.to_string())
+    .bind(expected)
+    .bind(counted)
+    .bind(note)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-/// Locks the next signed card that no blank was taken for: of a batch, or this one, or any, in the order of the batches.
+/// Locks the next signed card that no blank was taken for: of a batch, or this one, or any, in the order of
+/// the batches.
 pub async fn next_card(
     tx: &mut PgConnection,
     batch: Option<i64>,
@@ -241,7 +251,8 @@ pub async fn next_card(
 ) -> Result<Option<CardId>, Error> {
     let id: Option<Uuid> = sqlx::query_scalar(
         "SELECT c.card_id FROM batch_item i JOIN batch b USING (batch_id) JOIN card c USING (card_id) \
-         WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL OR c.card_id = $2) \
+         WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL \
+         OR c.card_id = $2) \
            AND NOT EXISTS (SELECT 1 FROM blank k WHERE k.card_id = c.card_id) \
          ORDER BY b.number, i.position LIMIT 1 FOR UPDATE OF c SKIP LOCKED",
     )
@@ -260,8 +271,10 @@ pub async fn open_cards(
 ) -> Result<(i64, i64), Error> {
     Ok(sqlx::query_as(
         "SELECT count(*) FILTER (WHERE k.serial IS NULL), count(k.serial) \
-         FROM batch_item i JOIN batch b USING (batch_id) JOIN card c USING (card_id) LEFT JOIN blank k USING (card_id) \
-         WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL OR c.card_id = $2)",
+         FROM batch_item i JOIN batch b USING (batch_id) JOIN card c USING (card_id) \
+         LEFT JOIN blank k USING (card_id) \
+         WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL \
+         OR c.card_id = $2)",
     )
     .bind(batch)
     .bind(card.map(CardId::uuid))
@@ -277,7 +290,8 @@ pub async fn begin_writing(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
-        "UPDATE blank SET state = 'writing', card_id = $2, since = $3 WHERE serial = $1 AND state = 'in_stock'",
+        "UPDATE blank SET state = 'writing', card_id = $2, since = $3 WHERE serial = $1 \
+         AND state = 'in_stock'",
     )
     .bind(serial)
     .bind(card.uuid())
@@ -300,8 +314,8 @@ pub async fn count_attempt(tx: &mut PgConnection, serial: &str) -> Result<i16, E
 /// A blank comes to its end: used, when it was being written, or spoiled for a reason.
 ///
 /// # Errors
-/// Those of the database; [`Error::Inconsistent`] when it has come to its end before, or would be used unwritten: a blank
-/// goes forward only.
+/// Those of the database; [`Error::Inconsistent`] when it has come to its end before, or would be used
+/// unwritten: a blank goes forward only.
 pub async fn finish_blank(
     tx: &mut PgConnection,
     serial: &str,
@@ -347,14 +361,16 @@ pub async fn taken_for(conn: &mut PgConnection, batch: BatchId) -> Result<i64, E
 /// Blanks in stock for a machine that writes them itself: those of boxes that came without a key.
 pub async fn machine_stock(conn: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(
-        "SELECT count(*) FROM blank JOIN blank_box b USING (box) WHERE state = 'in_stock' AND b.wrapped_key IS NULL",
+        "SELECT count(*) FROM blank JOIN blank_box b USING (box) WHERE state = 'in_stock' \
+         AND b.wrapped_key IS NULL",
     )
     .fetch_one(conn)
     .await?)
 }
 
-/// Takes the next blanks of the machine's stock for cards that came back from it, which used them in their order, whatever
-/// became of them. Returns how many there were: fewer than cards when the stock does not reach.
+/// Takes the next blanks of the machine's stock for cards that came back from it, which used them in their
+/// order, whatever became of them. Returns how many there were: fewer than cards when the stock does not
+/// reach.
 pub async fn take_blanks(
     tx: &mut PgConnection,
     cards: &[CardId],
@@ -363,10 +379,12 @@ pub async fn take_blanks(
 ) -> Result<u64, Error> {
     let done = sqlx::query(
         "WITH free AS (SELECT serial, row_number() OVER (ORDER BY serial) AS n FROM \
-                (SELECT k.serial FROM blank k JOIN blank_box b USING (box) WHERE k.state = 'in_stock' AND b.wrapped_key IS NULL \
+                (SELECT k.serial FROM blank k JOIN blank_box b USING (box) WHERE k.state = 'in_stock' \
+                AND b.wrapped_key IS NULL \
                  ORDER BY k.serial LIMIT $2 FOR UPDATE OF k SKIP LOCKED) f) \
          UPDATE blank SET state = $3, reason = $4, since = $5, card_id = c.card_id \
-         FROM free JOIN unnest($1::uuid[]) WITH ORDINALITY AS c (card_id, n) USING (n) WHERE blank.serial = free.serial",
+         FROM free JOIN unnest($1::uuid[]) WITH ORDINALITY AS c (card_id, n) USING (n) \
+         WHERE blank.serial = free.serial",
     )
     .bind(cards.iter().map(|card| card.uuid()).collect::<Vec<_>>())
     .bind(cards.len() as i64)

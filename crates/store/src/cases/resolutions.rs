@@ -175,7 +175,8 @@ pub async fn write_resolutions(
     }
     let single = |number: Option<f64>| number.map(|number| number as f32);
     sqlx::query(
-        "INSERT INTO resolution (application_id, outcome, person_id, weight, probability, evidence, decided_at) \
+        "INSERT INTO resolution (application_id, outcome, person_id, weight, probability, evidence, \
+         decided_at) \
          SELECT id, outcome, person, weight, probability, evidence, $7 \
          FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::real[], $5::real[], $6::jsonb[]) \
               AS n (id, outcome, person, weight, probability, evidence)",
@@ -262,7 +263,8 @@ pub async fn merged_by_case(
              SELECT p.person_id, p.status, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
          SELECT way.person_id FROM way \
          JOIN LATERAL (SELECT e.detail FROM person_event e \
-                       WHERE e.person_id = way.person_id AND e.kind = 'merged' ORDER BY e.version DESC LIMIT 1) latest ON true \
+                       WHERE e.person_id = way.person_id AND e.kind = 'merged' ORDER BY e.version DESC \
+                       LIMIT 1) latest ON true \
          WHERE way.status = 3 AND latest.detail->'reason'->>'case' = $1",
     )
     .bind(case.to_string())
@@ -323,7 +325,8 @@ pub struct ResolutionRow {
 /// The outcome of the search for the person. For an application that the reader's scope let through.
 pub async fn resolution(conn: &mut PgConnection, id: ApplicationId) -> Result<Option<ResolutionRow>, Error> {
     let row = sqlx::query_as(
-        "SELECT outcome, person_id, weight, probability, evidence, decided_at FROM resolution WHERE application_id = $1",
+        "SELECT outcome, person_id, weight, probability, evidence, decided_at FROM resolution \
+         WHERE application_id = $1",
     )
     .bind(id.uuid())
     .fetch_optional(conn)

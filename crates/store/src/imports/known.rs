@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::Error;
 use domain::id::PersonId;
 
-/// What the register holds that a chunk of forms may meet; the caller adds what the chunk's own earlier rows bring.
+/// What the register holds that a chunk of forms may meet; the caller adds what the chunk's own earlier rows
+/// bring.
 #[derive(Debug, Default)]
 pub struct Known {
     /// Hash of the form behind a registered person.
@@ -37,7 +38,8 @@ impl std::fmt::Debug for PinHolder {
     }
 }
 
-/// Waits until no other import is between asking what the register knows and writing to it; until the transaction ends.
+/// Waits until no other import is between asking what the register knows and writing to it; until the
+/// transaction ends.
 ///
 /// # Errors
 /// Those of the database.
@@ -55,8 +57,9 @@ pub async fn known(
     form_nos: &[&str],
     pins: &[&str],
 ) -> Result<Known, Error> {
-    // Ten thousand keys against tables that have just grown from nothing: without statistics the planner would read the
-    // whole table for each chunk, which makes an import quadratic. The indices have all the keys that are asked for.
+    // Ten thousand keys against tables that have just grown from nothing: without statistics the planner
+    // would read the whole table for each chunk, which makes an import quadratic. The indices have all the
+    // keys that are asked for.
     let by_index =
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
     sqlx::raw_sql(by_index).execute(&mut *tx).await?;

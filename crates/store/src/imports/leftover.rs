@@ -80,8 +80,8 @@ pub async fn keep_rejects(
     Ok(())
 }
 
-/// Marks rejected rows as replaced by rows of `by`: those that a rejects file names, and those of the form numbers that
-/// came without a rejects file. Returns how many.
+/// Marks rejected rows as replaced by rows of `by`: those that a rejects file names, and those of the form
+/// numbers that came without a rejects file. Returns how many.
 ///
 /// # Errors
 /// Those of the database.
@@ -96,8 +96,10 @@ pub async fn resolve_rejects(
         let imports: Vec<Uuid> = named.iter().map(|(import, _)| import.uuid()).collect();
         let rows: Vec<i64> = named.iter().map(|(_, row)| row.cast_signed()).collect();
         let update = sqlx::query(
-            "UPDATE import_reject r SET resolved_by = $1 FROM unnest($2::uuid[], $3::bigint[]) AS n (import_id, row_no) \
-             WHERE r.import_id = n.import_id AND r.row_no = n.row_no AND r.resolved_by IS NULL AND r.import_id <> $1",
+            "UPDATE import_reject r SET resolved_by = $1 \
+             FROM unnest($2::uuid[], $3::bigint[]) AS n (import_id, row_no) \
+             WHERE r.import_id = n.import_id AND r.row_no = n.row_no AND r.resolved_by IS NULL \
+             AND r.import_id <> $1",
         );
         resolved += update.bind(by.uuid()).bind(imports).bind(rows).execute(&mut *tx).await?.rows_affected();
     }

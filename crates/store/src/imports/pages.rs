@@ -39,7 +39,8 @@ pub async fn import_files(conn: &mut PgConnection, limit: i64) -> Result<Vec<Imp
     let rows = sqlx::query_as(
         "SELECT import_id, name, format, bytes_total, bytes_done, rows_read, rows_accepted, rows_repeated, \
                 rows_rejected, started_at, finished_at, \
-                (SELECT count(*) FROM import_reject r WHERE r.import_id = f.import_id AND r.resolved_by IS NULL) \
+                (SELECT count(*) FROM import_reject r WHERE r.import_id = f.import_id \
+                AND r.resolved_by IS NULL) \
                     AS rows_to_correct \
          FROM import_file f ORDER BY started_at DESC, name, import_id LIMIT $1",
     )

@@ -14,7 +14,8 @@ pub struct QualityRow {
     pub unit_path: String,
     /// People alive and not merged into another record. The other counts are of these.
     pub people: u64,
-    /// Đúng: a personal number is there, and its structure agrees with sex, birth year and province of registration.
+    /// Đúng: a personal number is there, and its structure agrees with sex, birth year and province of
+    /// registration.
     pub pin_agrees: u64,
     /// Đúng: a personal number is there and contradicts the record.
     pub pin_contradicts: u64,
@@ -22,7 +23,8 @@ pub struct QualityRow {
     pub complete: u64,
     /// Sạch: in no open case of the register's duplicates.
     pub clean: u64,
-    /// Sống: mean days from a life event to its record, over events that were recorded later than they happened.
+    /// Sống: mean days from a life event to its record, over events that were recorded later than they
+    /// happened.
     pub mean_days_to_record: Option<u64>,
 }
 
@@ -36,8 +38,9 @@ pub async fn quality(conn: &mut PgConnection, scope: &str) -> Result<Vec<Quality
     Ok(rows.into_iter().map(QualityRow::from).collect())
 }
 
-/// The number's structure is Decree 137/2015 art. 13: place of registration, century and sex, year, serial. The mean
-/// leaves out version 1, which is the registration itself, and whatever is recorded in the instant it happens.
+/// The number's structure is Decree 137/2015 art. 13: place of registration, century and sex, year, serial.
+/// The mean leaves out version 1, which is the registration itself, and whatever is recorded in the instant
+/// it happens.
 fn statement() -> String {
     format!(
         "WITH checked AS (
@@ -48,7 +51,8 @@ fn statement() -> String {
                   OR substr(p.pin, 1, 3) = lpad(split_part(u.path, '/', 1), 3, '0')) AS agrees,
            p.birth % 100 > 0 AND p.birth_registration IS NOT NULL AND p.native_place IS NOT NULL
              AND p.household IS NOT NULL AND (length(p.permanent_unit) = 5 OR NOT EXISTS (
-                 SELECT FROM unit below WHERE below.parent = p.permanent_unit AND below.valid_to IS NULL)) AS complete,
+                 SELECT FROM unit below WHERE below.parent = p.permanent_unit \
+                 AND below.valid_to IS NULL)) AS complete,
            NOT EXISTS (SELECT FROM case_file c WHERE c.decision IS NULL
                AND p.person_id IN (c.person_id, c.other_person_id)) AS clean
     FROM person p LEFT JOIN unit u ON u.code = p.birth_registration AND u.valid_to IS NULL

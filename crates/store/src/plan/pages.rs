@@ -1,8 +1,8 @@
 //! The plan as pages show it.
 //!
-//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where row-level security
-//! keeps other units' rows away; those with `conn` read tables without a policy and take the scope or an id that was let
-//! through before.
+//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where
+//! row-level security keeps other units' rows away; those with `conn` read tables without a policy and take
+//! the scope or an id that was let through before.
 
 use sqlx::{FromRow, PgConnection};
 use time::{Date, OffsetDateTime};

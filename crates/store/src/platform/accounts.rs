@@ -39,7 +39,8 @@ impl std::fmt::Debug for Account {
 /// A login that exists violates `account_login_key`.
 pub async fn insert(tx: &mut PgConnection, account: &Account) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO account (id, login, role, unit_path, display_name, password_hash, created_at, disabled_at)
+        "INSERT INTO account (id, login, role, unit_path, display_name, password_hash, created_at, \
+         disabled_at)
          VALUES ($1, lower($2), $3, $4, $5, $6, $7, $8)",
     )
     .bind(account.id)

@@ -1,9 +1,9 @@
 //! The audit trail: append-only rows in hash chains, so that a removed, altered or inserted row shows.
 //!
-//! Each row's SHA-256 covers the one before it, and `audit_head` holds each chain's last. An append locks the head until
-//! its transaction ends; sixteen chains, chosen by the subject, keep writers of different subjects from queueing for one
-//! lock. Whoever can rewrite a whole chain and its head is found out by heads that were signed and kept elsewhere:
-//! [`heads`] gives what to sign.
+//! Each row's SHA-256 covers the one before it, and `audit_head` holds each chain's last. An append locks the
+//! head until its transaction ends; sixteen chains, chosen by the subject, keep writers of different subjects
+//! from queueing for one lock. Whoever can rewrite a whole chain and its head is found out by heads that were
+//! signed and kept elsewhere: [`heads`] gives what to sign.
 
 use std::collections::BTreeMap;
 
@@ -75,8 +75,8 @@ pub async fn append(tx: &mut PgConnection, entry: &Entry) -> Result<(), Error> {
     append_all(tx, std::slice::from_ref(entry)).await
 }
 
-/// Appends rows in the caller's transaction, which should do it last and once: the chains' heads stay locked until the
-/// transaction ends, and are locked in order, so that two such transactions cannot deadlock.
+/// Appends rows in the caller's transaction, which should do it last and once: the chains' heads stay locked
+/// until the transaction ends, and are locked in order, so that two such transactions cannot deadlock.
 ///
 /// # Errors
 /// Of the database.
@@ -127,8 +127,8 @@ pub async fn heads(tx: &mut PgConnection) -> Result<Vec<Head>, Error> {
     rows.iter().map(head_from).collect()
 }
 
-/// Reads every row and checks it. Run it in a REPEATABLE READ transaction while others write: heads and rows must be of
-/// one instant.
+/// Reads every row and checks it. Run it in a REPEATABLE READ transaction while others write: heads and rows
+/// must be of one instant.
 ///
 /// # Errors
 /// Of the database; a broken chain is a [`Verdict`], not an error.
@@ -270,7 +270,8 @@ async fn insert(tx: &mut PgConnection, rows: &[Linked]) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO audit (chain, seq, at, actor, action, subject, unit_path, detail, prev_hash, hash)
          SELECT chain, seq, at, actor, action, subject, unit_path, detail::json, prev_hash, hash
-         FROM unnest($1::int2[], $2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
+         FROM unnest($1::int2[], $2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], \
+         $7::text[],
                      $8::text[], $9::bytea[], $10::bytea[])
               AS new (chain, seq, at, actor, action, subject, unit_path, detail, prev_hash, hash)",
     )

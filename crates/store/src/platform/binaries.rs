@@ -18,7 +18,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The newest PostgreSQL of at least [`MINIMUM_MAJOR`], or, for a cluster that exists, the one of its version.
+    /// The newest PostgreSQL of at least [`MINIMUM_MAJOR`], or, for a cluster that exists, the one of its
+    /// version.
     ///
     /// Looks at `$PG_BIN` alone when it is set; else on `PATH`, then where Debian, Red Hat, Homebrew,
     /// Postgres.app and MacPorts put them.

@@ -1,8 +1,8 @@
 //! What changed, for those who hold people and fingers in memory and must follow.
 //!
-//! A number or a time that a writer takes says nothing of when it commits: who reads "all after 7" may miss the 6 that
-//! is committed later. So writers take nothing. Whoever follows gives positions to all that is committed, one at a time,
-//! and reads up to the newest.
+//! A number or a time that a writer takes says nothing of when it commits: who reads "all after 7" may miss
+//! the 6 that is committed later. So writers take nothing. Whoever follows gives positions to all that is
+//! committed, one at a time, and reads up to the newest.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -54,8 +54,8 @@ pub(crate) async fn note(tx: &mut PgConnection, what: Changed, ids: &[Uuid]) -> 
     Ok(())
 }
 
-/// Gives positions to all changes that are committed, and returns the newest. Holds the lock of those who decide who
-/// somebody is to the end of the transaction: a position counts once that is committed.
+/// Gives positions to all changes that are committed, and returns the newest. Holds the lock of those who
+/// decide who somebody is to the end of the transaction: a position counts once that is committed.
 ///
 /// # Errors
 /// Those of the database.
@@ -101,8 +101,8 @@ pub async fn after(conn: &mut PgConnection, what: Changed, position: i64) -> Res
     Ok(Some(Page { position, ids: entries.into_iter().flat_map(|(_, ids)| ids).collect() }))
 }
 
-/// Which entry has this position. Of another database, or of this one before it was restored from a backup, it is
-/// another one or none.
+/// Which entry has this position. Of another database, or of this one before it was restored from a backup,
+/// it is another one or none.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,7 +1,7 @@
 //! The embedded default: a private PostgreSQL cluster in the data directory, from the machine's own programs.
 //!
-//! It listens on a Unix socket only, knows users by the socket's peer, and outlives this process: a `kill -9` of
-//! dancu leaves the server running, and the next start finds it.
+//! It listens on a Unix socket only, knows users by the socket's peer, and outlives this process: a `kill -9`
+//! of dancu leaves the server running, and the next start finds it.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::Write;
@@ -22,7 +22,8 @@ use crate::platform::os_user::Users;
 /// The cluster's superuser, which is also dancu's user.
 const SUPERUSER: &str = "dancu";
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
-/// `sun_path` holds 104 bytes on macOS and 108 on Linux, and PostgreSQL adds ".lock" to a sibling's name only.
+/// `sun_path` holds 104 bytes on macOS and 108 on Linux, and PostgreSQL adds ".lock" to a sibling's name
+/// only.
 const SOCKET_PATH_LIMIT: usize = 100;
 const LOCK_WAIT: Duration = Duration::from_secs(120);
 const STALE_WAIT: Duration = Duration::from_secs(5);
@@ -45,9 +46,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the cluster under `data` if there is none, starts it if it is not running, and returns how to reach
-    /// it. Blocking: seconds at the first start, milliseconds when the server runs. Safe when several processes
-    /// start at once.
+    /// Makes the cluster under `data` if there is none, starts it if it is not running, and returns how to
+    /// reach it. Blocking: seconds at the first start, milliseconds when the server runs. Safe when several
+    /// processes start at once.
     ///
     /// # Errors
     /// No programs, no permission, a full disk, a lost cluster, another layout: each with what to do.
@@ -76,8 +77,9 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Stops the server, rolling back what is open. For the end of a demo or a test run: other dancu processes on
-    /// the same data directory lose their connections. Blocking; nothing happens if the server is not running.
+    /// Stops the server, rolling back what is open. For the end of a demo or a test run: other dancu
+    /// processes on the same data directory lose their connections. Blocking; nothing happens if the server
+    /// is not running.
     ///
     /// # Errors
     /// When `pg_ctl` fails.
@@ -95,8 +97,8 @@ impl Cluster {
         UnixStream::connect(self.socket_dir.join(SOCKET_FILE)).is_ok()
     }
 
-    /// The directory that holds the cluster: `postgres` in the data directory, unless the server's user could not
-    /// enter that.
+    /// The directory that holds the cluster: `postgres` in the data directory, unless the server's user could
+    /// not enter that.
     pub fn home(&self) -> &Path {
         &self.home
     }
@@ -149,15 +151,16 @@ impl Cluster {
         loop {
             let log_before = std::fs::metadata(&log).map(|m| m.len()).unwrap_or(0);
             let log_arg = log.to_string_lossy().into_owned();
-            // pg_ctl puts the server into its own session. Ten minutes, because recovery after a crash in a bulk
-            // load replays up to max_wal_size.
+            // pg_ctl puts the server into its own session. Ten minutes, because recovery after a crash in a
+            // bulk load replays up to max_wal_size.
             let outcome = self.pg_ctl(users, &["start", "-w", "-t", "600", "-l", &log_arg]);
             let Err(error) = outcome else { return Ok(()) };
             if self.is_live() {
                 return Ok(());
             }
             let said = log_after(&log, log_before);
-            // After a kill -9 the old server's children may live for a moment and hold its memory and pid file.
+            // After a kill -9 the old server's children may live for a moment and hold its memory and pid
+            // file.
             let stale = said.contains("postmaster.pid") || said.contains("shared memory block");
             if stale && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(200));
@@ -214,9 +217,9 @@ fn lock(data: &Path) -> Result<File, Error> {
     }
 }
 
-/// Where the cluster lives. `<data>/postgres`, unless this process is root and its unprivileged server user cannot
-/// pass a directory above (a checkout in /root, say): then a directory of its own in /var/lib, remembered in
-/// dancu.json.
+/// Where the cluster lives. `<data>/postgres`, unless this process is root and its unprivileged server user
+/// cannot pass a directory above (a checkout in /root, say): then a directory of its own in /var/lib,
+/// remembered in dancu.json.
 fn choose_home(data: &Path, layout: &mut Layout) -> Result<(PathBuf, Users), Error> {
     if layout.cluster_made {
         let home = layout.cluster.clone().unwrap_or_else(|| data.join("postgres"));
@@ -247,7 +250,8 @@ fn choose_home(data: &Path, layout: &mut Layout) -> Result<(PathBuf, Users), Err
         return Err(Error::Directory {
             path: beside,
             reason: format!(
-                "user {} cannot pass a directory above it (nor {}); use a --data directory such as /var/lib/dancu",
+                "user {} cannot pass a directory above it (nor {}); use a --data directory such as \
+                 /var/lib/dancu",
                 users.server.name,
                 home.display()
             ),
@@ -401,8 +405,8 @@ fn check(program: &str, output: std::io::Result<Output>) -> Result<(), Error> {
     Err(Error::Program { program: program.to_owned(), output: said })
 }
 
-/// Why the embedded server of this data directory fell, in its own words, when its log ends with a reason: for the reader of
-/// an [`Error::Disconnected`]. Lines about an earlier life of the server are no reason.
+/// Why the embedded server of this data directory fell, in its own words, when its log ends with a reason:
+/// for the reader of an [`Error::Disconnected`]. Lines about an earlier life of the server are no reason.
 pub fn last_words(data: &Path) -> Option<String> {
     const ENOUGH: usize = 16 * 1024;
     let layout = Layout::load(data).ok()?;

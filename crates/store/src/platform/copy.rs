@@ -1,8 +1,8 @@
 //! Bulk load by `COPY … FROM STDIN (FORMAT binary)`: about eight times the rows a second of prepared inserts.
 //!
 //! The format is PostgreSQL's own (documentation of COPY, "Binary Format"): a header, rows of counted and
-//! length-prefixed fields, a trailer. Integers are big-endian; each field is the type's binary wire form, so the push
-//! method must match the column's type exactly (`i32` into `integer`, `i64` into `bigint`).
+//! length-prefixed fields, a trailer. Integers are big-endian; each field is the type's binary wire form, so
+//! the push method must match the column's type exactly (`i32` into `integer`, `i64` into `bigint`).
 
 use sqlx::PgConnection;
 use sqlx::postgres::PgCopyIn;
@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// Sent when this much has gathered: large enough to make the message overhead vanish, small enough to stay in cache.
+/// Sent when this much has gathered: large enough to make the message overhead vanish, small enough to stay
+/// in cache.
 const CHUNK_BYTES: usize = 256 * 1024;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// PostgreSQL counts days and microseconds from 2000-01-01.
@@ -20,8 +21,8 @@ const EPOCH: Date = match Date::from_calendar_date(2000, Month::January, 1) {
     Err(_) => panic!("2000-01-01 is a date"),
 };
 
-/// A bulk load in progress. Nothing is loaded unless [`CopyIn::finish`] succeeds; dropping it abandons the load, and the
-/// transaction with it.
+/// A bulk load in progress. Nothing is loaded unless [`CopyIn::finish`] succeeds; dropping it abandons the
+/// load, and the transaction with it.
 ///
 /// ```no_run
 /// # async fn example(tx: &mut sqlx::PgConnection, people: Vec<(uuid::Uuid, Option<String>)>) -> Result<(), store::Error> {

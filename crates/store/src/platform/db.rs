@@ -28,7 +28,8 @@ const START_ATTEMPTS: u32 = 3;
 pub struct OpenOptions {
     /// The data directory; holds the embedded cluster unless `database_url` is given.
     pub data_dir: PathBuf,
-    /// The address of a server to use instead of the embedded cluster. May hold a password, so it is never printed.
+    /// The address of a server to use instead of the embedded cluster. May hold a password, so it is never
+    /// printed.
     pub database_url: Option<String>,
 }
 
@@ -84,7 +85,8 @@ impl Database {
         let mut attempt = 1;
         loop {
             match Database::open_embedded(&options.data_dir).await {
-                // A program killed while it stopped the server leaves one that still answers and is gone a moment later.
+                // A program killed while it stopped the server leaves one that still answers and is gone a
+                // moment later.
                 Err(error) if error.is_disconnected() && attempt < START_ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
@@ -139,15 +141,15 @@ impl Database {
         Ok(self.work.begin().await?)
     }
 
-    /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only tables that
-    /// are granted to `dancu_scoped`. A statement may take 15 s.
+    /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only
+    /// tables that are granted to `dancu_scoped`. A statement may take 15 s.
     ///
     /// # Errors
     /// When no connection can be had, or the role is missing (schema not migrated).
     pub async fn scoped(&self, scope: &UnitScope) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.web.begin().await?;
-        // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a function.
-        // UnitScope admits no character that could leave the literal.
+        // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a
+        // function. UnitScope admits no character that could leave the literal.
         let sql = format!(
             "SET TRANSACTION READ ONLY; SET LOCAL ROLE dancu_scoped; \
              SET LOCAL app.unit_path = '{}'; SET LOCAL statement_timeout = '15s'",
@@ -160,8 +162,8 @@ impl Database {
     /// Brings the schema to this program's version. Safe when several processes do it at once.
     ///
     /// # Errors
-    /// [`Error::SchemaTooNew`]; [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or one
-    /// that was applied has been edited since.
+    /// [`Error::SchemaTooNew`]; [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or
+    /// one that was applied has been edited since.
     pub async fn migrate(&self) -> Result<(), Error> {
         let found = self.schema_version().await?;
         let known = known_version();
@@ -238,7 +240,8 @@ pub async fn commit(tx: Transaction<'static, Postgres>) -> Result<(), Error> {
 
 /// Waits until no other transaction holds the lock of this name, and holds it until this one ends.
 ///
-/// It is a row of table `meta` and not an advisory lock, which every server of a distributed database keeps for itself.
+/// It is a row of table `meta` and not an advisory lock, which every server of a distributed database keeps
+/// for itself.
 ///
 /// # Errors
 /// Those of the database; no row of that name.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
-/// An error of the store. Neither `Display` nor `Debug` carries the values of rows: PostgreSQL puts key values
-/// into the DETAIL of an error and input values into the message of class 22, and both may be personal data.
+/// An error of the store. Neither `Display` nor `Debug` carries the values of rows: PostgreSQL puts key
+/// values into the DETAIL of an error and input values into the message of class 22, and both may be personal
+/// data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +19,8 @@ pub enum Error {
     BinariesNotFound { minimum: u32, looked: String, install: &'static str },
     /// The server that was pointed at is too old.
     #[error(
-        "the database server is PostgreSQL {found}, and dancu needs {minimum} or newer: upgrade the server, or point DATABASE_URL at another"
+        "the database server is PostgreSQL {found}, and dancu needs {minimum} or newer: upgrade the server, \
+         or point DATABASE_URL at another"
     )]
     ServerTooOld { found: i32, minimum: u32 },
     /// The cluster on disk was made by a major version whose programs are not installed.
@@ -37,7 +39,8 @@ pub enum Error {
     )]
     DataLayout { file: PathBuf, found: u32, known: u32 },
     /// The layout file exists and cannot be read.
-    #[error("{} is not a dancu data file ({reason}). Restore it from a backup, or use another --data directory", file.display())]
+    #[error("{} is not a dancu data file ({reason}). Restore it from a backup, or use another --data \
+             directory", file.display())]
     DataFile { file: PathBuf, reason: String },
     /// The data directory says there is a cluster, and there is none.
     #[error(
@@ -49,7 +52,8 @@ pub enum Error {
     #[error("the database server cannot use {}: {reason}", path.display())]
     Directory { path: PathBuf, reason: String },
     /// Another process held the start lock for too long.
-    #[error("another dancu process has been starting or stopping the database in {} for more than {waited_s} s", dir.display())]
+    #[error("another dancu process has been starting or stopping the database in {} for more than {waited_s} \
+             s", dir.display())]
     StartLock { dir: PathBuf, waited_s: u64 },
     /// A file operation failed.
     #[error("{doing} {}", path.display())]
@@ -61,7 +65,8 @@ pub enum Error {
     DiskFull { context: String },
     /// The database does not exist on its server (SQLSTATE 3D000).
     #[error(
-        "the database {name} does not exist on its server: it was dropped or the address is wrong. Restore it from a backup, or correct DATABASE_URL"
+        "the database {name} does not exist on its server: it was dropped or the address is wrong. Restore \
+         it from a backup, or correct DATABASE_URL"
     )]
     DatabaseMissing { name: String },
     /// The address of the database cannot be parsed. The address itself is left out: it may hold a password.

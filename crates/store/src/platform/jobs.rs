@@ -1,7 +1,8 @@
-//! Background work: enqueued in the transaction that makes it necessary, done in the transaction that completes it.
+//! Background work: enqueued in the transaction that makes it necessary, done in the transaction that
+//! completes it.
 //!
-//! A claimed job is leased: its `run_at` moves to the lease's end, so that the job of a worker that died becomes due
-//! again by itself. Payloads carry ids and codes, never personal data: they outlive the work.
+//! A claimed job is leased: its `run_at` moves to the lease's end, so that the job of a worker that died
+//! becomes due again by itself. Payloads carry ids and codes, never personal data: they outlive the work.
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool, Row};
@@ -60,7 +61,8 @@ pub struct QueueDepth {
     pub dead: i64,
 }
 
-/// Enqueues a job in the caller's transaction. `false`: its idempotency key was there already, and nothing changed.
+/// Enqueues a job in the caller's transaction. `false`: its idempotency key was there already, and nothing
+/// changed.
 ///
 /// # Errors
 /// Of the database; the same `id` twice violates `job_pkey`.
@@ -98,7 +100,8 @@ pub async fn enqueue_all(tx: &mut PgConnection, jobs: &[NewJob], now: OffsetDate
     Ok(done.rows_affected())
 }
 
-/// Claims up to `limit` due jobs of a queue for `lease`, oldest first. Workers do not wait for each other's claims.
+/// Claims up to `limit` due jobs of a queue for `lease`, oldest first. Workers do not wait for each other's
+/// claims.
 ///
 /// A job whose lease ran out on its last attempt is not handed out again: it becomes dead.
 ///
@@ -126,12 +129,14 @@ pub async fn claim(
     let token = Uuid::now_v7();
     let rows = sqlx::query(
         "WITH due AS MATERIALIZED (
-             SELECT id FROM job WHERE queue = $1 AND state = 'open' AND run_at <= $2 AND attempts < max_attempts
+             SELECT id FROM job WHERE queue = $1 AND state = 'open' AND run_at <= $2 \
+             AND attempts < max_attempts
              ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
          )
          UPDATE job SET run_at = $4, attempts = attempts + 1, lease = $5, worker = $6
          FROM due WHERE job.id = due.id
-         RETURNING job.id, job.queue, job.payload, job.attempts, job.max_attempts, job.run_at, job.enqueued_at",
+         RETURNING job.id, job.queue, job.payload, job.attempts, job.max_attempts, job.run_at, \
+         job.enqueued_at",
     )
     .bind(queue)
     .bind(now)
@@ -178,8 +183,8 @@ pub async fn complete(tx: &mut PgConnection, job: &Claimed, now: OffsetDateTime)
     held(done.rows_affected(), job)
 }
 
-/// Gives the job back after an error: tried again after 5 s, 10 s, 20 s … up to an hour, or dead after its last attempt.
-/// `reason` is kept for the operator and must hold no personal data.
+/// Gives the job back after an error: tried again after 5 s, 10 s, 20 s … up to an hour, or dead after its
+/// last attempt. `reason` is kept for the operator and must hold no personal data.
 ///
 /// # Errors
 /// [`Error::LeaseLost`] when another worker has it already.
@@ -225,14 +230,15 @@ pub async fn extend(pool: &PgPool, job: &mut Claimed, until: OffsetDateTime) -> 
     Ok(())
 }
 
-/// Makes a dead job due again with its attempts counted from none, after an operator dealt with the cause. `false`: there
-/// is no such dead job.
+/// Makes a dead job due again with its attempts counted from none, after an operator dealt with the cause.
+/// `false`: there is no such dead job.
 ///
 /// # Errors
 /// Of the database.
 pub async fn revive(tx: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> Result<bool, Error> {
     let done = sqlx::query(
-        "UPDATE job SET state = 'open', run_at = $2, attempts = 0, finished_at = NULL WHERE id = $1 AND state = 'dead'",
+        "UPDATE job SET state = 'open', run_at = $2, attempts = 0, finished_at = NULL WHERE id = $1 \
+         AND state = 'dead'",
     )
     .bind(id)
     .bind(now)
@@ -259,7 +265,8 @@ pub async fn depth(pool: &PgPool, queue: &str, now: OffsetDateTime) -> Result<Qu
     Ok(QueueDepth { due: row.try_get("due")?, later: row.try_get("later")?, dead: row.try_get("dead")? })
 }
 
-/// Removes jobs without a key that were done before `before`; jobs with a key stay, because the key holds for good.
+/// Removes jobs without a key that were done before `before`; jobs with a key stay, because the key holds for
+/// good.
 ///
 /// # Errors
 /// Of the database.

@@ -1,5 +1,5 @@
-//! Migrations, each command in a message of its own, with the bookkeeping of `sqlx`: a database that it migrated is
-//! recognised, and the other way round.
+//! Migrations, each command in a message of its own, with the bookkeeping of `sqlx`: a database that it
+//! migrated is recognised, and the other way round.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,9 +32,11 @@ pub fn migrations_checksum() -> Vec<u8> {
 /// Applies what is missing of this program's migrations.
 ///
 /// # Errors
-/// [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or one that was applied has been edited.
+/// [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or one that was applied has been
+/// edited.
 pub(super) async fn run(pool: &PgPool) -> Result<(), Error> {
-    // Connections of their own, because what a migration sets on its connection must not come back into the pool.
+    // Connections of their own, because what a migration sets on its connection must not come back into the
+    // pool.
     let mut guard = pool.acquire().await?.detach();
     let mut connection = pool.acquire().await?.detach();
     let outcome = run_locked(&mut guard, &mut connection).await;
@@ -76,9 +78,10 @@ async fn make_table(connection: &mut PgConnection) -> Result<(), Error> {
     }
 }
 
-/// One process at a time migrates. The lock is on a table and not an advisory one, which each server of a distributed
-/// database keeps for itself; and it is held by a connection that does nothing else, so that it covers migrations
-/// outside a transaction too. It lets writers of the table through: only lockers wait for each other.
+/// One process at a time migrates. The lock is on a table and not an advisory one, which each server of a
+/// distributed database keeps for itself; and it is held by a connection that does nothing else, so that it
+/// covers migrations outside a transaction too. It lets writers of the table through: only lockers wait for
+/// each other.
 async fn lock(guard: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Error> {
     let mut tx = guard.begin().await?;
     // It waits idle for as long as the migrations take.

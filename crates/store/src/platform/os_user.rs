@@ -1,5 +1,5 @@
-//! Which operating-system user runs the database server. `initdb` and `postgres` refuse root, so a process that
-//! is root hands the server to an unprivileged user.
+//! Which operating-system user runs the database server. `initdb` and `postgres` refuse root, so a process
+//! that is root hands the server to an unprivileged user.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -50,8 +50,8 @@ impl Users {
         self.me.uid == 0
     }
 
-    /// A command that runs as the server's user, away from the caller's environment: `PGDATA`, `PGPORT` and the
-    /// like would redirect it, and a working directory may be closed to that user.
+    /// A command that runs as the server's user, away from the caller's environment: `PGDATA`, `PGPORT` and
+    /// the like would redirect it, and a working directory may be closed to that user.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("LC_ALL", "C").current_dir("/");
@@ -73,8 +73,8 @@ impl Users {
             .map_err(Error::file("giving to the database user", path))
     }
 
-    /// Whether the server's user can enter `dir`, which any closed directory above it prevents. Asking the system
-    /// as that user is exact where reading mode bits is not (ACLs, network file systems).
+    /// Whether the server's user can enter `dir`, which any closed directory above it prevents. Asking the
+    /// system as that user is exact where reading mode bits is not (ACLs, network file systems).
     pub fn can_enter(&self, dir: &Path) -> bool {
         let script = "cd -- \"$1\"";
         self.command(Path::new("/bin/sh"))
@@ -85,8 +85,8 @@ impl Users {
     }
 }
 
-/// Looks a user up by `id`, which asks the same directories as the server will (files, LDAP, macOS). `None` is the
-/// user of this process.
+/// Looks a user up by `id`, which asks the same directories as the server will (files, LDAP, macOS). `None`
+/// is the user of this process.
 fn lookup(user: Option<&str>) -> Result<OsUser, Error> {
     let ask = |flag: &str| -> Result<String, Error> {
         let failed = |output: String| Error::Program {

@@ -1,4 +1,5 @@
-//! Where a simulated campaign has got to, written in the transaction of each step, so that a stopped one goes on.
+//! Where a simulated campaign has got to, written in the transaction of each step, so that a stopped one goes
+//! on.
 
 use serde_json::Value;
 use sqlx::PgConnection;

@@ -5,8 +5,8 @@ use crate::Error;
 /// A subtree of the administrative units, as the path of area codes from the top, each followed by `/`:
 /// `52/540/21550/` is a commune, `52/` a province, and the empty path the whole country.
 ///
-/// The closing slash is what keeps `52/54/` from covering `52/540/`. Only digits, ASCII letters, `-` and `/` occur,
-/// so the path can stand in SQL as a literal and in LIKE as a prefix.
+/// The closing slash is what keeps `52/54/` from covering `52/540/`. Only digits, ASCII letters, `-` and `/`
+/// occur, so the path can stand in SQL as a literal and in LIKE as a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitScope(String);
 

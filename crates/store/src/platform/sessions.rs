@@ -1,4 +1,5 @@
-//! Signed-in browsers. Only the SHA-256 of a session's token is kept: who reads the table cannot sign in with it.
+//! Signed-in browsers. Only the SHA-256 of a session's token is kept: who reads the table cannot sign in with
+//! it.
 
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
@@ -58,7 +59,8 @@ pub async fn find(
     now: OffsetDateTime,
 ) -> Result<Option<(Session, Account)>, Error> {
     let row = sqlx::query(
-        "SELECT a.id, a.login, a.role, a.unit_path, a.display_name, a.password_hash, a.created_at, a.disabled_at,
+        "SELECT a.id, a.login, a.role, a.unit_path, a.display_name, a.password_hash, a.created_at, \
+         a.disabled_at,
                 s.csrf_secret, s.created_at AS session_created_at, s.expires_at
          FROM session s JOIN account a ON a.id = s.account_id
          WHERE s.token_hash = $1 AND s.expires_at > $2 AND a.disabled_at IS NULL",

@@ -1,13 +1,14 @@
 //! A migration's text as the commands that are in it.
 //!
-//! A server that spreads tables over others (Citus) refuses a message of several commands, so each goes by itself.
+//! A server that spreads tables over others (Citus) refuses a message of several commands, so each goes by
+//! itself.
 
-/// The commands of an SQL text in order, without the semicolons between them. Comments stay with the command that they
-/// stand before; what is only comments is no command.
+/// The commands of an SQL text in order, without the semicolons between them. Comments stay with the command
+/// that they stand before; what is only comments is no command.
 ///
-/// Understood are what PostgreSQL's lexer does with semicolons (its manual, §4.1): strings, escape strings, quoted
-/// names, dollar quotes, nested comments, and parentheses, in which a semicolon ends nothing (`CREATE RULE`). Not
-/// understood are bodies of `BEGIN ATOMIC`: write such a function with dollar quotes.
+/// Understood are what PostgreSQL's lexer does with semicolons (its manual, §4.1): strings, escape strings,
+/// quoted names, dollar quotes, nested comments, and parentheses, in which a semicolon ends nothing (`CREATE
+/// RULE`). Not understood are bodies of `BEGIN ATOMIC`: write such a function with dollar quotes.
 pub(super) fn statements(sql: &str) -> Vec<&str> {
     let bytes = sql.as_bytes();
     let (mut start, mut at, mut depth, mut is_command) = (0, 0, 0_u32, false);
@@ -52,7 +53,8 @@ enum Kind {
     Other,
 }
 
-/// The lexeme that begins at `at`. What is never closed reaches to the end: the server will say what is wrong with it.
+/// The lexeme that begins at `at`. What is never closed reaches to the end: the server will say what is wrong
+/// with it.
 fn lexeme(bytes: &[u8], at: usize) -> Lexeme {
     let rest = &bytes[at..];
     let (kind, length) = match rest {
@@ -72,7 +74,8 @@ fn lexeme(bytes: &[u8], at: usize) -> Lexeme {
     Lexeme { kind, end: at + length }
 }
 
-/// Bytes of which names and numbers are made, inside which neither a dollar quote nor an escape string begins.
+/// Bytes of which names and numbers are made, inside which neither a dollar quote nor an escape string
+/// begins.
 fn is_name(c: u8) -> bool {
     c.is_ascii_alphanumeric() || c == b'_' || c == b'$' || !c.is_ascii()
 }
@@ -97,13 +100,15 @@ fn comment(bytes: &[u8]) -> usize {
     at
 }
 
-/// The length of what stands in quotes. A doubled quote ends one string and begins the next, which comes to the same.
+/// The length of what stands in quotes. A doubled quote ends one string and begins the next, which comes to
+/// the same.
 fn quoted(bytes: &[u8], quote: u8, has_escapes: bool) -> usize {
     let mut at = 1;
     while at < bytes.len() {
         match bytes[at] {
             b'\\' if has_escapes => at += 2,
-            // In an escape string the doubled quote must not end it: the next part would be read without escapes.
+            // In an escape string the doubled quote must not end it: the next part would be read without
+            // escapes.
             c if c == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
             c if c == quote => return at + 1,
             _ => at += 1,
@@ -206,7 +211,8 @@ mod tests {
             commands in prop::collection::vec(prop::collection::vec(piece(), 0..6), 0..6)
         ) {
             // The word first: without it a list of comments would be no command.
-            let commands: Vec<String> = commands.iter().map(|pieces| format!("x {}", pieces.join(" "))).collect();
+            let commands: Vec<String> = commands.iter().map(|pieces| format!("x \
+                {}", pieces.join(" "))).collect();
             let expected: Vec<&str> = commands.iter().map(|command| command.trim()).collect();
             let joined = commands.join(";");
             prop_assert_eq!(statements(&joined), expected.clone());

@@ -6,13 +6,12 @@ use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use domain::ResidentRecord;
-use domain::id::PersonId;
-use domain::person::{Kind, Status};
-
 use super::record::{Ending, Stored, ending, stored};
 use crate::Error;
 use crate::platform::error::inconsistent;
+use domain::ResidentRecord;
+use domain::id::PersonId;
+use domain::person::{Kind, Status};
 
 /// People whose events are read at a time.
 const CHUNK: usize = 1_000;

@@ -37,7 +37,8 @@ impl std::fmt::Debug for PersonRow {
     }
 }
 
-const PERSON: &str = "SELECT person_id, full_name, sex, birth, ethnicity, pin, old_id, birth_registration, native_place, \
+const PERSON: &str = "SELECT person_id, full_name, sex, birth, ethnicity, pin, old_id, birth_registration, \
+                      native_place, \
      permanent_unit, permanent_detail, father_name, mother_name, unit_path FROM person";
 
 /// The next `limit` living people of `scope` after `after`, by id.
@@ -51,7 +52,8 @@ pub async fn living_people(
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
     let sql = format!(
-        "{PERSON} WHERE {LIVING} AND person_id > $1 AND starts_with(unit_path, $2) ORDER BY person_id LIMIT $3"
+        "{PERSON} WHERE {LIVING} AND person_id > $1 AND starts_with(unit_path, $2) ORDER BY person_id \
+         LIMIT $3"
     );
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(after)
@@ -72,8 +74,8 @@ pub async fn people(conn: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<Per
     Ok(rows)
 }
 
-/// For each of `ids` that is in the register: the living person whose record it is now. A record that was merged leads to
-/// the survivor; one of a dead person leads nowhere.
+/// For each of `ids` that is in the register: the living person whose record it is now. A record that was
+/// merged leads to the survivor; one of a dead person leads nowhere.
 ///
 /// # Errors
 /// Those of the database.
@@ -84,7 +86,8 @@ pub async fn survivors(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    // The plain look-up is nearly always the whole answer; only merged records are followed, from one to the next.
+    // The plain look-up is nearly always the whole answer; only merged records are followed, from one to the
+    // next.
     let rows: Vec<(Uuid, i16, Option<Uuid>)> =
         sqlx::query_as("SELECT person_id, status, same_as FROM person WHERE person_id = ANY($1)")
             .bind(uuids(ids))
@@ -107,7 +110,8 @@ pub async fn survivors(
             "WITH RECURSIVE way (first, person_id, status, same_as) AS ( \
                  SELECT person_id, person_id, status, same_as FROM person WHERE person_id = ANY($1) \
                  UNION \
-                 SELECT way.first, p.person_id, p.status, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
+                 SELECT way.first, p.person_id, p.status, p.same_as FROM way \
+                 JOIN person p ON p.person_id = way.same_as) \
              SELECT first, person_id FROM way WHERE {LIVING}",
         );
         let led: Vec<(Uuid, Uuid)> =

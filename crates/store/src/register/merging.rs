@@ -7,14 +7,13 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::record::{CivilEvent, Happening, Recorded, record};
+use super::uuids;
+use crate::Error;
 use domain::PartialDate;
 use domain::clock::VIETNAM;
 use domain::id::{EventId, PersonId};
 use domain::person::Kind;
-
-use super::record::{CivilEvent, Happening, Recorded, record};
-use super::uuids;
-use crate::Error;
 
 /// A person's record as merging needs it, locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]

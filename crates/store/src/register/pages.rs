@@ -1,8 +1,8 @@
 //! People as pages show them.
 //!
-//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where row-level security
-//! keeps other units' rows away; those with `conn` read tables without a policy and take the scope or an id that was let
-//! through before.
+//! Functions whose connection is called `scoped` are for [`crate::Database::scoped`] transactions, where
+//! row-level security keeps other units' rows away; those with `conn` read tables without a policy and take
+//! the scope or an id that was let through before.
 
 use std::collections::BTreeMap;
 
@@ -125,10 +125,11 @@ pub async fn people(scoped: &mut PgConnection, query: &PeopleQuery) -> Result<Ve
 /// A person's record.
 pub async fn person(scoped: &mut PgConnection, id: PersonId) -> Result<Option<PersonPage>, Error> {
     let row = sqlx::query_as(
-        "SELECT person_id, pin, old_id, full_name, sex, birth, ethnicity, religion, nationality, marital, blood, \
-                birth_registration, native_place, permanent_unit, permanent_detail, current_unit, current_detail, \
-                father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, household, \
-                relation_to_head, status, same_as, unit_path, form_no, version, recorded_at \
+        "SELECT person_id, pin, old_id, full_name, sex, birth, ethnicity, religion, nationality, marital, \
+         blood, \
+                birth_registration, native_place, permanent_unit, permanent_detail, current_unit, \
+                current_detail, father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, \
+                household, relation_to_head, status, same_as, unit_path, form_no, version, recorded_at \
          FROM person WHERE person_id = $1",
     )
     .bind(id.uuid())

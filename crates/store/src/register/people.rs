@@ -12,9 +12,10 @@ use domain::record::{Place, Relative};
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 
 /// Columns that make a [`ResidentRecord`], for a SELECT from `person`.
-pub const RECORD_COLUMNS: &str = "person_id, pin, old_id, full_name, sex, birth, ethnicity, religion, nationality, marital, blood, \
-    birth_registration, native_place, permanent_unit, permanent_detail, current_unit, current_detail, father_name, father_pin, \
-    mother_name, mother_pin, spouse_name, spouse_pin, household, relation_to_head";
+pub const RECORD_COLUMNS: &str = "person_id, pin, old_id, full_name, sex, birth, ethnicity, religion, \
+    nationality, marital, blood, birth_registration, native_place, permanent_unit, permanent_detail, \
+    current_unit, current_detail, father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, \
+    household, relation_to_head";
 
 /// The records of these people, in the order of their ids; unknown ids are left out.
 pub async fn records(

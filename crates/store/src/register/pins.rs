@@ -7,13 +7,12 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::record::{CivilEvent, Happening, Refused, record};
+use crate::Error;
 use domain::clock::VIETNAM;
 use domain::id::{EventId, PersonId};
 use domain::person::{Event, Origin};
 use domain::{PartialDate, Pin};
-
-use super::record::{CivilEvent, Happening, Refused, record};
-use crate::Error;
 
 /// Who holds a PIN at present. Tells nothing but an id: reading the person is subject to the reader's scope.
 pub async fn holder_of_pin(conn: &mut PgConnection, pin: &str) -> Result<Option<PersonId>, Error> {

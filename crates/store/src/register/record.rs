@@ -19,12 +19,11 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use self::write::Writing;
+use crate::Error;
 use domain::id::{CaseId, EventId, PersonId};
 use domain::person::{Event, Kind, Origin, Person, Recorded as Dated, Refusal, Status, admit, pair};
 use domain::{PartialDate, Pin, UnitCode};
-
-use self::write::Writing;
-use crate::Error;
 
 pub(super) use self::load::{Stored, stored};
 pub use self::registering::{NewPerson, Registered, register};

@@ -8,7 +8,8 @@ use crate::{CopyIn, CopyRow, Error};
 use domain::UnitCode;
 use domain::unit::UnitTable;
 
-/// Puts all units of the table into the database, those that are there already excepted. Returns how many were added.
+/// Puts all units of the table into the database, those that are there already excepted. Returns how many
+/// were added.
 ///
 /// # Errors
 /// Those of the database.
@@ -19,7 +20,8 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
     }
     let statement = "CREATE TEMPORARY TABLE unit_load (LIKE unit INCLUDING DEFAULTS) ON COMMIT DROP";
     sqlx::query(statement).execute(&mut *tx).await?;
-    let copy = "COPY unit_load (code, valid_from, valid_to, level, kind, name, parent, path) FROM STDIN (FORMAT binary)";
+    let copy = "COPY unit_load (code, valid_from, valid_to, level, kind, name, parent, path) \
+                FROM STDIN (FORMAT binary)";
     let mut copy = CopyIn::begin(&mut *tx, copy).await?;
     for unit in table.units() {
         let code = unit.code.to_string();
@@ -41,7 +43,8 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
     copy.finish().await?;
     let added = sqlx::query(
         "INSERT INTO unit (code, valid_from, valid_to, level, kind, name, parent, path) \
-         SELECT code, valid_from, valid_to, level, kind, name, parent, path FROM unit_load ON CONFLICT DO NOTHING",
+         SELECT code, valid_from, valid_to, level, kind, name, parent, path FROM unit_load \
+         ON CONFLICT DO NOTHING",
     )
     .execute(tx)
     .await?;

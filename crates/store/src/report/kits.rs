@@ -1,12 +1,12 @@
 //! What kits count of themselves, beside what the centre knows of them.
 
-use domain::UnitCode;
-use domain::id::KitId;
 use sqlx::Row;
 use time::{Date, OffsetDateTime};
 
 use super::unit;
 use crate::{Error, PgConnection};
+use domain::UnitCode;
+use domain::id::KitId;
 
 /// A kit's newest day report, and how many of its captures until then are recorded.
 #[derive(Debug, Clone)]
@@ -27,9 +27,11 @@ pub async fn kit_counts(conn: &mut PgConnection) -> Result<Vec<KitCount>, Error>
         "WITH last AS (SELECT DISTINCT ON (kit_id) kit_id, reported_at, captured_total FROM kit_report \
                        ORDER BY kit_id, reported_at DESC, captured_total DESC), \
               known AS (SELECT a.kit_id, count(DISTINCT a.application_id) AS captures \
-                        FROM last l JOIN application a USING (kit_id) JOIN application_action x USING (application_id) \
+                        FROM last l JOIN application a USING (kit_id) \
+                        JOIN application_action x USING (application_id) \
                         WHERE x.action = 'capture' AND x.at <= l.reported_at GROUP BY a.kit_id) \
-         SELECT k.kit_id, k.name, k.unit_code, l.reported_at, l.captured_total, coalesce(n.captures, 0) AS known \
+         SELECT k.kit_id, k.name, k.unit_code, l.reported_at, l.captured_total, coalesce(n.captures, \
+         0) AS known \
          FROM kit k JOIN last l USING (kit_id) LEFT JOIN known n USING (kit_id) ORDER BY k.name",
     )
     .fetch_all(conn)
@@ -70,7 +72,8 @@ pub async fn kit_days(
         " AS day, count(DISTINCT a.application_id) AS captures \
                         FROM application a JOIN application_action x USING (application_id) \
                         WHERE a.kit_id = $1 AND x.action = 'capture' AND x.at <= $2 GROUP BY 1) \
-         SELECT day, coalesce(o.captured, 0), coalesce(k.captures, 0) FROM own o FULL JOIN known k USING (day) \
+         SELECT day, coalesce(o.captured, 0), coalesce(k.captures, 0) FROM own o FULL \
+         JOIN known k USING (day) \
          WHERE coalesce(o.captured, 0) <> coalesce(k.captures, 0) ORDER BY day"
     ))
     .bind(kit.uuid())

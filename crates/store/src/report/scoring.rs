@@ -60,7 +60,8 @@ pub async fn cases(
 /// Records below `scope` that were merged into another: (merged, surviving).
 pub async fn merged(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<(PersonId, PersonId)>, Error> {
     let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "SELECT person_id, same_as FROM person WHERE same_as IS NOT NULL AND unit_path LIKE $1 || '%' ORDER BY person_id",
+        "SELECT person_id, same_as FROM person WHERE same_as IS NOT NULL AND unit_path LIKE $1 || '%' \
+         ORDER BY person_id",
     )
     .bind(scope.as_str())
     .fetch_all(conn)
@@ -106,12 +107,13 @@ pub async fn outcomes(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<
         .collect()
 }
 
-/// Numbers of forms that the import found to be a second form of somebody: repeated under the same PIN, or rejected because
-/// the PIN is another form's.
+/// Numbers of forms that the import found to be a second form of somebody: repeated under the same PIN, or
+/// rejected because the PIN is another form's.
 pub async fn settled_at_import(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar(
         "SELECT form_no FROM import_repeat UNION \
-         SELECT form_no FROM import_reject WHERE form_no IS NOT NULL AND errors @> '[{\"code\": \"pin_taken\"}]'",
+         SELECT form_no FROM import_reject WHERE form_no IS NOT NULL \
+         AND errors @> '[{\"code\": \"pin_taken\"}]'",
     )
     .fetch_all(conn)
     .await?)

@@ -25,7 +25,8 @@ pub struct Waiting {
 /// Those of the database.
 pub async fn waiting(conn: &mut PgConnection, scope: &UnitScope) -> Result<Waiting, Error> {
     let row = sqlx::query(
-        "SELECT (SELECT count(*) FROM case_file WHERE decision IS NULL AND unit_path LIKE $1 || '%') AS cases, \
+        "SELECT (SELECT count(*) FROM case_file WHERE decision IS NULL \
+         AND unit_path LIKE $1 || '%') AS cases, \
                 (SELECT count(*) FROM consignment WHERE received_at IS NULL) AS boxes, \
                 (SELECT count(*) FROM invitation i WHERE i.state = 'missed' AND i.unit_path LIKE $1 || '%' \
                    AND NOT EXISTS (SELECT 1 FROM invitation n \

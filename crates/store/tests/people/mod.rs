@@ -4,17 +4,18 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
 use domain::field::{Change, Field, Part};
 use domain::id::{EventId, ImportId, PersonId};
 use domain::person::Event;
 use domain::record::Place;
 use domain::unit::UnitTable;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use serde_json::json;
 use store::register::record::{CivilEvent, Happening, NewPerson};
 use testkit::FreshDatabase;
-use time::OffsetDateTime;
-use time::macros::datetime;
 
 pub const AT: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 pub const HOME: &str = "42/445/18562/";

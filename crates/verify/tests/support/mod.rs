@@ -4,16 +4,18 @@
 
 use std::sync::LazyLock;
 
+use time::OffsetDateTime;
+use time::macros::datetime;
+
 use card::{
     data::{CardData, CardFields},
     lds::{DataGroup, card_access, dg3, dg14, dg15},
 };
 use chip::ChipKeys;
 use pki::Name;
-pub use specimen::{Country, Files, PHOTO, START, groups, person, serial, token};
-use time::OffsetDateTime;
-use time::macros::datetime;
 use verify::{CheckCode, Outcome, Overall, Verdict, check_files};
+
+pub use specimen::{Country, Files, PHOTO, START, groups, person, serial, token};
 
 pub const NOW: OffsetDateTime = datetime!(2024-01-01 00:00 UTC);
 

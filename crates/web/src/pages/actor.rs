@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::Actor;
-use store::accounts;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::state::AppState;
+use domain::Actor;
+use store::accounts;
 use ui::i18n::Lang;
 
 /// The names behind the actors of one page.

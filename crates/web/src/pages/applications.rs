@@ -1,4 +1,5 @@
-//! Applications: the list, and one application with its way, its differences and the reasons of its resolution.
+//! Applications: the list, and one application with its way, its differences and the reasons of its
+//! resolution.
 
 use askama::Template;
 use axum::extract::State;

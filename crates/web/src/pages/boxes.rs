@@ -1,4 +1,5 @@
-//! Boxes of cards: those on their way to the reader's units, those with something missing, and what is in one.
+//! Boxes of cards: those on their way to the reader's units, those with something missing, and what is in
+//! one.
 
 use askama::Template;
 use axum::extract::State;

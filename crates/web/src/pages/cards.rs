@@ -114,7 +114,8 @@ fn facts(state: &AppState, lang: Lang, row: &CardPage) -> Vec<Fact> {
     facts
 }
 
-/// Both sides, from what is in the chip: a card that shows something else than it holds would be noticed here.
+/// Both sides, from what is in the chip: a card that shows something else than it holds would be noticed
+/// here.
 fn draw(row: &CardPage, photo: Option<&[u8]>, marking: Marking) -> Option<(String, String)> {
     let dg13 = Dg13::parse(row.dg13.as_deref()?).ok()?;
     let text = |number| dg13.text(number);

@@ -1,4 +1,5 @@
-//! The public page for whoever is shown a card: is it genuine? By the chip's files, by the printed lines, or by the QR code.
+//! The public page for whoever is shown a card: is it genuine? By the chip's files, by the printed lines, or
+//! by the QR code.
 
 use askama::Template;
 use axum::body::Bytes;

@@ -1,5 +1,5 @@
-//! What a commander looks at every morning: the sentence, the figures, the funnel, the burn-up, the units, the ledger and
-//! the oldest item of each stage.
+//! What a commander looks at every morning: the sentence, the figures, the funnel, the burn-up, the units,
+//! the ledger and the oldest item of each stage.
 
 use askama::Template;
 use axum::extract::State;

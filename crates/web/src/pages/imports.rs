@@ -97,8 +97,8 @@ fn file_line(lang: Lang, row: &ImportFileRow) -> FileLine {
     }
 }
 
-/// The refused forms. A form of another unit is left out; one whose unit cannot be read belongs to nobody yet, and
-/// shows its number and its errors without the name.
+/// The refused forms. A form of another unit is left out; one whose unit cannot be read belongs to nobody
+/// yet, and shows its number and its errors without the name.
 pub(crate) async fn rejects(
     State(state): State<AppState>,
     who: Who,
@@ -148,7 +148,8 @@ fn raw_field(raw: &Value, name: &str) -> Option<String> {
     value.and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The field of the form that a column belongs to, in words; the column itself where the form has no such field.
+/// The field of the form that a column belongs to, in words; the column itself where the form has no such
+/// field.
 fn column_label(lang: Lang, column: &str) -> String {
     let field = match column {
         "full_name" => "name",

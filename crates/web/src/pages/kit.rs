@@ -12,7 +12,8 @@ use crate::throttle::Guess;
 use enrol::desks::KitAnswer;
 use packet::wire::COSE_TYPE;
 
-/// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the same order.
+/// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the
+/// same order.
 pub(crate) async fn packets(
     State(state): State<AppState>,
     address: Address,
@@ -40,8 +41,8 @@ fn let_in(state: &AppState, address: Address) -> Result<Guess, Error> {
     }
 }
 
-/// A receipt is one COSE_Sign1 message. Of any other answer a kit reads the status alone; the sentence is for whoever
-/// looks at the line.
+/// A receipt is one COSE_Sign1 message. Of any other answer a kit reads the status alone; the sentence is for
+/// whoever looks at the line.
 fn answer(state: &AppState, guess: &Guess, answer: KitAnswer) -> Response {
     // Who is on this machine can do worse than send rubbish; a demonstration's kits are.
     let refused = if guess.is_from_here() { 0 } else { answer.refused };

@@ -79,8 +79,8 @@ impl FromRequestParts<AppState> for Address {
     }
 }
 
-/// What one subscriber is known by: an IPv4 address, or the first 64 bits of an IPv6 address, because each line has 2⁶⁴ of
-/// those to guess from (RFC 6177).
+/// What one subscriber is known by: an IPv4 address, or the first 64 bits of an IPv6 address, because each
+/// line has 2⁶⁴ of those to guess from (RFC 6177).
 fn line(address: &str) -> String {
     match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => {
@@ -145,7 +145,8 @@ pub(crate) async fn enter(
     let login: String = login.trim().to_lowercase().chars().take(64).collect();
     let asked = Asked { next: next.to_owned(), login: login.clone(), kept: lapse::kept(next, &body) };
     if token.len() != 64 || cookie_value(&headers, state.settings, FORM_COOKIE) != Some(&token) {
-        // The cookie lapsed, or a younger tab has another: nothing is judged, and the form is drawn with a new one.
+        // The cookie lapsed, or a younger tab has another: nothing is judged, and the form is drawn with a
+        // new one.
         let said = ui.t("sign_in.stale");
         return Ok((StatusCode::FORBIDDEN, form(&state, ui, said, asked)?).into_response());
     }

@@ -1,5 +1,5 @@
-//! The public page: how does my application stand. Whoever holds the receipt code learns the stage and the place, and
-//! nothing about the person. Every wrong code gets the same answer.
+//! The public page: how does my application stand. Whoever holds the receipt code learns the stage and the
+//! place, and nothing about the person. Every wrong code gets the same answer.
 
 use askama::Template;
 use axum::body::Bytes;

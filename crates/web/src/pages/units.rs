@@ -1,4 +1,5 @@
-//! The table of units below a commander's: a district's communes, a province's districts, the country's provinces.
+//! The table of units below a commander's: a district's communes, a province's districts, the country's
+//! provinces.
 
 use std::collections::BTreeMap;
 
@@ -81,8 +82,8 @@ pub(crate) fn columns(lang: Lang, view: &View) -> Vec<Column> {
         .collect()
 }
 
-/// The column that the table is sorted by, and whether it ascends: until the reader chooses, the units that are furthest
-/// behind come first, for they are what a commander has to act on.
+/// The column that the table is sorted by, and whether it ascends: until the reader chooses, the units that
+/// are furthest behind come first, for they are what a commander has to act on.
 fn sorting(view: &View) -> (&str, bool) {
     let by = view.xep.as_deref().filter(|by| *by == "name" || COLUMNS.iter().any(|(code, _)| code == by));
     let by = by.unwrap_or("share");

@@ -1,4 +1,5 @@
-//! Today's invitations of a unit, slot by slot: for an officer with the people, for a commander with their numbers.
+//! Today's invitations of a unit, slot by slot: for an officer with the people, for a commander with their
+//! numbers.
 
 use std::collections::BTreeMap;
 

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use tower::ServiceExt;
+
+use super::{Seeded, Site, seed, site};
 use domain::id::{AccountId, ConsignmentId};
 use domain::unit::UnitTable;
 use store::UnitScope;
 use store::accounts::Account;
 use testkit::{FreshDatabase, fresh_database};
-use tower::ServiceExt;
 use web::Role;
-
-use super::{Seeded, Site, seed, site};
 
 pub const PASSWORD: &str = "correct horse";
 
@@ -62,10 +62,13 @@ impl World {
     /// What was done about cases: action, who, which decision, and the words.
     /// What was done about cases by commands; what the seed wrote has none.
     pub async fn case_actions(&self) -> Vec<(String, String, String, Option<String>)> {
-        sqlx::query_as("SELECT action, actor, decision, note FROM case_action WHERE command_id IS NOT NULL ORDER BY case_id, seq")
-            .fetch_all(self.db.work())
-            .await
-            .unwrap()
+        sqlx::query_as(
+            "SELECT action, actor, decision, note FROM case_action WHERE command_id IS NOT NULL \
+                        ORDER BY case_id, seq",
+        )
+        .fetch_all(self.db.work())
+        .await
+        .unwrap()
     }
 
     pub fn browser(&self) -> Browser {

@@ -1,11 +1,12 @@
 //! A country's keys, and a card with a chip that they signed.
 
+use uuid::Uuid;
+
 use card::data::{CardData, CardFields};
 use card::mrz::Mrz;
 use card::qr::QrText;
 use specimen::{Country, Files, START, groups, person};
 use store::Database;
-use uuid::Uuid;
 
 /// As no other text of a page.
 pub const NAME: &str = "Nguyễn Thị Mẫu Đơn";
@@ -63,7 +64,8 @@ pub async fn trust(db: &Database, chip: &Chip) {
 pub async fn register(db: &Database, chip: &Chip, state: &str) {
     let mut tx = db.begin().await.unwrap();
     sqlx::query(
-        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, token_sha256, \
+        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, \
+         token_sha256, \
            sod, unit_code, unit_path, intended_at) \
          VALUES ($1, 'CHECKED', $1, $1, $2, $3, '2021-04-06', '02', '', $4, '445', '42/445/', $5) \
          ON CONFLICT (card_id) DO UPDATE SET state = $3",

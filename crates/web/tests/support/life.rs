@@ -1,16 +1,16 @@
 //! Applications at every station of their way, with the evidence that each station leaves.
 
-use domain::application::{Action, State};
-use domain::id::{ApplicationId, BatchId, CardId, CaseId, ConsignmentId, KitId, PersonId, SlotId};
-use domain::record::Place;
-use domain::unit::UnitTable;
-use domain::{ResidentRecord, Sex, UnitCode};
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use time::macros::{date, datetime};
 use time::{Duration, OffsetDateTime};
 
 use super::{DISTRICT, NOW, RECEIPT, Seeded, TODAY};
+use domain::application::{Action, State};
+use domain::id::{ApplicationId, BatchId, CardId, CaseId, ConsignmentId, KitId, PersonId, SlotId};
+use domain::record::Place;
+use domain::unit::UnitTable;
+use domain::{ResidentRecord, Sex, UnitCode};
 
 /// How far every seventeenth application has come.
 const STATES: [State; 17] = [
@@ -88,7 +88,8 @@ pub async fn application(tx: &mut PgConnection, one: &One<'_>, seeded: &mut Seed
     let receipt = (order == 0).then(|| Sha256::digest(RECEIPT.replace('-', "").as_bytes()).to_vec());
     let linked = actions.contains(&Action::Accept).then(|| one.person.uuid());
     sqlx::query(
-        "INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, unit_path, \
+        "INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
+         unit_path, \
            claimed_person_id, person_id, receipt_hash, captured_at, received_at) \
          VALUES ($1, $2, 'new', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
@@ -109,17 +110,20 @@ pub async fn application(tx: &mut PgConnection, one: &One<'_>, seeded: &mut Seed
     .unwrap();
     for (index, action) in actions.iter().enumerate() {
         let actor = if index == 0 { format!("kit:{}", one.kit) } else { "centre".to_owned() };
-        sqlx::query("INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, unit_path) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(id.uuid())
-            .bind(index as i16 + 1)
-            .bind(action.code())
-            .bind(at(index))
-            .bind(if index == 0 { at(1) } else { at(index) })
-            .bind(actor)
-            .bind(one.path)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, \
+                     unit_path) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(id.uuid())
+        .bind(index as i16 + 1)
+        .bind(action.code())
+        .bind(at(index))
+        .bind(if index == 0 { at(1) } else { at(index) })
+        .bind(actor)
+        .bind(one.path)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     }
     if state > State::Captured && !one.gap {
         opened(tx, one, id, at(1)).await;
@@ -137,16 +141,19 @@ pub async fn application(tx: &mut PgConnection, one: &One<'_>, seeded: &mut Seed
 }
 
 async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: OffsetDateTime) {
-    sqlx::query("INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at) VALUES ($1, $2, $3, $4, $5, $5, $6)")
-        .bind(id.uuid())
-        .bind(one.kit.uuid())
-        .bind(id.uuid())
-        .bind(one.number as i64)
-        .bind(vec![0u8; 32])
-        .bind(at)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, \
+                 received_at) VALUES ($1, $2, $3, $4, $5, $5, $6)",
+    )
+    .bind(id.uuid())
+    .bind(one.kit.uuid())
+    .bind(id.uuid())
+    .bind(one.number as i64)
+    .bind(vec![0u8; 32])
+    .bind(at)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
     let mut declared = one.record.clone();
     let mut differs: Vec<&str> = Vec::new();
     if one.number.is_multiple_of(6) {
@@ -186,14 +193,17 @@ fn evidence(person: PersonId) -> serde_json::Value {
 }
 
 async fn resolved(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: OffsetDateTime) {
-    sqlx::query("INSERT INTO resolution (application_id, outcome, person_id, weight, probability, evidence, decided_at) VALUES ($1, 'linked', $2, 24.5, 0.9999, $3, $4)")
-        .bind(id.uuid())
-        .bind(one.person.uuid())
-        .bind(evidence(one.person))
-        .bind(at)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO resolution (application_id, outcome, person_id, weight, probability, evidence, \
+                 decided_at) VALUES ($1, 'linked', $2, 24.5, 0.9999, $3, $4)",
+    )
+    .bind(id.uuid())
+    .bind(one.person.uuid())
+    .bind(evidence(one.person))
+    .bind(at)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
 }
 
 async fn produced(
@@ -213,7 +223,8 @@ async fn produced(
     let pin = one.record.pin.as_ref().map_or("042199000001", |pin| pin.as_str());
     let (dg1, dg13, qr) = chip(one, pin);
     sqlx::query(
-        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, expires_on, ds_serial, token_sha256, \
+        "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, expires_on, \
+         ds_serial, token_sha256, \
            dg1, dg13, qr, unit_code, unit_path, intended_at, signed_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '4c1f00a7', $9, $10, $11, $12, $13, $14, $15, $15)",
     )
@@ -237,23 +248,29 @@ async fn produced(
     .unwrap();
     seeded.cards.push(card);
     let batch = BatchId::derive(NOW, &[b"batch"]).uuid();
-    sqlx::query("INSERT INTO batch (batch_id, number, unit_code, opened_at, size, manifest_sha256) VALUES ($1, 1, $2, $3, 500, $4) ON CONFLICT DO NOTHING")
-        .bind(batch)
-        .bind(DISTRICT)
-        .bind(NOW)
-        .bind(vec![0u8; 32])
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-    sqlx::query("INSERT INTO batch_item (batch_id, position, application_id, card_id, outcome) VALUES ($1, $2, $3, $4, $5)")
-        .bind(batch)
-        .bind(one.number as i32)
-        .bind(uuid)
-        .bind(card.uuid())
-        .bind(has(Action::Print).then_some("printed"))
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO batch (batch_id, number, unit_code, opened_at, size, manifest_sha256) \
+                 VALUES ($1, 1, $2, $3, 500, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(batch)
+    .bind(DISTRICT)
+    .bind(NOW)
+    .bind(vec![0u8; 32])
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO batch_item (batch_id, position, application_id, card_id, outcome) \
+                 VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(batch)
+    .bind(one.number as i32)
+    .bind(uuid)
+    .bind(card.uuid())
+    .bind(has(Action::Print).then_some("printed"))
+    .execute(&mut *tx)
+    .await
+    .unwrap();
     if has(Action::Dispatch) {
         consigned(tx, id, "district", Some(has(Action::DistrictReceive))).await;
     }
@@ -261,12 +278,15 @@ async fn produced(
         consigned(tx, id, "commune", has(Action::UnitReceive).then_some(true)).await;
     }
     if has(Action::HandOver) {
-        sqlx::query("INSERT INTO handover (application_id, attempt, at, outcome, score, officer) VALUES ($1, 1, $2, 'handed_over', 90, 'centre')")
-            .bind(uuid)
-            .bind(NOW)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO handover (application_id, attempt, at, outcome, score, officer) \
+                     VALUES ($1, 1, $2, 'handed_over', 90, 'centre')",
+        )
+        .bind(uuid)
+        .bind(NOW)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     }
 }
 
@@ -305,15 +325,18 @@ fn chip(one: &One<'_>, pin: &str) -> (Vec<u8>, Vec<u8>, String) {
 
 async fn consigned(tx: &mut PgConnection, id: ApplicationId, leg: &str, received: Option<bool>) {
     let consignment = ConsignmentId::derive(NOW, &[leg.as_bytes()]).uuid();
-    sqlx::query("INSERT INTO consignment (consignment_id, leg, from_code, to_code, size, manifest_sha256, sent_at) VALUES ($1, $2, 'centre', $3, 500, $4, $5) ON CONFLICT DO NOTHING")
-        .bind(consignment)
-        .bind(leg)
-        .bind(DISTRICT)
-        .bind(vec![0u8; 32])
-        .bind(NOW)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO consignment (consignment_id, leg, from_code, to_code, size, manifest_sha256, \
+                 sent_at) VALUES ($1, $2, 'centre', $3, 500, $4, $5) ON CONFLICT DO NOTHING",
+    )
+    .bind(consignment)
+    .bind(leg)
+    .bind(DISTRICT)
+    .bind(vec![0u8; 32])
+    .bind(NOW)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
     sqlx::query(
         "INSERT INTO consignment_item (consignment_id, application_id, received) VALUES ($1, $2, $3)",
     )
@@ -337,7 +360,8 @@ async fn opened_case(
     let kinds = ["same_person_twice", "fingerprint_other_name", "ambiguous_match"];
     let closed = state == State::Rejected;
     sqlx::query(
-        "INSERT INTO case_file (case_id, kind, application_id, other_application_id, person_id, evidence, unit_path, opened_at, due_at, \
+        "INSERT INTO case_file (case_id, kind, application_id, other_application_id, person_id, evidence, \
+         unit_path, opened_at, due_at, \
            decision, decided_by, confirmed_by, decided_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
@@ -383,8 +407,10 @@ async fn invited(tx: &mut PgConnection, one: &One<'_>, order: usize) {
     let shift = 1 + (order % 2) as i16;
     let slot = SlotId::derive(NOW, &[&index.to_be_bytes(), &shift.to_be_bytes()]).uuid();
     sqlx::query(
-        "INSERT INTO invitation (person_id, round, slot_id, slot_capacity, seat, unit_path, state, invited_at) \
-         SELECT $1, 1, $2, 40, s.seat, $3, $4, $5 FROM (SELECT coalesce(max(seat), 0) + 1 AS seat FROM invitation WHERE slot_id = $2) s \
+        "INSERT INTO invitation (person_id, round, slot_id, slot_capacity, seat, unit_path, state, \
+         invited_at) \
+         SELECT $1, 1, $2, 40, s.seat, $3, $4, $5 FROM (SELECT coalesce(max(seat), 0) + 1 AS seat \
+         FROM invitation WHERE slot_id = $2) s \
          WHERE s.seat <= 40",
     )
     .bind(one.person.uuid())

@@ -11,6 +11,13 @@ mod life;
 
 use std::sync::{Arc, Mutex};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use sqlx::PgConnection;
+use time::macros::{date, datetime};
+use time::{Date, Duration, OffsetDateTime};
+use uuid::Uuid;
+
 use domain::clock::VirtualClock;
 use domain::id::{ApplicationId, CardId, CaseId, ImportId, KitId, PersonId, SlotId};
 use domain::record::{Place, Relative};
@@ -18,13 +25,7 @@ use domain::unit::UnitTable;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
 use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
 use life::{One, application};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use sqlx::PgConnection;
 use store::Database;
-use time::macros::{date, datetime};
-use time::{Date, Duration, OffsetDateTime};
-use uuid::Uuid;
 use web::{AppState, Parts, Settings};
 
 /// Thạch Hà.
@@ -161,48 +162,62 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
         .execute(&mut *tx)
         .await
         .unwrap();
-    sqlx::query("INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) VALUES ($1, 'Máy 1', $2, $3, $4)")
-        .bind(kit)
-        .bind(DISTRICT)
-        .bind(vec![4u8; 65])
-        .bind(NOW)
+    sqlx::query(
+        "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) \
+                 VALUES ($1, 'Máy 1', $2, $3, $4)",
+    )
+    .bind(kit)
+    .bind(DISTRICT)
+    .bind(vec![4u8; 65])
+    .bind(NOW)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    for (index, commune) in communes.iter().enumerate() {
+        let path = units.path(*commune).unwrap();
+        sqlx::query(
+            "INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota) \
+                     VALUES ($1, $2, $3, $3, $4, $3)",
+        )
+        .bind(commune.to_string())
+        .bind(&path)
+        .bind(per_commune as i64)
+        .bind(TODAY)
         .execute(&mut *tx)
         .await
         .unwrap();
-    for (index, commune) in communes.iter().enumerate() {
-        let path = units.path(*commune).unwrap();
-        sqlx::query("INSERT INTO area (unit_code, unit_path, residents, eligible, eligible_on, quota) VALUES ($1, $2, $3, $3, $4, $3)")
-            .bind(commune.to_string())
-            .bind(&path)
-            .bind(per_commune as i64)
-            .bind(TODAY)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
         for shift in 1..=2i16 {
             let starts = datetime!(2021-04-19 23:00 UTC)
                 + Duration::minutes(index as i64 * 90 + i64::from(shift) * 45);
-            sqlx::query("INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, starts_at, minutes, capacity, round) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 45, 40, 1)")
-                .bind(SlotId::derive(NOW, &[&index.to_be_bytes(), &shift.to_be_bytes()]).uuid())
-                .bind(kit)
-                .bind(commune.to_string())
-                .bind(&path)
-                .bind(format!("Nhà văn hóa {}", units.current(*commune).unwrap().in_sentence()))
-                .bind(TODAY)
-                .bind(shift)
-                .bind(starts)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
+            sqlx::query(
+                "INSERT INTO slot (slot_id, kit_id, unit_code, unit_path, site, day, shift, \
+                         starts_at, minutes, capacity, round) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 45, 40, 1)",
+            )
+            .bind(SlotId::derive(NOW, &[&index.to_be_bytes(), &shift.to_be_bytes()]).uuid())
+            .bind(kit)
+            .bind(commune.to_string())
+            .bind(&path)
+            .bind(format!("Nhà văn hóa {}", units.current(*commune).unwrap().in_sentence()))
+            .bind(TODAY)
+            .bind(shift)
+            .bind(starts)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         }
     }
-    sqlx::query("INSERT INTO import_file (import_id, name, format, sha256, bytes_total, bytes_done, rows_read, rows_accepted, rows_repeated, rows_rejected, started_at, finished_at) VALUES ($1, 'dc01-445.csv', 'csv', $2, 100, 100, 620, 611, 2, 7, $3, $3)")
-        .bind(import.uuid())
-        .bind(vec![1u8; 32])
-        .bind(NOW)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO import_file (import_id, name, format, sha256, bytes_total, bytes_done, \
+                 rows_read, rows_accepted, rows_repeated, rows_rejected, started_at, finished_at) \
+                 VALUES ($1, 'dc01-445.csv', 'csv', $2, 100, 100, 620, 611, 2, 7, $3, $3)",
+    )
+    .bind(import.uuid())
+    .bind(vec![1u8; 32])
+    .bind(NOW)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
     let rejects = [
         (17, "18562", "NGUYỄN <b>VĂN</b> AN"),
         (44, "18565", "TRẦN THỊ BA"),
@@ -210,27 +225,33 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
         (93, "9999", "NOBODY KNOWS WHERE"),
     ];
     for (row, unit, name) in rejects {
-        sqlx::query("INSERT INTO import_reject (import_id, row_no, form_no, errors, raw) VALUES ($1, $2, $3, $4, $5)")
-            .bind(import.uuid())
-            .bind(i64::from(row))
-            .bind(format!("DC01-{row:05}"))
-            .bind(serde_json::json!([
-                {"field": "birth_date", "code": "bad_date", "message": "there is no 30/02/1990"},
-                {"field": "ethnicity", "code": "unknown_code", "message": "mã 77 không có trong danh mục dân tộc"},
-            ]))
-            .bind(serde_json::json!({"permanent_unit": unit, "full_name": name}))
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO import_reject (import_id, row_no, form_no, errors, raw) \
+                     VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(import.uuid())
+        .bind(i64::from(row))
+        .bind(format!("DC01-{row:05}"))
+        .bind(serde_json::json!([
+            {"field": "birth_date", "code": "bad_date", "message": "there is no 30/02/1990"},
+            {"field": "ethnicity", "code": "unknown_code", "message": "mã 77 không có trong danh mục dân \
+                tộc"},
+        ]))
+        .bind(serde_json::json!({"permanent_unit": unit, "full_name": name}))
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     }
 }
 
 async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, path: &str, number: usize) {
     sqlx::query(
-        "INSERT INTO person (person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, marital, \
-           birth_registration, native_place, permanent_unit, permanent_detail, father_name, mother_name, household, relation_to_head, \
-           unit_path, form_no, form_hash, import_id, recorded_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, 'VNM', 2, $8, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        "INSERT INTO person (person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, \
+         nationality, marital, \
+           birth_registration, native_place, permanent_unit, permanent_detail, father_name, mother_name, \
+           household, relation_to_head, unit_path, form_no, form_hash, import_id, recorded_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, 'VNM', 2, $8, $8, $8, $9, $10, $11, $12, $13, $14, $15, \
+         $16, $17, $18)",
     )
     .bind(id.uuid())
     .bind(r.pin.as_ref().map(|pin| pin.as_str().to_owned()))
@@ -265,15 +286,18 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
     for (version, kind) in
         [(1, "registered"), (2, "corrected")].into_iter().take(1 + usize::from(number.is_multiple_of(5)))
     {
-        sqlx::query("INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) VALUES ($1, $2, $3, $4, $4, 'centre', $5)")
-            .bind(id.uuid())
-            .bind(version)
-            .bind(kind)
-            .bind(NOW - Duration::days(60 - i64::from(version)))
-            .bind(path)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
+                     VALUES ($1, $2, $3, $4, $4, 'centre', $5)",
+        )
+        .bind(id.uuid())
+        .bind(version)
+        .bind(kind)
+        .bind(NOW - Duration::days(60 - i64::from(version)))
+        .bind(path)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     }
 }
 

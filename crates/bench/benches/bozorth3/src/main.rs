@@ -1,8 +1,8 @@
 //! Compares all `*.iso` files of a folder with bozorth3, both ways round as its score depends on the order.
 //!
-//! Build it with `cargo build --release --manifest-path crates/bench/benches/bozorth3/Cargo.toml`, and give the
-//! program to
-//! `dancu bench fingerprint --bozorth3`. Prints `a,b,score` with the files' numbers in order, then `comparisons,seconds`.
+//! Build it with `cargo build --release --manifest-path crates/bench/benches/bozorth3/Cargo.toml`, and give
+//! the program to `dancu bench fingerprint --bozorth3`. Prints `a,b,score` with the files' numbers in order,
+//! then `comparisons,seconds`.
 
 use nbis::load_iso_19794_2_2005;
 

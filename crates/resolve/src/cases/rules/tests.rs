@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 
-use domain::application::Kind;
-use domain::id::{ApplicationId, CaseId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::facts::{Other, Own};
 use super::*;
+use domain::application::Kind;
+use domain::id::{ApplicationId, CaseId};
 
 fn person(number: u128) -> PersonId {
     PersonId::from_uuid(Uuid::from_u128(number))

@@ -6,17 +6,16 @@ use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use domain::clock::VIETNAM;
-use domain::field::{Field, Part};
-use domain::id::{EventId, PersonId};
-use domain::person::{Event, Fact, Kind, Person, Recorded as Dated, Status, fact, fold};
-use domain::{PartialDate, ResidentRecord, UnitCode};
-
 use super::{CivilEvent, Happening, Standing};
 use crate::Error;
 use crate::platform::error::inconsistent;
 use crate::register::people::{self, RECORD_COLUMNS};
 use crate::register::units;
+use domain::clock::VIETNAM;
+use domain::field::{Field, Part};
+use domain::id::{EventId, PersonId};
+use domain::person::{Event, Fact, Kind, Person, Recorded as Dated, Status, fact, fold};
+use domain::{PartialDate, ResidentRecord, UnitCode};
 
 /// A person's rows.
 pub(in crate::register) struct Stored {

@@ -6,15 +6,14 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Refused;
+use crate::platform::change_log;
+use crate::{CopyIn, CopyRow, Error};
 use domain::clock::VIETNAM;
 use domain::id::{ImportId, PersonId};
 use domain::person::{Kind, Origin, Refusal, Status};
 use domain::record::{Place, Relative};
 use domain::{PartialDate, ResidentRecord};
-
-use super::Refused;
-use crate::platform::change_log;
-use crate::{CopyIn, CopyRow, Error};
 
 /// A person to be registered.
 #[derive(Debug)]

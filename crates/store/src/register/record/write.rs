@@ -8,16 +8,15 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::{CivilEvent, Happening, Standing, Step};
+use crate::Error;
+use crate::platform::change_log;
 use domain::clock::VIETNAM;
 use domain::id::{EventId, PersonId};
 use domain::person::{End, Fact, Holding, Kind, Origin, Person, fact};
 use domain::record::Relative;
 use domain::text::fold_ascii;
 use domain::{PartialDate, Pin, ResidentRecord};
-
-use super::{CivilEvent, Happening, Standing, Step};
-use crate::Error;
-use crate::platform::change_log;
 
 /// Holds the numbers that these events assign, where they were free, and says for whom. Whoever wants one of
 /// them at the same time waits until this transaction ends.

@@ -2,14 +2,16 @@
 
 mod model;
 
-use anyhow::{Context, Result};
-use clap::Args;
-use linkage::batch::{Collector, Linker, Register, RowPair, Trained, clusters};
-use rayon::prelude::*;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use rayon::prelude::*;
+
+use linkage::batch::{Collector, Linker, Register, RowPair, Trained, clusters};
 use ui::{say, tell};
 
 #[derive(Debug, clap::Subcommand)]
@@ -19,8 +21,8 @@ pub enum Command {
         file: PathBuf,
         #[command(flatten)]
         options: Options,
-        /// Write `rec_id,cluster_id` for every record: pairs from `--cluster-probability` on, without chains through
-        /// records that contradict each other.
+        /// Write `rec_id,cluster_id` for every record: pairs from `--cluster-probability` on, without chains
+        /// through records that contradict each other.
         #[arg(long)]
         clusters: Option<PathBuf>,
         #[arg(long, default_value_t = 0.5)]
@@ -142,7 +144,8 @@ fn read(files: &[&PathBuf], lap: &impl Fn(String)) -> Result<Register> {
         lap(format!("{} records in {}", collector.len() - before, path.display()));
         if let Some((row, column)) = faults.first {
             tell!(
-                "{}: {} values could not be read and count as missing; the first is in row {row}, field `{column}`",
+                "{}: {} values could not be read and count as missing; the first is in row {row}, field \
+                 `{column}`",
                 path.display(),
                 faults.count
             );

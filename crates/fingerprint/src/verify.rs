@@ -36,9 +36,10 @@ impl fmt::Debug for Comparison {
 
 /// How alike two fingers are. Symmetric; blind to shift, rotation and the order of minutiae.
 ///
-/// Finger positions are not looked at: the caller decides which fingers to compare. The work is bounded whatever the templates
-/// hold: 60 minutiae and 660 edges a side, 48 candidates and 16 alignments. Fingers of which no alignment gives hope are given up: their
-/// score is the mean of strangers like them, below 1.2, and no pairs are named.
+/// Finger positions are not looked at: the caller decides which fingers to compare. The work is bounded
+/// whatever the templates hold: 60 minutiae and 660 edges a side, 48 candidates and 16 alignments. Fingers of
+/// which no alignment gives hope are given up: their score is the mean of strangers like them, below 1.2, and
+/// no pairs are named.
 pub fn compare(first: &Prepared, second: &Prepared) -> Comparison {
     // One order for both directions makes the result symmetric to the last bit.
     if canonical_key(first).gt(canonical_key(second)) {
@@ -85,8 +86,8 @@ fn compare_avx512(a: &Prepared, b: &Prepared) -> Comparison {
     compare_by(&votes::local_avx512(a, b), a, b)
 }
 
-/// The same steps in wider vectors. Every operation rounds as the portable one does, since the compiler neither fuses nor reorders
-/// them, so the result is the same to the last bit.
+/// The same steps in wider vectors. Every operation rounds as the portable one does, since the compiler
+/// neither fuses nor reorders them, so the result is the same to the last bit.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn compare_avx2(a: &Prepared, b: &Prepared) -> Comparison {
@@ -166,7 +167,8 @@ mod tests {
         }
     }
 
-    /// Few places and directions, so that edges repeat themselves and votes overflow what is collected at a time.
+    /// Few places and directions, so that edges repeat themselves and votes overflow what is collected at a
+    /// time.
     fn contrived() -> impl Strategy<Value = Prepared> {
         let minutia = (0u16..12, 0u16..12, any::<u8>()).prop_map(|(x, y, angle)| Minutia {
             x: x * 30,

@@ -1,9 +1,9 @@
 //! Keys in a hardware module, over PKCS#11 (OASIS PKCS #11 v2.40 and v3).
 //!
-//! A token is used by a few worker threads with a session each. The caller waits for a bounded time. What failed
-//! before the token was asked to sign, or what the token says it did not do, is tried again a few times. When it is
-//! not known whether the token signed, nothing is tried again: a second signature under a serial number that was
-//! perhaps used must not exist.
+//! A token is used by a few worker threads with a session each. The caller waits for a bounded time. What
+//! failed before the token was asked to sign, or what the token says it did not do, is tried again a few
+//! times. When it is not known whether the token signed, nothing is tried again: a second signature under a
+//! serial number that was perhaps used must not exist.
 
 mod fault;
 mod pool;
@@ -24,10 +24,10 @@ use cryptoki::{
     slot::Slot,
     types::AuthPin,
 };
-use pki::{ParameterForm, PublicKey, SignError, SignatureAlgorithm, Signer};
 use zeroize::Zeroizing;
 
 use crate::{HsmError, file::read_private};
+use pki::{ParameterForm, PublicKey, SignError, SignatureAlgorithm, Signer};
 use pool::Pool;
 
 /// A token's user PIN. It comes from a file or the environment and is never shown.
@@ -171,7 +171,8 @@ impl Token {
         })
     }
 
-    /// The key of this label, if there is one. Two keys of one label are an error: which of them signs must be plain.
+    /// The key of this label, if there is one. Two keys of one label are an error: which of them signs must
+    /// be plain.
     pub fn find(&self, label: &str) -> Result<Option<Pkcs11Signer>, HsmError> {
         let _inside = calling();
         let session = self.session()?;
@@ -201,7 +202,8 @@ impl Token {
         let Some(algorithm) = known else {
             return Err(problem(format!("key \"{label}\" is on a curve that is not used here")));
         };
-        // PKCS #11 v2.40 §2.3.3: CKA_EC_POINT is the point inside an OCTET STRING. Some tokens leave the string out.
+        // PKCS #11 v2.40 §2.3.3: CKA_EC_POINT is the point inside an OCTET STRING. Some tokens leave the
+        // string out.
         let length = 1 + 2 * algorithm.curve().field_len();
         if point.len() < length {
             return Err(problem(format!("the public key \"{label}\" is not a whole point")));
@@ -235,8 +237,8 @@ impl Token {
     }
 }
 
-/// Held for reading while a module is called, for writing while it is ended and begun again: a module must not be
-/// ended under somebody's call (PKCS #11 v2.40, C_Finalize), and it is one for the whole process.
+/// Held for reading while a module is called, for writing while it is ended and begun again: a module must
+/// not be ended under somebody's call (PKCS #11 v2.40, C_Finalize), and it is one for the whole process.
 static MODULE: RwLock<()> = RwLock::new(());
 
 fn calling() -> RwLockReadGuard<'static, ()> {
@@ -252,8 +254,8 @@ fn initialise(library: &Pkcs11) -> Result<(), CkError> {
 }
 
 impl Door {
-    /// Ends the module and begins it again, as some need before they see a token that has come back. While others
-    /// are inside the module it does nothing; the next attempt may.
+    /// Ends the module and begins it again, as some need before they see a token that has come back. While
+    /// others are inside the module it does nothing; the next attempt may.
     fn restart(&self) {
         if let Ok(_alone) = MODULE.try_write() {
             // It may have ended already, and what is wrong with it shows when a session is opened.

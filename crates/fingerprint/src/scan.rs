@@ -1,8 +1,9 @@
 //! Exhaustive 1:N search: everybody is looked at, with any finger in any position and turned any way.
 //!
-//! Stage 0 compares sketches of minutiae ([`sketch`]) with every finger, about 0.2 µs each; stage 1 and 2 compare the fingers of the
-//! few whose sketches agree best, and fuse the scores. For many searches of ten fingers use [`crate::Gallery`], which
-//! looks at next to nobody; this is for few fingers, unknown positions and captures that are turned.
+//! Stage 0 compares sketches of minutiae ([`sketch`]) with every finger, about 0.2 µs each; stage 1 and 2
+//! compare the fingers of the few whose sketches agree best, and fuse the scores. For many searches of ten
+//! fingers use [`crate::Gallery`], which looks at next to nobody; this is for few fingers, unknown positions
+//! and captures that are turned.
 
 mod kernel;
 mod sketch;
@@ -10,9 +11,7 @@ mod sketch;
 use std::collections::HashMap;
 use std::fmt;
 
-pub use kernel::Kernel;
 use rayon::prelude::*;
-use sketch::Sketch;
 
 use crate::compact::{self, MINUTIA_BYTES};
 use crate::descriptor::{Point, Prepared, best_points};
@@ -21,6 +20,9 @@ use crate::params::scan::*;
 use crate::person::fuse_found_among;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Hit, Template};
+use sketch::Sketch;
+
+pub use kernel::Kernel;
 
 /// Which of two people's fingers may be the same finger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +114,8 @@ impl Scan {
         self.ids.is_empty()
     }
 
-    /// Compares the sketches of every finger enrolled with one finger's and returns how many that were, for measurements.
+    /// Compares the sketches of every finger enrolled with one finger's and returns how many that were, for
+    /// measurements.
     pub fn sketch_all(&self, finger: &Template) -> usize {
         let finger = ProbeFinger::new(finger);
         let common: u32 = self.sketches.iter().map(|sketch| self.kernel.common(&finger.sketch, sketch)).sum();
@@ -158,8 +161,8 @@ impl Scan {
         Ok(())
     }
 
-    /// The enrolled people whose fingers match, best first; ties go to the smaller identifier. Runs on all cores of the pool
-    /// it is called in; the result does not depend on their number.
+    /// The enrolled people whose fingers match, best first; ties go to the smaller identifier. Runs on all
+    /// cores of the pool it is called in; the result does not depend on their number.
     ///
     /// # Errors
     /// Too many captures.
@@ -190,8 +193,8 @@ impl Scan {
         Ok((hits, work))
     }
 
-    /// Rows whose sketches agree best, best first. Where any of many fingers may be any there are so many pairs of fingers that half of each
-    /// sketch has to choose whose whole sketches are looked at.
+    /// Rows whose sketches agree best, best first. Where any of many fingers may be any there are so many
+    /// pairs of fingers that half of each sketch has to choose whose whole sketches are looked at.
     fn candidates(&self, probe: &mut [ProbeFinger], excluded: Option<u32>, positions: Positions) -> Vec<u32> {
         let any = positions == Positions::Any;
         let everybody = || (0..self.len() as u32).into_par_iter().with_min_len(256);
@@ -370,7 +373,8 @@ fn may_be_one(a: FingerPosition, b: FingerPosition, positions: Positions) -> boo
     positions == Positions::Any || a == b || a == unknown || b == unknown
 }
 
-/// How many deviations the greatest of so many draws lies above the mean, roughly, for the normal distribution.
+/// How many deviations the greatest of so many draws lies above the mean, roughly, for the normal
+/// distribution.
 fn expected_greatest(of: u8) -> f32 {
     GREATEST_SLOPE * (2.0 * f32::from(of.max(1)).ln()).sqrt()
 }

@@ -1,20 +1,21 @@
-//! A register with ground truth, for measuring linkage: families of a region, and second records of some of them.
+//! A register with ground truth, for measuring linkage: families of a region, and second records of some of
+//! them.
 //!
-//! Unlike [`crate::population`], which makes the households of a place, this makes sibships: everybody in it is on record,
-//! wherever they live by now, so that brothers, sisters and twins are the rule and not the exception. No record has a
-//! number; what is left is the hard remainder of linkage.
+//! Unlike [`crate::population`], which makes the households of a place, this makes sibships: everybody in it
+//! is on record, wherever they live by now, so that brothers, sisters and twins are the rule and not the
+//! exception. No record has a number; what is left is the hard remainder of linkage.
 
 mod damage;
 mod family;
 
-pub use damage::Kind;
-
-use domain::unit::{UnitLevel, UnitTable};
-use domain::{Sex, UnitCode};
 use rayon::prelude::*;
 
 use crate::places::{self, Region};
 use crate::stream::{Stream, Streams};
+use domain::unit::{UnitLevel, UnitTable};
+use domain::{Sex, UnitCode};
+
+pub use damage::Kind;
 
 /// Families made at once; what a part holds does not depend on how many threads make parts.
 const FAMILIES: u64 = 4096;
@@ -100,7 +101,8 @@ fn region(unit: UnitCode) -> Region {
     Region::of(places::province_of(UnitTable::official_2021(), unit))
 }
 
-/// Makes the register and gives it out in parts; the order of records tells nothing about who belongs together.
+/// Makes the register and gives it out in parts; the order of records tells nothing about who belongs
+/// together.
 ///
 /// Everything is held in memory until it has been shuffled: some 400 bytes a record.
 pub fn generate(plan: &Plan, mut take: impl FnMut(Vec<Entry>)) {

@@ -1,20 +1,21 @@
-//! Secure messaging (Doc 9303-11 §9.8): commands and responses encrypted and authenticated under session keys, with
-//! two-key Triple-DES (after BAC) or AES-128 (after PACE or Chip Authentication).
+//! Secure messaging (Doc 9303-11 §9.8): commands and responses encrypted and authenticated under session
+//! keys, with two-key Triple-DES (after BAC) or AES-128 (after PACE or Chip Authentication).
 //!
-//! A [`Channel`] is one end. The chip's end calls `open_command` and `seal_response`, the reader's end `seal_command` and
-//! `open_response`. Each message counts the send sequence counter up, so that none can be repeated or left out.
+//! A [`Channel`] is one end. The chip's end calls `open_command` and `seal_response`, the reader's end
+//! `seal_command` and `open_response`. Each message counts the send sequence counter up, so that none can be
+//! repeated or left out.
 
 mod cipher;
 
 use zeroize::Zeroizing;
-
-pub use cipher::{Cipher, MAC_LEN, PaceKey, SessionKeys};
 
 use crate::{
     CardError,
     apdu::{Command, Response, StatusWord},
     tlv::{self, Reader, Tag, Tlv},
 };
+
+pub use cipher::{Cipher, MAC_LEN, PaceKey, SessionKeys};
 
 /// Padded cryptogram behind the padding-content indicator 01; for even instructions.
 const DO_CRYPTOGRAM: Tag = Tag(0x87);
@@ -40,8 +41,8 @@ impl std::fmt::Debug for Channel {
 }
 
 impl Channel {
-    /// `counter` is the send sequence counter before the first command: half of both nonces after BAC, zero after PACE
-    /// and Chip Authentication (Doc 9303-11 §9.8.6).
+    /// `counter` is the send sequence counter before the first command: half of both nonces after BAC, zero
+    /// after PACE and Chip Authentication (Doc 9303-11 §9.8.6).
     pub fn new(keys: SessionKeys, counter: u128) -> Channel {
         Channel { keys, counter }
     }
@@ -50,7 +51,8 @@ impl Channel {
         self.keys.cipher()
     }
 
-    /// The command as it goes over the air. The answer may be as long as the protected form of `command.le` bytes needs.
+    /// The command as it goes over the air. The answer may be as long as the protected form of `command.le`
+    /// bytes needs.
     pub fn seal_command(&mut self, command: &Command) -> Command {
         self.count();
         let cla = command.cla | 0x0C;
@@ -75,7 +77,8 @@ impl Channel {
     /// The command that a reader protected.
     ///
     /// # Errors
-    /// [`CardError::Channel`] when it was not, or not under these keys and this count. The channel is of no use then.
+    /// [`CardError::Channel`] when it was not, or not under these keys and this count. The channel is of no
+    /// use then.
     pub fn open_command(&mut self, command: &Command) -> Result<Command, CardError> {
         self.count();
         let objects = Objects::parse(&command.data)?;
@@ -113,8 +116,8 @@ impl Channel {
     /// The response that the chip protected.
     ///
     /// # Errors
-    /// [`CardError::Channel`] when it was not, when it was changed on the way, or when the status word outside differs from
-    /// the protected one.
+    /// [`CardError::Channel`] when it was not, when it was changed on the way, or when the status word
+    /// outside differs from the protected one.
     pub fn open_response(&mut self, response: &Response) -> Result<Response, CardError> {
         self.count();
         if response.data.is_empty() {
@@ -136,8 +139,8 @@ impl Channel {
         Ok(Response::new(data, status))
     }
 
-    /// The most data that a protected response may carry, so that it fits a sender's Le. A chip that sends more than a
-    /// short Le allows is cut off by readers that hold it to 256 bytes.
+    /// The most data that a protected response may carry, so that it fits a sender's Le. A chip that sends
+    /// more than a short Le allows is cut off by readers that hold it to 256 bytes.
     pub fn most_response_data(&self, outer_le: Option<u32>) -> usize {
         let room = outer_le.unwrap_or(SHORT_RESPONSE as u32) as usize;
         let block = self.keys.cipher().block_len();
@@ -179,8 +182,8 @@ impl Channel {
         Ok(data)
     }
 
-    /// Over the counter, the padded header and the objects (Doc 9303-11 §9.8.4). A message without objects is the header
-    /// alone, which is padded once.
+    /// Over the counter, the padded header and the objects (Doc 9303-11 §9.8.4). A message without objects is
+    /// the header alone, which is padded once.
     fn mac(&self, header: &[u8], objects: &[u8]) -> [u8; MAC_LEN] {
         let block = self.keys.cipher().block_len();
         let mut message = self.keys.counter_bytes(self.counter);

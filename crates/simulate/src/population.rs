@@ -10,9 +10,6 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use domain::record::{Place, Relative};
-use domain::unit::UnitTable;
-use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use rayon::prelude::*;
 use time::Date;
 
@@ -20,6 +17,9 @@ use crate::error::SimulateError;
 use crate::names::NameParts;
 use crate::places::Spot;
 use crate::stream::Streams;
+use domain::record::{Place, Relative};
+use domain::unit::UnitTable;
+use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use home::Commune;
 
 pub use model::Model;
@@ -171,8 +171,8 @@ pub struct Population {
 }
 
 impl Population {
-    /// Makes `people` inhabitants of `scope`: a commune, a district, or a province (numbers are unique within one
-    /// population, so make a province in one call).
+    /// Makes `people` inhabitants of `scope`: a commune, a district, or a province (numbers are unique within
+    /// one population, so make a province in one call).
     ///
     /// The same arguments give the same population on every machine and with any number of threads.
     ///
@@ -323,7 +323,8 @@ fn plan(
         let mut number = 0;
         while rest > 0 {
             let drawn = 2 + stream.weighted(&[22, 23, 29, 15, 7, 4]);
-            // Nobody lives alone in this model: a rest of one joins this household, or takes one away from it.
+            // Nobody lives alone in this model: a rest of one joins this household, or takes one away from
+            // it.
             let size = match rest.saturating_sub(drawn) {
                 0 => rest,
                 1 if drawn < 7 => drawn + 1,

@@ -1,7 +1,7 @@
 //! The DC01 forms of a population as files, with planted faults and the truth of each form.
 //!
-//! [`write`] makes in a directory: `forms/{commune}.csv` and `forms/{commune}.xml` in turn, one file per commune, in the
-//! formats of [`domain::form`]; and beside the folder, where no importer looks, `truth.csv`.
+//! [`write`] makes in a directory: `forms/{commune}.csv` and `forms/{commune}.xml` in turn, one file per
+//! commune, in the formats of [`domain::form`]; and beside the folder, where no importer looks, `truth.csv`.
 
 mod correct;
 mod fault;
@@ -14,23 +14,24 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use domain::UnitCode;
 use rayon::prelude::*;
 
 use crate::error::SimulateError;
 use crate::population::{Population, TruthId};
 use crate::stream::Streams;
+use domain::UnitCode;
 use row::FormRow;
 
 pub use correct::correct;
 pub use fault::Fault;
 pub use twice::Variation;
 
-/// How many forms go wrong. Shares are of the people; the three kinds never meet in one person, and each count is exactly
-/// the share, rounded.
+/// How many forms go wrong. Shares are of the people; the three kinds never meet in one person, and each
+/// count is exactly the share, rounded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FormModel {
-    /// Forms with one error, the kinds of [`Fault`] except [`Fault::UnknownCode`] in equal numbers where they apply.
+    /// Forms with one error, the kinds of [`Fault`] except [`Fault::UnknownCode`] in equal numbers where they
+    /// apply.
     pub error_share: f64,
     /// People with a second form, see [`Variation`].
     pub duplicate_share: f64,
@@ -87,7 +88,8 @@ struct Sheet {
 
 /// Writes all forms of `population` below `directory`, which is made when it is missing.
 ///
-/// Files are written under a temporary name and renamed when complete; the same arguments give the same bytes.
+/// Files are written under a temporary name and renamed when complete; the same arguments give the same
+/// bytes.
 ///
 /// # Errors
 /// [`SimulateError::Share`] for shares that are not shares, [`SimulateError::Write`] for the disk.

@@ -1,7 +1,7 @@
 //! Finger minutiae records of three standards, big-endian throughout.
 //!
-//! ISO/IEC 19794-2:2005 and ANSI INCITS 378-2004 begin with the same eight bytes; which of them a record is shows in its length,
-//! which each of them writes differently.
+//! ISO/IEC 19794-2:2005 and ANSI INCITS 378-2004 begin with the same eight bytes; which of them a record is
+//! shows in its length, which each of them writes differently.
 
 mod ansi2004;
 mod iso2005;
@@ -27,11 +27,13 @@ pub enum Format {
     Iso2005,
     /// ISO/IEC 19794-2:2011.
     Iso2011,
-    /// ANSI INCITS 378-2004; CBEFF format owner 0x001B, type 0x0201. Directions lose precision: it has steps of two degrees.
+    /// ANSI INCITS 378-2004; CBEFF format owner 0x001B, type 0x0201. Directions lose precision: it has steps
+    /// of two degrees.
     Ansi2004,
 }
 
-/// Reads a record with one or more finger views, of whichever standard it is, and converts every view to 500 dpi.
+/// Reads a record with one or more finger views, of whichever standard it is, and converts every view to 500
+/// dpi.
 ///
 /// Extended data is skipped. Errors name the byte offset of the offending field.
 pub fn parse(record: &[u8]) -> Result<Vec<Template>, Error> {
@@ -74,13 +76,14 @@ pub fn detect(record: &[u8]) -> Result<Format, Error> {
     })
 }
 
-/// Writes the views as one ISO/IEC 19794-2:2005 record at 500 dpi. All views must share one image size, as the header holds it once.
+/// Writes the views as one ISO/IEC 19794-2:2005 record at 500 dpi. All views must share one image size, as
+/// the header holds it once.
 pub fn encode(views: &[Template]) -> Result<Vec<u8>, Error> {
     encode_as(Format::Iso2005, views)
 }
 
-/// Writes the views as one record at 500 dpi. In the two older standards all views must share one image size, as the header
-/// holds it once.
+/// Writes the views as one record at 500 dpi. In the two older standards all views must share one image size,
+/// as the header holds it once.
 pub fn encode_as(format: Format, views: &[Template]) -> Result<Vec<u8>, Error> {
     let count = u8::try_from(views.len()).unwrap_or(u8::MAX);
     let Some(first) = views.first().filter(|_| count <= MAX_VIEWS) else {
@@ -154,7 +157,8 @@ impl Image {
         to_500_dpi(self.height, self.y_resolution).max(1)
     }
 
-    /// A minutia's kind and place at 500 dpi, from the four bytes that all three standards share; angle and quality are zero.
+    /// A minutia's kind and place at 500 dpi, from the four bytes that all three standards share; angle and
+    /// quality are zero.
     fn read_place(&self, reader: &mut Reader<'_>) -> Result<Minutia, Error> {
         let offset = reader.offset;
         let kind_and_x = reader.u16_in("a minutia", 0, u16::MAX)?;

@@ -1,8 +1,9 @@
 //! Fingers of people who do not exist, for demonstrations, simulations and tests.
 //!
-//! A [`Master`] is all the minutiae a finger has; an impression is what one capture sees of them. Everything follows from
-//! seeds. Figures follow the published statistics of SFinGe (Maltoni et al., *Handbook of Fingerprint Recognition*, chapter 7)
-//! and were then adjusted until scores looked like those of the FVC2002 captures (see the crate's front page).
+//! A [`Master`] is all the minutiae a finger has; an impression is what one capture sees of them. Everything
+//! follows from seeds. Figures follow the published statistics of SFinGe (Maltoni et al., *Handbook of
+//! Fingerprint Recognition*, chapter 7) and were then adjusted until scores looked like those of the FVC2002
+//! captures (see the crate's front page).
 
 mod flow;
 mod impression;
@@ -11,12 +12,12 @@ mod noise;
 use std::f32::consts::PI;
 use std::fmt;
 
-use flow::Flow;
-pub use impression::Condition;
-use noise::Noise;
-
 use crate::params::synthetic::*;
 use crate::{FingerPosition, MinutiaKind};
+use flow::Flow;
+use noise::Noise;
+
+pub use impression::Condition;
 
 /// A whole finger that does not exist.
 #[derive(Clone)]
@@ -84,7 +85,8 @@ impl fmt::Debug for Master {
     }
 }
 
-/// The ten fingers of one person, in code order. Their skin is alike: who has one worn finger usually has ten.
+/// The ten fingers of one person, in code order. Their skin is alike: who has one worn finger usually has
+/// ten.
 pub fn person_masters(seed: u64) -> [Master; 10] {
     let skins = skins(seed);
     std::array::from_fn(|index| Master::with_skin(seed, FingerPosition::ALL[index], skins[index]))

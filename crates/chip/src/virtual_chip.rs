@@ -8,6 +8,8 @@ mod personalise;
 mod prove;
 mod trust;
 
+use rand::CryptoRng;
+
 use crate::Error;
 use crate::access::{AccessNumber, MrzKey};
 use crate::encoder::Life;
@@ -20,12 +22,12 @@ use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::secure_messaging::Channel;
 use inspect::Terminal;
-pub use memory::Memory;
-use rand::CryptoRng;
 
-/// The answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3): no interface bytes but those of
-/// T=0 and T=1; historical bytes that announce selection by full name and by identifier, short file identifiers, and
-/// extended lengths (ISO/IEC 7816-4:2013 §12.1.1.9); a check byte.
+pub use memory::Memory;
+
+/// The answer to reset of a contactless chip behind a PC/SC reader (PC/SC part 3 §3.1.3.2.3): no interface
+/// bytes but those of T=0 and T=1; historical bytes that announce selection by full name and by identifier,
+/// short file identifiers, and extended lengths (ISO/IEC 7816-4:2013 §12.1.1.9); a check byte.
 pub const ATR: &[u8] = &[0x3B, 0x85, 0x80, 0x01, 0x80, 0x73, 0x94, 0x01, 0x40, 0x22];
 
 /// A command's result: data and a status of success, or the status that says why not.
@@ -80,8 +82,8 @@ impl<R> std::fmt::Debug for VirtualChip<R> {
 }
 
 impl<R: CryptoRng> VirtualChip<R> {
-    /// A chip with these files. Access number and key of the zone follow from DG1. Without keys the chip proves nothing,
-    /// but can be read.
+    /// A chip with these files. Access number and key of the zone follow from DG1. Without keys the chip
+    /// proves nothing, but can be read.
     pub fn new(files: ChipFiles, keys: Option<ChipKeys>, rng: R) -> Result<VirtualChip<R>, Error> {
         let mrz = dg1::parse(files.get(FileId::Group(DataGroup::DG1)).unwrap_or_default())?;
         let mut memory = Memory { files, life: Life::Operational, ..Memory::unpersonalised() };
@@ -104,8 +106,9 @@ impl<R: CryptoRng> VirtualChip<R> {
         VirtualChip { memory, rng, state: State::default(), keeper: None, broken: false }
     }
 
-    /// Gives each change of the memory to `keeper` before the command that made it is answered, so that what the other side
-    /// was told is true after a power cut. When it says that it could not keep it, the command fails with 6581.
+    /// Gives each change of the memory to `keeper` before the command that made it is answered, so that what
+    /// the other side was told is true after a power cut. When it says that it could not keep it, the command
+    /// fails with 6581.
     pub fn kept_by(self, keeper: impl FnMut(&Memory) -> bool + Send + 'static) -> VirtualChip<R> {
         VirtualChip { keeper: Some(Box::new(keeper)), ..self }
     }
@@ -138,7 +141,8 @@ impl<R: CryptoRng> VirtualChip<R> {
 
     fn respond(&mut self, command: Command) -> Response {
         if !command.is_protected() {
-            // A command without protection ends the channel (Doc 9303-11 §9.8.3); it is then treated as a stranger's.
+            // A command without protection ends the channel (Doc 9303-11 §9.8.3); it is then treated as a
+            // stranger's.
             self.leave_channel();
             let response = self.perform(&command, command.le);
             self.state.channel = self.state.next_channel.take();
@@ -187,14 +191,15 @@ impl<R: CryptoRng> VirtualChip<R> {
             Some(Ok(Joined::Whole(whole))) => self.dispatch(&whole, le),
         };
         if !matches!(command.ins, 0x22 | 0x84 | 0x86) {
-            // Another command in between ends a protocol that is under way, except the one that a challenge waits for.
+            // Another command in between ends a protocol that is under way, except the one that a challenge
+            // waits for.
             self.state.pending = Pending::None;
         }
         answer.unwrap_or_else(Response::status)
     }
 
-    /// Puts the commands of a chain together, for certificates and keys that are longer than a short command. A command of
-    /// another kind drops what came so far.
+    /// Puts the commands of a chain together, for certificates and keys that are longer than a short command.
+    /// A command of another kind drops what came so far.
     fn joined(&mut self, command: &Command) -> Result<Joined, StatusWord> {
         let begun = self
             .state

@@ -1,7 +1,8 @@
 //! 1:N search over everyone enrolled.
 //!
-//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at five fingers of the few
-//! people with most votes, quickly; stage 2 compares all fingers of those that remain and fuses the scores.
+//! Stage 0 looks up quadruples of minutiae in a hash index and counts votes per person; stage 1 looks at five
+//! fingers of the few people with most votes, quickly; stage 2 compares all fingers of those that remain and
+//! fuses the scores.
 
 mod index;
 mod probe;
@@ -14,14 +15,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 
-use crate::compact::{CompactPerson, Store};
-use index::{Index, Votes};
-pub use probe::Probe;
-use probe::{ProbeFingers, best_per_position};
-use quadruples::Features;
 use rayon::prelude::*;
-pub use shard::{Shard, merge_hits};
 
+use crate::compact::{CompactPerson, Store};
 use crate::descriptor::Prepared;
 use crate::params::quick as first_look;
 use crate::params::{
@@ -30,6 +26,12 @@ use crate::params::{
 use crate::person::fuse;
 use crate::verify::compare;
 use crate::{Error, FingerPosition, Template};
+use index::{Index, Votes};
+use probe::{ProbeFingers, best_per_position};
+use quadruples::Features;
+
+pub use probe::Probe;
+pub use shard::{Shard, merge_hits};
 
 /// People who are prepared before they are filed.
 const INSERTED_TOGETHER: usize = 2_000;
@@ -120,7 +122,8 @@ impl Gallery {
         self.index.memory_bytes() + self.store.memory_bytes() + self.rows.capacity() * row_bytes * 8 / 7
     }
 
-    /// Enrols a person. Templates of unknown position are left out; of two of one position the better one is kept.
+    /// Enrols a person. Templates of unknown position are left out; of two of one position the better one is
+    /// kept.
     pub fn insert(&mut self, id: u128, templates: &[Template]) -> Result<(), Error> {
         let person = CompactPerson::new(best_per_position(templates));
         let features = Features::of_enrolled(&person);
@@ -132,8 +135,8 @@ impl Gallery {
         self.enrol(id, &probe.person, &probe.features)
     }
 
-    /// Enrols many, prepared on all cores of the pool it is called in and filed in their order: a gallery's start. Whoever comes before
-    /// the first that cannot be enrolled is.
+    /// Enrols many, prepared on all cores of the pool it is called in and filed in their order: a gallery's
+    /// start. Whoever comes before the first that cannot be enrolled is.
     ///
     /// # Errors
     /// Those of [`Gallery::insert`].
@@ -197,8 +200,9 @@ impl Gallery {
         (hits, work)
     }
 
-    /// Rows with enough votes, most votes first. Where either side has few fingers, votes are few too and strangers with more of them
-    /// many: a probe with few fingers looks at everybody with a vote, and every probe at everybody enrolled with few.
+    /// Rows with enough votes, most votes first. Where either side has few fingers, votes are few too and
+    /// strangers with more of them many: a probe with few fingers looks at everybody with a vote, and every
+    /// probe at everybody enrolled with few.
     fn candidates(&self, probe: &Probe, excluded: Option<u32>, work: &mut SearchWork) -> Vec<(u32, u8)> {
         let mut votes = self.lend();
         votes.begin(self.len());
@@ -231,7 +235,8 @@ impl Gallery {
         ranked
     }
 
-    /// Compares the common fingers, those with most minutiae first, and gives up early when they look nothing alike.
+    /// Compares the common fingers, those with most minutiae first, and gives up early when they look nothing
+    /// alike.
     fn examine(
         &self,
         row: u32,

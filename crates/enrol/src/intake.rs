@@ -5,13 +5,13 @@ mod decide;
 mod open;
 mod receive;
 
-pub use day::{DaySummary, receive_day_report, report_day};
-pub use open::{OpenSummary, open_received, read_contents};
-pub use receive::{Received, receive, receive_batch};
-
 use sha2::{Digest, Sha256};
 
 use crate::EnrolError;
+
+pub use day::{DaySummary, receive_day_report, report_day};
+pub use open::{OpenSummary, open_received, read_contents};
+pub use receive::{Received, receive, receive_batch};
 
 /// How the centre is named as an actor.
 pub(crate) const CENTRE: &str = "centre";

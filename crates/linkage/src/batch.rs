@@ -1,7 +1,8 @@
 //! Whole files: all pairs of one, or between two, that may be one person.
 //!
-//! Where the resident [`Index`](crate::Index) answers one question at a time with shipped parameters, a file is looked
-//! at as a whole: frequencies are conditional, rates are learnt from the file itself, and places are any text.
+//! Where the resident [`Index`](crate::Index) answers one question at a time with shipped parameters, a file
+//! is looked at as a whole: frequencies are conditional, rates are learnt from the file itself, and places
+//! are any text.
 
 mod block;
 mod candidates;
@@ -16,14 +17,14 @@ mod register;
 mod scatter;
 mod trained;
 
+use rayon::prelude::*;
+
+use crate::model::probability;
+
 pub use block::{Block, Texts};
 pub use cluster::clusters;
 pub use register::{Collector, Register};
 pub use trained::{ClassRates, Trained};
-
-use rayon::prelude::*;
-
-use crate::model::probability;
 
 const PAIRS_PER_TASK: usize = 4096;
 
