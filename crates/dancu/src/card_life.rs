@@ -10,6 +10,7 @@ use domain::card::{ReinstateReason, RevokeReason, SuspendReason};
 use domain::id::CardId;
 use issue::Came;
 use store::cards::{CardLine, Printed};
+use ui::say;
 
 /// Digits of a card's number.
 const NUMBER_DIGITS: usize = 10;
@@ -89,8 +90,8 @@ impl Which {
 
 fn say(card: CardId, came: Came, state: &str) {
     match came {
-        Came::Now => println!("{state:<10} card {card}"),
-        Came::Before => println!("unchanged  card {card} is {state} already"),
+        Came::Now => say!("{state:<10} card {card}"),
+        Came::Before => say!("unchanged  card {card} is {state} already"),
     }
 }
 

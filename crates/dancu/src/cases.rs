@@ -15,6 +15,7 @@ use store::UnitScope;
 use store::accounts::Account;
 use store::cases::Case;
 use store::cases::pages::CaseStage;
+use ui::say;
 use web::Role;
 
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -140,7 +141,7 @@ async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<(
             "case": case, "act": act.kind().code(), "stage": stage, "version": done.standing.version,
             "decision": decision.map(decision_json), "repeated": done.is_repeat,
         });
-        println!("{}", serde_json::to_string_pretty(&line)?);
+        say!("{}", serde_json::to_string_pretty(&line)?);
         return Ok(());
     }
     let what = match (done.is_repeat, act.kind()) {
@@ -151,7 +152,7 @@ async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<(
         (false, ActKind::Withdraw) => "withdrawn",
         (false, ActKind::Reopen) => "reopened",
     };
-    println!("{what:<10} case {case}: {stage}, version {}", done.standing.version);
+    say!("{what:<10} case {case}: {stage}, version {}", done.standing.version);
     Ok(())
 }
 
@@ -201,12 +202,12 @@ async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, jso
     let found = store::cases::pages::cases(&mut scoped, of, limit.into()).await?;
     if json {
         let lines = found.iter().map(case_json).collect::<Result<Vec<Value>>>()?;
-        println!("{}", serde_json::to_string_pretty(&lines)?);
+        say!("{}", serde_json::to_string_pretty(&lines)?);
         return Ok(());
     }
     for case in &found {
         let decision = case.decision.as_deref().unwrap_or("-");
-        println!("{} {:<22} due {} {decision}", case.case_id, case.kind, day(case.due_at));
+        say!("{} {:<22} due {} {decision}", case.case_id, case.kind, day(case.due_at));
     }
     Ok(())
 }
@@ -242,33 +243,27 @@ async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) ->
         shown["evidence"] = serde_json::to_value(&sheet.evidence)?;
         shown["said"] = said.collect::<Result<Value>>()?;
         shown["acts"] = json!(acts);
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
     let Sheet { case, standing, .. } = &sheet;
-    println!("case       {} {}", case.case_id, case.kind);
-    println!("stage      {}, version {}", standing.stage.code(), standing.version);
-    println!("due        {}", day(case.due_at));
+    say!("case       {} {}", case.case_id, case.kind);
+    say!("stage      {}, version {}", standing.stage.code(), standing.version);
+    say!("due        {}", day(case.due_at));
     for action in &sheet.said {
         let reason = action.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
-        println!(
-            "{:<10} {} by {} on {}{reason}",
-            action.action,
-            action.decision,
-            action.actor,
-            day(action.at)
-        );
+        say!("{:<10} {} by {} on {}{reason}", action.action, action.decision, action.actor, day(action.at));
     }
     if let Some(obstacle) = sheet.obstacle {
-        println!("obstacle   {obstacle}");
+        say!("obstacle   {obstacle}");
     }
     for choice in sheet.options.iter().filter(|_| standing.stage.decision().is_none()) {
         let person = choice.decision.person().map(|person| format!(" --person {person}")).unwrap_or_default();
         let may = choice.obstacle.map(|obstacle| format!(" cannot be: {obstacle}")).unwrap_or_default();
-        println!("choice     {}{person}{may}", choice.decision.code());
+        say!("choice     {}{person}{may}", choice.decision.code());
     }
     if login.is_some() {
-        println!("acts       {}", if acts.is_empty() { "none".to_owned() } else { acts.join(", ") });
+        say!("acts       {}", if acts.is_empty() { "none".to_owned() } else { acts.join(", ") });
     }
     Ok(())
 }

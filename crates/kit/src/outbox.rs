@@ -1,5 +1,4 @@
-//! The kit's memory: every packet from "saved" until the centre's signed receipt, and a lasting log of every
-//! exchange.
+//! Every packet from "saved" until the centre's signed receipt, and a lasting log of every exchange.
 
 use std::path::Path;
 
@@ -151,8 +150,7 @@ impl Outbox {
         let mut db = Connection::open(&path)?;
         db.busy_timeout(std::time::Duration::from_secs(10))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
-        // FULL syncs the log at every commit: what the officer was told to be saved survives the battery's
-        // end.
+        // FULL syncs the log at every commit: what was said to be saved survives the battery's end.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "secure_delete", true)?;
         db.pragma_update(None, "foreign_keys", true)?;
@@ -227,8 +225,7 @@ impl Outbox {
         find(&self.db, packet_id)
     }
 
-    /// The oldest packets without a receipt, up to `limit` packets and `max_bytes` of their bytes, but at
-    /// least one.
+    /// The oldest packets without a receipt: up to `limit`, up to `max_bytes` together, at least one.
     ///
     /// # Errors
     /// Those of SQLite.

@@ -207,7 +207,7 @@ async fn histories_of_before_can_be_folded_and_go_on() {
             id(dropped),
             id(kept),
             "centre",
-            OffsetDateTime::now_utc(),
+            datetime!(2026-01-01 00:00 UTC),
         )
         .await
         .unwrap();

@@ -150,7 +150,7 @@ async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() 
         assert_eq!(answer.header("location"), format!("{path}?kq=cho"), "nobody confirms alone");
     }
     let proposed = said("propose", "adjudicator-huyen", Some("Cùng ảnh."));
-    assert_eq!(world.case_actions().await, [proposed.clone()], "one form is one proposal");
+    assert_eq!(world.case_actions().await, std::slice::from_ref(&proposed), "one form is one proposal");
     let mine = browser.get(&format!("{path}?kq=cho")).await.body;
     assert!(mine.contains("người thứ hai xác nhận") && mine.contains("value=\"withdraw\""), "{mine}");
     assert!(!mine.contains("value=\"confirm\"") && !mine.contains("value=\"propose\""), "{mine}");

@@ -1,6 +1,8 @@
 //! The adjudicator's desk: which cases wait, two records side by side with the reasons, and the decision by
 //! two people.
 
+mod side;
+
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -15,21 +17,21 @@ use crate::frame::{page, unit_of_path};
 use crate::pages::actor::Actors;
 use crate::pages::choices::{self, Barred, Candidate, Offer};
 use crate::pages::evidence::{self, Shown};
-use crate::pages::record;
-use crate::pages::{PageSize, Tab, cards, id, not_shown, note_read};
+use crate::pages::{PageSize, Tab, id, not_shown, note_read};
 use crate::routes::form_field;
 use crate::session::Who;
 use crate::state::AppState;
 use domain::Actor;
-use domain::id::{ApplicationId, CaseId, PersonId};
+use domain::id::{CaseId, PersonId};
 use resolve::cases::{Act, ActKind, Command, Done, Refusal, Sheet, Stage};
-use store::PgConnection;
 use store::cases::pages::CaseStage;
 use store::cases::{Case, CaseAction};
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
-use ui::record::{Compared, Described, compare};
+use ui::record::{Compared, compare};
+
+use self::side::{Party, Side, parties, side};
 
 const PAGE: PageSize = PageSize(100);
 const NOTE_CHARS: usize = 2_000;
@@ -100,17 +102,6 @@ struct ActButton {
     value: &'static str,
     label: &'static str,
     class: &'static str,
-}
-
-/// One of the two records.
-struct Side {
-    title: &'static str,
-    href: Option<String>,
-    photo: Option<String>,
-    /// What the photo shows, for those who do not see it.
-    alt: String,
-    /// There is such a record, but the reader may not see it.
-    hidden: bool,
 }
 
 /// Somebody of the register who was in question.
@@ -396,73 +387,6 @@ fn action_line(lang: Lang, actors: &Actors, action: &CaseAction) -> ActionLine {
         at: format::moment(action.at),
         machine: format::machine(action.at),
         note: action.note.clone().unwrap_or_default(),
-    }
-}
-
-/// One party of a case, with the key of its title.
-enum Party {
-    Application(ApplicationId, &'static str),
-    Person(PersonId, &'static str),
-    Nobody,
-}
-
-impl Party {
-    fn person(&self) -> Option<PersonId> {
-        match self {
-            Party::Person(person, _) => Some(*person),
-            Party::Application(..) | Party::Nobody => None,
-        }
-    }
-}
-
-/// Whom the case sets side by side: two applications, an application and a register record, or two register
-/// records.
-fn parties(case: &Case) -> (Party, Party) {
-    let application = |id: Option<ApplicationId>, title| id.map(|id| Party::Application(id, title));
-    let person = |id: Option<PersonId>, title| id.map(|id| Party::Person(id, title));
-    let of_register = case.application_id.is_none();
-    let first = if of_register { "case.side.first" } else { "case.side.person" };
-    let mut found = [
-        application(case.application_id, "case.side.application"),
-        application(case.other_application_id, "case.side.earlier"),
-        person(case.person_id, first),
-        person(case.other_person_id, "case.side.second"),
-    ]
-    .into_iter()
-    .flatten();
-    (found.next().unwrap_or(Party::Nobody), found.next().unwrap_or(Party::Nobody))
-}
-
-async fn side(
-    state: &AppState,
-    scoped: &mut PgConnection,
-    lang: Lang,
-    party: Party,
-) -> Result<(Side, Option<Described>), Error> {
-    let empty = |title: &'static str| Side {
-        title: lang.text(title),
-        href: None,
-        photo: None,
-        alt: lang.fill("case.photo", &[("what", lang.text(title))]),
-        hidden: false,
-    };
-    match party {
-        Party::Application(id, title) => {
-            let visible = store::applications::find(scoped, id).await?.is_some();
-            if !visible {
-                return Ok((Side { hidden: true, ..empty(title) }, None));
-            }
-            let declared = store::applications::pages::declared(scoped, id).await?;
-            let described = declared.and_then(|declared| record::of_declared(state, lang, &declared.record));
-            let photo = cards::photo(state, id).await.map(|jpeg| cards::data_uri(&jpeg));
-            Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
-        }
-        Party::Person(id, title) => {
-            let described = record::of_person(state, scoped, lang, id).await?;
-            let href = described.is_some().then(|| format!("/cu-dan/{id}"));
-            Ok((Side { hidden: href.is_none(), href, ..empty(title) }, described))
-        }
-        Party::Nobody => Ok((empty("case.side.nobody"), None)),
     }
 }
 
