@@ -71,7 +71,8 @@ fn a_card_of_the_demo_is_what_openssl_and_we_accept_and_a_flipped_byte_is_found(
     succeeded(&demo(&data, 1_000, 3).output().unwrap());
     let list = succeeded(&data.run(&["card", "list"]));
     let line = list.lines().find(|line| line.contains(" active ")).unwrap();
-    let (card, number) = (line.split(' ').next().unwrap(), line.split(' ').nth(1).unwrap());
+    let mut columns = line.split_whitespace();
+    let (card, number) = (columns.next().unwrap(), columns.next().unwrap());
     let out = data.0.join("card");
     succeeded(&data.run(&["card", "export", card, "--out", out.to_str().unwrap()]));
 
