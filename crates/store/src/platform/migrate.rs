@@ -66,8 +66,10 @@ async fn make_table(connection: &mut PgConnection) -> Result<(), Error> {
         match connection.ensure_migrations_table(TABLE).await {
             Ok(()) => return Ok(()),
             Err(MigrateError::Execute(e)) => match Error::from(e) {
-                // Another process makes it in this instant: IF NOT EXISTS looks before it makes.
-                Error::Sql(sql) if matches!(&*sql.code, "23505" | "42P07") && attempt < TABLE_ATTEMPTS => {
+                // Another process makes it, or its row type, in this instant: IF NOT EXISTS looks first.
+                Error::Sql(sql)
+                    if matches!(&*sql.code, "23505" | "42P07" | "42710") && attempt < TABLE_ATTEMPTS =>
+                {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     attempt += 1;
                 }
