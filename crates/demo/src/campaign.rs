@@ -17,6 +17,7 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options, Until};
+use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -408,6 +409,7 @@ impl Campaign {
         };
         stages
             .part("issue", async {
+                upkeep::work_off(&centre.db, &[Round::ExpireCards], centre.clock.now()).await?;
                 let batches = work::make_batches(&centre, &authority, scope, &district, &pins).await?;
                 if leaves_cards {
                     return Ok(((), 0));
