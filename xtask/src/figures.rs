@@ -135,11 +135,13 @@ pub fn undocumented(source: &str) -> Vec<usize> {
     let has_doc = |at: usize| {
         // Attributes, which may run over several lines, stand between the documentation and its item.
         let above = lines[..at].iter().rev().find(|line| {
-            !(line.starts_with("#[")
+            !(line.starts_with("#[") && !line.starts_with("#[doc")
                 || line.starts_with(')')
                 || line.ends_with("]") && !line.starts_with("//"))
         });
-        above.is_some_and(|line| line.starts_with("///") || line.starts_with("#[doc"))
+        above.is_some_and(|line| {
+            line.starts_with("///") || line.starts_with("#[doc") || line.starts_with("$(#[")
+        })
     };
     (0..lines.len()).filter(|&at| is_item(lines[at]) && !has_doc(at)).map(|at| at + 1).collect()
 }
