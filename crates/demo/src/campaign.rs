@@ -40,6 +40,7 @@ const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
 const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 
+/// A simulated campaign as it runs: an installation like any other, and the world that it is about.
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
