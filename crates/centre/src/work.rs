@@ -12,7 +12,7 @@ use crate::{Centre, Error, snapshot};
 use card::lds::dg3::Finger;
 use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
@@ -270,7 +270,7 @@ async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCo
     let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
     let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
     for &district in districts {
-        let path = UnitTable::official_2021().path(district).ok_or(Error::NoUnit(district))?;
+        let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
         let scope = UnitScope::parse(&path)?;
         let authority = centre.authority().await?;
         let before = unfinished(centre).await?;
