@@ -122,8 +122,8 @@ pub fn is_source(file: &Path) -> bool {
         && !file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
-/// Lines, from 1, of public items without a documenting line above them. Items inside a module of tests are not
-/// public to anybody.
+/// Lines, from 1, of public items without a documenting line above them. Items inside a module of tests are
+/// not public to anybody.
 pub fn undocumented(source: &str) -> Vec<usize> {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let lines: Vec<&str> = code.lines().map(str::trim_start).collect();

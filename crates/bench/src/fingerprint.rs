@@ -75,7 +75,8 @@ pub fn run(options: &Options) -> Result<()> {
     let growth = search::growth(&searches);
     growth.iter().for_each(print);
     let report = json!({
-        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches, "growth": growth,
+        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches,
+        "growth": growth,
     });
     if let Some(path) = &options.json {
         write(path, &report)?;

@@ -104,13 +104,15 @@ fn report(runs: &[Run]) -> Value {
             {
                 let exponent = (stage.seconds / before.seconds).ln() / people;
                 growth.push(json!({
-                    "stage": stage.name, "from": small, "to": large, "exponent": (exponent * 100.0).round() / 100.0,
+                    "stage": stage.name, "from": small, "to": large,
+                    "exponent": (exponent * 100.0).round() / 100.0,
                     "n_log_n": ((n_log_n / people) * 100.0).round() / 100.0,
                 }));
             }
         }
     }
-    json!({ "benchmark": "pipeline", "cores": std::thread::available_parallelism().map_or(0, usize::from), "runs": sizes, "growth": growth })
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    json!({ "benchmark": "pipeline", "cores": cores, "runs": sizes, "growth": growth })
 }
 
 fn print(report: &Value) {
