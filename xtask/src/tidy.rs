@@ -37,6 +37,10 @@ pub const MOST_FUNCTION_LINES: usize = 70;
 /// In percent: a few functions are tables or straight lines of steps that read best in one piece.
 const LONG_FUNCTIONS_ALLOWED: usize = 4;
 
+/// Checks the checkout in the current directory, and prints every fault that it finds.
+///
+/// # Errors
+/// When there is a fault, or a file cannot be read.
 pub fn check() -> Result<()> {
     let by_default = metadata(&[])?;
     let with_all_features = metadata(&["--all-features"])?;

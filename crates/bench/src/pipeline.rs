@@ -13,6 +13,7 @@ use demo::{Demonstration, Until};
 use domain::UnitCode;
 use ui::say;
 
+/// What `dancu bench pipeline` is told.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Code of the district (GSO list of 2021).
@@ -28,6 +29,11 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
+/// Runs a whole campaign for each number of people, each in a directory of its own below the data directory.
+///
+/// # Errors
+///
+/// When a directory exists already, or a campaign fails.
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
     let Options { district, people, seed, json: out } = options;
     std::fs::create_dir_all(&place.data)?;

@@ -42,6 +42,7 @@ impl std::fmt::Debug for QrText {
 }
 
 impl QrText {
+    /// What the code on the card says of the holder.
     pub fn from_card(card: &CardData<'_>) -> QrText {
         let card = card.fields();
         QrText {
@@ -74,6 +75,11 @@ impl QrText {
         .join("|")
     }
 
+    /// Reads the text of a code: seven fields between vertical bars.
+    ///
+    /// # Errors
+    ///
+    /// When there are more or fewer fields, or one of them is malformed; the error names the field.
     pub fn parse(text: &str) -> Result<QrText, CardError> {
         if text.len() > MAX_LEN {
             return Err(error(0, "longer than a QR code can hold"));

@@ -65,6 +65,7 @@ impl TrustAnchor {
         Ok(TrustAnchor { cvca, today })
     }
 
+    /// The certificate of the country verifying CA that inspection systems must stand under.
     pub fn cvca(&self) -> &CvCertificate {
         &self.cvca
     }

@@ -52,6 +52,7 @@ pub struct ImportOptions {
 }
 
 impl ImportOptions {
+    /// By the centre itself, with the clock's day, in transactions of 8,192 rows.
     pub fn new(rejects_dir: impl Into<PathBuf>) -> Self {
         let actor = "centre".to_owned();
         ImportOptions { rejects_dir: rejects_dir.into(), collected_on: None, actor, chunk_rows: 8_192 }

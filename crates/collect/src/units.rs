@@ -23,7 +23,7 @@ pub(crate) struct UnitsOfDay {
 }
 
 impl UnitsOfDay {
-    pub fn new(table: &'static UnitTable, day: Date) -> Self {
+    pub(crate) fn new(table: &'static UnitTable, day: Date) -> Self {
         let known = table.units().iter().filter(|unit| unit.is_valid_on(day));
         let of_day = |code| {
             let path: Arc<str> = table.path(code)?.into();
@@ -34,11 +34,11 @@ impl UnitsOfDay {
         UnitsOfDay { day, units }
     }
 
-    pub fn find(&self, code: UnitCode) -> Option<&UnitOfDay> {
+    pub(crate) fn find(&self, code: UnitCode) -> Option<&UnitOfDay> {
         self.units.get(&code)
     }
 
-    pub fn day(&self) -> Date {
+    pub(crate) fn day(&self) -> Date {
         self.day
     }
 }

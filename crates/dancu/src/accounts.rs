@@ -24,7 +24,7 @@ use web::accounts::{self, NewAccount};
 const CONSOLE: &str = "centre";
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make an account. The password is asked for, or read from a file or standard input; it is never an
     /// argument.
     Add {
@@ -60,7 +60,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct PasswordSource {
+pub(crate) struct PasswordSource {
     /// A file whose first line is the password.
     #[arg(long)]
     password_file: Option<PathBuf>,
@@ -71,7 +71,7 @@ fn role(text: &str) -> Result<Role> {
     Role::from_code(text).with_context(|| format!("`{text}` is not a role; the roles are {known}"))
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Add { login, role, unit, name, password, .. } => {
             let password = password.read()?;

@@ -17,7 +17,7 @@ use centre::{Centre, Installation, Place};
 use ui::{say, tell};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
     /// card export` writes one).
     card: String,
@@ -32,7 +32,7 @@ pub struct Options {
     issued: bool,
 }
 
-pub async fn run(place: &Place, options: &Options) -> Result<()> {
+pub(crate) async fn run(place: &Place, options: &Options) -> Result<()> {
     let files = draw(&files_of(place, &options.card).await?, options)?;
     fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
     for (name, bytes) in files {

@@ -12,7 +12,7 @@ use store::audit::{self, Break, Verdict};
 use ui::say;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Read every row and check its hash, its place in its chain, and that none is missing.
     Verify {
         /// Print the outcome as JSON.

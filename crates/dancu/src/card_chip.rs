@@ -34,7 +34,7 @@ const KEY_FILE: &str = "chip.keys";
 const CVCA_FILE: &str = "cvca.cvcert";
 
 #[derive(Debug, clap::Args)]
-pub struct EmulateOptions {
+pub(crate) struct EmulateOptions {
     /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
     /// card export` writes one).
     #[arg(required_unless_present = "dir")]
@@ -47,7 +47,7 @@ pub struct EmulateOptions {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReadOptions {
+pub(crate) struct ReadOptions {
     /// The reader's name or its beginning. Without it, the names of all readers are printed.
     #[arg(long)]
     reader: Option<String>,

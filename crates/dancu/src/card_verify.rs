@@ -28,7 +28,7 @@ const LAST_SECOND: Time = time::macros::time!(23:59:59);
 const MOST_TEXT_BYTES: u64 = 16 * 1024;
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The directory with the card's files, as `dancu card export` or a reader's program wrote them. Without
     /// it only what is printed is checked (--qr, --mrz), which proves very little.
     #[arg(required_unless_present_any = ["qr", "mrz"])]

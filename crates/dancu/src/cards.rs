@@ -14,7 +14,7 @@ use domain::id::CardId;
 use ui::{say, terminal};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// One card a line, the newest first: id, number, state, day of issue.
     List {
         /// At most so many.

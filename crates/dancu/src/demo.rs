@@ -10,7 +10,7 @@ use domain::UnitCode;
 use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Code of the district (GSO list of 2021).
     #[arg(long, default_value = "445")]
     district: UnitCode,

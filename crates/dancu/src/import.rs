@@ -18,7 +18,7 @@ use domain::clock::SystemClock;
 use ui::{say, tell};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// CSV or QCVN 109:2017 XML; a rejects file that was corrected is a CSV like any other.
     #[arg(required = true)]
     files: Vec<PathBuf>,

@@ -11,7 +11,7 @@ use pki::{CvCertificate, CvRole, Rights};
 use ui::say;
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make the country verifying CA (CVCA), which says who may read the fingers on cards personalised from
     /// now on.
     Cvca {
@@ -71,7 +71,7 @@ impl Grant {
     }
 }
 
-pub async fn run(centre: &Installation, command: &Command) -> Result<()> {
+pub(crate) async fn run(centre: &Installation, command: &Command) -> Result<()> {
     let office = Office::of(centre).await?;
     match command {
         Command::Cvca { roll, out } => {

@@ -11,7 +11,7 @@ use issue::certificates::hex;
 use ui::say;
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make the keys of a new installation, once: those that open packets, sign answers to kits and wrap what
     /// is stored sealed, and the passphrase that encrypts them unless DANCU_PASSPHRASE_FILE names one.
     Init,
@@ -28,7 +28,7 @@ pub enum Command {
 }
 
 /// A check ends with [`Ending::Good`] when every key opens, with [`Ending::Bad`] when one does not.
-pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     let folder = centre::key_folder(place);
     match command {
         Command::Init => init(place, folder).await?,

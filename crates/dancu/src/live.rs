@@ -11,13 +11,13 @@ use ui::{say, tell};
 use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct WorkOptions {
+pub(crate) struct WorkOptions {
     /// The districts for which cards are made; without it packets are opened and resolved, and no cards are
     /// made.
     #[arg(long)]
@@ -27,7 +27,7 @@ pub struct WorkOptions {
     once: bool,
 }
 
-pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
+pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let listener = web::listen(options.port).await?;
     let centre = Centre::open(place).await?;
     let specimen = installation::has_invented_people(&centre.db).await?;
@@ -49,13 +49,13 @@ pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     Ok(())
 }
 
-pub async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
+pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
     let idle = if options.once { WhenIdle::End } else { WhenIdle::Wait };
     Ok(work::run(&centre, &options.district, idle).await?)
 }
 
-pub async fn migrate(place: &Place) -> Result<()> {
+pub(crate) async fn migrate(place: &Place) -> Result<()> {
     if !installation::is_there(place)? {
         making(place)?;
     }
@@ -65,7 +65,7 @@ pub async fn migrate(place: &Place) -> Result<()> {
 }
 
 /// Says that a new installation is made, and where: whoever meant another directory sees it at once.
-pub fn making(place: &Place) -> Result<()> {
+pub(crate) fn making(place: &Place) -> Result<()> {
     let data = std::path::absolute(&place.data)?;
     tell!("dancu: there is no installation in {}; a new one is made", data.display());
     Ok(())

@@ -17,7 +17,7 @@ use ui::say;
 const MOST_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key
     /// files.
     Init(Init),
@@ -74,7 +74,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// p256, brainpool-p256r1 or p384, with `-explicit` for curves by their parameters.
     #[arg(long, default_value = "p256", value_parser = centre::suite)]
     suite: Suite,
@@ -95,7 +95,7 @@ pub struct Init {
     out: Option<PathBuf>,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     if let Command::MasterList { read: Some(list), trust: Some(trust), .. } = command {
         return read_master_list(list, trust);
     }

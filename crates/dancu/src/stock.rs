@@ -23,7 +23,7 @@ use ui::{say, terminal};
 const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Take a box of blanks into the stock, by its first serial number and their count, or by a list.
     Receive(ReceiveOptions),
     /// The boxes and what became of their blanks; with --box or --state, the blanks one by one.
@@ -64,7 +64,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReceiveOptions {
+pub(crate) struct ReceiveOptions {
     /// The box's number.
     #[arg(long = "box")]
     number: i64,

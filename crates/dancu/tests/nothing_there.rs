@@ -56,6 +56,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("case-reopen", Ends, &[ID, "--as", "kim", "--reason", "no"]),
     ("case-show", Ends, &[ID]),
     ("case-withdraw", Ends, &[ID, "--as", "kim"]),
+    ("check", Ends, &[]),
     ("completions", NeedsNone, &["bash"]),
     ("demo", NeedsNone, &["--help"]),
     ("fingerprint-compare", NeedsNone, &["--help"]),

@@ -17,6 +17,7 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options, Until};
+use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
@@ -39,6 +40,7 @@ const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
 const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 
+/// A simulated campaign as it runs: an installation like any other, and the world that it is about.
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
@@ -408,6 +410,7 @@ impl Campaign {
         };
         stages
             .part("issue", async {
+                upkeep::work_off(&centre.db, &[Round::ExpireCards], centre.clock.now()).await?;
                 let batches = work::make_batches(&centre, &authority, scope, &district, &pins).await?;
                 if leaves_cards {
                     return Ok(((), 0));

@@ -80,6 +80,7 @@ impl UnitCode {
         Some(UnitCode(level as u32 * LEVEL_STEP + number))
     }
 
+    /// Province, district or commune: read from the code itself, not from a table.
     pub const fn level(self) -> UnitLevel {
         match self.0 / LEVEL_STEP {
             0 => UnitLevel::Province,

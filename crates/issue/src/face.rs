@@ -65,10 +65,12 @@ impl Face {
         }
     }
 
+    /// The day that is printed; kept as a number of days, so that the stored face has no text to be read.
     pub fn issued_on(&self) -> Date {
         Date::from_julian_day(self.issued).unwrap_or(Date::MIN)
     }
 
+    /// The last day of validity; `None` for a card that does not expire.
     pub fn expires_on(&self) -> Option<Date> {
         self.expires.and_then(|day| Date::from_julian_day(day).ok())
     }

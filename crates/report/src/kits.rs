@@ -27,6 +27,7 @@ pub struct KitTotal {
 }
 
 impl KitTotal {
+    /// Whether every capture that the kit counted has reached the centre, and no more.
     pub fn agrees(&self) -> bool {
         self.own == self.known
     }

@@ -9,8 +9,11 @@ use domain::unit::{UnitLevel, UnitTable};
 
 /// Code of the Kinh majority (`ethnic-groups.csv` of `domain`).
 pub const KINH: u8 = 1;
+/// Code of the Thái, of the northern mountains (`ethnic-groups.csv` of `domain`).
 pub const THAI: u8 = 3;
+/// Code of the Khmer, of the Mekong delta.
 pub const KHMER: u8 = 5;
+/// Code of the Hmông, of the northern mountains.
 pub const HMONG: u8 = 8;
 /// Ê-đê: clan name last, handed down from the mother.
 pub const EDE: u8 = 12;

@@ -41,6 +41,7 @@ impl TruthId {
         self.index as usize
     }
 
+    /// The unit whose population the person belongs to.
     pub fn scope(self) -> UnitCode {
         self.scope
     }
@@ -68,6 +69,7 @@ impl FromStr for TruthId {
     }
 }
 
+/// Why a text is no truth id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a truth id is a unit code, a hyphen and a number, for example 445-0000012")]
 pub struct TruthIdError;
@@ -220,14 +222,17 @@ impl Population {
         Ok(Population { scope, as_of: model.as_of, people: everybody, households, communes })
     }
 
+    /// The id of the person at `index` in `people`.
     pub fn truth_id(&self, index: usize) -> TruthId {
         TruthId { scope: self.scope, index: index as u32 }
     }
 
+    /// `None` when the id is of another population.
     pub fn person(&self, id: TruthId) -> Option<&Person> {
         self.people.get(id.index()).filter(|_| id.scope == self.scope)
     }
 
+    /// The household that the person lives in, whether or not its papers say so.
     pub fn household_of(&self, person: &Person) -> &Household {
         &self.households[person.household as usize]
     }

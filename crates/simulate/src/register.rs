@@ -33,6 +33,7 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// About one record in twenty-five is a second record of a person, as in the registers that we know.
     pub fn new(records: usize, seed: u64) -> Plan {
         Plan { records, seed, duplicates: 0.04 }
     }

@@ -81,6 +81,7 @@ impl AppState {
         })
     }
 
+    /// The state of a server from its parts, for tests that set clock and randomness.
     pub fn new(parts: Parts) -> AppState {
         AppState {
             db: parts.db,

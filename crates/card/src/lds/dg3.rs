@@ -32,6 +32,7 @@ pub enum Finger {
 }
 
 impl Finger {
+    /// The finger position of ISO/IEC 19794-4, table 6.
     pub fn code(self) -> u8 {
         match self {
             Finger::RightIndex => 2,
@@ -40,6 +41,7 @@ impl Finger {
         }
     }
 
+    /// The inverse of [`Finger::code`]; every number is kept.
     pub fn from_code(code: u8) -> Finger {
         match code {
             2 => Finger::RightIndex,

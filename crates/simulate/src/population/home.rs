@@ -23,6 +23,7 @@ pub(super) struct Commune {
 }
 
 impl Commune {
+    /// What families of this commune are drawn from: names, groups and places by its region and district.
     pub fn new(units: &UnitTable, unit: UnitCode) -> Commune {
         let district = units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
         let province = places::province_of(units, unit);
