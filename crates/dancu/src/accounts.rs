@@ -10,8 +10,9 @@ use clap::Args;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
+use crate::live;
 use crate::output::{Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place, installation};
 use domain::clock::SystemClock;
 use domain::unit::Units;
 use domain::{Clock, UnitCode};
@@ -74,7 +75,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Add { login, role, unit, name, password, .. } => {
             let password = password.read()?;
-            let centre = Centre::open(place).await?;
+            let centre = open_or_make(place).await?;
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
@@ -85,14 +86,14 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::List { form } => list(place, *form).await?,
         Command::Password { login, password } => {
             let password = password.read()?;
-            let centre = Centre::open(place).await?;
+            let centre = Installation::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
             accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
             say!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
-            let centre = Centre::open(place).await?;
+            let centre = Installation::open(place).await?;
             accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
             say!("disabled   {login}; its sessions ended");
         }
@@ -100,8 +101,17 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     Ok(())
 }
 
+/// The first account may be the first thing that an installation gets.
+async fn open_or_make(place: &Place) -> Result<Installation> {
+    if installation::is_there(place)? {
+        return Ok(Installation::open(place).await?);
+    }
+    live::making(place)?;
+    Ok(Installation::make(place).await?)
+}
+
 async fn list(place: &Place, form: Form) -> Result<()> {
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     let mut conn = centre.db.begin().await?;
     let accounts = store::accounts::all(&mut conn).await?;
     if accounts.is_empty() && !form.json {

@@ -13,7 +13,7 @@ use card::data::CardData;
 use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
-use centre::{Centre, Place};
+use centre::{Centre, Installation, Place};
 use ui::{say, tell};
 
 #[derive(Debug, clap::Args)]
@@ -49,8 +49,9 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
-    let centre = Centre::open(place).await?;
-    let (files, _) = cards::chip_of(&centre, cards::named(&centre, card).await?).await?;
+    let installation = Installation::open(place).await?;
+    let card = cards::named(&installation, card).await?;
+    let (files, _) = cards::chip_of(&Centre::of(installation).await?, card).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::output::{Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use domain::Actor;
 use domain::id::{AccountId, CaseId, PersonId};
 use resolve::cases::{self, Act, ActKind, Choice, Decision, Sheet};
@@ -102,7 +102,7 @@ pub(crate) struct How {
 }
 
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     let (case, act, how) = match command {
         Command::List { stage, limit, login, json } => {
             return list(&centre, stage, *limit, login.as_deref(), *json).await;
@@ -124,7 +124,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     act_as(&centre, *case, &act, how).await
 }
 
-async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<()> {
+async fn act_as(centre: &Installation, case: CaseId, act: &Act, how: &How) -> Result<()> {
     let account = adjudicator(centre, &how.login).await?;
     let sheet = read(centre, &account.scope, case).await?;
     let by = Actor::Account(AccountId::from_uuid(account.id));
@@ -159,7 +159,7 @@ async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<(
 }
 
 /// The account, which decides cases.
-async fn adjudicator(centre: &Centre, login: &str) -> Result<Account> {
+async fn adjudicator(centre: &Installation, login: &str) -> Result<Account> {
     let account = account(centre, login).await?;
     ensure!(
         Role::from_code(&account.role) == Some(Role::Adjudicator),
@@ -168,7 +168,7 @@ async fn adjudicator(centre: &Centre, login: &str) -> Result<Account> {
     Ok(account)
 }
 
-async fn account(centre: &Centre, login: &str) -> Result<Account> {
+async fn account(centre: &Installation, login: &str) -> Result<Account> {
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
@@ -177,14 +177,14 @@ async fn account(centre: &Centre, login: &str) -> Result<Account> {
     Ok(account)
 }
 
-async fn scope(centre: &Centre, login: Option<&str>) -> Result<UnitScope> {
+async fn scope(centre: &Installation, login: Option<&str>) -> Result<UnitScope> {
     match login {
         Some(login) => Ok(account(centre, login).await?.scope),
         None => Ok(UnitScope::everything()),
     }
 }
 
-async fn read(centre: &Centre, scope: &UnitScope, case: CaseId) -> Result<Sheet> {
+async fn read(centre: &Installation, scope: &UnitScope, case: CaseId) -> Result<Sheet> {
     match cases::read(&centre.db, scope, case).await? {
         Some(sheet) => Ok(sheet),
         None => {
@@ -193,7 +193,7 @@ async fn read(centre: &Centre, scope: &UnitScope, case: CaseId) -> Result<Sheet>
     }
 }
 
-async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, json: bool) -> Result<()> {
+async fn list(centre: &Installation, stage: &str, limit: u32, login: Option<&str>, json: bool) -> Result<()> {
     let of = match stage {
         "proposed" => CaseStage::Unconfirmed,
         "closed" => CaseStage::Closed,
@@ -215,7 +215,7 @@ async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, jso
     table.print(Form { json: false, no_header: false })
 }
 
-async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
+async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
     let reader = match login {
         Some(login) => Some(adjudicator(centre, login).await?),
         None => None,
@@ -280,7 +280,7 @@ async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) ->
 }
 
 /// A case names people: that it was read is in the audit trail, as when it is read on its page.
-async fn note_read(centre: &Centre, who: &Actor, sheet: &Sheet) -> Result<()> {
+async fn note_read(centre: &Installation, who: &Actor, sheet: &Sheet) -> Result<()> {
     let entry = Entry {
         at: centre.clock.now(),
         actor: who.to_string(),

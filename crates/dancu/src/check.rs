@@ -6,15 +6,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::output::{Ending, Form, Table};
-use centre::{Place, upkeep};
-use store::{Database, OpenOptions};
+use centre::{Installation, Place, upkeep};
 use ui::say;
 
 /// [`Ending::Good`] when all are, [`Ending::Bad`] when some are not; those are named by their ids.
 pub async fn run(place: &Place, form: Form) -> Result<ExitCode> {
-    let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
-    let db = Database::open(&options).await?;
-    db.check_schema().await?;
+    let Installation { db, .. } = Installation::open(place).await?;
     let unsound = upkeep::check_records(&db).await?;
     if unsound.count() == 0 && !form.json {
         say!("sound: each record is what its history says");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::Date;
 
 use crate::output::{self, Ending};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use collect::ImportOptions;
 use domain::Clock;
 use domain::clock::SystemClock;
@@ -42,7 +42,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     if options.check {
         return check(options);
     }
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
     let mut told: Vec<Value> = Vec::new();

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use centre::work::WhenIdle;
-use centre::{Centre, Kits, Photos, Place, installation, work};
+use centre::{Centre, Installation, Kits, Photos, Place, installation, work};
 use domain::UnitCode;
-use store::{Database, OpenOptions};
-use ui::say;
+use ui::{say, tell};
 use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -57,9 +56,17 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
 }
 
 pub(crate) async fn migrate(place: &Place) -> Result<()> {
-    let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
-    let db = Database::open(&options).await?;
-    db.migrate().await?;
-    say!("the schema is at version {}", db.schema_version().await?);
+    if !installation::is_there(place)? {
+        making(place)?;
+    }
+    let installation = Installation::make(place).await?;
+    say!("the schema is at version {}", installation.db.schema_version().await?);
+    Ok(())
+}
+
+/// Says that a new installation is made, and where: whoever meant another directory sees it at once.
+pub(crate) fn making(place: &Place) -> Result<()> {
+    let data = std::path::absolute(&place.data)?;
+    tell!("dancu: there is no installation in {}; a new one is made", data.display());
     Ok(())
 }

@@ -19,6 +19,7 @@ mod demo;
 mod fingerprints;
 mod import;
 mod inspection;
+mod keys;
 mod link;
 mod live;
 mod lost;
@@ -90,7 +91,10 @@ enum Command {
     /// Blank cards: receive, list, count.
     #[command(subcommand)]
     Stock(stock::Command),
-    /// Keys, certificates and lists of the country.
+    /// Make, list and check the keys that this installation cannot work without.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Certificates and lists of the country, and the keys that sign them.
     #[command(subcommand)]
     Pki(pki::Command),
     /// Find which records of a file, or of two, are of one person.
@@ -148,6 +152,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Card(command) => return cards::run(place, &command).await,
         Command::Case(command) => cases::run(place, &command).await?,
         Command::Stock(command) => return stock::run(place, &command).await,
+        Command::Keys(command) => return keys::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
         Command::Link(command) => link::run(&command)?,
         Command::Fingerprint(command) => fingerprints::run(&command)?,

@@ -110,7 +110,7 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
     let listener = web::listen(port).await?;
     let centre = stages
         .run("database", async {
-            let centre = Centre::open_at(place, clock.clone()).await?;
+            let centre = prepare::open(place, clock.clone()).await?;
             Ok((centre, 1))
         })
         .await?;

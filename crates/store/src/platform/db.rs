@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::platform::binaries::MINIMUM_MAJOR;
-use crate::platform::cluster::{Cluster, Durability};
+use crate::platform::cluster::{Cluster, Durability, has_cluster};
 use crate::platform::layout::Layout;
 use crate::platform::migrate::{self, known_version};
 use crate::{Error, UnitScope};
@@ -91,6 +91,18 @@ impl Database {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// As [`Database::open`], where there is an installation: in a directory that has none, nothing is made.
+    ///
+    /// # Errors
+    /// [`Error::NoInstallation`]; those of [`Database::open`].
+    pub async fn open_existing(options: &OpenOptions) -> Result<Database, Error> {
+        if options.database_url.is_none() && !has_cluster(&options.data_dir)? {
+            let dir = std::path::absolute(&options.data_dir).unwrap_or_else(|_| options.data_dir.clone());
+            return Err(Error::NoInstallation { dir });
+        }
+        Database::open(options).await
     }
 
     async fn open_embedded(data: &Path) -> Result<Database, Error> {

@@ -48,6 +48,13 @@ pub enum Error {
          database instead, remove {}", cluster.display(), file.display()
     )]
     ClusterVanished { cluster: PathBuf, file: PathBuf },
+    /// A command that makes none was run where there is no installation.
+    #[error(
+        "there is no installation of dancu in {}, and nothing was made there. Name its directory with --data \
+         or DANCU_DATA; to make a new one, run `dancu migrate` and `dancu keys init`, or see one with `dancu \
+         demo`", dir.display()
+    )]
+    NoInstallation { dir: PathBuf },
     /// The server cannot use the directory.
     #[error("the database server cannot use {}: {reason}", path.display())]
     Directory { path: PathBuf, reason: String },
