@@ -16,13 +16,15 @@ use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use packet::{Content, ImagesForChip};
-use resolve::{FingerSource, Identities, Opened};
+use resolve::{FingerSource, Identities, Opened, Ready, ResolveSummary};
 use store::UnitScope;
 
-/// Packets opened in one transaction.
-const OPEN_AT_ONCE: u32 = 500;
+/// Packets read at once to be opened.
+const OPEN_AT_ONCE: u32 = 1_000;
 /// Applications resolved in one transaction.
 const RESOLVE_AT_ONCE: u32 = 500;
+/// Applications asked for at once, to be resolved in batches one after the other.
+const WAITING_AT_ONCE: u32 = 20 * RESOLVE_AT_ONCE;
 /// Cards of a production batch: what one box of the dispatch room holds.
 pub const BATCH_SIZE: u32 = 500;
 
@@ -98,29 +100,53 @@ pub async fn dedupe(centre: &Centre, identities: &mut Identities) -> Result<(usi
     Ok((found.merged.len(), found.cases))
 }
 
-/// Resolves every application that waits. Says how many were linked and how many became cases.
+/// Resolves every application that waits. Says how many were linked and how many became cases. While one
+/// batch is searched and written, the next one's packets are opened and its fingers made ready.
 ///
 /// # Errors
-/// Those of `resolve::resolve_batch`; [`Error::NoneResolved`].
+/// Those of `resolve::resolve_ready`; [`Error::NoneResolved`].
 pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
     let (mut linked, mut cases) = (0, 0);
     loop {
-        let waiting = resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await?;
-        if waiting.is_empty() {
-            return Ok((linked, cases));
+        let waiting = resolve::waiting(&centre.db, WAITING_AT_ONCE).await?;
+        let mut pages = waiting.chunks(RESOLVE_AT_ONCE as usize);
+        let Some(first) = pages.next() else { return Ok((linked, cases)) };
+        let mut ready = open_ready(centre, first).await?;
+        let before = linked + cases;
+        loop {
+            let next = async {
+                match pages.next() {
+                    Some(page) => open_ready(centre, page).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (step, next) = tokio::try_join!(resolve_page(centre, identities, ready), next)?;
+            linked += step.linked;
+            cases += step.cases();
+            match next {
+                Some(next) => ready = next,
+                None => break,
+            }
         }
-        let opened = open_fingers(centre, &waiting).await?;
-        // Most of what others did is taken over here, so that little is left to do under the lock.
-        identities.catch_up(&centre.db).await?;
-        let step = resolve::resolve_batch(&centre.db, identities, opened, centre.clock.now()).await?;
         // Another worker may have resolved them in the meantime; then others wait now, or none.
-        if step.linked + step.cases() == 0 && resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await? == waiting
-        {
+        if linked + cases == before && resolve::waiting(&centre.db, WAITING_AT_ONCE).await? == waiting {
             return Err(Error::NoneResolved { waiting: waiting.len() });
         }
-        linked += step.linked;
-        cases += step.cases();
     }
+}
+
+async fn open_ready(centre: &Centre, page: &[ApplicationId]) -> Result<Vec<Ready>, Error> {
+    Ok(resolve::make_ready(open_fingers(centre, page).await?).await?)
+}
+
+async fn resolve_page(
+    centre: &Centre,
+    identities: &mut Identities,
+    ready: Vec<Ready>,
+) -> Result<ResolveSummary, Error> {
+    // Most of what others did is taken over here, so that little is left to do under the lock.
+    identities.catch_up(&centre.db).await?;
+    Ok(resolve::resolve_ready(&centre.db, identities, ready, centre.clock.now()).await?)
 }
 
 /// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns
