@@ -1,11 +1,14 @@
 //! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work`
 //! runs the steps for ever, the demo runs them every virtual night.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
+use time::OffsetDateTime;
+use tokio::task::JoinSet;
 
 use crate::{Centre, Error, snapshot};
 use card::lds::dg3::Finger;
@@ -27,6 +30,8 @@ const RESOLVE_AT_ONCE: u32 = 500;
 const WAITING_AT_ONCE: u32 = 20 * RESOLVE_AT_ONCE;
 /// Cards of a production batch: what one box of the dispatch room holds.
 pub const BATCH_SIZE: u32 = 500;
+/// Batches that are signed at once.
+const SIGN_AT_ONCE: usize = 2;
 
 /// Opens every packet that can be opened. Says how many were valid and how many not.
 ///
@@ -149,8 +154,9 @@ async fn resolve_page(
     Ok(resolve::resolve_ready(&centre.db, identities, ready, centre.clock.now()).await?)
 }
 
-/// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns
-/// the batches whose results are not in yet, those of an interrupted run included.
+/// Puts every accepted application below `scope` into batches for the district and signs their cards, two
+/// batches at once: while the cards of one are computed, those of the other are stored. Returns the batches
+/// whose results are not in yet, those of an interrupted run included.
 ///
 /// # Errors
 /// Those of `issue::open_batch` and `issue::sign_batch`.
@@ -162,6 +168,7 @@ pub async fn make_batches(
     pins: &dyn PinSource,
 ) -> Result<Vec<BatchId>, Error> {
     let now = centre.clock.now();
+    let mut signing = Signing::new(centre, authority, now);
     loop {
         let opened = issue::open_batch(&centre.db, authority, scope, district, BATCH_SIZE, pins, now).await?;
         if opened.blocked > 0 {
@@ -170,23 +177,77 @@ pub async fn make_batches(
                 "no card can be made; see issue_blocked for the reasons"
             );
         }
-        if opened.batch.is_none() && opened.blocked == 0 {
-            break;
+        match opened.batch {
+            Some(batch) => signing.begin(batch).await?,
+            None if opened.blocked == 0 => break,
+            None => {}
         }
     }
     let batches = issue::unfinished_batches(&centre.db).await?;
     for &batch in &batches {
-        let mut conn = centre.db.begin().await?;
-        let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
-        drop(conn);
-        if unsigned.is_empty() {
-            continue;
-        }
-        let applications: Vec<ApplicationId> = unsigned.iter().map(|card| card.application_id).collect();
-        let photos = photos(centre, &applications).await?;
-        issue::sign_batch(&centre.db, authority, batch, Arc::new(photos), now).await?;
+        signing.begin(batch).await?;
     }
+    signing.end().await?;
     Ok(batches)
+}
+
+/// Batches that are being signed, each in a task of its own. When this is dropped, what they have not written
+/// is not written.
+struct Signing<'a> {
+    centre: &'a Centre,
+    authority: &'a Arc<Authority>,
+    now: OffsetDateTime,
+    begun: HashSet<BatchId>,
+    tasks: JoinSet<Result<(), Error>>,
+}
+
+impl<'a> Signing<'a> {
+    fn new(centre: &'a Centre, authority: &'a Arc<Authority>, now: OffsetDateTime) -> Self {
+        Signing { centre, authority, now, begun: HashSet::new(), tasks: JoinSet::new() }
+    }
+
+    /// Begins with a batch, once, as soon as there is room for it.
+    async fn begin(&mut self, batch: BatchId) -> Result<(), Error> {
+        if !self.begun.insert(batch) {
+            return Ok(());
+        }
+        if self.tasks.len() == SIGN_AT_ONCE {
+            self.one_ends().await?;
+        }
+        let (centre, authority, now) = (self.centre.clone(), Arc::clone(self.authority), self.now);
+        self.tasks.spawn(async move { sign(&centre, &authority, batch, now).await });
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<(), Error> {
+        while !self.tasks.is_empty() {
+            self.one_ends().await?;
+        }
+        Ok(())
+    }
+
+    async fn one_ends(&mut self) -> Result<(), Error> {
+        self.tasks.join_next().await.unwrap_or(Ok(Ok(())))?
+    }
+}
+
+/// Signs those cards of a batch that are only intended.
+async fn sign(
+    centre: &Centre,
+    authority: &Arc<Authority>,
+    batch: BatchId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let mut conn = centre.db.begin().await?;
+    let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
+    drop(conn);
+    if unsigned.is_empty() {
+        return Ok(());
+    }
+    let applications: Vec<ApplicationId> = unsigned.iter().map(|card| card.application_id).collect();
+    let photos = photos(centre, &applications).await?;
+    issue::sign_batch(&centre.db, authority, batch, Arc::new(photos), now).await?;
+    Ok(())
 }
 
 /// The photos of these applications and the images of their fingers, from their packets.
