@@ -148,10 +148,10 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
         })
         .collect();
     let image = |position| {
-        let jpeg = Biometric::new(world.finger_image(visit.truth, position)?);
-        Ok(FingerImage { position, jpeg })
+        let jpeg = Biometric::new(world.finger_image(visit.truth, position));
+        FingerImage { position, jpeg }
     };
-    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect::<Result<_>>()?;
+    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect();
     let application_id = world::application_id(world.seed, visit.truth, visit.number);
     let input = CaptureInput {
         packet_id: world::packet_id(application_id),
@@ -163,7 +163,7 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
         register: visit.register.clone(),
         fingers,
         finger_images,
-        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())?),
+        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())),
         meta: CaptureMeta {
             officer: "demo".to_owned(),
             scanner: "simulated".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
 
@@ -62,14 +62,14 @@ impl World {
     }
 
     /// The portrait of a person on a day, as JPEG.
-    pub fn portrait(&self, truth: TruthId, day: Date) -> Result<Vec<u8>> {
+    pub fn portrait(&self, truth: TruthId, day: Date) -> Vec<u8> {
         let age = simulate::behaviour::age_on(&self.population, truth, day);
-        photo::portrait(self.body(truth), self.person(truth).sex, age).context("a portrait")
+        photo::portrait(self.body(truth), self.person(truth).sex, age)
     }
 
     /// What the scanner shows of one of the person's fingers, as JPEG.
-    pub fn finger_image(&self, truth: TruthId, position: FingerPosition) -> Result<Vec<u8>> {
-        finger::image(self.body(truth), position.code()).context("the image of a finger")
+    pub fn finger_image(&self, truth: TruthId, position: FingerPosition) -> Vec<u8> {
+        finger::image(self.body(truth), position.code())
     }
 
     /// Impressions of the fingers that the person has: the template's bytes (ISO/IEC 19794-2:2005), `None`
