@@ -44,7 +44,7 @@ const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
-    pub world: World,
+    pub world: Arc<World>,
     pub district: UnitCode,
     pub scope: UnitScope,
     pub target: Target,
@@ -65,7 +65,7 @@ pub struct Campaign {
     /// People in the register of whom this world knows nothing: somebody imported a file. They are invited as
     /// everybody is, and nobody comes for them.
     strangers: HashSet<PersonId>,
-    threads: usize,
+    cores: usize,
     /// Who decides cases.
     adjudicators: [Actor; 2],
 }
@@ -91,7 +91,7 @@ impl Campaign {
                 let world = tokio::task::spawn_blocking(move || World::make(district, people, seed, &folder))
                     .await??;
                 let count = world.forms.forms.len() as u64;
-                Ok((world, count))
+                Ok((Arc::new(world), count))
             })
             .await?;
         let (forms, left) = stages
@@ -117,7 +117,7 @@ impl Campaign {
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
             strangers: HashSet::new(),
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            cores: std::thread::available_parallelism().map_or(2, usize::from),
             adjudicators: adjudicate::adjudicators(&centre, district).await?,
             centre,
             clock,
@@ -279,16 +279,15 @@ impl Campaign {
         stages
             .part("capture", async {
                 let captured =
-                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.threads))?;
+                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.cores))?;
                 Ok(((), captured))
             })
             .await?;
         self.clock.set(at(day, time!(22:30)));
         stages
             .part("transmit", async {
-                let sent = tokio::task::block_in_place(|| {
-                    self.fleet.send(&self.world, base_url, day, self.threads)
-                })?;
+                let sent =
+                    tokio::task::block_in_place(|| self.fleet.send(&self.world, base_url, day, self.cores))?;
                 Ok(((), sent))
             })
             .await?;

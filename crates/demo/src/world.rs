@@ -10,7 +10,7 @@ use time::{Date, OffsetDateTime};
 use domain::UnitCode;
 use domain::id::{ApplicationId, PacketId, PersonId};
 use fingerprint::FingerPosition;
-use fingerprint::synthetic::{Condition, person_masters};
+use fingerprint::synthetic::{Condition, person_masters, some_masters};
 use simulate::behaviour::{Behaviour, Draws, body_seed};
 use simulate::forms::{self, FormModel, WrittenForms};
 use simulate::{Model, Population, TruthId, finger, photo};
@@ -94,12 +94,18 @@ impl World {
     }
 
     /// Fresh impressions of a few fingers, for the check at hand-over.
-    pub fn probe(&self, truth: TruthId, occasion: u64, positions: &[u8]) -> Vec<fingerprint::Template> {
+    pub fn probe(
+        &self,
+        truth: TruthId,
+        occasion: u64,
+        positions: &[FingerPosition],
+    ) -> Vec<fingerprint::Template> {
         let missing = self.draws.missing_fingers(truth);
         let body = self.body(truth);
-        person_masters(body)
+        let there: Vec<FingerPosition> =
+            positions.iter().copied().filter(|position| !missing.contains(&position.code())).collect();
+        some_masters(body, &there)
             .iter()
-            .filter(|m| positions.contains(&m.position().code()) && !missing.contains(&m.position().code()))
             .map(|m| m.impression(impression_seed(body, occasion, m.position()), Condition::Station))
             .collect()
     }
