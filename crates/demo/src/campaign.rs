@@ -1,6 +1,8 @@
 //! The campaign day by day: forms into the register, the plan, then every day captures, a night's work at the
 //! centre, boxes and hand-overs.
 
+mod visits;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use time::{Date, Duration, Time};
 
 use crate::adjudicate;
 use crate::duties;
-use crate::kits::{Fleet, Visit};
+use crate::kits::Fleet;
 use crate::middle;
 use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
@@ -44,7 +46,7 @@ const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
-    pub world: World,
+    pub world: Arc<World>,
     pub district: UnitCode,
     pub scope: UnitScope,
     pub target: Target,
@@ -65,7 +67,7 @@ pub struct Campaign {
     /// People in the register of whom this world knows nothing: somebody imported a file. They are invited as
     /// everybody is, and nobody comes for them.
     strangers: HashSet<PersonId>,
-    threads: usize,
+    cores: usize,
     /// Who decides cases.
     adjudicators: [Actor; 2],
 }
@@ -91,7 +93,7 @@ impl Campaign {
                 let world = tokio::task::spawn_blocking(move || World::make(district, people, seed, &folder))
                     .await??;
                 let count = world.forms.forms.len() as u64;
-                Ok((world, count))
+                Ok((Arc::new(world), count))
             })
             .await?;
         let (forms, left) = stages
@@ -117,7 +119,7 @@ impl Campaign {
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
             strangers: HashSet::new(),
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            cores: std::thread::available_parallelism().map_or(2, usize::from),
             adjudicators: adjudicate::adjudicators(&centre, district).await?,
             centre,
             clock,
@@ -275,33 +277,23 @@ impl Campaign {
             })
             .await?;
         tracing::debug!(?handed, %day, "hand-overs");
-        let (visits, attended) = self.visits(day).await?;
+        let (visits, attended) = stages.part("plan", async { Ok((self.visits(day).await?, 0)) }).await?;
         stages
             .part("capture", async {
                 let captured =
-                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.threads))?;
+                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.cores))?;
                 Ok(((), captured))
             })
             .await?;
         self.clock.set(at(day, time!(22:30)));
         stages
             .part("transmit", async {
-                let sent = tokio::task::block_in_place(|| {
-                    self.fleet.send(&self.world, base_url, day, self.threads)
-                })?;
+                let sent =
+                    tokio::task::block_in_place(|| self.fleet.send(&self.world, base_url, day, self.cores))?;
                 Ok(((), sent))
             })
             .await?;
-        let now = at(day, time!(22:45));
-        plan::apply::close_day(
-            &self.centre.db,
-            &self.scope,
-            day,
-            &attended,
-            day + Duration::days(NOTICE_DAYS),
-            now,
-        )
-        .await?;
+        stages.part("plan", async { Ok(((), self.close_day(day, &attended).await?)) }).await?;
         for visit in visits.iter().flatten().filter(|visit| visit.number == 1) {
             self.note_capture(visit.truth, day);
         }
@@ -313,73 +305,12 @@ impl Campaign {
         Ok(())
     }
 
-    /// Who stands before which kit today, in the order of time; and whose invitations that answers.
-    async fn visits(&mut self, day: Date) -> Result<(Vec<Vec<Visit>>, Vec<PersonId>)> {
-        let mut conn = self.centre.db.begin().await?;
-        let expected = store::plan::expected_on(&mut conn, self.scope.as_str(), day).await?;
-        let (expected, strangers): (Vec<_>, Vec<_>) =
-            expected.into_iter().partition(|invited| self.world.by_person.contains_key(&invited.person_id));
-        self.strangers.extend(strangers.iter().map(|invited| invited.person_id));
-        let mut today = HashSet::new();
-        let coming: Vec<_> = expected
-            .into_iter()
-            .filter(|invited| {
-                let truth = self.world.by_person[&invited.person_id];
-                let first = self.captured.get(&truth).is_none_or(|captured| *captured == day);
-                first
-                    && self.world.draws.attends(truth, self.world.person(truth), invited.round, day)
-                    && today.insert(truth)
-            })
-            .collect();
-        let ids: Vec<PersonId> = coming.iter().map(|invited| invited.person_id).collect();
-        let records: std::collections::HashMap<_, _> =
-            store::register::people::records(&mut conn, &ids).await?.into_iter().collect();
-        drop(conn);
-        let mut visits = vec![Vec::new(); self.fleet.len()];
-        for invited in &coming {
-            let kit = self
-                .fleet
-                .ids
-                .iter()
-                .position(|id| *id == invited.kit_id)
-                .context("a kit of another plan")?;
-            let register = &records[&invited.person_id];
-            let truth = self.world.by_person[&invited.person_id];
-            visits[kit].push(Visit {
-                truth,
-                number: 1,
-                at: invited.starts_at + Duration::minutes(5 * i64::from(invited.seat - 1)),
-                unit: register.permanent.unit,
-                register: Some((invited.person_id, register.clone())),
-                declared: self.world.draws.declared(truth, register),
-            });
-        }
-        self.uninvited(day, &mut visits)?;
-        for kit in &mut visits {
-            kit.sort_by_key(|visit| (visit.at, visit.truth));
-        }
-        Ok((visits, ids))
-    }
-
-    /// People who come without an invitation: the unregistered, and those who apply again.
-    fn uninvited(&self, day: Date, visits: &mut [Vec<Visit>]) -> Result<()> {
-        let again = self.again.get(&day).into_iter().flatten().map(|truth| (*truth, 2));
-        let unregistered = self.walk_ins.get(&day).into_iter().flatten().map(|truth| (*truth, 1));
-        for (truth, number) in unregistered.chain(again) {
-            let record = self.world.population.record(self.world.person(truth));
-            let kit = truth.index() % visits.len();
-            let declared =
-                if number == 1 { record.clone() } else { self.world.draws.second_record(truth, &record)? };
-            visits[kit].push(Visit {
-                truth,
-                number,
-                at: at(day, time!(21:50)) + Duration::seconds((truth.index() % 600) as i64),
-                unit: record.permanent.unit,
-                register: None,
-                declared,
-            });
-        }
-        Ok(())
+    /// Invites those again who did not come. Says how many.
+    async fn close_day(&self, day: Date, attended: &[PersonId]) -> Result<u64> {
+        let (now, next_from) = (at(day, time!(22:45)), day + Duration::days(NOTICE_DAYS));
+        let invited =
+            plan::apply::close_day(&self.centre.db, &self.scope, day, attended, next_from, now).await?;
+        Ok(invited as u64)
     }
 
     /// The centre's night: open, resolve, decide yesterday's cases, make and print cards, move boxes.

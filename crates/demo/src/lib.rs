@@ -114,6 +114,7 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
             Ok((centre, 1))
         })
         .await?;
+    stages.watch_server(centre.db.cluster().and_then(|cluster| cluster.server_pid()));
     let state = AppState::of_installation(
         centre.db.clone(),
         Arc::clone(&centre.clock),

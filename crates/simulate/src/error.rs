@@ -27,8 +27,4 @@ pub enum SimulateError {
     NumbersExhausted { place: u16 },
     #[error("cannot write {path}; check that the directory exists and has room")]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("cannot encode a portrait")]
-    Portrait { source: jpeg_encoder::EncodingError },
-    #[error("cannot encode the image of a finger")]
-    Finger { source: jpeg_encoder::EncodingError },
 }

@@ -361,14 +361,17 @@ pub async fn taken_for(conn: &mut PgConnection, batch: BatchId) -> Result<i64, E
     .await?)
 }
 
-/// Blanks in stock for a machine that writes them itself: those of boxes that came without a key.
-pub async fn machine_stock(conn: &mut PgConnection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar(
-        "SELECT count(*) FROM blank JOIN blank_box b USING (box) WHERE state = 'in_stock' \
-         AND b.wrapped_key IS NULL",
+/// Whether so many blanks are in stock for a machine that writes them itself: those of boxes that came without
+/// a key. Counts no further than asked, because the stock may be a province's.
+pub async fn machine_stock_holds(conn: &mut PgConnection, wanted: i64) -> Result<bool, Error> {
+    let found: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM blank JOIN blank_box b USING (box) \
+                               WHERE state = 'in_stock' AND b.wrapped_key IS NULL LIMIT $1) found",
     )
+    .bind(wanted)
     .fetch_one(conn)
-    .await?)
+    .await?;
+    Ok(found >= wanted)
 }
 
 /// Takes the next blanks of the machine's stock for cards that came back from it, which used them in their
