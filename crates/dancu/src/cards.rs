@@ -25,7 +25,8 @@ pub(crate) enum Command {
     },
     /// Write a card's elementary files, and the certificates they are checked with, into a directory.
     Export {
-        /// The card's id, its serial number, or the personal number on it.
+        /// The card's number (10 digits), its holder's personal number (12), the document number of its
+        /// machine-readable zone (9), or its id.
         card: CardName,
         /// The directory.
         #[arg(long)]

@@ -30,7 +30,8 @@ pub(crate) struct Options {
     /// Write the cards of this batch only; without it, of all batches in their order.
     #[arg(long)]
     batch: Option<i64>,
-    /// Write this card only: its id, its serial number, or the personal number on it.
+    /// Write this card only: its number (10 digits), its holder's personal number (12), the document number
+    /// of its machine-readable zone (9), or its id.
     #[arg(long, conflicts_with = "batch")]
     card: Option<CardName>,
     /// Deal with what lies on the reader and end, instead of going on with blank after blank.
