@@ -58,6 +58,10 @@ pub enum Error {
     NoneResolved { waiting: usize },
     #[error("the store says `{found}` where the day stands on which the campaign is; days are yyyy-mm-dd")]
     Day { found: String },
+    #[error("a round of upkeep is called `{code}`, which this version does not know")]
+    UnknownRound { code: String },
+    #[error("{records} records are not what their histories say; `dancu check` names them")]
+    Unsound { records: usize },
     #[error("a part of the program stopped before it was done")]
     Stopped(#[from] tokio::task::JoinError),
 }

@@ -8,6 +8,7 @@ pub mod installation;
 mod key_files;
 mod keys;
 pub mod snapshot;
+pub mod upkeep;
 pub mod work;
 
 pub use centre::{Centre, Place};

@@ -83,7 +83,7 @@ fn write_forms(path: &Path, rows: u32) -> std::io::Result<()> {
     const FAMILY: [&str; 6] = ["NGUYỄN", "TRẦN", "LÊ", "PHẠM", "HOÀNG", "ĐẶNG"];
     const MIDDLE: [&str; 5] = ["THỊ", "THỊ NGỌC", "THỊ THANH", "THU", "MỸ"];
     const GIVEN: [&str; 7] = ["HÒA", "HƯƠNG", "THỦY", "ÁNH", "DUYÊN", "MẪU", "YẾN"];
-    let units = domain::unit::UnitTable::official_2021();
+    let units = domain::unit::Units::latest();
     let communes = units.leaves_of("445".parse().expect("a unit code"));
     let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(out, "{}", DC01_COLUMNS.join(","))?;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::output::{Form, Table};
 use centre::{Centre, Place};
 use domain::clock::SystemClock;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use ui::{say, tell};
 use web::Role;
@@ -78,7 +78,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
-            let (units, now) = (UnitTable::official_2021(), SystemClock.now());
+            let (units, now) = (Units::on(SystemClock.today()), SystemClock.now());
             accounts::add(&centre.db, units, &new, &password, CONSOLE, now, &mut rng).await?;
             say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
@@ -123,7 +123,7 @@ async fn list(place: &Place, form: Form) -> Result<()> {
 }
 
 fn seen(unit: Option<&UnitCode>) -> String {
-    let units = UnitTable::official_2021();
+    let units = Units::on(SystemClock.today());
     unit.map_or_else(|| "everyone".to_owned(), |unit| units.full_name(*unit).unwrap_or_default())
 }
 

@@ -7,12 +7,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::output::{Form, Table};
 use centre::{Centre, Place};
 use domain::Actor;
 use domain::id::{AccountId, CaseId, PersonId};
 use resolve::cases::{self, Act, ActKind, Choice, Decision, Sheet};
 use store::UnitScope;
 use store::accounts::Account;
+use store::audit::Entry;
 use store::cases::Case;
 use store::cases::pages::CaseStage;
 use ui::say;
@@ -205,25 +207,34 @@ async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, jso
         say!("{}", serde_json::to_string_pretty(&lines)?);
         return Ok(());
     }
+    let mut table = Table::new("cases", &["id", "kind", "due_on", "decision"]);
     for case in &found {
-        let decision = case.decision.as_deref().unwrap_or("-");
-        say!("{} {:<22} due {} {decision}", case.case_id, case.kind, day(case.due_at));
+        let due = day(case.due_at).to_string();
+        table.push([json!(case.case_id), json!(case.kind), json!(due), json!(case.decision)]);
     }
-    Ok(())
+    table.print(Form { json: false, no_header: false })
 }
 
 async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
-    let scope = scope(centre, login).await?;
+    let reader = match login {
+        Some(login) => Some(adjudicator(centre, login).await?),
+        None => None,
+    };
+    let scope = reader.as_ref().map_or_else(UnitScope::everything, |account| account.scope.clone());
     let sheet = read(centre, &scope, case).await?;
-    let acts = match login {
-        Some(login) => {
-            let who = Actor::Account(AccountId::from_uuid(adjudicator(centre, login).await?.id)).to_string();
-            ActKind::ALL
-                .into_iter()
-                .filter(|kind| sheet.may(*kind, &who).is_ok())
-                .map(ActKind::code)
-                .collect()
-        }
+    // Whoever has a shell on this machine acts for the centre.
+    let who = match &reader {
+        Some(account) => Actor::Account(AccountId::from_uuid(account.id)),
+        None => Actor::Centre,
+    };
+    note_read(centre, &who, &sheet).await?;
+    let who = who.to_string();
+    let acts: Vec<&str> = match reader {
+        Some(_) => ActKind::ALL
+            .into_iter()
+            .filter(|kind| sheet.may(*kind, &who).is_ok())
+            .map(ActKind::code)
+            .collect(),
         None => Vec::new(),
     };
     if json {
@@ -266,6 +277,21 @@ async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) ->
         say!("acts       {}", if acts.is_empty() { "none".to_owned() } else { acts.join(", ") });
     }
     Ok(())
+}
+
+/// A case names people: that it was read is in the audit trail, as when it is read on its page.
+async fn note_read(centre: &Centre, who: &Actor, sheet: &Sheet) -> Result<()> {
+    let entry = Entry {
+        at: centre.clock.now(),
+        actor: who.to_string(),
+        action: "case.read".to_owned(),
+        subject: format!("case:{}", sheet.case.case_id),
+        unit_path: sheet.case.unit_path.clone(),
+        detail: json!({}),
+    };
+    let mut tx = centre.db.begin().await?;
+    store::audit::append(&mut tx, &entry).await?;
+    Ok(store::commit(tx).await?)
 }
 
 fn day(at: OffsetDateTime) -> time::Date {

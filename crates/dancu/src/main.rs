@@ -13,6 +13,7 @@ mod card_name;
 mod card_verify;
 mod cards;
 mod cases;
+mod check;
 mod cli;
 mod demo;
 mod fingerprints;
@@ -78,6 +79,8 @@ enum Command {
     /// Check the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Check that each record of a person, an application or a card is what its history says.
+    Check(output::Form),
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
@@ -141,6 +144,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Migrate => live::migrate(place).await?,
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,
+        Command::Check(form) => return check::run(place, form).await,
         Command::Card(command) => return cards::run(place, &command).await,
         Command::Case(command) => cases::run(place, &command).await?,
         Command::Stock(command) => return stock::run(place, &command).await,

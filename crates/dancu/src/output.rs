@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_list_has_a_header_and_its_numbers_end_below_one_another() {
         assert_eq!(boxes().lines(true), ["box  in stock  key", "7          10  yes", "8        9000  -"]);
-        assert_eq!(boxes().lines(false), ["7      10  yes", "8    9000  -"]);
+        assert_eq!(boxes().lines(false), ["7    10  yes", "8  9000  -"]);
     }
 
     #[test]

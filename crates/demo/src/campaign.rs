@@ -17,12 +17,13 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options, Until};
+use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
 use domain::id::PersonId;
-use domain::unit::UnitTable;
-use domain::{Actor, UnitCode};
+use domain::unit::Units;
+use domain::{Actor, Clock, UnitCode};
 use issue::Authority;
 use plan::apply::Area;
 use plan::schedule::{self, ShiftCalendar};
@@ -78,7 +79,7 @@ impl Campaign {
         stages: &mut Stages,
     ) -> Result<Campaign> {
         let district = options.district;
-        let units = UnitTable::official_2021();
+        let units = Units::on(clock.today());
         let path = units.path(district).context("the district's path")?;
         let scope = UnitScope::parse(&path)?;
         prepare::check_same_run(&centre, options).await?;
@@ -145,7 +146,7 @@ impl Campaign {
             return Ok(((), 0));
         }
         let areas: Vec<Area> = plan::apply::set_quotas(db, &self.scope, self.target.starts_on, None).await?;
-        let name = UnitTable::official_2021().full_name(self.district).unwrap_or_default();
+        let name = Units::on(self.target.starts_on).full_name(self.district).unwrap_or_default();
         self.target = plan::apply::district_target(self.district, &name, &areas, &self.target);
         plan::apply::record_targets(db, &plan::target::of_2021(), "docs/simulation.md").await?;
         plan::apply::record_targets(db, std::slice::from_ref(&self.target), "docs/simulation.md").await?;
@@ -409,6 +410,7 @@ impl Campaign {
         };
         stages
             .part("issue", async {
+                upkeep::work_off(&centre.db, &[Round::ExpireCards], centre.clock.now()).await?;
                 let batches = work::make_batches(&centre, &authority, scope, &district, &pins).await?;
                 if leaves_cards {
                     return Ok(((), 0));

@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime};
 
 use domain::UnitCode;
 use domain::id::{ImportId, KitId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use plan::apply;
 use plan::schedule::ShiftCalendar;
 use store::{Database, UnitScope};
@@ -19,7 +19,7 @@ const NOW: OffsetDateTime = datetime!(2021-02-20 08:00 +7);
 
 /// `count` residents of the commune: every fifth is younger than 14, the first was born in a year only.
 async fn people(db: &Database, unit: UnitCode, count: u32) {
-    let path = UnitTable::official_2021().path(unit).unwrap();
+    let path = Units::latest().path(unit).unwrap();
     for n in 0..count {
         let birth = match n {
             0 => 2007_00_00,
@@ -49,7 +49,7 @@ async fn people(db: &Database, unit: UnitCode, count: u32) {
 
 async fn district(counts: [u32; 3]) -> (testkit::FreshDatabase, UnitScope, Vec<KitId>) {
     let db = testkit::fresh_database().await;
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let district: UnitCode = "445".parse().unwrap();
     for (commune, count) in units.leaves_of(district).into_iter().zip(counts) {
         people(&db, commune, count).await;

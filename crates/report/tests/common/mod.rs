@@ -3,18 +3,18 @@
 use sqlx::AssertSqlSafe;
 
 use domain::UnitCode;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::{Database, UnitScope};
 
 pub const DISTRICT: &str = "445";
 
 pub fn scope_of(unit: UnitCode) -> UnitScope {
-    let path = UnitTable::official_2021().path(unit).expect("a unit of the table");
+    let path = Units::latest().path(unit).expect("a unit of the table");
     UnitScope::parse(&path).expect("the table's paths are scopes")
 }
 
 pub fn communes() -> Vec<UnitCode> {
-    UnitTable::official_2021().leaves_of(DISTRICT.parse().expect("a code"))
+    Units::latest().leaves_of(DISTRICT.parse().expect("a code"))
 }
 
 /// Applications 1 to `count`: state number `n % 12` in the order of the flow, commune number `n / 12 % 4`,

@@ -141,6 +141,17 @@ impl Database {
         Ok(self.work.begin().await?)
     }
 
+    /// Begins a read-only transaction that sees one instant of the database, however long it reads.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tx = self.work.begin().await?;
+        let isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        sqlx::query(isolation).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
     /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only
     /// tables that are granted to `dancu_scoped`. A statement may take 15 s.
     ///
