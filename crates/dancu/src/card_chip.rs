@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
-use crate::cards;
+use crate::made_card;
 use crate::output::Ending;
 use crate::trust::TrustOptions;
 use card::lds::dg3::{Compression, FingerImage};
@@ -107,7 +107,7 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
         from_directory(Path::new(name))?
     } else {
         let centre = Centre::open(place).await?;
-        let (files, keys) = cards::chip_of(&centre, cards::named(&centre, name).await?).await?;
+        let (files, keys) = made_card::chip_of(&centre, made_card::named(&centre, name).await?).await?;
         (files, keys, inspection::anchor(&centre)?)
     };
     let chip = VirtualChip::new(files, keys, rand::make_rng());

@@ -22,6 +22,7 @@ mod inspection;
 mod link;
 mod live;
 mod lost;
+mod made_card;
 mod manual;
 mod output;
 mod personalise;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::card_name::CardName;
 use crate::output::Ending;
-use crate::{card_chip, cards, stock};
+use crate::{card_chip, made_card, stock};
 use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
@@ -144,7 +144,7 @@ impl<'a> Bench<'a> {
 impl Workshop for Bench<'_> {
     fn image(&self, card: CardId) -> Later<'_, Result<ChipImage, issue::Error>> {
         Box::pin(async move {
-            let (files, keys) = cards::chip_of(self.centre, card)
+            let (files, keys) = made_card::chip_of(self.centre, card)
                 .await
                 .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
             let keys = keys.ok_or(issue::Error::ChipKeysMissing)?;
