@@ -1,6 +1,7 @@
 //! Automation. `cargo xtask test` is what `./test` runs after its set-up.
 
 mod figures;
+mod sources;
 mod tidy;
 mod units;
 

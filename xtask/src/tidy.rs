@@ -5,13 +5,14 @@ mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::figures;
+use crate::sources::{
+    MOST_COLUMNS, MOST_FUNCTION_LINES, function_lengths, is_source, sources, undocumented, wide_lines,
+};
 
 /// What a library may be licensed under, and why: docs/decisions/0026-licences.md.
 const LICENCES: [&str; 14] = [
@@ -38,8 +39,6 @@ const UNMODIFIED_LICENCES: [&str; 1] = ["MPL-2.0"];
 const MAY_BE_UNSAFE: [&str; 1] = ["fingerprint"];
 
 const MOST_LINES: usize = 500;
-/// Lines of a function that is not long.
-pub const MOST_FUNCTION_LINES: usize = 70;
 /// In percent: a few functions are tables or straight lines of steps that read best in one piece.
 const LONG_FUNCTIONS_ALLOWED: usize = 4;
 
@@ -176,16 +175,17 @@ fn section<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
 
 fn sizes(faults: &mut Vec<String>) -> Result<()> {
     let (mut functions, mut long) = (0, Vec::new());
-    for (file, source) in figures::sources()? {
+    for (file, source) in sources()? {
         let lines = source.lines().count();
         if lines > MOST_LINES {
             faults.push(format!("{} has {lines} lines; {MOST_LINES} are the budget", file.display()));
         }
-        faults.extend(figures::wide_lines(&source).map(|line| {
-            format!("{}:{line} is wider than {} columns", file.display(), figures::MOST_COLUMNS)
-        }));
-        if figures::is_source(&file) {
-            faults.extend(figures::undocumented(&source).into_iter().map(|line| {
+        faults.extend(
+            wide_lines(&source)
+                .map(|line| format!("{}:{line} is wider than {} columns", file.display(), MOST_COLUMNS)),
+        );
+        if is_source(&file) {
+            faults.extend(undocumented(&source).into_iter().map(|line| {
                 format!(
                     "{}:{line} is public and has no doc line; say what a caller cannot read from its name",
                     file.display()
@@ -210,60 +210,9 @@ fn sizes(faults: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Adds the Rust files below a folder, but those in build directories.
-pub fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-            rust_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Line number and length of every function. rustfmt puts a function's closing brace alone, at the
-/// indentation of the line on which the function begins.
-pub fn function_lengths(source: &str) -> Vec<(usize, usize)> {
-    let lines: Vec<&str> = source.lines().collect();
-    let mut found = Vec::new();
-    for (i, line) in lines.iter().enumerate() {
-        let code = line.trim_start();
-        let indent = line.len() - code.len();
-        let begins = [
-            "fn ",
-            "pub fn ",
-            "async fn ",
-            "pub async fn ",
-            "pub(crate) fn ",
-            "pub(crate) async fn ",
-            "const fn ",
-            "pub const fn ",
-        ];
-        if begins.iter().any(|b| code.starts_with(b)) && !line.trim_end().ends_with([';', '}']) {
-            let close = format!("{}}}", " ".repeat(indent));
-            if let Some(end) = lines[i..].iter().position(|l| *l == close) {
-                found.push((i + 1, end + 1));
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lengths_of_functions_are_counted_to_their_brace() {
-        let source =
-            "fn a() {\n    x();\n}\nimpl T {\n    pub fn b() {\n        y();\n        z();\n    }\n}\n";
-        assert_eq!(function_lengths(source), [(1, 3), (5, 4)]);
-    }
 
     #[test]
     fn a_licence_is_on_the_list_or_its_package_is_as_it_was_published() {

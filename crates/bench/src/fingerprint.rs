@@ -10,7 +10,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use fingerprint::Template;
 use ui::say;
+
+/// One impression of a finger.
+pub struct Print {
+    /// Of which database and finger.
+    pub finger: (u32, u32),
+    pub template: Template,
+}
 
 /// What `dancu bench fingerprint` is told.
 #[derive(Debug, Args)]

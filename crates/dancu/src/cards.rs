@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::card_name::CardName;
+use crate::made_card::{self, Chip};
 use crate::output::{Ending, Form, Table};
 use crate::{artwork, card_chip, card_life, card_verify, personalise};
-use centre::{Centre, Installation, Place, work};
+use centre::{Centre, Installation, Place};
 use domain::id::CardId;
 use ui::{say, terminal};
 
@@ -25,7 +26,8 @@ pub(crate) enum Command {
     },
     /// Write a card's elementary files, and the certificates they are checked with, into a directory.
     Export {
-        /// The card's id, its serial number, or the personal number on it.
+        /// The card's number (10 digits), its holder's personal number (12), the document number of its
+        /// machine-readable zone (9), or its id.
         card: CardName,
         /// The directory.
         #[arg(long)]
@@ -88,52 +90,8 @@ async fn list(centre: &Installation, limit: u32, form: Form) -> Result<()> {
     table.print(form)
 }
 
-/// A card's files, and the certificates of its document signer and of the CSCA above.
-struct Chip {
-    files: issue::ChipFiles,
-    keys: chip::ChipKeys,
-    signer: Vec<u8>,
-    csca: Vec<u8>,
-}
-
-async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
-    let mut conn = centre.db.begin().await?;
-    let stored = store::cards::signed_card(&mut conn, card).await?.with_context(|| {
-        format!("there is no signed card {card}; `dancu card list` names those there are")
-    })?;
-    let signer = store::cards::certificates::certificate(&mut conn, &stored.ds_serial)
-        .await?
-        .context("the document signer's certificate")?;
-    let csca = match &signer.issuer_serial {
-        Some(serial) => store::cards::certificates::certificate(&mut conn, serial)
-            .await?
-            .context("the CSCA certificate")?,
-        None => bail!("the document signer's certificate names no issuer"),
-    };
-    drop(conn);
-    let mut images = work::photos(centre, &[stored.application_id]).await?;
-    let images = images.remove(&stored.application_id).context("the application's photo")?;
-    let keys = centre.chip_keys()?.keys(card);
-    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images, Some(&keys))?;
-    Ok(Chip { files, keys, signer: signer.der, csca: csca.der })
-}
-
-/// What the chip of a card of this installation holds: its files, and its keys if it was made with any.
-pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, Option<chip::ChipKeys>)> {
-    let Chip { files, keys, .. } = load(centre, card).await?;
-    let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
-    Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
-}
-
-/// The card that was named where a directory was not meant.
-pub async fn named(centre: &Installation, text: &str) -> Result<CardId> {
-    let name: CardName =
-        text.parse().map_err(|error| anyhow::anyhow!("`{text}` is not a directory, and {error}"))?;
-    name.find(centre).await
-}
-
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
-    let Chip { files, signer, csca, .. } = load(centre, card).await?;
+    let Chip { files, signer, csca, .. } = made_card::load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
     let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
     let crl = centre::current_crl(centre, &serial).await?;

@@ -23,6 +23,7 @@ mod keys;
 mod link;
 mod live;
 mod lost;
+mod made_card;
 mod manual;
 mod output;
 mod personalise;

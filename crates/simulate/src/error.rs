@@ -14,10 +14,9 @@ pub enum SimulateError {
     UnknownUnit { unit: UnitCode },
     #[error(
         "{people} people is not possible below unit {unit}: give at least two for each of its {leaves} \
-         communes, and at most {most} in all",
-        most = crate::population::MAX_PEOPLE
+         communes, and at most {most} in all"
     )]
-    PeopleOutOfRange { unit: UnitCode, people: usize, leaves: usize },
+    PeopleOutOfRange { unit: UnitCode, people: usize, leaves: usize, most: usize },
     #[error(
         "the model's {name} is {value}; a share lies between 0 and 1, and shares of the same people add up \
          to at most 1"

@@ -194,7 +194,8 @@ impl Population {
             return Err(SimulateError::UnknownUnit { unit: scope });
         }
         if people > MAX_PEOPLE || people < 2 * leaves.len() {
-            return Err(SimulateError::PeopleOutOfRange { unit: scope, people, leaves: leaves.len() });
+            let (leaves, most) = (leaves.len(), MAX_PEOPLE);
+            return Err(SimulateError::PeopleOutOfRange { unit: scope, people, leaves, most });
         }
         let (mut households, communes) = plan(units, seed, &leaves, people);
         let details: Vec<Commune> = leaves.iter().map(|&leaf| Commune::new(units, leaf)).collect();

@@ -5,15 +5,16 @@ use std::convert::Infallible;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::error::Error;
-use crate::layers::lang_of;
-use crate::routes::without_lang;
+use crate::form::without_lang;
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::static_files;
 use ui::frame::{Frame, Link, Reader};
+use ui::i18n::Lang;
 use ui::place;
 
 /// The frame without a reader.
@@ -102,4 +103,20 @@ pub(crate) fn unit_name(state: &AppState, code: &str) -> String {
 /// The unit and all above it, at the head of a line; the code when the list does not know it.
 pub(crate) fn unit_full(state: &AppState, code: &str) -> String {
     place::at_head(&place::full(state.units(), code))
+}
+
+/// The language of a request: `?lang=`, else the cookie, else Vietnamese.
+pub(crate) fn lang_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let from_cookie = || {
+        cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().strip_prefix("lang="))
+            .find_map(Lang::from_code)
+    };
+    query_lang(query).or_else(from_cookie).unwrap_or(Lang::Vi)
+}
+
+pub(crate) fn query_lang(query: Option<&str>) -> Option<Lang> {
+    query?.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Lang::from_code)
 }

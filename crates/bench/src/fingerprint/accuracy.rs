@@ -5,16 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{bozorth, cpu_seconds, print, rounded};
+use super::{Print, bozorth, cpu_seconds, print, rounded};
 use fingerprint::synthetic::{Condition, person_masters};
-use fingerprint::{Prepared, Template, compare, parse};
-
-/// One impression of a finger.
-pub struct Print {
-    /// Of which database and finger.
-    pub finger: (u32, u32),
-    pub template: Template,
-}
+use fingerprint::{Prepared, compare, parse};
 
 /// The folders of `folder`, one for each extractor, in the order of their names.
 pub fn extractors(folder: &Path) -> Result<Vec<String>> {

@@ -6,10 +6,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::address::Address;
 use crate::error::Error;
+use crate::form::form_field;
 use crate::frame::page;
-use crate::pages::sign_in::Address;
-use crate::routes::form_field;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use domain::application::State as Stage;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::pages::dashboard::{View, code_of};
+use serde::Deserialize;
+
 use crate::pages::share;
 use crate::state::AppState;
 use domain::UnitCode;
@@ -14,6 +15,17 @@ use ui::chart::bar;
 use ui::format;
 use ui::i18n::Lang;
 use ui::place;
+
+/// How the table is asked for.
+#[derive(Deserialize)]
+pub(crate) struct View {
+    /// Column to sort by.
+    pub xep: Option<String>,
+    /// `tang` for ascending.
+    pub chieu: Option<String>,
+    /// Path of a unit inside the reader's.
+    pub duoi: Option<String>,
+}
 
 pub(crate) struct Column {
     pub label: &'static str,
@@ -174,4 +186,9 @@ fn unit_row(
 
 fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
     state.units().chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+}
+
+/// The unit at the end of a path.
+pub(crate) fn code_of(path: &str) -> Option<UnitCode> {
+    path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
 }
