@@ -115,6 +115,11 @@ async fn whoever_misses_is_invited_again_and_at_most_three_times() {
     let most: i16 =
         sqlx::query_scalar("SELECT max(round) FROM invitation").fetch_one(db.work()).await.unwrap();
     assert_eq!(most, apply::MOST_INVITATIONS);
+    let sql = "SELECT count(*) FROM invitation i JOIN slot s USING (slot_id) WHERE s.day <= '2021-03-20' \
+               AND i.state <> CASE get_byte(uuid_send(i.person_id), 15) % 10 WHEN 0 THEN 'missed' ELSE \
+               'attended' END";
+    let wrong: i64 = sqlx::query_scalar(sql).fetch_one(db.work()).await.unwrap();
+    assert_eq!(wrong, 0, "who came has attended, who did not has missed");
 }
 
 #[tokio::test]
