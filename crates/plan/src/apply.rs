@@ -157,17 +157,17 @@ pub(crate) async fn plan_and_invite_in(
         return Err(Error::KitBusy { kit, day });
     }
     rows::put_slots(tx, &slots).await?;
-    let (invited, unseated) = seat_uninvited(tx, scope, areas, days.0, (days.0, Some(1)), now).await?;
+    let (invited, without) = seat_uninvited(tx, scope, areas, days.0, (days.0, Some(1)), now).await?;
     Ok(Planned {
         slots: slots.len(),
         seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),
         invited,
-        unseated,
+        unseated: without.len(),
     })
 }
 
 /// Invites whoever of these communes is eligible on a day and was never invited, to slots from a day on and of
-/// one round or any. Says how many are invited, and for how many no seat was left.
+/// one round or any. Says how many are invited, and for whom no seat was left.
 pub(crate) async fn seat_uninvited(
     tx: &mut PgConnection,
     scope: &UnitScope,
@@ -175,7 +175,7 @@ pub(crate) async fn seat_uninvited(
     eligible_on: Date,
     (from, round): (Date, Option<i16>),
     now: OffsetDateTime,
-) -> Result<(usize, usize), Error> {
+) -> Result<(usize, Vec<Guest>), Error> {
     let open: Vec<OpenSlot> = rows::open_slots(tx, scope.as_str(), from, round)
         .await?
         .iter()
@@ -193,7 +193,7 @@ pub(crate) async fn seat_uninvited(
     let invitations: Vec<rows::InvitationRow> =
         seats.iter().map(|seat| invitation(seat, 1, homes[&seat.person])).collect();
     rows::put_invitations(tx, &invitations, now).await?;
-    Ok((invitations.len(), unseated.len()))
+    Ok((invitations.len(), unseated))
 }
 
 /// Closes `day`: whoever attended is marked so, everyone else who was invited missed it and is invited again
@@ -220,10 +220,10 @@ pub(crate) async fn seat_missed(
     scope: &UnitScope,
     next_from: Date,
     now: OffsetDateTime,
-) -> Result<(usize, usize), Error> {
+) -> Result<(usize, Vec<Guest>), Error> {
     let missed = rows::missed(tx, scope.as_str(), MOST_INVITATIONS).await?;
     if missed.is_empty() {
-        return Ok((0, 0));
+        return Ok((0, Vec::new()));
     }
     let open: Vec<OpenSlot> = rows::open_slots(tx, scope.as_str(), next_from, None)
         .await?
@@ -241,7 +241,7 @@ pub(crate) async fn seat_missed(
         .map(|seat| invitation(seat, known[&seat.person].rounds + 1, &known[&seat.person].unit_path))
         .collect();
     rows::put_invitations(tx, &again, now).await?;
-    Ok((again.len(), unseated.len()))
+    Ok((again.len(), unseated))
 }
 
 /// The latest birth date, as yyyymmdd, with which a person is 14 on `day`.
@@ -249,7 +249,7 @@ pub fn born_by(day: Date) -> i32 {
     (day.year() - MIN_AGE) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
 }
 
-fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
+pub(crate) fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
     let code = slot.unit.to_string();
     let name = units.current(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
     rows::SlotRow {
