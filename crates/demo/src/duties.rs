@@ -1,21 +1,26 @@
 //! What people at the centre, the district and the communes do each day: print, send boxes, count them, hand
 //! cards over.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::world::World;
 use centre::Centre;
+use centre::counter::{self, AtCounter, Came};
 use chip::ChipSerial;
-use deliver::{Attempt, HandedOver, Presented};
+use deliver::{Count, HandedOver};
 use domain::Actor;
+use domain::blank::SpoilReason;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
+use issue::results::{self, Recorded, ResultRow};
 use simulate::TruthId;
 use store::UnitScope;
+use store::boxes::BoxCard;
+use store::cards::batches::ItemResult;
 
 /// The officers at counters, as the audit trail names them.
 const OFFICER: Actor = Actor::DemoOfficer;
@@ -37,18 +42,28 @@ pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Resul
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
         let mut conn = centre.db.begin().await?;
-        let items = store::cards::batches::batch_items(&mut conn, batch).await?;
+        let items = store::cards::batches::results(&mut conn, batch).await?;
         while store::cards::stock::machine_stock(&mut conn).await? < items.len() as i64 {
             let number = store::cards::stock::next_box(&mut conn).await?;
             receive_box(centre, number, BOX).await?;
         }
         drop(conn);
-        let bad: Vec<i32> = items
-            .iter()
-            .filter(|item| world.draws.spoils(subject(item.card_id.uuid().as_u128())))
-            .map(|item| item.position)
-            .collect();
-        let (good, lost) = issue::record_results(&centre.db, batch, &bad, centre.clock.now()).await?;
+        // What the printer's file would say.
+        let row = |item: &ItemResult| ResultRow {
+            line: item.position as usize,
+            number: item.number.clone(),
+            spoiled: world
+                .draws
+                .spoils(subject(item.card_id.uuid().as_u128()))
+                .then_some(SpoilReason::Printer),
+            serial: None,
+        };
+        let rows: Vec<ResultRow> = items.iter().map(row).collect();
+        let recorded = results::record_sheet(&centre.db, None, &rows, &Actor::Centre, centre.clock.now());
+        let (good, lost) = match recorded.await? {
+            Recorded::Batch { printed, spoiled, .. } => (printed, spoiled),
+            Recorded::Differs { batch, .. } => bail!("the results of batch {batch} do not fit it"),
+        };
         printed += good;
         spoiled += lost;
     }
@@ -90,22 +105,24 @@ pub async fn move_boxes(
     for consignment in open {
         let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
         if !consignment.counted && sent_on < day {
-            let mut conn = centre.db.begin().await?;
-            let items = store::boxes::items(&mut conn, consignment.consignment).await?;
-            drop(conn);
             let leg = u64::from(consignment.leg == "district");
-            let strays: Vec<ApplicationId> = items
-                .into_iter()
-                .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
-                .collect();
-            deliver::receive(&centre.db, consignment.consignment, &strays, &OFFICER, now).await?;
+            let mut conn = centre.db.begin().await?;
+            let cards = store::boxes::cards_in(&mut conn, consignment.consignment).await?;
+            drop(conn);
+            let mut count = Count::begin(&centre.db, consignment.consignment).await?;
+            let is_there =
+                |card: &BoxCard| !world.draws.strays(subject(card.application_id.uuid().as_u128()) ^ leg);
+            for card in cards.iter().filter(|card| is_there(card)) {
+                count.scan(&card.number);
+            }
+            count.close(&centre.db, &OFFICER, now).await?;
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
             deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, &OFFICER, now)
                 .await?;
         }
     }
-    deliver::forward(&centre.db, scope, district, now).await?;
-    deliver::dispatch(&centre.db, scope, district, now).await?;
+    deliver::forward(&centre.db, scope, district, &Actor::Centre, now).await?;
+    deliver::dispatch(&centre.db, scope, district, &Actor::Centre, now).await?;
     Ok(())
 }
 
@@ -142,25 +159,20 @@ pub async fn hand_over(
             })
             .map(|(application, ..)| *application)
             .collect();
-        let contents = enrol::intake::read_contents(&centre.db, Arc::clone(&centre.keys), &coming).await?;
-        let mut enrolled = std::collections::HashMap::new();
-        for (application, content) in contents {
-            let mut templates = centre::work::templates(&content)?;
-            templates.retain(|template| HANDOVER_FINGERS.contains(&template.position().code()));
-            enrolled.insert(application, templates);
-        }
-        let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
+        let coming: HashSet<ApplicationId> = coming.into_iter().collect();
+        let person = |&(application, truth, number): &(ApplicationId, TruthId, i16)| AtCounter {
             application,
-            at: now,
-            officer: OFFICER,
             number,
-            presented: enrolled.get(&application).map(|enrolled| Presented {
-                enrolled: enrolled.clone(),
-                probe: world.probe(truth, 100 + number as u64, &HANDOVER_FINGERS),
-            }),
+            came: if coming.contains(&application) {
+                Came::Fingers(world.probe(truth, 100 + number as u64, &HANDOVER_FINGERS))
+            } else {
+                Came::Nobody
+            },
+            officer: OFFICER,
+            at: now,
         };
-        let attempts: Vec<Attempt> = tokio::task::block_in_place(|| page.par_iter().map(attempt).collect());
-        let done = deliver::hand_over(&centre.db, &attempts, now).await?;
+        let people: Vec<AtCounter> = tokio::task::block_in_place(|| page.par_iter().map(person).collect());
+        let done = counter::hand_over(centre, people, now).await?;
         total.handed_over += done.handed_over;
         total.absent += done.absent;
         total.no_match += done.no_match;
