@@ -13,7 +13,7 @@ pub enum UnitNameError {
     #[error(transparent)]
     Code(#[from] UnitError),
     /// No unit has this code.
-    #[error("there is no unit {0} in the list; `dancu unit find NAME` gives codes")]
+    #[error("{0} is not in the list of units; codes, such as 445 for Thạch Hà, come from `dancu unit find NAME`")]
     NoCode(UnitCode),
     /// No unit is called so.
     #[error("no {what} is called `{text}`{}", like_it(.near))]
