@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::tidy::{MOST_FUNCTION_LINES, function_lengths, rust_files};
 
@@ -17,16 +17,7 @@ pub const MOST_COLUMNS: usize = 110;
 /// # Errors
 /// When a source file or the lock file cannot be read.
 pub fn print() -> Result<()> {
-    let mut files = Vec::new();
-    for folder in ["crates", "xtask", "fuzz"] {
-        rust_files(Path::new(folder), &mut files)?;
-    }
-    files.sort();
-    let mut sources = Vec::with_capacity(files.len());
-    for file in files {
-        let source = fs::read_to_string(&file)?;
-        sources.push((file, source));
-    }
+    let sources = sources()?;
     lengths(&sources);
     let functions: Vec<usize> =
         sources.iter().flat_map(|(_, source)| function_lengths(source)).map(|(_, lines)| lines).collect();
@@ -35,7 +26,7 @@ pub fn print() -> Result<()> {
     let wide: usize = sources.iter().map(|(_, source)| wide_lines(source).count()).sum();
     println!("wide lines         {wide} over {MOST_COLUMNS} columns");
     let shipped = || sources.iter().filter(|(file, _)| is_source(file));
-    let bare: usize = shipped().map(|(_, source)| undocumented(source)).sum();
+    let bare: usize = shipped().map(|(_, source)| undocumented(source).len()).sum();
     println!("without a doc line {bare} public items");
     let mut circles = 0;
     for (room, files) in rooms(shipped()) {
@@ -48,6 +39,57 @@ pub fn print() -> Result<()> {
     let lock = fs::read_to_string("Cargo.lock")?;
     println!("packages           {} in the lock file", lock.matches("[[package]]").count());
     Ok(())
+}
+
+/// Prints the places behind one of the figures, a line each: `docs`, `wide`, `functions` or `circles`.
+///
+/// # Errors
+/// When a source file cannot be read, or there is no such figure.
+pub fn list(figure: &str) -> Result<()> {
+    let sources = sources()?;
+    let shipped = || sources.iter().filter(|(file, _)| is_source(file));
+    let mut places = Vec::new();
+    match figure {
+        "docs" => places.extend(shipped().flat_map(|(file, source)| {
+            let lines: Vec<&str> = source.lines().collect();
+            let place = move |line: usize| format!("{}:{line}: {}", file.display(), lines[line - 1].trim());
+            undocumented(source).into_iter().map(place)
+        })),
+        "wide" => places.extend(sources.iter().flat_map(|(file, source)| {
+            wide_lines(source).map(move |line| format!("{}:{line}", file.display()))
+        })),
+        "functions" => places.extend(sources.iter().flat_map(|(file, source)| {
+            let long = function_lengths(source).into_iter().filter(|(_, lines)| *lines > MOST_FUNCTION_LINES);
+            long.map(move |(line, lines)| format!("{}:{line}: {lines} lines", file.display()))
+        })),
+        "circles" => places.extend(rooms(shipped()).into_iter().flat_map(|(room, files)| {
+            let circles = circles_of(&files).into_iter();
+            circles.map(move |circle| format!("{room}: {}", circle.join(", "))).collect::<Vec<_>>()
+        })),
+        _ => bail!("there is no list `{figure}`; there are docs, wide, functions and circles"),
+    }
+    for place in places {
+        println!("{place}");
+    }
+    Ok(())
+}
+
+/// Every Rust file of the house with what it says, in the order of their paths.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn sources() -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for folder in ["crates", "xtask", "fuzz"] {
+        rust_files(Path::new(folder), &mut files)?;
+    }
+    files.sort();
+    let mut sources = Vec::with_capacity(files.len());
+    for file in files {
+        let source = fs::read_to_string(&file)?;
+        sources.push((file, source));
+    }
+    Ok(sources)
 }
 
 fn lengths(sources: &[(PathBuf, String)]) {
@@ -73,16 +115,16 @@ pub fn wide_lines(source: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Whether the file is part of a crate and not of its tests, examples or benchmarks.
-fn is_source(file: &Path) -> bool {
+pub fn is_source(file: &Path) -> bool {
     let mut parts = file.iter().map(|part| part.to_string_lossy());
     parts.any(|part| part == "src")
         && !file.iter().any(|part| part == "tests" || part == "fuzz")
         && !file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }
 
-/// Public items without a documenting line above them. Items inside a module of tests are not public to
-/// anybody.
-fn undocumented(source: &str) -> usize {
+/// Lines, from 1, of public items without a documenting line above them. Items inside a module of tests are
+/// not public to anybody.
+pub fn undocumented(source: &str) -> Vec<usize> {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let lines: Vec<&str> = code.lines().map(str::trim_start).collect();
     let begins =
@@ -93,13 +135,15 @@ fn undocumented(source: &str) -> usize {
     let has_doc = |at: usize| {
         // Attributes, which may run over several lines, stand between the documentation and its item.
         let above = lines[..at].iter().rev().find(|line| {
-            !(line.starts_with("#[")
+            !(line.starts_with("#[") && !line.starts_with("#[doc")
                 || line.starts_with(')')
                 || line.ends_with("]") && !line.starts_with("//"))
         });
-        above.is_some_and(|line| line.starts_with("///") || line.starts_with("#[doc"))
+        above.is_some_and(|line| {
+            line.starts_with("///") || line.starts_with("#[doc") || line.starts_with("$(#[")
+        })
     };
-    (0..lines.len()).filter(|&at| is_item(lines[at]) && !has_doc(at)).count()
+    (0..lines.len()).filter(|&at| is_item(lines[at]) && !has_doc(at)).map(|at| at + 1).collect()
 }
 
 /// A crate's files by the path of their module, with their sources.
@@ -206,10 +250,10 @@ mod tests {
 
     #[test]
     fn a_public_item_wants_a_documenting_line() {
-        assert_eq!(undocumented("/// Says it.\n#[derive(Debug)]\npub struct A;\npub fn b() {}\n"), 1);
+        assert_eq!(undocumented("/// Says it.\n#[derive(Debug)]\npub struct A;\npub fn b() {}\n"), [4]);
         assert_eq!(
             undocumented("fn a() {}\npub(crate) fn b() {}\n#[cfg(test)]\nmod tests { pub fn c() {} }\n"),
-            0
+            [0usize; 0]
         );
     }
 

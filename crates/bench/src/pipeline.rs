@@ -13,6 +13,7 @@ use demo::{Demonstration, Until};
 use domain::UnitCode;
 use ui::say;
 
+/// What `dancu bench pipeline` is told.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Code of the district (GSO list of 2021).
@@ -28,6 +29,11 @@ pub struct Options {
     json: Option<PathBuf>,
 }
 
+/// Runs a whole campaign for each number of people, each in a directory of its own below the data directory.
+///
+/// # Errors
+///
+/// When a directory exists already, or a campaign fails.
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
     let Options { district, people, seed, json: out } = options;
     std::fs::create_dir_all(&place.data)?;
@@ -98,13 +104,15 @@ fn report(runs: &[Run]) -> Value {
             {
                 let exponent = (stage.seconds / before.seconds).ln() / people;
                 growth.push(json!({
-                    "stage": stage.name, "from": small, "to": large, "exponent": (exponent * 100.0).round() / 100.0,
+                    "stage": stage.name, "from": small, "to": large,
+                    "exponent": (exponent * 100.0).round() / 100.0,
                     "n_log_n": ((n_log_n / people) * 100.0).round() / 100.0,
                 }));
             }
         }
     }
-    json!({ "benchmark": "pipeline", "cores": std::thread::available_parallelism().map_or(0, usize::from), "runs": sizes, "growth": growth })
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    json!({ "benchmark": "pipeline", "cores": cores, "runs": sizes, "growth": growth })
 }
 
 fn print(report: &Value) {

@@ -38,6 +38,11 @@ impl Command {
         Command { cla, ins, p1, p2, data: data.to_vec(), le, extended: false }
     }
 
+    /// Reads a command in short or extended length (ISO/IEC 7816-4 §5.1).
+    ///
+    /// # Errors
+    ///
+    /// When the length fields do not match the length of the bytes.
     pub fn parse(bytes: &[u8]) -> Result<Command, CardError> {
         let Some((&[cla, ins, p1, p2], body)) = bytes.split_first_chunk::<4>() else {
             return Err(error(bytes.len(), "a command has at least four bytes"));
@@ -125,24 +130,42 @@ fn error(offset: usize, problem: &'static str) -> CardError {
 pub struct StatusWord(pub u16);
 
 impl StatusWord {
+    /// The command was carried out.
     pub const OK: Self = Self(0x9000);
+    /// The end of the file came before as many bytes as were asked for; what there is was sent.
     pub const END_OF_FILE: Self = Self(0x6282);
+    /// The other side could not be authenticated.
     pub const AUTHENTICATION_FAILED: Self = Self(0x6300);
+    /// Lc or Le does not fit the command.
     pub const WRONG_LENGTH: Self = Self(0x6700);
+    /// The chip does not know the logical channel that the class byte names.
     pub const CHANNEL_NOT_SUPPORTED: Self = Self(0x6881);
+    /// What is asked for needs an access protocol that has not been run, or a right that was not given.
     pub const SECURITY_STATUS: Self = Self(0x6982);
+    /// The command comes out of order, or the chip's life has gone beyond it.
     pub const CONDITIONS: Self = Self(0x6985);
+    /// A command on the current file came while no file is selected.
     pub const NO_FILE_SELECTED: Self = Self(0x6986);
+    /// The session is protected and the message lacks a data object of secure messaging.
     pub const SM_OBJECT_MISSING: Self = Self(0x6987);
+    /// A data object of secure messaging is damaged, or its checksum is wrong; the chip ends the session.
     pub const SM_OBJECT_WRONG: Self = Self(0x6988);
+    /// The data field holds something that the command does not allow.
     pub const WRONG_DATA: Self = Self(0x6A80);
+    /// There is no such file or application.
     pub const FILE_NOT_FOUND: Self = Self(0x6A82);
+    /// The parameters P1 and P2 do not exist for this command.
     pub const WRONG_P1_P2: Self = Self(0x6A86);
+    /// The key or reference data that the command names is not there.
     pub const REFERENCE_NOT_FOUND: Self = Self(0x6A88);
+    /// The offset lies beyond the end of the file.
     pub const OFFSET_OUTSIDE: Self = Self(0x6B00);
+    /// The chip does not know the instruction byte.
     pub const INSTRUCTION_NOT_SUPPORTED: Self = Self(0x6D00);
+    /// The chip does not know the class byte.
     pub const CLASS_NOT_SUPPORTED: Self = Self(0x6E00);
 
+    /// Whether the command was carried out without a warning.
     pub fn is_ok(self) -> bool {
         self == Self::OK
     }
@@ -199,14 +222,21 @@ impl Drop for Response {
 }
 
 impl Response {
+    /// An answer with data, as it goes over the wire before secure messaging.
     pub fn new(data: Vec<u8>, status: StatusWord) -> Response {
         Response { data, status }
     }
 
+    /// An answer of a status word alone.
     pub fn status(status: StatusWord) -> Response {
         Response { data: Vec::new(), status }
     }
 
+    /// Reads an answer: data, then the two bytes of the status word.
+    ///
+    /// # Errors
+    ///
+    /// When there are fewer than two bytes, or more data than an answer can carry.
     pub fn parse(bytes: &[u8]) -> Result<Response, CardError> {
         let Some((data, &word)) = bytes.split_last_chunk::<2>() else {
             return Err(error(bytes.len(), "a response has at least the two bytes of a status word"));
@@ -217,6 +247,7 @@ impl Response {
         Ok(Response { data: data.to_vec(), status: StatusWord(u16::from_be_bytes(word)) })
     }
 
+    /// The data, then the status word.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.data[..], &self.status.0.to_be_bytes()].concat()
     }

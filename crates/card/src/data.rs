@@ -15,6 +15,7 @@ pub enum Sex {
 }
 
 impl Sex {
+    /// As it is printed on the card and stored in DG13.
     pub fn vietnamese(self) -> &'static str {
         match self {
             Sex::Male => "Nam",
@@ -22,6 +23,7 @@ impl Sex {
         }
     }
 
+    /// As it is printed below the Vietnamese.
     pub fn english(self) -> &'static str {
         match self {
             Sex::Male => "Male",
@@ -37,6 +39,7 @@ impl Sex {
         }
     }
 
+    /// The inverse of [`Sex::vietnamese`]; `None` for any other text.
     pub fn from_vietnamese(text: &str) -> Option<Sex> {
         match text {
             "Nam" => Some(Sex::Male),
@@ -56,6 +59,7 @@ pub enum BirthDate {
 }
 
 impl BirthDate {
+    /// Always known, whatever else is.
     pub fn year(self) -> i32 {
         match self {
             BirthDate::Full(date) => date.year(),
@@ -104,6 +108,7 @@ pub enum Expiry {
 }
 
 impl Expiry {
+    /// `dd/mm/yyyy`, or "Không thời hạn" for a card that does not expire.
     pub fn printed(self) -> String {
         match self {
             Expiry::On(date) => printed(date),
@@ -151,6 +156,12 @@ pub struct CardFields<'a> {
 pub struct CardData<'a>(CardFields<'a>);
 
 impl<'a> CardData<'a> {
+    /// Checks that the fields can be written to a card.
+    ///
+    /// # Errors
+    ///
+    /// When a number has another length, the name has no letter, a date is out of range or a text is too
+    /// long; the error names the field.
     pub fn new(fields: CardFields<'a>) -> Result<Self, CardError> {
         let error = |field, problem| Err(CardError::Field { field, problem });
         if fields.pin.len() != 12 || !is_digits(fields.pin) {
@@ -189,6 +200,7 @@ impl<'a> CardData<'a> {
         Ok(CardData(fields))
     }
 
+    /// What was checked, for those who write it to a file.
     pub fn fields(&self) -> &CardFields<'a> {
         &self.0
     }

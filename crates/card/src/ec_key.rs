@@ -112,6 +112,7 @@ impl EcPublicKey {
         (point[0] == 0x04).then_some(EcPublicKey { curve, point })
     }
 
+    /// The domain parameters that the point belongs to.
     pub fn curve(&self) -> Curve {
         self.curve
     }

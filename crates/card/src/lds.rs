@@ -24,29 +24,40 @@ const TAGS: [u8; 16] =
     [0x61, 0x75, 0x63, 0x76, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70];
 
 impl DataGroup {
+    /// The machine-readable zone.
     pub const DG1: DataGroup = DataGroup(1);
+    /// The portrait.
     pub const DG2: DataGroup = DataGroup(2);
+    /// The fingers, which only an inspection system with the right certificate reads.
     pub const DG3: DataGroup = DataGroup(3);
+    /// The card's own data in Vietnamese (optional details of Doc 9303-10, used by the citizen card).
     pub const DG13: DataGroup = DataGroup(13);
+    /// The protocols that the chip offers, and its key for Chip Authentication.
     pub const DG14: DataGroup = DataGroup(14);
+    /// The key for Active Authentication.
     pub const DG15: DataGroup = DataGroup(15);
 
+    /// `None` for numbers outside 1 to 16.
     pub fn from_number(number: u8) -> Option<DataGroup> {
         (1..=16).contains(&number).then_some(DataGroup(number))
     }
 
+    /// The group whose file begins with this tag; `None` for any other tag.
     pub fn from_tag(tag: u8) -> Option<DataGroup> {
         TAGS.iter().position(|&t| t == tag).map(|index| DataGroup(index as u8 + 1))
     }
 
+    /// From 1 to 16.
     pub fn number(self) -> u8 {
         self.0
     }
 
+    /// The tag with which the group's file begins (Doc 9303-10).
     pub fn tag(self) -> Tag {
         Tag(u32::from(self.tag_byte()))
     }
 
+    /// The tag as one byte, as it stands in EF.COM.
     pub fn tag_byte(self) -> u8 {
         TAGS[usize::from(self.0) - 1]
     }

@@ -28,6 +28,7 @@ impl std::fmt::Debug for Mrz {
 }
 
 impl Mrz {
+    /// The zone that is printed on the card and stored in its chip, check digits included.
     pub fn from_card(card: &CardData<'_>) -> Mrz {
         let fields = card.fields();
         Self::build(fields.pin, fields.name, fields.birth, fields.sex, fields.expires)
@@ -93,6 +94,7 @@ impl Mrz {
         Ok(())
     }
 
+    /// Three lines of 30 characters (TD1, Doc 9303-5).
     pub fn lines(&self) -> [&str; 3] {
         [&self.zone[..LINE_LEN], &self.zone[LINE_LEN..2 * LINE_LEN], &self.zone[2 * LINE_LEN..]]
     }
@@ -102,6 +104,7 @@ impl Mrz {
         &self.zone
     }
 
+    /// The twelve digits in the optional data of the first line.
     pub fn pin(&self) -> &str {
         &self.lines()[0][15..27]
     }

@@ -42,6 +42,7 @@ impl std::fmt::Debug for QrText {
 }
 
 impl QrText {
+    /// What the code on the card says of the holder.
     pub fn from_card(card: &CardData<'_>) -> QrText {
         let card = card.fields();
         QrText {
@@ -74,6 +75,11 @@ impl QrText {
         .join("|")
     }
 
+    /// Reads the text of a code: seven fields between vertical bars.
+    ///
+    /// # Errors
+    ///
+    /// When there are more or fewer fields, or one of them is malformed; the error names the field.
     pub fn parse(text: &str) -> Result<QrText, CardError> {
         if text.len() > MAX_LEN {
             return Err(error(0, "longer than a QR code can hold"));
@@ -121,7 +127,9 @@ impl Symbol {
         let side = self.modules + 8;
         let path: String = self.runs.iter().map(|[x, y, run]| format!("M{x} {y}h{run}v1h-{run}z")).collect();
         format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 {side} {side}" shape-rendering="crispEdges"><rect x="-4" y="-4" width="{side}" height="{side}" fill="#fff"/><path d="{path}"/></svg>"##
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-4 -4 {side} {side}\" \
+             shape-rendering=\"crispEdges\"><rect x=\"-4\" y=\"-4\" width=\"{side}\" height=\"{side}\" \
+             fill=\"#fff\"/><path d=\"{path}\"/></svg>"
         )
     }
 }

@@ -47,6 +47,7 @@ impl Channel {
         Channel { keys, counter }
     }
 
+    /// What the session is protected with.
     pub fn cipher(&self) -> Cipher {
         self.keys.cipher()
     }

@@ -129,6 +129,7 @@ pub struct SecurityInfos {
 }
 
 impl SecurityInfos {
+    /// Puts the entries into the order in which they are encoded.
     pub fn new(infos: impl IntoIterator<Item = SecurityInfo>) -> SecurityInfos {
         let mut infos: Vec<_> = infos.into_iter().map(|info| (info.clone(), info.encode())).collect();
         // The elements of a SET OF stand in ascending order of their encodings (ITU-T X.690 §11.6).
@@ -136,6 +137,7 @@ impl SecurityInfos {
         SecurityInfos { infos }
     }
 
+    /// In the order of the encoding.
     pub fn iter(&self) -> impl Iterator<Item = &SecurityInfo> {
         self.infos.iter().map(|(info, _)| info)
     }

@@ -16,13 +16,21 @@ impl std::fmt::Debug for Tag {
 }
 
 impl Tag {
+    /// Universal tag of ASN.1 (ITU-T X.680 §8.4), as are those below.
     pub const BOOLEAN: Tag = Tag(0x01);
+    /// Signed, big-endian, in as few bytes as it fits.
     pub const INTEGER: Tag = Tag(0x02);
+    /// Bytes without meaning of their own.
     pub const OCTET_STRING: Tag = Tag(0x04);
+    /// An object identifier.
     pub const OID: Tag = Tag(0x06);
+    /// Text in any script.
     pub const UTF8_STRING: Tag = Tag(0x0C);
+    /// Text in letters, digits and a few signs of ASCII.
     pub const PRINTABLE_STRING: Tag = Tag(0x13);
+    /// Elements in a fixed order; the tag has the bit of constructed objects set.
     pub const SEQUENCE: Tag = Tag(0x30);
+    /// Elements in the order of their encodings; the tag has the bit of constructed objects set.
     pub const SET: Tag = Tag(0x31);
 
     fn first_byte(self) -> u8 {
@@ -93,14 +101,17 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads the objects in `input` one after another, within the limits for files of a card.
     pub fn new(input: &'a [u8]) -> Self {
         Self::with_limits(input, Limits::default())
     }
 
+    /// The same with other limits on depth and length.
     pub fn with_limits(input: &'a [u8], limits: Limits) -> Self {
         Reader { input, position: 0, base: 0, depth: 0, limits }
     }
 
+    /// Whether every byte was read.
     pub fn is_empty(&self) -> bool {
         self.position == self.input.len()
     }
@@ -306,7 +317,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(number in 1u32..0x7F, value in proptest::collection::vec(any::<u8>(), 0..70_000)) {
+        fn what_is_written_is_read(
+            number in 1u32..0x7F,
+            value in proptest::collection::vec(any::<u8>(), 0..70_000),
+        ) {
             let tag = Tag(0x5F00 | number);
             let bytes = encode(tag, &[&value]);
             prop_assert_eq!(bytes.len(), encoded_len(tag, value.len()));

@@ -1,22 +1,19 @@
-//! The centre: its database, its keys and the stages' working state. `serve`, `work` and `demo` all run on
-//! this.
+//! The centre: an installation with its keys opened. `serve`, `work` and `demo` run on this.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use time::Duration;
 use zeroize::Zeroizing;
 
-use crate::key_files::KeyFiles;
+use crate::Error;
+use crate::installation::Installation;
+use crate::key_files::{KeyFiles, key_folder};
 use crate::keys::{Keys, serials};
-use crate::{Error, installation};
-use domain::Clock;
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipKeySource};
 use packet::keys::{CentreKeys, IntakeKey, PublicKey};
-use store::{Database, OpenOptions};
 
 /// Where an installation keeps its files, and which database it uses.
 #[derive(Debug, Clone)]
@@ -30,12 +27,7 @@ pub struct Place {
 /// Everything that the stages need at the centre. Cloning shares it.
 #[derive(Clone)]
 pub struct Centre {
-    /// Where it keeps its files.
-    pub place: Place,
-    /// The record.
-    pub db: Database,
-    /// The campaign's time.
-    pub clock: Arc<dyn Clock>,
+    installation: Installation,
     /// Opens packets.
     pub keys: Arc<CentreKeys>,
     /// Signs receipts.
@@ -46,40 +38,33 @@ pub struct Centre {
     pub receipt_public: PublicKey,
 }
 
+/// What needs no key takes the installation alone.
+impl Deref for Centre {
+    type Target = Installation;
+
+    fn deref(&self) -> &Installation {
+        &self.installation
+    }
+}
+
 impl Centre {
-    /// Opens an installation under its own clock: the machine's, or where a simulated campaign has left it.
+    /// Opens an installation that is there, and its keys.
     ///
     /// # Errors
-    /// Those of [`Centre::open_at`]; [`Error::Day`].
+    /// Those of [`Installation::open`] and [`Centre::of`].
     pub async fn open(place: &Place) -> Result<Centre, Error> {
-        let db = database(place).await?;
-        let clock = installation::clock_of(&db).await?;
-        Centre::with(place, db, clock).await
+        Centre::of(Installation::open(place).await?).await
     }
 
-    /// Opens the database (starting the embedded one), brings its schema up to date, and opens or makes the
-    /// keys. The time is the given clock's.
+    /// Opens the keys of an installation.
     ///
     /// # Errors
-    /// A database that does not start or is of another version; a directory or key file that cannot be used.
-    pub async fn open_at(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre, Error> {
-        Centre::with(place, database(place).await?, clock).await
-    }
-
-    async fn with(place: &Place, db: Database, clock: Arc<dyn Clock>) -> Result<Centre, Error> {
-        // The embedded database makes the directory with the rights that its server needs; without it, it is
-        // ours alone.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&place.data)
-            .map_err(Error::file(&place.data, "make the data directory"))?;
-        let folder = place.data.join("keys");
+    /// A key that is missing, with the command that makes it; a key file that does not open.
+    pub async fn of(installation: Installation) -> Result<Centre, Error> {
+        let folder = key_folder(&installation.place);
         let keys = tokio::task::spawn_blocking(move || KeyFiles::open(&folder)).await??;
         Ok(Centre {
-            place: place.clone(),
-            db,
-            clock,
+            installation,
             intake_public: keys.intake.public_key().clone(),
             receipt_public: PublicKey::from_spki(pki::Signer::public_key(&keys.receipts))?,
             receipts: Arc::new(keys.receipts),
@@ -100,7 +85,7 @@ impl Centre {
         let keys = Keys::of(self).await?;
         let csca = keys.current_csca().await?;
         for number in 1.. {
-            let signer = keys.document_signer(number).await?;
+            let signer = keys.make(Keys::document_signer_name(number)).await?;
             let authority =
                 Authority::establish(&self.db, keys.suite, csca.as_ref(), signer, serials(), now).await?;
             if authority.signs_until().is_none_or(|until| until > now + Duration::days(1)) {
@@ -120,11 +105,4 @@ impl Centre {
         let secret = self.keys.wrapping.wrap(b"dancu: secret of all chip keys 1")?;
         Ok(ChipKeySource::new(Zeroizing::new(secret.to_vec())))
     }
-}
-
-async fn database(place: &Place) -> Result<Database, Error> {
-    let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
-    let db = Database::open(&options).await?;
-    db.migrate().await?;
-    Ok(db)
 }

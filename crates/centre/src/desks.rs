@@ -1,8 +1,8 @@
 //! What the pages and the kits' door are answered with keys: photos, the kits' desk.
 
-use crate::Centre;
 use crate::error::with_causes;
 use crate::work;
+use crate::{Centre, Installation};
 use domain::id::ApplicationId;
 use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
 use enrol::intake;
@@ -49,7 +49,8 @@ impl Kits {
 impl KitDesk for Kits {
     fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move {
-            let Centre { db, clock, receipts, .. } = &self.0;
+            let Centre { receipts, .. } = &self.0;
+            let Installation { db, clock, .. } = &*self.0;
             let received = intake::receive_batch(db, &body, clock.now(), receipts.as_ref()).await;
             Self::answer(received.map(|received| {
                 let is_refused = |item: &&ReceiptItem| matches!(item.outcome, Outcome::Refused(_));
@@ -61,7 +62,8 @@ impl KitDesk for Kits {
 
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move {
-            let Centre { db, clock, receipts, .. } = &self.0;
+            let Centre { receipts, .. } = &self.0;
+            let Installation { db, clock, .. } = &*self.0;
             let answer = intake::receive_day_report(db, &body, clock.now(), receipts.as_ref()).await;
             Self::answer(answer.map(|answer| (answer, 0)))
         })

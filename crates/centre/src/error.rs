@@ -37,6 +37,26 @@ pub enum Error {
     AnotherKind { path: PathBuf },
     #[error("{} is longer than a certificate can be", path.display())]
     TooLong { path: PathBuf },
+    #[error(
+        "{} is missing: take it from a backup. Where it was never made, `{make}` makes it", path.display()
+    )]
+    NoKey { path: PathBuf, make: &'static str },
+    #[error(
+        "the token has no key {name}: name the token that has it. Where it was never made, `{make}` makes it"
+    )]
+    NoTokenKey { name: String, make: &'static str },
+    #[error("the keys in {} were not made to their end: run `dancu keys init` again", folder.display())]
+    KeysUnfinished { folder: PathBuf },
+    #[error("{} has its keys, and a key is never replaced; `dancu keys list` names them", folder.display())]
+    KeysThere { folder: PathBuf },
+    #[error(
+        "missing beside other keys: {}. Take it from a backup: a new one opens nothing that was sealed to the \
+         lost one. If nothing was sealed yet, move the other keys away and run `dancu keys init` again",
+        listed(missing)
+    )]
+    KeysLost { missing: Vec<PathBuf> },
+    #[error("another process is making the keys in {}", folder.display())]
+    KeysBeingMade { folder: PathBuf },
     #[error("{}: no certificate", path.display())]
     Certificate { path: PathBuf, source: pki::PkiError },
     #[error("{}: no inspection system", folder.display())]
@@ -61,6 +81,10 @@ pub enum Error {
     NoneResolved { waiting: usize },
     #[error("the store says `{found}` where the day stands on which the campaign is; days are yyyy-mm-dd")]
     Day { found: String },
+    #[error("a round of upkeep is called `{code}`, which this version does not know")]
+    UnknownRound { code: String },
+    #[error("{records} records are not what their histories say; `dancu check` names them")]
+    Unsound { records: usize },
     #[error("a part of the program stopped before it was done")]
     Stopped(#[from] tokio::task::JoinError),
 }
@@ -86,6 +110,10 @@ impl Error {
     pub(crate) fn file(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::File { path: path.to_owned(), doing, source }
     }
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// An error and what caused it, on one line of a log.

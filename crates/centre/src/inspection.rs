@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::Date;
 
-use crate::{Centre, Error, Keys, passphrase_at, signing_key};
+use crate::key_files::{key_folder, make_passphrase, make_signing_key};
+use crate::{Error, Installation, Keys};
 use chip::{InspectionSystem, TrustAnchor};
 use hsm::{Passphrase, SoftwareSigner};
 use pki::{
@@ -33,7 +34,7 @@ const MOST_CERTIFICATE_BYTES: u64 = 4_096;
 ///
 /// # Errors
 /// [`Error::CvcaOver`]; a certificate that cannot be read.
-pub fn anchor(centre: &Centre) -> Result<Option<TrustAnchor>, Error> {
+pub fn anchor(centre: &Installation) -> Result<Option<TrustAnchor>, Error> {
     let Some(cvca) = Register::of(centre).newest(CVCA)? else { return Ok(None) };
     // Certificates count days in GMT (Doc 9303-12 §7.2.3.1).
     let today = centre.clock.now().date();
@@ -75,7 +76,7 @@ pub fn certificate(path: &Path) -> Result<CvCertificate, Error> {
 ///
 /// # Errors
 /// A file that cannot be read, or is no certificate.
-pub fn all(centre: &Centre) -> Result<Vec<CvCertificate>, Error> {
+pub fn all(centre: &Installation) -> Result<Vec<CvCertificate>, Error> {
     Register::of(centre).all()
 }
 
@@ -109,7 +110,7 @@ pub enum CvcaKey {
 
 /// Where certificates are issued. What it issues is kept beside the keys and audited.
 pub struct Office<'a> {
-    centre: &'a Centre,
+    centre: &'a Installation,
     keys: Keys,
     register: Register,
 }
@@ -119,7 +120,7 @@ impl<'a> Office<'a> {
     ///
     /// # Errors
     /// Those of [`Keys::of`].
-    pub async fn of(centre: &'a Centre) -> Result<Office<'a>, Error> {
+    pub async fn of(centre: &'a Installation) -> Result<Office<'a>, Error> {
         Ok(Office { centre, keys: Keys::of(centre).await?, register: Register::of(centre) })
     }
 
@@ -154,7 +155,7 @@ impl<'a> Office<'a> {
             (None, CvcaKey::First) | (Some(_), CvcaKey::Next) => {}
         }
         let holder = self.register.next(CVCA)?;
-        let key = self.keys.key(key_name(&holder)).await?;
+        let key = self.keys.make(key_name(&holder)).await?;
         let authorization = Authorization { role: CvRole::Cvca, rights: Rights::ALL };
         let own = prepare_cvca(&self.subject(&holder, authorization, key.as_ref(), None))?;
         self.intend(&holder).await?;
@@ -181,7 +182,7 @@ impl<'a> Office<'a> {
         }
         let cvca_key = self.keys.key(key_name(cvca.holder())).await?;
         let holder = self.register.next(name)?;
-        let key = self.keys.key(key_name(&holder)).await?;
+        let key = self.keys.make(key_name(&holder)).await?;
         let authorization = Authorization { role: CvRole::DomesticVerifier, rights };
         let subject = self.subject(&holder, authorization, key.as_ref(), Some(&cvca));
         let prepared = prepare_cv_certificate(&cvca, public(cvca_key.as_ref())?, &subject)?;
@@ -206,7 +207,7 @@ impl<'a> Office<'a> {
         let verifier_key = self.keys.key(key_name(verifier.holder())).await?;
         fs::create_dir_all(out).map_err(Error::file(out, "make this directory"))?;
         let at = passphrase.map_or_else(|| out.join("passphrase"), Path::to_owned);
-        let key = signing_key(&out.join(SYSTEM_KEY), verifier_key.algorithm(), &passphrase_at(&at)?)?;
+        let key = make_signing_key(&out.join(SYSTEM_KEY), verifier_key.algorithm(), &make_passphrase(&at)?)?;
         let holder = self.register.next(name)?;
         let authorization = Authorization { role: CvRole::InspectionSystem, rights };
         let subject = self.subject(&holder, authorization, &key, Some(&verifier));
@@ -273,8 +274,8 @@ struct Register {
 }
 
 impl Register {
-    fn of(centre: &Centre) -> Register {
-        Register { folder: centre.place.data.join("keys").join("inspection") }
+    fn of(centre: &Installation) -> Register {
+        Register { folder: key_folder(&centre.place).join("inspection") }
     }
 
     /// In the order of their names.

@@ -1,6 +1,6 @@
-//! What the store says of the installation itself: where the campaign's clock stands, and whether its people
-//! exist. A demonstration writes it and everybody reads it, so that nobody else needs to know what a
-//! demonstration is.
+//! An installation without its keys, and what the store says of it: where the campaign's clock stands, and
+//! whether its people exist. A demonstration writes that and everybody reads it, so that nobody else needs to
+//! know what a demonstration is.
 
 use std::sync::Arc;
 
@@ -8,10 +8,65 @@ use serde_json::{Value, json};
 use time::Date;
 use time::macros::{format_description, time};
 
-use crate::Error;
+use crate::{Error, Place};
 use domain::Clock;
 use domain::clock::{SystemClock, VIETNAM, VirtualClock};
-use store::{Database, PgConnection, progress};
+use store::{Database, OpenOptions, PgConnection, progress};
+
+/// An installation: its files, its database and its clock. Cloning shares it. What needs a key needs a
+/// [`crate::Centre`] or [`crate::Keys`].
+#[derive(Clone)]
+pub struct Installation {
+    /// Where it keeps its files.
+    pub place: Place,
+    /// The record.
+    pub db: Database,
+    /// The campaign's time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Installation {
+    /// Opens an installation that is there, starting its private database server if that does not run. Makes
+    /// and changes nothing. Its clock is the machine's, or stands where a simulated campaign has left it.
+    ///
+    /// # Errors
+    /// [`store::Error::NoInstallation`]; a schema of another version; [`Error::Day`].
+    pub async fn open(place: &Place) -> Result<Installation, Error> {
+        let db = Database::open_existing(&options(place)).await?;
+        db.check_schema().await?;
+        let clock = clock_of(&db).await?;
+        Ok(Installation { place: place.clone(), db, clock })
+    }
+
+    /// Opens an installation and brings its schema up to date, and makes the data directory, the private
+    /// cluster and the tables where there are none.
+    ///
+    /// # Errors
+    /// A database that does not start or is of a later version; a directory that cannot be used.
+    pub async fn make(place: &Place) -> Result<Installation, Error> {
+        let db = Database::open(&options(place)).await?;
+        db.migrate().await?;
+        let clock = clock_of(&db).await?;
+        Ok(Installation { place: place.clone(), db, clock })
+    }
+
+    /// The same under another clock.
+    pub fn at(self, clock: Arc<dyn Clock>) -> Installation {
+        Installation { clock, ..self }
+    }
+}
+
+/// Whether there is an installation, or a database to which it was pointed. Opens and makes nothing.
+///
+/// # Errors
+/// A data file that cannot be read, or of another layout.
+pub fn is_there(place: &Place) -> Result<bool, Error> {
+    Ok(place.database_url.is_some() || store::has_cluster(&place.data)?)
+}
+
+fn options(place: &Place) -> OpenOptions {
+    OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() }
+}
 
 /// The last day that a simulated campaign has finished.
 const DAY: &str = "campaign.day";

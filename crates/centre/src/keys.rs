@@ -10,9 +10,9 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use crate::key_files::{passphrase, signing_key};
-use crate::{Centre, Error};
-use hsm::{Passphrase, Pin, Token, TokenConfig};
+use crate::key_files::{existing, key_folder, make_signing_key, passphrase};
+use crate::{Error, Installation};
+use hsm::{Passphrase, Pin, SoftwareSigner, Token, TokenConfig};
 use issue::certificates::{Certifier, hex};
 use pki::{Certificate, Crl, PublicKey, Signer, Suite};
 use store::cards::certificates as lists;
@@ -68,8 +68,8 @@ impl Settings {
 }
 
 /// Where the settings of an installation's keys are kept.
-pub fn settings_path(centre: &Centre) -> PathBuf {
-    centre.place.data.join("keys").join("pki.json")
+pub fn settings_path(centre: &Installation) -> PathBuf {
+    key_folder(&centre.place).join("pki.json")
 }
 
 /// A suite by its name.
@@ -104,7 +104,7 @@ impl Keys {
     ///
     /// # Errors
     /// Those of [`Keys::with`]; settings that cannot be read.
-    pub async fn of(centre: &Centre) -> Result<Keys, Error> {
+    pub async fn of(centre: &Installation) -> Result<Keys, Error> {
         Self::with(centre, Settings::load(&settings_path(centre))?).await
     }
 
@@ -112,8 +112,8 @@ impl Keys {
     ///
     /// # Errors
     /// An unknown suite; a passphrase, PIN or token that does not open.
-    pub async fn with(centre: &Centre, settings: Settings) -> Result<Keys, Error> {
-        let folder = centre.place.data.join("keys");
+    pub async fn with(centre: &Installation, settings: Settings) -> Result<Keys, Error> {
+        let folder = key_folder(&centre.place);
         tokio::task::spawn_blocking(move || -> Result<Keys, Error> {
             let suite = suite(&settings.suite)?;
             let store = match &settings.token {
@@ -145,37 +145,55 @@ impl Keys {
     /// # Errors
     /// Those of [`Keys::key`].
     pub async fn csca(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
-        let name = if number == 1 { "csca".to_owned() } else { format!("csca-{number}") };
-        self.key(name).await
+        self.key(Self::csca_name(number)).await
     }
 
-    /// The document signer's key of this number, from 1.
+    /// What the CSCA's key of this number is called, from 1.
+    pub fn csca_name(number: u32) -> String {
+        if number == 1 { "csca".to_owned() } else { format!("csca-{number}") }
+    }
+
+    /// What the document signer's key of this number is called, from 1.
+    pub fn document_signer_name(number: u32) -> String {
+        format!("document-signer-{number}")
+    }
+
+    /// The key of this name.
     ///
     /// # Errors
-    /// Those of [`Keys::key`].
-    pub async fn document_signer(&self, number: u32) -> Result<Arc<dyn Signer>, Error> {
-        self.key(format!("document-signer-{number}")).await
+    /// [`Error::NoKey`], [`Error::NoTokenKey`]: it is not there; a file or token that cannot be used;
+    /// [`Error::AnotherKind`].
+    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>, Error> {
+        let keys = self.clone();
+        tokio::task::spawn_blocking(move || match keys.store.as_ref() {
+            KeyStore::Files(passphrase) => {
+                let path = existing(keys.path(&name), maker(&name))?;
+                keys.of_suite(SoftwareSigner::load(&path, passphrase)?, path)
+            }
+            KeyStore::Token(token) => match token.find(&name)? {
+                Some(signer) => Ok(Arc::new(signer) as Arc<dyn Signer>),
+                None => Err(Error::NoTokenKey { make: maker(&name), name }),
+            },
+        })
+        .await?
     }
 
-    /// The key of this name, made when there is none.
+    /// The key of this name, made where there is none: for the command whose work is to make it. One that it
+    /// made before it was stopped is taken.
     ///
     /// # Errors
     /// A file or token that cannot be used; [`Error::AnotherKind`].
-    pub async fn key(&self, name: String) -> Result<Arc<dyn Signer>, Error> {
+    pub async fn make(&self, name: String) -> Result<Arc<dyn Signer>, Error> {
         let keys = self.clone();
-        tokio::task::spawn_blocking(move || -> Result<Arc<dyn Signer>, Error> {
+        tokio::task::spawn_blocking(move || {
             let algorithm = keys.suite.algorithm;
             match keys.store.as_ref() {
                 KeyStore::Files(passphrase) => {
-                    let path = keys.folder.join(format!("{name}.key"));
-                    let signer = signing_key(&path, algorithm, passphrase)?;
-                    if signer.algorithm() != algorithm {
-                        return Err(Error::AnotherKind { path });
-                    }
-                    Ok(Arc::new(signer))
+                    let path = keys.path(&name);
+                    keys.of_suite(make_signing_key(&path, algorithm, passphrase)?, path)
                 }
                 KeyStore::Token(token) => Ok(match token.find(&name)? {
-                    Some(signer) => Arc::new(signer),
+                    Some(signer) => Arc::new(signer) as Arc<dyn Signer>,
                     None => Arc::new(token.generate(&name, algorithm)?),
                 }),
             }
@@ -183,9 +201,33 @@ impl Keys {
         .await?
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.key"))
+    }
+
+    fn of_suite(&self, signer: SoftwareSigner, path: PathBuf) -> Result<Arc<dyn Signer>, Error> {
+        if signer.algorithm() == self.suite.algorithm {
+            Ok(Arc::new(signer))
+        } else {
+            Err(Error::AnotherKind { path })
+        }
+    }
+
     /// What certificates and lists are made with, now.
-    pub fn certifier<'a>(&self, centre: &'a Centre) -> Certifier<'a, impl FnMut() -> [u8; 16] + use<>> {
+    pub fn certifier<'a>(&self, centre: &'a Installation) -> Certifier<'a, impl FnMut() -> [u8; 16] + use<>> {
         Certifier { db: &centre.db, suite: self.suite, draw_serial: serials(), now: centre.clock.now() }
+    }
+}
+
+/// The command that makes the key of this name.
+fn maker(name: &str) -> &'static str {
+    match name {
+        "csca" => "dancu pki init",
+        name if name.starts_with("csca-") => "dancu pki roll",
+        name if name.starts_with("document-signer-") => "dancu pki issue-ds",
+        name if name.starts_with("cv-vncvca") => "dancu pki cvca",
+        name if name.starts_with("cv-") => "dancu pki dv",
+        _ => "dancu pki",
     }
 }
 
@@ -203,7 +245,7 @@ pub(crate) fn serials() -> impl FnMut() -> [u8; 16] {
 ///
 /// # Errors
 /// Those of the database and of [`Keys::key`]; a stored certificate that cannot be read.
-pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>, Error> {
+pub async fn cscas(centre: &Installation, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>, Error> {
     let mut conn = centre.db.begin().await?;
     let stored = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
@@ -227,7 +269,7 @@ pub async fn cscas(centre: &Centre, keys: &Keys) -> Result<Vec<(Certificate, Arc
 ///
 /// # Errors
 /// Those of [`cscas`]; a list that cannot be signed.
-pub async fn current_crl(centre: &Centre, csca_serial: &str) -> Result<Option<Vec<u8>>, Error> {
+pub async fn current_crl(centre: &Installation, csca_serial: &str) -> Result<Option<Vec<u8>>, Error> {
     let mut conn = centre.db.begin().await?;
     let newest = lists::newest_crl(&mut conn, csca_serial).await?;
     drop(conn);

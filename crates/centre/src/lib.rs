@@ -9,10 +9,12 @@ pub mod installation;
 mod key_files;
 mod keys;
 pub mod snapshot;
+pub mod upkeep;
 pub mod work;
 
 pub use centre::{Centre, Place};
 pub use desks::{Kits, Photos};
 pub use error::Error;
-pub use key_files::{passphrase_at, signing_key};
+pub use installation::Installation;
+pub use key_files::{CentreKey, KeySet, check_key, key_folder, key_set, make_keys, passphrase_path};
 pub use keys::{Keys, Settings, TokenSettings, cscas, current_crl, settings_path, suite};

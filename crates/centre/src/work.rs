@@ -7,10 +7,11 @@ use std::time::Duration;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::{Centre, Error, snapshot};
+use crate::upkeep::{self, Round};
+use crate::{Centre, Error, Installation, snapshot};
 use card::lds::dg3::Finger;
 use domain::id::{ApplicationId, BatchId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use enrol::intake;
 use fingerprint::Template;
@@ -104,7 +105,11 @@ pub async fn dedupe(centre: &Centre, identities: &mut Identities) -> Result<(usi
 ///
 /// # Errors
 /// Those of the database.
-pub async fn dedupe_register(centre: &Centre, scope: &UnitScope, by: &Actor) -> Result<DedupeSummary, Error> {
+pub async fn dedupe_register(
+    centre: &Installation,
+    scope: &UnitScope,
+    by: &Actor,
+) -> Result<DedupeSummary, Error> {
     let now = centre.clock.now();
     let found = resolve::dedupe(&centre.db, scope, Extent::Changed, now).await?;
     let mut tx = centre.db.begin().await?;
@@ -235,8 +240,8 @@ const REST: Duration = Duration::from_secs(2);
 /// How long it waits for a database that is gone.
 const RECONNECT: Duration = Duration::from_secs(5);
 
-/// Round after round: opens packets, resolves who it is, ends the cards whose last day is over, and makes the
-/// cards of these districts. Without districts no cards are made.
+/// Round after round: opens packets, resolves who it is, does what is due by the day ([`upkeep`]), and makes
+/// the cards of these districts. Without districts no cards are made.
 ///
 /// # Errors
 /// Those of a round; that the database is gone only with [`WhenIdle::End`].
@@ -288,15 +293,11 @@ async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCo
     if is_busy {
         tracing::info!(opened, rejected, merged, asked, linked, cases, "worked");
     }
-    let expired = issue::expire(&centre.db, centre.clock.now()).await?;
-    if expired > 0 {
-        tracing::info!(cards = expired, "expired");
-        is_busy = true;
-    }
+    is_busy |= upkeep::work_off(&centre.db, &Round::ALL, centre.clock.now()).await? > 0;
     let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
     let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
     for &district in districts {
-        let path = UnitTable::official_2021().path(district).ok_or(Error::NoUnit(district))?;
+        let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
         let scope = UnitScope::parse(&path)?;
         let authority = centre.authority().await?;
         let before = unfinished(centre).await?;

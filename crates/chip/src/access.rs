@@ -20,6 +20,11 @@ pub(crate) const MESSAGE_LEN: usize = 2 * CHALLENGE_LEN + SHARE_LEN + 8;
 pub struct AccessNumber(Zeroizing<String>);
 
 impl AccessNumber {
+    /// The six digits on the card's front, which are the last of its personal number.
+    ///
+    /// # Errors
+    ///
+    /// When it is anything but six ASCII digits.
     pub fn parse(text: &str) -> Result<AccessNumber, Error> {
         let valid = text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit());
         if valid { Ok(AccessNumber(Zeroizing::new(text.to_owned()))) } else { Err(Error::AccessNumber) }
@@ -64,6 +69,8 @@ impl MrzKey {
         }
     }
 
+    /// The part of a zone from which Basic Access Control and PACE derive their key: document number, birth
+    /// and expiry.
     pub fn of(mrz: &Mrz) -> MrzKey {
         let number = &mrz.lines()[0][5..14];
         MrzKey::new(number, mrz.birth(), mrz.expiry()).expect("a parsed zone's fields have their lengths")

@@ -96,10 +96,13 @@ impl ChipImage {
         ChipImage { trust: anchor, ..self }
     }
 
+    /// Whose certificates the chip accepts of inspection systems; `None` for a chip that lets none read
+    /// fingers.
     pub fn trust(&self) -> Option<&TrustAnchor> {
         self.trust.as_ref()
     }
 
+    /// What is written to the chip.
     pub fn files(&self) -> &ChipFiles {
         &self.files
     }
@@ -190,6 +193,7 @@ pub struct IsoEncoder<T> {
 }
 
 impl<T: Transport> IsoEncoder<T> {
+    /// Talks to the blank on the reader behind `transport`, with commands no longer than `lengths` allow.
     pub fn new(transport: T, lengths: Lengths) -> IsoEncoder<T> {
         IsoEncoder { session: Session::new(transport, lengths), in_application: None }
     }

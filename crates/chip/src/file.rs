@@ -47,6 +47,7 @@ impl FileId {
         }
     }
 
+    /// The file that a READ BINARY with a short identifier means (ISO/IEC 7816-4, five bits).
     pub fn from_short_identifier(short: u8) -> Option<FileId> {
         Self::from_identifier(0x0100 | u16::from(short & 0x1F))
     }
@@ -104,10 +105,12 @@ impl ChipFiles {
         ChipFiles(files.into_iter().filter_map(known).collect())
     }
 
+    /// Replaces what the file held before.
     pub fn insert(&mut self, id: FileId, bytes: Vec<u8>) {
         self.0.insert(id, bytes);
     }
 
+    /// `None` when the chip has no such file.
     pub fn get(&self, id: FileId) -> Option<&[u8]> {
         self.0.get(&id).map(Vec::as_slice)
     }
@@ -116,6 +119,7 @@ impl ChipFiles {
         self.0.get_mut(&id)
     }
 
+    /// In the order of the identifiers.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &[u8])> {
         self.0.iter().map(|(id, bytes)| (*id, bytes.as_slice()))
     }

@@ -30,6 +30,7 @@ impl std::fmt::Debug for ChipKeys {
 }
 
 impl ChipKeys {
+    /// New keys for Chip Authentication and Active Authentication, on the curves of published cards.
     pub fn generate(rng: &mut impl CryptoRng) -> ChipKeys {
         ChipKeys {
             agreement: KeyPair::generate(Curve::BrainpoolP256r1, rng),

@@ -33,6 +33,7 @@ impl PcscCard {
         Err(Error::BuiltWithoutReaders)
     }
 
+    /// There is no reader to be asked: no value of this type exists.
     pub fn lengths(&self) -> Lengths {
         match *self {}
     }

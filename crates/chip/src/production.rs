@@ -25,6 +25,7 @@ impl ChipSerial {
         Ok(ChipSerial(bytes[..].try_into().expect("ten bytes were counted")))
     }
 
+    /// Takes the parts in the order in which the chip's production data has them.
     pub fn from_bytes(bytes: [u8; 10]) -> ChipSerial {
         ChipSerial(bytes)
     }
@@ -85,6 +86,7 @@ impl std::str::FromStr for ChipSerial {
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
+    /// For a key that was unsealed or read from a key letter.
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> MasterKey {
         MasterKey(bytes)
     }
@@ -95,6 +97,7 @@ impl MasterKey {
         Ok(MasterKey(Zeroizing::new(bytes[..].try_into().expect("32 bytes were counted"))))
     }
 
+    /// For sealing it; it is the secret of a whole box.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -117,14 +117,18 @@ impl std::fmt::Debug for ReadFile {
 }
 
 impl<T: Transport> Session<T> {
+    /// A session without protection; an access protocol opens a channel later.
     pub fn new(transport: T, lengths: Lengths) -> Session<T> {
         Session { transport, channel: None, lengths, chip_id: Vec::new(), reader_key: None }
     }
 
+    /// Whether an access protocol was run, so that messages are encrypted.
     pub fn is_protected(&self) -> bool {
         self.channel.is_some()
     }
 
+    /// Ends the session; the chip keeps its power, and its side of the channel is lost with the next plain
+    /// command.
     pub fn into_transport(self) -> T {
         self.transport
     }

@@ -118,6 +118,7 @@ impl<R: CryptoRng> VirtualChip<R> {
         &self.memory
     }
 
+    /// How far the chip has come from blank to card.
     pub fn life(&self) -> Life {
         self.memory.life
     }

@@ -11,8 +11,10 @@ macro_rules! fault_codes {
         }
 
         impl FaultCode {
+            /// In the order in which they are declared, which is that of the documentation of the format.
             pub const ALL: &[FaultCode] = &[$(FaultCode::$variant),+];
 
+            /// The word that stands in a rejects file, stable between versions.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(FaultCode::$variant => $code),+
@@ -73,6 +75,7 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// `field` is a column of [`DC01`](domain::dc01::DC01); `message` says what is wrong and what is wanted.
     pub fn new(field: &'static str, code: FaultCode, message: impl Into<String>) -> Self {
         Fault { field, code, message: message.into() }
     }

@@ -52,6 +52,7 @@ pub struct ImportOptions {
 }
 
 impl ImportOptions {
+    /// By the centre itself, with the clock's day, in transactions of 8,192 rows.
     pub fn new(rejects_dir: impl Into<PathBuf>) -> Self {
         let actor = "centre".to_owned();
         ImportOptions { rejects_dir: rejects_dir.into(), collected_on: None, actor, chunk_rows: 8_192 }
@@ -100,7 +101,7 @@ pub fn person_id(form_no: &str) -> PersonId {
 /// Those of the database.
 pub async fn load_units(db: &Database) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
-    let added = units::load_units(&mut tx, UnitTable::official_2021()).await?;
+    let added = units::load_units(&mut tx, UnitTable::official()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(added)
 }

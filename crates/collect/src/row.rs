@@ -47,6 +47,7 @@ impl RawRow {
         &self.text
     }
 
+    /// The row of the import from which a corrected rejects file took this one; `None` for a row that is new.
     pub fn source(&self) -> Option<Source> {
         Some(Source { import_id: self.source_import?, row: self.source_row? })
     }

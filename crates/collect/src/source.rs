@@ -51,7 +51,7 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    pub fn next(&mut self, row: &mut RawRow) -> Result<bool, Error> {
+    pub(crate) fn next(&mut self, row: &mut RawRow) -> Result<bool, Error> {
         match self {
             Rows::Csv(rows) => rows.next(row),
             Rows::Xml(rows) => rows.next(row),
@@ -79,6 +79,7 @@ impl SourceFile {
         Ok(SourceFile { path: path.to_owned(), digested, layout, stamp })
     }
 
+    /// As the beginning of the file says; the name does not matter.
     pub fn format(&self) -> Format {
         match self.layout {
             Layout::Csv(_) => Format::Csv,

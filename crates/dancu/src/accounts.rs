@@ -10,10 +10,11 @@ use clap::Args;
 use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
+use crate::live;
 use crate::output::{Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place, installation};
 use domain::clock::SystemClock;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use ui::{say, tell};
 use web::Role;
@@ -23,7 +24,7 @@ use web::accounts::{self, NewAccount};
 const CONSOLE: &str = "centre";
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make an account. The password is asked for, or read from a file or standard input; it is never an
     /// argument.
     Add {
@@ -59,7 +60,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct PasswordSource {
+pub(crate) struct PasswordSource {
     /// A file whose first line is the password.
     #[arg(long)]
     password_file: Option<PathBuf>,
@@ -70,29 +71,29 @@ fn role(text: &str) -> Result<Role> {
     Role::from_code(text).with_context(|| format!("`{text}` is not a role; the roles are {known}"))
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Add { login, role, unit, name, password, .. } => {
             let password = password.read()?;
-            let centre = Centre::open(place).await?;
+            let centre = open_or_make(place).await?;
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
-            let (units, now) = (UnitTable::official_2021(), SystemClock.now());
+            let (units, now) = (Units::on(SystemClock.today()), SystemClock.now());
             accounts::add(&centre.db, units, &new, &password, CONSOLE, now, &mut rng).await?;
             say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
         Command::List { form } => list(place, *form).await?,
         Command::Password { login, password } => {
             let password = password.read()?;
-            let centre = Centre::open(place).await?;
+            let centre = Installation::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
             accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
             say!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
-            let centre = Centre::open(place).await?;
+            let centre = Installation::open(place).await?;
             accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
             say!("disabled   {login}; its sessions ended");
         }
@@ -100,8 +101,17 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     Ok(())
 }
 
+/// The first account may be the first thing that an installation gets.
+async fn open_or_make(place: &Place) -> Result<Installation> {
+    if installation::is_there(place)? {
+        return Ok(Installation::open(place).await?);
+    }
+    live::making(place)?;
+    Ok(Installation::make(place).await?)
+}
+
 async fn list(place: &Place, form: Form) -> Result<()> {
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     let mut conn = centre.db.begin().await?;
     let accounts = store::accounts::all(&mut conn).await?;
     if accounts.is_empty() && !form.json {
@@ -123,7 +133,7 @@ async fn list(place: &Place, form: Form) -> Result<()> {
 }
 
 fn seen(unit: Option<&UnitCode>) -> String {
-    let units = UnitTable::official_2021();
+    let units = Units::on(SystemClock.today());
     unit.map_or_else(|| "everyone".to_owned(), |unit| units.full_name(*unit).unwrap_or_default())
 }
 

@@ -13,11 +13,11 @@ use card::data::CardData;
 use card::lds::{DataGroup, dg1, dg2, dg13::Dg13};
 use card::mrz::Mrz;
 use card::qr::{self, QrText};
-use centre::{Centre, Place};
+use centre::{Centre, Installation, Place};
 use ui::{say, tell};
 
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
     /// card export` writes one).
     card: String,
@@ -32,7 +32,7 @@ pub struct Options {
     issued: bool,
 }
 
-pub async fn run(place: &Place, options: &Options) -> Result<()> {
+pub(crate) async fn run(place: &Place, options: &Options) -> Result<()> {
     let files = draw(&files_of(place, &options.card).await?, options)?;
     fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
     for (name, bytes) in files {
@@ -49,8 +49,9 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
-    let centre = Centre::open(place).await?;
-    let (files, _) = cards::chip_of(&centre, cards::named(&centre, card).await?).await?;
+    let installation = Installation::open(place).await?;
+    let card = cards::named(&installation, card).await?;
+    let (files, _) = cards::chip_of(&Centre::of(installation).await?, card).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 

@@ -6,13 +6,13 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::output::{self, Ending, Form, Table};
-use centre::Place;
+use centre::{Installation, Place};
+use store::Database;
 use store::audit::{self, Break, Verdict};
-use store::{Database, OpenOptions};
 use ui::say;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Read every row and check its hash, its place in its chain, and that none is missing.
     Verify {
         /// Print the outcome as JSON.
@@ -29,9 +29,7 @@ pub enum Command {
 
 /// [`Ending::Good`] when the trail is intact, [`Ending::Bad`] when it is not.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
-    let db = Database::open(&options).await?;
-    db.check_schema().await?;
+    let Installation { db, .. } = Installation::open(place).await?;
     match command {
         Command::Verify { json } => verify(&db, *json).await,
         Command::Heads { form } => {

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::{self, Operator};
 use crate::output::{self, Ending, Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use issue::results::{self, Recorded};
 use store::cards::batches::{self as rows, BatchLine};
 use ui::{say, tell, terminal};
@@ -18,7 +18,7 @@ use ui::{say, tell, terminal};
 const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The batches, the newest first: number, district, cards, what came of them.
     List {
         /// Only those whose results are not in.
@@ -43,7 +43,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ResultsOptions {
+pub(crate) struct ResultsOptions {
     /// The printer's file: card_number,outcome,reason,blank_serial, a card a line; the outcome is printed or
     /// spoiled, reason and serial number may be left out. `-` is standard input.
     #[arg(required_unless_present = "all_printed")]
@@ -62,8 +62,8 @@ pub struct ResultsOptions {
 }
 
 /// Results end with [`Ending::Good`] when they are recorded, with [`Ending::Bad`] when they do not fit.
-pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
+    let centre = Installation::open(place).await?;
     match command {
         Command::List { waiting, limit, form } => list(&centre, *waiting, *limit, *form).await?,
         Command::Show { number, form } => show(&centre, *number, *form).await?,
@@ -72,7 +72,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     Ok(Ending::Good.into())
 }
 
-async fn list(centre: &Centre, waiting: bool, limit: u32, form: Form) -> Result<()> {
+async fn list(centre: &Installation, waiting: bool, limit: u32, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let batches = rows::list(&mut conn, waiting, limit.into()).await?;
     if batches.is_empty() && !form.json {
@@ -104,7 +104,7 @@ fn state(batch: &BatchLine) -> &'static str {
     }
 }
 
-async fn show(centre: &Centre, number: i64, form: Form) -> Result<()> {
+async fn show(centre: &Installation, number: i64, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let batch = rows::by_number(&mut conn, number)
         .await?
@@ -126,7 +126,7 @@ async fn show(centre: &Centre, number: i64, form: Form) -> Result<()> {
     table.print(form)
 }
 
-async fn record(centre: &Centre, options: &ResultsOptions) -> Result<ExitCode> {
+async fn record(centre: &Installation, options: &ResultsOptions) -> Result<ExitCode> {
     let (by, now) = (options.operator.actor(centre).await?, centre.clock.now());
     let recorded = match (&options.file, options.batch) {
         (Some(file), batch) => {

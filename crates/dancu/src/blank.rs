@@ -15,7 +15,7 @@ use chip::{ChipSerial, Memory, VirtualChip};
 const MEMORY_FILE: &str = "chip.memory";
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct BlankOptions {
+pub(crate) struct BlankOptions {
     /// Instead of a card: a blank whose memory lies in this directory. It becomes a card when it is
     /// personalised, and stays one.
     #[arg(long = "blank", value_name = "DIR", conflicts_with = "card")]

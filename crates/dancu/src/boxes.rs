@@ -12,11 +12,11 @@ use time::format_description::well_known::Rfc3339;
 use crate::card_name::CardName;
 use crate::cli::Operator;
 use crate::output::{self, Ending, Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use deliver::{Count, MOST_LINES, Scan, Sent};
 use domain::UnitCode;
 use domain::id::ConsignmentId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::UnitScope;
 use store::boxes::BoxCard;
 use store::boxes::pages::{self as rows, BoxStage};
@@ -26,7 +26,7 @@ use ui::{say, terminal};
 const MOST_LINE_BYTES: u64 = 4 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The boxes, the newest first.
     List {
         /// way (not counted), missing (counted, and something was not in it) or all.
@@ -60,7 +60,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct WhereTo {
+pub(crate) struct WhereTo {
     /// The district, by its code or name.
     #[arg(long, value_parser = crate::cli::district)]
     unit: UnitCode,
@@ -72,7 +72,7 @@ pub struct WhereTo {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct CountOptions {
+pub(crate) struct CountOptions {
     /// The box, as `dancu box list` names it.
     #[arg(value_name = "BOX")]
     consignment: ConsignmentId,
@@ -90,8 +90,8 @@ pub struct CountOptions {
 
 /// A count ends with [`Ending::Good`] when every line is a card of the box and none is missing, with
 /// [`Ending::Bad`] when it differs.
-pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
+    let centre = Installation::open(place).await?;
     match command {
         Command::List { stage, to, limit, form } => list(&centre, stage, *to, *limit, *form).await?,
         Command::Pack(to) => {
@@ -114,15 +114,21 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 impl WhereTo {
     async fn parts(
         &self,
-        centre: &Centre,
+        centre: &Installation,
     ) -> Result<(String, UnitScope, domain::Actor, time::OffsetDateTime)> {
-        let path = UnitTable::official_2021().path(self.unit).context("a district of the list has a path")?;
+        let path = Units::latest().path(self.unit).context("a district of the list has a path")?;
         let by = self.operator.actor(centre).await?;
         Ok((self.unit.to_string(), UnitScope::parse(&path)?, by, centre.clock.now()))
     }
 }
 
-async fn list(centre: &Centre, stage: &str, to: Option<UnitCode>, limit: u32, form: Form) -> Result<()> {
+async fn list(
+    centre: &Installation,
+    stage: &str,
+    to: Option<UnitCode>,
+    limit: u32,
+    form: Form,
+) -> Result<()> {
     let stage = match stage {
         "way" => BoxStage::OnTheWay,
         "missing" => BoxStage::Missing,
@@ -173,7 +179,7 @@ struct Scanned {
 }
 
 /// Scans line by line, and tells what is wrong with a line before the next is read.
-async fn scan(centre: &Centre, options: &CountOptions) -> Result<Scanned> {
+async fn scan(centre: &Installation, options: &CountOptions) -> Result<Scanned> {
     let mut count = Count::begin(&centre.db, options.consignment).await?;
     let mut lines = input(&options.file)?;
     let mut wrong = Vec::new();
@@ -212,7 +218,7 @@ fn input(file: &Path) -> Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(opened)))
 }
 
-async fn count(centre: &Centre, options: &CountOptions) -> Result<ExitCode> {
+async fn count(centre: &Installation, options: &CountOptions) -> Result<ExitCode> {
     let Scanned { count, wrong } = scan(centre, options).await?;
     let (packed, counted) = (count.packed(), count.counted());
     let missing: Vec<&BoxCard> = count.missing();
@@ -245,7 +251,7 @@ async fn count(centre: &Centre, options: &CountOptions) -> Result<ExitCode> {
     Ok(ending.into())
 }
 
-async fn late(centre: &Centre, options: &CountOptions) -> Result<ExitCode> {
+async fn late(centre: &Installation, options: &CountOptions) -> Result<ExitCode> {
     let Scanned { count, wrong } = scan(centre, options).await?;
     let by = options.operator.actor(centre).await?;
     let found = count.arrived_late(&centre.db, &by, centre.clock.now()).await?;
@@ -259,7 +265,7 @@ async fn late(centre: &Centre, options: &CountOptions) -> Result<ExitCode> {
     Ok(ending.into())
 }
 
-async fn find(centre: &Centre, card: &CardName, form: Form) -> Result<()> {
+async fn find(centre: &Installation, card: &CardName, form: Form) -> Result<()> {
     let id = card.find(centre).await?;
     let mut conn = centre.db.begin().await?;
     let item = store::cards::batches::card_item(&mut conn, id)

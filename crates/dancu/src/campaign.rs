@@ -7,9 +7,9 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::Operator;
 use crate::output::{self, Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use domain::clock::VIETNAM;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Deadline, UnitCode};
 use plan::apply::Planned;
 use plan::campaign::{self, Closed, Gaps, Invited, Invitee, Kits, Opened, Opening, Standing};
@@ -17,7 +17,7 @@ use store::plan::campaigns::{self as rows, CampaignRow, KitDays};
 use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Open a campaign: its target, the quotas of its communes, the kits' shifts, and the invitation of everyone
     /// eligible. Run again it changes nothing; without a kit before, it goes on with the plan.
     Open(OpenOptions),
@@ -82,7 +82,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct OpenOptions {
+pub(crate) struct OpenOptions {
     /// Province, district or commune, by its code or name.
     #[arg(long, value_parser = crate::cli::unit)]
     unit: UnitCode,
@@ -114,9 +114,9 @@ pub struct OpenOptions {
     operator: Operator,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
-    let centre = Centre::open(place).await?;
-    let units = UnitTable::official_2021();
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
+    let centre = Installation::open(place).await?;
+    let units = Units::latest();
     match command {
         Command::Open(options) => open(&centre, options).await,
         Command::List { form } => list(&centre, *form).await,
@@ -144,17 +144,17 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     }
 }
 
-fn today(centre: &Centre) -> Date {
+fn today(centre: &Installation) -> Date {
     centre.clock.now().to_offset(VIETNAM).date()
 }
 
-async fn find(centre: &Centre, unit: UnitCode, on: Date) -> Result<CampaignRow> {
+async fn find(centre: &Installation, unit: UnitCode, on: Date) -> Result<CampaignRow> {
     let mut conn = centre.db.begin().await?;
-    Ok(campaign::find(&mut conn, UnitTable::official_2021(), unit, on).await?)
+    Ok(campaign::find(&mut conn, Units::latest(), unit, on).await?)
 }
 
-async fn open(centre: &Centre, options: &OpenOptions) -> Result<()> {
-    let units = UnitTable::official_2021();
+async fn open(centre: &Installation, options: &OpenOptions) -> Result<()> {
+    let units = Units::latest();
     let deadline =
         if options.before { Deadline::before(options.deadline) } else { Deadline::through(options.deadline) };
     let opening = Opening {
@@ -204,7 +204,7 @@ async fn open(centre: &Centre, options: &OpenOptions) -> Result<()> {
     Ok(())
 }
 
-async fn list(centre: &Centre, form: Form) -> Result<()> {
+async fn list(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let campaigns = rows::all(&mut conn).await?;
     if campaigns.is_empty() && !form.json {
@@ -215,7 +215,7 @@ async fn list(centre: &Centre, form: Form) -> Result<()> {
     for row in campaigns {
         table.push([
             row.unit.to_string().into(),
-            UnitTable::official_2021().full_name(row.unit).into(),
+            Units::latest().full_name(row.unit).into(),
             row.starts_on.to_string().into(),
             row.deadline.last_day().to_string().into(),
             row.amount.into(),
@@ -224,8 +224,8 @@ async fn list(centre: &Centre, form: Form) -> Result<()> {
     table.print(form)
 }
 
-async fn show(centre: &Centre, unit: UnitCode, form: Form) -> Result<()> {
-    let units = UnitTable::official_2021();
+async fn show(centre: &Installation, unit: UnitCode, form: Form) -> Result<()> {
+    let units = Units::latest();
     let found = find(centre, unit, today(centre)).await?;
     let mut conn = centre.db.begin().await?;
     let Standing { campaign, areas, kits } = campaign::standing(&mut conn, found).await?;
@@ -239,7 +239,7 @@ async fn show(centre: &Centre, unit: UnitCode, form: Form) -> Result<()> {
             [area.count.residents, area.count.eligible, area.quota, area.invited, area.attended, area.missed];
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         let code = &area.count.unit_code;
-        let name = code.parse().ok().and_then(|code| units.current(code)).map(|unit| unit.full_name());
+        let name = code.parse().ok().and_then(|code| units.get(code)).map(|unit| unit.full_name());
         let [residents, eligible, quota, invited, attended, missed] = counts.map(Value::from);
         communes.push([
             code.clone().into(),

@@ -19,7 +19,7 @@ use crate::cards;
 use crate::output::Ending;
 use crate::trust::TrustOptions;
 use card::lds::dg3::{Compression, FingerImage};
-use centre::{Centre, Place, inspection};
+use centre::{Centre, Installation, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{
     Access, AccessNumber, ChipFiles, ChipKeys, FileId, Inspection, Lengths, MrzKey, Opened, Password,
@@ -34,7 +34,7 @@ const KEY_FILE: &str = "chip.keys";
 const CVCA_FILE: &str = "cvca.cvcert";
 
 #[derive(Debug, clap::Args)]
-pub struct EmulateOptions {
+pub(crate) struct EmulateOptions {
     /// A card of this installation by its id or a number on it, or a directory with a card's files (`dancu
     /// card export` writes one).
     #[arg(required_unless_present = "dir")]
@@ -47,7 +47,7 @@ pub struct EmulateOptions {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReadOptions {
+pub(crate) struct ReadOptions {
     /// The reader's name or its beginning. Without it, the names of all readers are printed.
     #[arg(long)]
     reader: Option<String>,
@@ -106,8 +106,10 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
     let (files, keys, anchor) = if Path::new(name).is_dir() {
         from_directory(Path::new(name))?
     } else {
-        let centre = Centre::open(place).await?;
-        let (files, keys) = cards::chip_of(&centre, cards::named(&centre, name).await?).await?;
+        let installation = Installation::open(place).await?;
+        let card = cards::named(&installation, name).await?;
+        let centre = Centre::of(installation).await?;
+        let (files, keys) = cards::chip_of(&centre, card).await?;
         (files, keys, inspection::anchor(&centre)?)
     };
     let chip = VirtualChip::new(files, keys, rand::make_rng());

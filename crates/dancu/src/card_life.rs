@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::stock;
-use centre::Centre;
+use centre::Installation;
 use domain::Pin;
 use domain::card::{ReinstateReason, RevokeReason, SuspendReason};
 use domain::id::CardId;
@@ -59,7 +59,7 @@ pub struct RevokeOptions {
 }
 
 /// Takes a card out of force for the time being.
-pub async fn suspend(centre: &Centre, options: &SuspendOptions) -> Result<()> {
+pub async fn suspend(centre: &Installation, options: &SuspendOptions) -> Result<()> {
     let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
     let came = issue::suspend(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "suspended");
@@ -67,7 +67,7 @@ pub async fn suspend(centre: &Centre, options: &SuspendOptions) -> Result<()> {
 }
 
 /// Puts a suspended card in force again.
-pub async fn reinstate(centre: &Centre, options: &ReinstateOptions) -> Result<()> {
+pub async fn reinstate(centre: &Installation, options: &ReinstateOptions) -> Result<()> {
     let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
     let came = issue::reinstate(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "active");
@@ -75,7 +75,7 @@ pub async fn reinstate(centre: &Centre, options: &ReinstateOptions) -> Result<()
 }
 
 /// Takes a card out of force for good.
-pub async fn revoke(centre: &Centre, options: &RevokeOptions) -> Result<()> {
+pub async fn revoke(centre: &Installation, options: &RevokeOptions) -> Result<()> {
     let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
     let came = issue::revoke(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "revoked");
@@ -83,7 +83,7 @@ pub async fn revoke(centre: &Centre, options: &RevokeOptions) -> Result<()> {
 }
 
 impl Which {
-    async fn actor(&self, centre: &Centre) -> Result<domain::Actor> {
+    async fn actor(&self, centre: &Installation) -> Result<domain::Actor> {
         stock::actor(centre, self.operator.as_deref()).await
     }
 }
@@ -99,7 +99,7 @@ fn say(card: CardId, came: Came, state: &str) {
 ///
 /// A personal number and a document number are on every card of their holder: they name the one whose life is
 /// not over.
-async fn find(centre: &Centre, text: &str) -> Result<CardId> {
+async fn find(centre: &Installation, text: &str) -> Result<CardId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
-use centre::Centre;
+use centre::Installation;
 use domain::id::CardId;
 use ui::tell;
 
@@ -54,7 +54,7 @@ impl CardName {
     ///
     /// # Errors
     /// No such card; a database that does not answer.
-    pub async fn find(&self, centre: &Centre) -> Result<CardId> {
+    pub async fn find(&self, centre: &Installation) -> Result<CardId> {
         let mut conn = centre.db.begin().await?;
         match self {
             CardName::Id(id) => Ok(*id),

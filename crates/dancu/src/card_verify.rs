@@ -15,7 +15,7 @@ use crate::trust::{Sources, TrustOptions};
 use card::lds::{DataGroup, EF_SOD, dg1};
 use card::mrz::Mrz;
 use card::qr::QrText;
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use store::cards::MadeCard;
 use ui::checks;
 use ui::i18n::Lang;
@@ -28,7 +28,7 @@ const LAST_SECOND: Time = time::macros::time!(23:59:59);
 const MOST_TEXT_BYTES: u64 = 16 * 1024;
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The directory with the card's files, as `dancu card export` or a reader's program wrote them. Without
     /// it only what is printed is checked (--qr, --mrz), which proves very little.
     #[arg(required_unless_present_any = ["qr", "mrz"])]
@@ -76,7 +76,7 @@ fn language(code: &str) -> Result<Lang> {
 pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     let files = options.dir.as_deref().map(read_directory).transpose()?;
     let (qr, mrz) = (text(options.qr.as_deref(), "--qr")?, text(options.mrz.as_deref(), "--mrz")?);
-    let centre = if options.status { Some(Centre::open(place).await?) } else { None };
+    let centre = if options.status { Some(Installation::open(place).await?) } else { None };
     let status = match &centre {
         None => None,
         Some(centre) => {
@@ -164,7 +164,7 @@ fn day_beside(dir: &Path) -> Result<Option<Date>> {
 impl Show {
     /// By which instant to judge: `centre` is the installation that was asked, `beside` the directory of
     /// files whose trust lies beside them.
-    pub fn judged(&self, centre: Option<&Centre>, beside: Option<&Path>) -> Result<Judged> {
+    pub fn judged(&self, centre: Option<&Installation>, beside: Option<&Path>) -> Result<Judged> {
         // At the day's end, so that a list or a certificate of that day counts.
         let end = |day: Date| day.with_time(LAST_SECOND).assume_offset(domain::clock::VIETNAM);
         if let Some(day) = self.on {
@@ -281,7 +281,7 @@ struct Asked<'a> {
 }
 
 /// A chip's card is found by its signed object, byte for byte; print only by the number and the days on it.
-async fn ask_register(centre: &Centre, asked: &Asked<'_>, number: Option<&str>) -> Result<CardStatus> {
+async fn ask_register(centre: &Installation, asked: &Asked<'_>, number: Option<&str>) -> Result<CardStatus> {
     let qr = asked.qr.and_then(|text| QrText::parse(text.trim_end_matches(['\r', '\n'])).ok());
     let mrz = asked.mrz.and_then(|text| Mrz::parse(text.trim()).ok());
     let in_chip =

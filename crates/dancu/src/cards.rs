@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use crate::card_name::CardName;
 use crate::output::{Ending, Form, Table};
 use crate::{artwork, card_chip, card_life, card_verify, hand_over, personalise};
-use centre::{Centre, Place, work};
+use centre::{Centre, Installation, Place, work};
 use domain::id::CardId;
 use ui::{say, terminal};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// One card a line, the newest first: id, number, state, day of issue.
     List {
         /// At most so many.
@@ -56,10 +56,11 @@ pub enum Command {
 /// Ends as the command does.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
-        Command::List { limit, form } => list(&Centre::open(place).await?, *limit, *form).await?,
+        Command::List { limit, form } => list(&Installation::open(place).await?, *limit, *form).await?,
         Command::Export { card, out } => {
-            let centre = Centre::open(place).await?;
-            export(&centre, card.find(&centre).await?, out).await?;
+            let installation = Installation::open(place).await?;
+            let card = card.find(&installation).await?;
+            export(&Centre::of(installation).await?, card, out).await?;
         }
         Command::Artwork(options) => artwork::run(place, options).await?,
         Command::Verify(options) => return card_verify::run(place, options).await,
@@ -67,14 +68,16 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Personalise(options) => return personalise::run(place, options).await,
         Command::Read(options) => return card_chip::read(options.clone()).await,
         Command::HandOver(options) => return hand_over::run(&Centre::open(place).await?, options).await,
-        Command::Suspend(options) => card_life::suspend(&Centre::open(place).await?, options).await?,
-        Command::Reinstate(options) => card_life::reinstate(&Centre::open(place).await?, options).await?,
-        Command::Revoke(options) => card_life::revoke(&Centre::open(place).await?, options).await?,
+        Command::Suspend(options) => card_life::suspend(&Installation::open(place).await?, options).await?,
+        Command::Reinstate(options) => {
+            card_life::reinstate(&Installation::open(place).await?, options).await?
+        }
+        Command::Revoke(options) => card_life::revoke(&Installation::open(place).await?, options).await?,
     }
     Ok(Ending::Good.into())
 }
 
-async fn list(centre: &Centre, limit: u32, form: Form) -> Result<()> {
+async fn list(centre: &Installation, limit: u32, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let mut table = Table::new("cards", &["id", "number", "state", "issued_on"]);
     for card in store::cards::list_cards(&mut conn, limit).await? {
@@ -127,7 +130,7 @@ pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, 
 }
 
 /// The card that was named where a directory was not meant.
-pub async fn named(centre: &Centre, text: &str) -> Result<CardId> {
+pub async fn named(centre: &Installation, text: &str) -> Result<CardId> {
     let name: CardName =
         text.parse().map_err(|error| anyhow::anyhow!("`{text}` is not a directory, and {error}"))?;
     name.find(centre).await

@@ -7,19 +7,21 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use centre::{Centre, Place};
+use crate::output::{Form, Table};
+use centre::{Installation, Place};
 use domain::Actor;
 use domain::id::{AccountId, CaseId, PersonId};
 use resolve::cases::{self, Act, ActKind, Choice, Decision, Sheet};
 use store::UnitScope;
 use store::accounts::Account;
+use store::audit::Entry;
 use store::cases::Case;
 use store::cases::pages::CaseStage;
 use ui::say;
 use web::Role;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// One case a line: id, kind, day by which it must be decided, decision. What is due first comes first.
     List {
         /// open, proposed or closed.
@@ -81,7 +83,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct How {
+pub(crate) struct How {
     /// The account of the adjudicator who does it.
     #[arg(long = "as", value_name = "LOGIN")]
     login: String,
@@ -99,8 +101,8 @@ pub struct How {
     json: bool,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
+    let centre = Installation::open(place).await?;
     let (case, act, how) = match command {
         Command::List { stage, limit, login, json } => {
             return list(&centre, stage, *limit, login.as_deref(), *json).await;
@@ -122,7 +124,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     act_as(&centre, *case, &act, how).await
 }
 
-async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<()> {
+async fn act_as(centre: &Installation, case: CaseId, act: &Act, how: &How) -> Result<()> {
     let account = adjudicator(centre, &how.login).await?;
     let sheet = read(centre, &account.scope, case).await?;
     let by = Actor::Account(AccountId::from_uuid(account.id));
@@ -157,7 +159,7 @@ async fn act_as(centre: &Centre, case: CaseId, act: &Act, how: &How) -> Result<(
 }
 
 /// The account, which decides cases.
-async fn adjudicator(centre: &Centre, login: &str) -> Result<Account> {
+async fn adjudicator(centre: &Installation, login: &str) -> Result<Account> {
     let account = account(centre, login).await?;
     ensure!(
         Role::from_code(&account.role) == Some(Role::Adjudicator),
@@ -166,7 +168,7 @@ async fn adjudicator(centre: &Centre, login: &str) -> Result<Account> {
     Ok(account)
 }
 
-async fn account(centre: &Centre, login: &str) -> Result<Account> {
+async fn account(centre: &Installation, login: &str) -> Result<Account> {
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
@@ -175,14 +177,14 @@ async fn account(centre: &Centre, login: &str) -> Result<Account> {
     Ok(account)
 }
 
-async fn scope(centre: &Centre, login: Option<&str>) -> Result<UnitScope> {
+async fn scope(centre: &Installation, login: Option<&str>) -> Result<UnitScope> {
     match login {
         Some(login) => Ok(account(centre, login).await?.scope),
         None => Ok(UnitScope::everything()),
     }
 }
 
-async fn read(centre: &Centre, scope: &UnitScope, case: CaseId) -> Result<Sheet> {
+async fn read(centre: &Installation, scope: &UnitScope, case: CaseId) -> Result<Sheet> {
     match cases::read(&centre.db, scope, case).await? {
         Some(sheet) => Ok(sheet),
         None => {
@@ -191,7 +193,7 @@ async fn read(centre: &Centre, scope: &UnitScope, case: CaseId) -> Result<Sheet>
     }
 }
 
-async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, json: bool) -> Result<()> {
+async fn list(centre: &Installation, stage: &str, limit: u32, login: Option<&str>, json: bool) -> Result<()> {
     let of = match stage {
         "proposed" => CaseStage::Unconfirmed,
         "closed" => CaseStage::Closed,
@@ -205,25 +207,34 @@ async fn list(centre: &Centre, stage: &str, limit: u32, login: Option<&str>, jso
         say!("{}", serde_json::to_string_pretty(&lines)?);
         return Ok(());
     }
+    let mut table = Table::new("cases", &["id", "kind", "due_on", "decision"]);
     for case in &found {
-        let decision = case.decision.as_deref().unwrap_or("-");
-        say!("{} {:<22} due {} {decision}", case.case_id, case.kind, day(case.due_at));
+        let due = day(case.due_at).to_string();
+        table.push([json!(case.case_id), json!(case.kind), json!(due), json!(case.decision)]);
     }
-    Ok(())
+    table.print(Form { json: false, no_header: false })
 }
 
-async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
-    let scope = scope(centre, login).await?;
+async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
+    let reader = match login {
+        Some(login) => Some(adjudicator(centre, login).await?),
+        None => None,
+    };
+    let scope = reader.as_ref().map_or_else(UnitScope::everything, |account| account.scope.clone());
     let sheet = read(centre, &scope, case).await?;
-    let acts = match login {
-        Some(login) => {
-            let who = Actor::Account(AccountId::from_uuid(adjudicator(centre, login).await?.id)).to_string();
-            ActKind::ALL
-                .into_iter()
-                .filter(|kind| sheet.may(*kind, &who).is_ok())
-                .map(ActKind::code)
-                .collect()
-        }
+    // Whoever has a shell on this machine acts for the centre.
+    let who = match &reader {
+        Some(account) => Actor::Account(AccountId::from_uuid(account.id)),
+        None => Actor::Centre,
+    };
+    note_read(centre, &who, &sheet).await?;
+    let who = who.to_string();
+    let acts: Vec<&str> = match reader {
+        Some(_) => ActKind::ALL
+            .into_iter()
+            .filter(|kind| sheet.may(*kind, &who).is_ok())
+            .map(ActKind::code)
+            .collect(),
         None => Vec::new(),
     };
     if json {
@@ -266,6 +277,21 @@ async fn show(centre: &Centre, case: CaseId, login: Option<&str>, json: bool) ->
         say!("acts       {}", if acts.is_empty() { "none".to_owned() } else { acts.join(", ") });
     }
     Ok(())
+}
+
+/// A case names people: that it was read is in the audit trail, as when it is read on its page.
+async fn note_read(centre: &Installation, who: &Actor, sheet: &Sheet) -> Result<()> {
+    let entry = Entry {
+        at: centre.clock.now(),
+        actor: who.to_string(),
+        action: "case.read".to_owned(),
+        subject: format!("case:{}", sheet.case.case_id),
+        unit_path: sheet.case.unit_path.clone(),
+        detail: json!({}),
+    };
+    let mut tx = centre.db.begin().await?;
+    store::audit::append(&mut tx, &entry).await?;
+    Ok(store::commit(tx).await?)
 }
 
 fn day(at: OffsetDateTime) -> time::Date {

@@ -8,29 +8,29 @@ use anyhow::{Context, Result, ensure};
 use time::Date;
 use time::macros::format_description;
 
-use centre::Centre;
-use domain::unit::{UnitLevel, UnitTable};
+use centre::Installation;
+use domain::unit::{UnitLevel, Units};
 use domain::{Actor, UnitCode};
 
 /// A day as yyyy-mm-dd.
-pub fn date(text: &str) -> Result<Date> {
+pub(crate) fn date(text: &str) -> Result<Date> {
     Date::parse(text, format_description!("[year]-[month]-[day]"))
         .with_context(|| format!("`{text}` is not a day; days are written yyyy-mm-dd"))
 }
 
 /// A unit, by its code or its name.
-pub fn unit(text: &str) -> Result<UnitCode> {
-    Ok(UnitTable::official_2021().named(text, None)?)
+pub(crate) fn unit(text: &str) -> Result<UnitCode> {
+    Ok(Units::latest().named(text, None)?)
 }
 
 /// A district, by its code or its name.
-pub fn district(text: &str) -> Result<UnitCode> {
-    Ok(UnitTable::official_2021().named(text, Some(UnitLevel::District))?)
+pub(crate) fn district(text: &str) -> Result<UnitCode> {
+    Ok(Units::latest().named(text, Some(UnitLevel::District))?)
 }
 
 /// Who acts.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Operator {
+pub(crate) struct Operator {
     /// The login of whoever does this, for the audit trail; without it, the centre.
     #[arg(long, env = "DANCU_OPERATOR", value_name = "LOGIN")]
     operator: Option<String>,
@@ -41,13 +41,13 @@ impl Operator {
     ///
     /// # Errors
     /// No such account, or a disabled one; a database that does not answer.
-    pub async fn actor(&self, centre: &Centre) -> Result<Actor> {
+    pub async fn actor(&self, centre: &Installation) -> Result<Actor> {
         crate::stock::actor(centre, self.operator.as_deref()).await
     }
 }
 
 /// The text of a file, or of standard input where the file is `-`; at most so many bytes.
-pub fn text_of(path: &Path, most: u64) -> Result<String> {
+pub(crate) fn text_of(path: &Path, most: u64) -> Result<String> {
     let mut text = String::new();
     let reading = || format!("{}", path.display());
     let read = if path == Path::new("-") {

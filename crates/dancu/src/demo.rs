@@ -10,7 +10,7 @@ use domain::UnitCode;
 use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The district, by its code (GSO list of 2021) or its name.
     #[arg(long, default_value = "445", value_parser = crate::cli::district)]
     district: UnitCode,

@@ -13,7 +13,7 @@ use clap::Subcommand;
 use ui::terminal::Output;
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Compare every ordered pair of the templates below a folder.
     ///
     /// Writes `a,b,score` with paths relative to the folder, ordered by `a` and then by `b`; a template is
@@ -61,7 +61,7 @@ pub enum Command {
     },
 }
 
-pub fn run(command: &Command) -> Result<()> {
+pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Compare { dir, out, skip_bad } => compare::run(dir, out, *skip_bad),
         Command::Identify { gallery, probe, any_position, false_matches, most, skip_bad } => {

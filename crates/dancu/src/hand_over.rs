@@ -17,7 +17,7 @@ use ui::say;
 use web::Role;
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The card's id, its serial number, or the personal number on it.
     card: CardName,
     /// Templates of the fingers of whoever stands there, as the scanner writes them (ISO/IEC 19794-2).
@@ -42,7 +42,7 @@ pub struct Options {
 }
 
 /// Ends with [`Ending::Good`] when the card is in its holder's hand, with [`Ending::Bad`] when it stays.
-pub async fn run(centre: &Centre, options: &Options) -> Result<ExitCode> {
+pub(crate) async fn run(centre: &Centre, options: &Options) -> Result<ExitCode> {
     let officer = stock::actor(centre, Some(&options.operator)).await?;
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, &options.operator).await?;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use time::Date;
 
 use crate::output::{self, Ending};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use collect::ImportOptions;
 use domain::Clock;
 use domain::clock::SystemClock;
 use ui::{say, tell};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// CSV or QCVN 109:2017 XML; a rejects file that was corrected is a CSV like any other.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -42,7 +42,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
     if options.check {
         return check(options);
     }
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     collect::load_units(&centre.db).await?;
     let mut all_accepted = true;
     let mut told: Vec<Value> = Vec::new();

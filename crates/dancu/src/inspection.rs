@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::output::Table;
-use centre::Centre;
+use centre::Installation;
 use centre::inspection::{self, CvcaKey, Office};
 use pki::{CvCertificate, CvRole, Rights};
 use ui::say;
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make the country verifying CA (CVCA), which says who may read the fingers on cards personalised from
     /// now on.
     Cvca {
@@ -71,7 +71,7 @@ impl Grant {
     }
 }
 
-pub async fn run(centre: &Centre, command: &Command) -> Result<()> {
+pub(crate) async fn run(centre: &Installation, command: &Command) -> Result<()> {
     let office = Office::of(centre).await?;
     match command {
         Command::Cvca { roll, out } => {
@@ -116,7 +116,7 @@ fn show(certificate: &CvCertificate, out: Option<&Path>) -> Result<()> {
 
 /// Adds a line for each certificate, like those of the country's signers: reference, role, last day, whether
 /// it is over.
-pub fn list(centre: &Centre, table: &mut Table) -> Result<()> {
+pub fn list(centre: &Installation, table: &mut Table) -> Result<()> {
     let today = centre.clock.now().date();
     for certificate in inspection::all(centre)? {
         let state = if certificate.expires() < today { "over" } else { "valid" };

@@ -9,9 +9,9 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::{self, Operator};
 use crate::output::{self, Form, Table};
-use centre::{Centre, Place};
+use centre::{Centre, Installation, Place};
 use domain::UnitCode;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use enrol::kits::{self, Came, NewKit};
 use packet::keys::PublicKey;
 use store::applications::kits as rows;
@@ -21,7 +21,7 @@ use ui::say;
 const MOST_KEY_BYTES: u64 = 4 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Register a kit by its public key. Run again it changes nothing.
     Add {
         /// The unit in which it works, by its code or name.
@@ -69,8 +69,11 @@ pub enum Command {
     },
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
+    if let Command::CentreKeys { out, json } = command {
+        return centre_keys(&Centre::open(place).await?, out.as_deref(), *json);
+    }
+    let centre = Installation::open(place).await?;
     match command {
         Command::Add { unit, name, public_key, json, operator } => {
             add(&centre, *unit, name, public_key, *json, operator).await
@@ -78,7 +81,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::List { form } => list(&centre, *form).await,
         Command::Revoke { name, reason, json, operator } => {
             let (by, now) = (operator.actor(&centre).await?, centre.clock.now());
-            let units = UnitTable::official_2021();
+            let units = Units::latest();
             let came = kits::revoke(&centre.db, units, name, reason, &by, now).await?;
             if *json {
                 return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
@@ -89,12 +92,12 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
             }
             Ok(())
         }
-        Command::CentreKeys { out, json } => centre_keys(&centre, out.as_deref(), *json),
+        Command::CentreKeys { .. } => Ok(()),
     }
 }
 
 async fn add(
-    centre: &Centre,
+    centre: &Installation,
     unit: UnitCode,
     name: &str,
     public_key: &Path,
@@ -112,17 +115,17 @@ async fn add(
     })?;
     let kit = NewKit { kit_id: kits::id_of(&key), name: name.to_owned(), unit, public_key: key };
     let (by, now) = (operator.actor(centre).await?, centre.clock.now());
-    let came = kits::register(&centre.db, UnitTable::official_2021(), &kit, &by, now).await?;
+    let came = kits::register(&centre.db, Units::latest(), &kit, &by, now).await?;
     if json {
         let (id, repeated) = (kit.kit_id, came == Came::Before);
         return output::print_json(&json!({ "kit": name, "id": id, "unit": unit, "repeated": repeated }));
     }
     let word = if came == Came::Now { "registered" } else { "unchanged" };
-    say!("{word:<10} {name} as kit {} of {}", kit.kit_id, UnitTable::official_2021().told(unit));
+    say!("{word:<10} {name} as kit {} of {}", kit.kit_id, Units::latest().told(unit));
     Ok(())
 }
 
-async fn list(centre: &Centre, form: Form) -> Result<()> {
+async fn list(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let all = rows::all(&mut conn).await?;
     if all.is_empty() && !form.json {

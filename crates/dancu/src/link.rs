@@ -15,7 +15,7 @@ use linkage::batch::{Collector, Linker, Register, RowPair, Trained, clusters};
 use ui::{say, tell};
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Find the records of one file (CSV or Parquet) that are of one person.
     Dedupe {
         file: PathBuf,
@@ -48,7 +48,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where to write `left_id,right_id,weight,probability`, likeliest first.
     #[arg(long)]
     out: PathBuf,
@@ -60,7 +60,7 @@ pub struct Options {
     model: Option<PathBuf>,
 }
 
-pub fn run(command: &Command) -> Result<()> {
+pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Dedupe { file, options, clusters: out, cluster_probability } => {
             check_probability(*cluster_probability)?;

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use centre::work::WhenIdle;
-use centre::{Centre, Kits, Photos, Place, installation, work};
+use centre::{Centre, Installation, Kits, Photos, Place, installation, work};
 use domain::UnitCode;
-use store::{Database, OpenOptions};
-use ui::say;
+use ui::{say, tell};
 use web::{AppState, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ServeOptions {
+pub(crate) struct ServeOptions {
     #[arg(long, default_value_t = 8080)]
     port: u16,
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct WorkOptions {
+pub(crate) struct WorkOptions {
     /// The districts for which cards are made, by code or name; without it packets are opened and resolved, and
     /// no cards are made.
     #[arg(long, value_parser = crate::cli::district)]
@@ -28,7 +27,7 @@ pub struct WorkOptions {
     once: bool,
 }
 
-pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
+pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let listener = web::listen(options.port).await?;
     let centre = Centre::open(place).await?;
     let specimen = installation::has_invented_people(&centre.db).await?;
@@ -50,16 +49,24 @@ pub async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     Ok(())
 }
 
-pub async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
+pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
     let idle = if options.once { WhenIdle::End } else { WhenIdle::Wait };
     Ok(work::run(&centre, &options.district, idle).await?)
 }
 
-pub async fn migrate(place: &Place) -> Result<()> {
-    let options = OpenOptions { data_dir: place.data.clone(), database_url: place.database_url.clone() };
-    let db = Database::open(&options).await?;
-    db.migrate().await?;
-    say!("the schema is at version {}", db.schema_version().await?);
+pub(crate) async fn migrate(place: &Place) -> Result<()> {
+    if !installation::is_there(place)? {
+        making(place)?;
+    }
+    let installation = Installation::make(place).await?;
+    say!("the schema is at version {}", installation.db.schema_version().await?);
+    Ok(())
+}
+
+/// Says that a new installation is made, and where: whoever meant another directory sees it at once.
+pub(crate) fn making(place: &Place) -> Result<()> {
+    let data = std::path::absolute(&place.data)?;
+    tell!("dancu: there is no installation in {}; a new one is made", data.display());
     Ok(())
 }

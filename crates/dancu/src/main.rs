@@ -16,12 +16,14 @@ mod card_name;
 mod card_verify;
 mod cards;
 mod cases;
+mod check;
 mod cli;
 mod demo;
 mod fingerprints;
 mod hand_over;
 mod import;
 mod inspection;
+mod keys;
 mod kits;
 mod link;
 mod live;
@@ -107,6 +109,8 @@ enum Command {
     /// Check the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Check that each record of a person, an application or a card is what its history says.
+    Check(output::Form),
     /// List, export and check cards.
     #[command(subcommand)]
     Card(cards::Command),
@@ -116,7 +120,10 @@ enum Command {
     /// Blank cards: receive, list, count.
     #[command(subcommand)]
     Stock(stock::Command),
-    /// Keys, certificates and lists of the country.
+    /// Make, list and check the keys that this installation cannot work without.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Certificates and lists of the country, and the keys that sign them.
     #[command(subcommand)]
     Pki(pki::Command),
     /// Find which records of a file, or of two, are of one person.
@@ -177,9 +184,11 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Migrate => live::migrate(place).await?,
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,
+        Command::Check(form) => return check::run(place, form).await,
         Command::Card(command) => return cards::run(place, &command).await,
         Command::Case(command) => cases::run(place, &command).await?,
         Command::Stock(command) => return stock::run(place, &command).await,
+        Command::Keys(command) => return keys::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
         Command::Link(command) => link::run(&command)?,
         Command::Fingerprint(command) => fingerprints::run(&command)?,

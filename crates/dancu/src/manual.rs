@@ -12,13 +12,13 @@ use ui::say;
 use ui::terminal::Output;
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Completions {
+pub(crate) struct Completions {
     /// The shell.
     shell: Shell,
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Manual {
+pub(crate) struct Manual {
     /// The directory for a page of each command, such as ~/.local/share/man/man1.
     #[arg(long)]
     out: PathBuf,

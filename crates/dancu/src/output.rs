@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_list_has_a_header_and_its_numbers_end_below_one_another() {
         assert_eq!(boxes().lines(true), ["box  in stock  key", "7          10  yes", "8        9000  -"]);
-        assert_eq!(boxes().lines(false), ["7      10  yes", "8    9000  -"]);
+        assert_eq!(boxes().lines(false), ["7    10  yes", "8  9000  -"]);
     }
 
     #[test]
@@ -169,7 +169,10 @@ mod tests {
         let mut table = boxes();
         table.total([json!("all"), json!(9_010), Value::Null]);
         let expected = json!({
-            "boxes": [{"box": "7", "in_stock": 10, "key": true}, {"box": "8", "in_stock": 9_000, "key": null}],
+            "boxes": [
+                {"box": "7", "in_stock": 10, "key": true},
+                {"box": "8", "in_stock": 9_000, "key": null},
+            ],
             "total": {"box": "all", "in_stock": 9_010, "key": null},
         });
         assert_eq!(table.as_json(), expected);

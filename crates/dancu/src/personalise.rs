@@ -23,7 +23,7 @@ use verify::{Evidence, Outcome, Overall};
 const TURN: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The reader's name or its beginning; `dancu card read` without arguments names those there are.
     #[arg(long)]
     reader: String,

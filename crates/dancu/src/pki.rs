@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::inspection;
 use crate::output::{Form, Table};
-use centre::{Centre, Keys, Place, Settings, TokenSettings};
+use centre::{Installation, Keys, Place, Settings, TokenSettings};
 use issue::certificates::hex;
 use pki::{Certificate, Crl, MasterList, PublicKey, Suite};
 use store::cards::certificates as lists;
@@ -17,7 +17,7 @@ use ui::say;
 const MOST_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key
     /// files.
     Init(Init),
@@ -74,7 +74,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// p256, brainpool-p256r1 or p384, with `-explicit` for curves by their parameters.
     #[arg(long, default_value = "p256", value_parser = centre::suite)]
     suite: Suite,
@@ -95,11 +95,11 @@ pub struct Init {
     out: Option<PathBuf>,
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     if let Command::MasterList { read: Some(list), trust: Some(trust), .. } = command {
         return read_master_list(list, trust);
     }
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     match command {
         Command::Init(options) => init(&centre, options).await,
         Command::IssueDs { out } => issue_ds(&centre, out.as_deref()).await,
@@ -121,7 +121,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
     }
 }
 
-async fn init(centre: &Centre, options: &Init) -> Result<()> {
+async fn init(centre: &Installation, options: &Init) -> Result<()> {
     let path = centre::settings_path(centre);
     ensure!(
         !path.exists(),
@@ -144,14 +144,14 @@ async fn init(centre: &Centre, options: &Init) -> Result<()> {
     let settings = Settings { suite: options.suite.name.to_owned(), csca: 1, token };
     // The keys are opened first: settings that lead nowhere must not be left behind.
     let keys = Keys::with(centre, settings.clone()).await?;
-    let key = keys.csca(settings.csca).await?;
+    let key = keys.make(Keys::csca_name(settings.csca)).await?;
     settings.save(&path)?;
     let certificate = keys.certifier(centre).csca(key.as_ref()).await?;
     report("CSCA", &certificate);
     write(options.out.as_deref(), certificate.der())
 }
 
-async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
+async fn issue_ds(centre: &Installation, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let csca_key = keys.csca(keys.settings.csca).await?;
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
@@ -162,7 +162,7 @@ async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
     }
     drop(conn);
     for number in 1.. {
-        let key = keys.document_signer(number).await?;
+        let key = keys.make(Keys::document_signer_name(number)).await?;
         if certified.contains(&PublicKey::from_spki(key.public_key())?) {
             continue;
         }
@@ -174,7 +174,7 @@ async fn issue_ds(centre: &Centre, out: Option<&Path>) -> Result<()> {
     unreachable!("the numbers of document signers do not run out")
 }
 
-async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
+async fn crls(centre: &Installation, days: u8, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let cscas = centre::cscas(centre, &keys).await?;
     ensure!(!cscas.is_empty(), "there is no CSCA yet; make one with `dancu pki init`");
@@ -195,7 +195,7 @@ async fn crls(centre: &Centre, days: u8, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()> {
+async fn master_list(centre: &Installation, add: &[PathBuf], out: &Path) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let csca_key = keys.csca(keys.settings.csca).await?;
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
@@ -209,7 +209,7 @@ async fn master_list(centre: &Centre, add: &[PathBuf], out: &Path) -> Result<()>
     for path in add {
         certificates.push(certificate(path)?);
     }
-    let key = keys.key(format!("master-list-signer-{}", keys.settings.csca)).await?;
+    let key = keys.make(format!("master-list-signer-{}", keys.settings.csca)).await?;
     let der =
         keys.certifier(centre).master_list(&certificates, &csca, csca_key.as_ref(), key.as_ref()).await?;
     say!("{} certificates on the list", certificates.len());
@@ -227,14 +227,14 @@ fn read_master_list(list: &Path, trust: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
+async fn roll(centre: &Installation, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
     let old_key = keys.csca(keys.settings.csca).await?;
     let Some((old, _)) = centre::cscas(centre, &keys).await?.pop() else {
         bail!("there is no CSCA yet; make one with `dancu pki init`");
     };
     let settings = Settings { csca: keys.settings.csca + 1, ..keys.settings.clone() };
-    let new_key = keys.csca(settings.csca).await?;
+    let new_key = keys.make(Keys::csca_name(settings.csca)).await?;
     let new = keys.certifier(centre).csca(new_key.as_ref()).await?;
     let link = keys.certifier(centre).link(&old, old_key.as_ref(), &new).await?;
     // From here on the new key is the CSCA's. A crash before this line repeats the link, which harms nobody.
@@ -249,7 +249,7 @@ async fn roll(centre: &Centre, out: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-async fn list(centre: &Centre, form: Form) -> Result<()> {
+async fn list(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let mut table = Table::new("certificates", &["serial", "role", "last_day", "state"]);
     for row in lists::all(&mut conn).await? {

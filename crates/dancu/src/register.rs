@@ -6,10 +6,10 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::cli::Operator;
 use crate::output;
-use centre::{Centre, Place, work};
+use centre::{Installation, Place, work};
 use domain::field::Field;
 use domain::id::PersonId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Pin, UnitCode};
 use store::UnitScope;
 use store::audit::{self, Entry};
@@ -18,7 +18,7 @@ use ui::record::Described;
 use ui::{say, tell};
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Find people who are in the register twice: what is certain is merged, what is not becomes a case. Run
     /// again, it looks at who came or changed since; stopped, it goes on where it was.
     Dedupe {
@@ -43,19 +43,24 @@ pub enum Command {
     },
 }
 
-pub async fn run(place: &Place, command: &Command) -> Result<()> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
+    let centre = Installation::open(place).await?;
     match command {
         Command::Dedupe { unit, json, operator } => dedupe(&centre, *unit, *json, operator).await,
         Command::Show { person, json, operator } => show(&centre, person, *json, operator).await,
     }
 }
 
-async fn dedupe(centre: &Centre, unit: Option<UnitCode>, json: bool, operator: &Operator) -> Result<()> {
+async fn dedupe(
+    centre: &Installation,
+    unit: Option<UnitCode>,
+    json: bool,
+    operator: &Operator,
+) -> Result<()> {
     let by = operator.actor(centre).await?;
     let scope = match unit {
         Some(unit) => {
-            let path = UnitTable::official_2021().path(unit).context("a unit of the list has a path")?;
+            let path = Units::latest().path(unit).context("a unit of the list has a path")?;
             UnitScope::parse(&path)?
         }
         None => UnitScope::everything(),
@@ -85,7 +90,7 @@ async fn dedupe(centre: &Centre, unit: Option<UnitCode>, json: bool, operator: &
     Ok(())
 }
 
-async fn show(centre: &Centre, person: &str, json: bool, operator: &Operator) -> Result<()> {
+async fn show(centre: &Installation, person: &str, json: bool, operator: &Operator) -> Result<()> {
     let by = operator.actor(centre).await?;
     let mut conn = centre.db.begin().await?;
     let id = match (person.parse::<PersonId>(), Pin::parse(person)) {
@@ -121,7 +126,7 @@ async fn show(centre: &Centre, person: &str, json: bool, operator: &Operator) ->
             "events": told.collect::<Result<Vec<Value>>>()?,
         }));
     }
-    let described = Described::new(UnitTable::official_2021(), Lang::En, &record);
+    let described = Described::new(Units::latest(), Lang::En, &record);
     say!("person     {id}, version {}", page.version);
     if let Some(survivor) = page.same_as {
         say!("merged     into {survivor}");

@@ -6,15 +6,15 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use crate::output::{self, Ending, Form, Table};
-use centre::{Centre, Place};
+use centre::{Installation, Place};
 use domain::UnitCode;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use report::Identity;
 use store::UnitScope;
 use ui::say;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The custody ledger: each count from two sources, and the applications on which they differ.
     Ledger {
         /// Only this unit, by its code or name.
@@ -35,8 +35,8 @@ pub enum Command {
 }
 
 /// A ledger ends with [`Ending::Good`] when it holds, with [`Ending::Bad`] when it does not.
-pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = Centre::open(place).await?;
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
+    let centre = Installation::open(place).await?;
     match command {
         Command::Ledger { unit, json } => ledger(&centre, *unit, *json).await,
         Command::Funnel { unit, form } => {
@@ -48,11 +48,11 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 
 fn scope(unit: Option<UnitCode>) -> Result<UnitScope> {
     let Some(unit) = unit else { return Ok(UnitScope::everything()) };
-    let path = UnitTable::official_2021().path(unit).context("a unit of the list has a path")?;
+    let path = Units::latest().path(unit).context("a unit of the list has a path")?;
     Ok(UnitScope::parse(&path)?)
 }
 
-async fn ledger(centre: &Centre, unit: Option<UnitCode>, json: bool) -> Result<ExitCode> {
+async fn ledger(centre: &Installation, unit: Option<UnitCode>, json: bool) -> Result<ExitCode> {
     let mut conn = centre.db.begin().await?;
     let identities = report::ledger(&mut conn, &scope(unit)?).await?;
     let holds = identities.iter().all(Identity::holds);
@@ -91,7 +91,7 @@ fn identity_json(identity: &Identity) -> Value {
     })
 }
 
-async fn funnel(centre: &Centre, unit: Option<UnitCode>, form: Form) -> Result<()> {
+async fn funnel(centre: &Installation, unit: Option<UnitCode>, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let rows = report::funnel(&mut conn, &scope(unit)?).await?;
     let columns = &[

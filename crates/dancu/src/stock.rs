@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::output::{self, Ending, Form, Table};
-use centre::{Centre, Place};
+use centre::{Centre, Installation, Place};
 use chip::{ChipSerial, MasterKey};
 use domain::Actor;
 use domain::blank::{BlankState, SpoilReason};
@@ -23,7 +23,7 @@ use ui::{say, terminal};
 const MOST_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Take a box of blanks into the stock, by its first serial number and their count, or by a list.
     Receive(ReceiveOptions),
     /// The boxes and what became of their blanks; with --box or --state, the blanks one by one.
@@ -64,7 +64,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReceiveOptions {
+pub(crate) struct ReceiveOptions {
     /// The box's number.
     #[arg(long = "box")]
     number: i64,
@@ -101,7 +101,7 @@ fn reasons() -> impl TypedValueParser<Value = SpoilReason> {
 
 /// A count ends with [`Ending::Good`] when it agrees, with [`Ending::Bad`] when it differs.
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
-    let centre = Centre::open(place).await?;
+    let centre = Installation::open(place).await?;
     match command {
         Command::Receive(options) => receive(&centre, options).await?,
         Command::List { number: None, state: None, form, .. } => list_boxes(&centre, *form).await?,
@@ -128,7 +128,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 
 /// Who works here, as the audit trail names it. Whoever has a shell on this machine acts for the centre and
 /// may name an account.
-pub async fn actor(centre: &Centre, login: Option<&str>) -> Result<Actor> {
+pub async fn actor(centre: &Installation, login: Option<&str>) -> Result<Actor> {
     let Some(login) = login else { return Ok(Actor::Centre) };
     let mut conn = centre.db.begin().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
@@ -144,7 +144,7 @@ pub fn master_key(path: &Path) -> Result<MasterKey> {
     MasterKey::parse(text.trim()).with_context(|| format!("{}", path.display()))
 }
 
-async fn receive(centre: &Centre, options: &ReceiveOptions) -> Result<()> {
+async fn receive(centre: &Installation, options: &ReceiveOptions) -> Result<()> {
     let serials = match (&options.serials, options.from, options.count) {
         (Some(path), ..) => read(path)?
             .lines()
@@ -162,7 +162,10 @@ async fn receive(centre: &Centre, options: &ReceiveOptions) -> Result<()> {
         _ => bail!("give --from and --count, or --serials"),
     };
     let wrapped_key = match &options.transport_key {
-        Some(path) => Some(centre.keys.wrapping.wrap(master_key(path)?.bytes())?.to_vec()),
+        Some(path) => {
+            let wrapping = &Centre::of(centre.clone()).await?.keys.wrapping;
+            Some(wrapping.wrap(master_key(path)?.bytes())?.to_vec())
+        }
         None => None,
     };
     let actor = actor(centre, options.operator.as_deref()).await?;
@@ -181,7 +184,7 @@ fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("{}", path.display()))
 }
 
-async fn list_boxes(centre: &Centre, form: Form) -> Result<()> {
+async fn list_boxes(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
     let columns = &["box", "received", "in_stock", "writing", "used", "spoiled", "key"];
     let mut table = Table::new("boxes", columns);
@@ -198,7 +201,7 @@ async fn list_boxes(centre: &Centre, form: Form) -> Result<()> {
 }
 
 async fn list_blanks(
-    centre: &Centre,
+    centre: &Installation,
     number: Option<i64>,
     state: Option<BlankState>,
     limit: u32,
@@ -219,7 +222,7 @@ async fn list_blanks(
 }
 
 async fn count(
-    centre: &Centre,
+    centre: &Installation,
     counted: u32,
     note: Option<&str>,
     actor: &Actor,

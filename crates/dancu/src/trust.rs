@@ -13,7 +13,7 @@ use pki::{Certificate, MasterList};
 const SIGNED_DATA: &[u8] = b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02";
 
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct TrustOptions {
+pub(crate) struct TrustOptions {
     /// A CSCA certificate to trust (DER or PEM), or a CSCA master list; may be repeated. A master list counts
     /// when its signer stands under a CSCA certificate that is named too.
     #[arg(long, value_name = "FILE")]

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use crate::output::{Form, Table};
 use domain::UnitCode;
-use domain::unit::{Unit, UnitLevel, UnitTable};
+use domain::unit::{Unit, UnitLevel, Units};
 use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// The provinces, or the units directly below one: code, level, name.
     List {
         /// The unit whose parts are listed, by its code or name; the whole country when it is not given.
@@ -29,13 +29,12 @@ pub enum Command {
     },
 }
 
-pub fn run(command: &Command) -> Result<()> {
-    let units = UnitTable::official_2021();
+pub(crate) fn run(command: &Command) -> Result<()> {
+    let units = Units::latest();
     let (found, form): (Vec<&Unit>, Form) = match command {
         Command::List { unit: None, form } => (units.level(UnitLevel::Province).collect(), *form),
         Command::List { unit: Some(code), form } => {
-            let below = units.children(*code).iter().filter_map(|code| units.current(*code));
-            (below.collect(), *form)
+            (units.children(*code).into_iter().filter_map(|code| units.get(code)).collect(), *form)
         }
         Command::Find { name, limit, form } => (units.search(name, *limit as usize), *form),
     };

@@ -72,6 +72,12 @@ async fn a_case_goes_its_way_by_commands() {
     assert_eq!((listed[0]["case"].as_str(), listed.as_array().unwrap().len()), (Some(&*case), 1));
     assert_eq!(json(&["list", "--as", "ngoai"]), serde_json::json!([]), "another province's");
 
+    let audited =
+        || -> Value { serde_json::from_str(&succeeded(&data.run(&["audit", "verify", "--json"]))).unwrap() };
+    let before = audited()["rows"].as_u64().unwrap();
+    json(&["show", &case]);
+    assert_eq!(audited()["rows"].as_u64().unwrap(), before + 1, "who reads a case is in the audit trail");
+
     // Nobody lives whose records they are: the two cannot be merged, and that is not offered.
     let shown = json(&["show", &case, "--as", "thamdinh1"]);
     assert_eq!((shown["stage"].as_str(), shown["acts"][0].as_str()), (Some("open"), Some("propose")));

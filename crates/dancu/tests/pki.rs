@@ -66,6 +66,10 @@ fn a_country_is_set_up_revokes_and_changes_its_key() {
     fs::create_dir_all(&folder).unwrap();
     let data = Data(folder);
     let (csca, ds) = (data.path("csca.der"), data.path("ds.der"));
+    data.succeeds(&["migrate"]);
+    let early = data.fails(&["pki", "init"]);
+    assert!(early.contains("passphrase is missing") && early.contains("dancu keys init"), "{early}");
+    data.succeeds(&["keys", "init"]);
     data.succeeds(&["pki", "init", "--suite", "brainpool-p256r1", "--out", &csca]);
     assert!(data.fails(&["pki", "init"]).contains("pki roll"), "a second CSCA");
     data.succeeds(&["pki", "issue-ds", "--out", &ds]);

@@ -20,7 +20,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 use domain::Clock;
 use domain::clock::{SystemClock, VIETNAM};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use province::team::{self, Guest, Team};
 use province::world::World;
 use simulate::TruthId;
@@ -54,7 +54,7 @@ struct Province {
 impl Province {
     fn new(name: &str, district: &'static str, seed: u64) -> Province {
         let data = Data::new(name);
-        let code = UnitTable::official_2021().named(district, None).unwrap();
+        let code = Units::latest().named(district, None).unwrap();
         let world = World::make(code, PEOPLE, seed, &data.0.join("paper"));
         let now = SystemClock.now();
         let day = now.to_offset(VIETNAM).date();
@@ -86,6 +86,8 @@ impl Province {
     /// The tables, the accounts, the register without people who are in it twice.
     fn register(&self) {
         self.run(&["migrate"]);
+        self.run(&["keys", "init"]);
+        self.run(&["pki", "init"]);
         let password = self.file("password", "correct horse battery\n");
         for (login, role) in
             [("canbo", "officer"), ("thamdinh1", "adjudicator"), ("thamdinh2", "adjudicator")]

@@ -10,6 +10,7 @@ pub struct Presented {
     pub probe: Vec<Template>,
 }
 
+/// How the fingers of whoever came compare with those that were enrolled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Check {
     /// Fused over the fingers that both sides hold; see `fingerprint::compare_person`.

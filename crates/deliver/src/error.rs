@@ -1,5 +1,6 @@
 use domain::id::{ApplicationId, ConsignmentId};
 
+/// Why a box or a card could not be moved, or handed over.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -17,12 +17,13 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::world::World;
 use crate::{BEGIN, Options, Until};
+use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
 use domain::id::PersonId;
-use domain::unit::UnitTable;
-use domain::{Actor, UnitCode};
+use domain::unit::Units;
+use domain::{Actor, Clock, UnitCode};
 use enrol::kits::NewKit;
 use issue::Authority;
 use plan::campaign::{Kits, NOTICE_DAYS, Opening};
@@ -37,6 +38,7 @@ const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
 const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 
+/// A simulated campaign as it runs: an installation like any other, and the world that it is about.
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
@@ -75,7 +77,7 @@ impl Campaign {
         stages: &mut Stages,
     ) -> Result<Campaign> {
         let district = options.district;
-        let units = UnitTable::official_2021();
+        let units = Units::on(clock.today());
         let path = units.path(district).context("the district's path")?;
         let scope = UnitScope::parse(&path)?;
         prepare::check_same_run(&centre, options).await?;
@@ -142,7 +144,7 @@ impl Campaign {
             return Ok(((), 0));
         }
         plan::apply::record_targets(db, &plan::target::of_2021(), "docs/simulation.md").await?;
-        let units = UnitTable::official_2021();
+        let units = Units::on(self.target.starts_on);
         let mut opening = Opening {
             unit: self.district,
             starts_on: self.target.starts_on,
@@ -407,6 +409,7 @@ impl Campaign {
         };
         stages
             .part("issue", async {
+                upkeep::work_off(&centre.db, &[Round::ExpireCards], centre.clock.now()).await?;
                 let batches = work::make_batches(&centre, &authority, scope, &district, &pins).await?;
                 if leaves_cards {
                     return Ok(((), 0));

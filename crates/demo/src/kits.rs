@@ -60,6 +60,7 @@ impl Fleet {
         Ok(Fleet { ids, laptops })
     }
 
+    /// Kits of the campaign.
     pub fn len(&self) -> usize {
         self.ids.len()
     }

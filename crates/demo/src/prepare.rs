@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
@@ -10,17 +11,35 @@ use time::macros::date;
 
 use crate::world::World;
 use crate::{BEGIN, Options};
-use centre::{Centre, installation, work};
-use domain::unit::UnitTable;
-use domain::{Deadline, UnitCode};
+use centre::{Centre, Installation, KeySet, Place, installation, work};
+use domain::unit::Units;
+use domain::{Clock, Deadline, UnitCode};
 use kit::CentrePublicKeys;
 use plan::target::{Target, TargetKind};
 use resolve::Identities;
 use simulate::TruthId;
 use store::UnitScope;
+use ui::say;
 
 /// Share of the rejected forms that nobody corrects before the campaign ends.
 const NEVER_CORRECTED: f64 = 0.1;
+
+/// Opens the installation of a demonstration, made where there is none: what an operator does with `dancu
+/// migrate` and `dancu keys init`.
+pub async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre> {
+    if !installation::is_there(place)? {
+        say!("new        there is no installation in {}; one is made", place.data.display());
+    }
+    let installation = Installation::make(place).await?.at(clock);
+    let folder = centre::key_folder(place);
+    tokio::task::spawn_blocking(move || match centre::key_set(&folder)? {
+        KeySet::None | KeySet::Unfinished => centre::make_keys(&folder).map(drop),
+        // What is missing is named when the keys are opened.
+        KeySet::Made | KeySet::Missing(_) => Ok(()),
+    })
+    .await??;
+    Ok(Centre::of(installation).await?)
+}
 
 /// What every kit of this centre is set up with.
 pub fn kit_keys(centre: &Centre) -> CentrePublicKeys {
@@ -122,7 +141,7 @@ pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u
 
 /// The dates of the district's province; of a province without a target of its own, the national programme's
 /// (fifty million cards before 1 July 2021).
-pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
+pub fn province_target(units: Units<'_>, district: UnitCode) -> Target {
     let province = units.chain(district).last().map(|unit| unit.code);
     plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
         unit: district,

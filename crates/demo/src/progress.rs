@@ -51,6 +51,7 @@ pub struct Stages {
 }
 
 impl Stages {
+    /// Says what begins, and starts the clock of the whole run.
     pub fn begin(options: &Options) -> Stages {
         say!("dancu demo: district {}, {} people, seed {}", options.district, options.people, options.seed);
         Stages { begun: Instant::now(), all: Vec::new() }
@@ -100,6 +101,7 @@ impl Stages {
         work(self.list()).await
     }
 
+    /// The stages that are over, in the order in which they first ran; times are rounded to milliseconds.
     pub fn list(&self) -> Vec<Stage> {
         self.all
             .iter()
@@ -111,6 +113,7 @@ impl Stages {
             .collect()
     }
 
+    /// Time since the run began.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }

@@ -32,6 +32,7 @@ pub struct Summary {
     pub stages: Vec<Stage>,
 }
 
+/// What became of the population forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Forms {
     pub read: u64,
@@ -53,12 +54,14 @@ pub struct Duplicates {
     pub false_links: u64,
 }
 
+/// Whether the custody ledger reconciles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ledger {
     pub holds: bool,
     pub differences: Vec<LedgerDifference>,
 }
 
+/// An application on which two sides of the ledger disagree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LedgerDifference {
     pub identity: &'static str,
@@ -78,6 +81,11 @@ impl Summary {
     }
 }
 
+/// Counts everything at the end of the run, and folds every history again.
+///
+/// # Errors
+///
+/// When the store cannot be read.
 pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary> {
     let mut conn = campaign.centre.db.begin().await?;
     let rows = report::funnel(&mut conn, &campaign.scope).await?;
@@ -208,6 +216,7 @@ fn duplicates(
     score
 }
 
+/// Prints the summary for a person who has just watched the run.
 pub fn print(summary: &Summary, campaign: &Campaign) {
     let Summary { forms, duplicates, funnel, .. } = summary;
     say!();

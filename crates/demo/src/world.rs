@@ -52,6 +52,11 @@ impl World {
         Ok(World { seed, population, forms, draws, by_person, by_application })
     }
 
+    /// The invented person behind an id of the truth.
+    ///
+    /// # Panics
+    ///
+    /// When the id is of another population.
     pub fn person(&self, truth: TruthId) -> &simulate::population::Person {
         &self.population.people[truth.index()]
     }
@@ -110,10 +115,12 @@ fn impression_seed(body: u64, occasion: u64, position: FingerPosition) -> u64 {
     body ^ occasion.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(position.code()) << 32)
 }
 
+/// A person's applications are counted from `number` 1; the same seed gives the same ids.
 pub fn application_id(seed: u64, truth: TruthId, number: u8) -> ApplicationId {
     ApplicationId::derive(ID_EPOCH, &[&seed.to_be_bytes(), truth.to_string().as_bytes(), &[number]])
 }
 
+/// One packet belongs to an application.
 pub fn packet_id(application: ApplicationId) -> PacketId {
     PacketId::derive(ID_EPOCH, &[application.uuid().as_bytes()])
 }

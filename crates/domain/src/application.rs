@@ -1,7 +1,8 @@
 //! The life of one application (hồ sơ), from the kit to the citizen's hand, as recorded actions.
 //!
 //! ```text
-//! captured → received ─┬→ accepted → batched → printed → dispatched → at district → forwarded → at unit → handed over
+//! captured → received ─┬→ accepted → batched → printed → dispatched → at district → forwarded
+//!                      │                                                     → at unit → handed over
 //!                      ├→ in case ─┬→ accepted
 //!                      │           └→ rejected
 //!                      └→ rejected
@@ -31,6 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word under which the kind is stored and sent in packets.
     pub const fn code(self) -> &'static str {
         match self {
             Kind::New => "new",
@@ -39,6 +41,7 @@ impl Kind {
         }
     }
 
+    /// The inverse of [`Kind::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Self> {
         [Kind::New, Kind::Exchange, Kind::Reissue].into_iter().find(|kind| kind.code() == code)
     }
@@ -73,6 +76,7 @@ pub enum State {
 }
 
 impl State {
+    /// In the order in which an application passes through them.
     pub const ALL: [State; 12] = [
         State::Captured,
         State::Received,
@@ -106,6 +110,7 @@ impl State {
         }
     }
 
+    /// The inverse of [`State::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
@@ -146,6 +151,7 @@ pub enum Action {
 }
 
 impl Action {
+    /// In the order in which they can first happen.
     pub const ALL: [Action; 15] = [
         Action::Capture,
         Action::Receive,
@@ -185,11 +191,13 @@ impl Action {
         }
     }
 
+    /// The inverse of [`Action::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.code() == code)
     }
 }
 
+/// Why an action cannot be recorded: the transitions of decision 0004 do not have it.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum LifeError {
     #[error("an application begins with `capture`, not with `{}`", .0.code())]

@@ -11,6 +11,7 @@ pub const VIETNAM: UtcOffset = match UtcOffset::from_hms(7, 0, 0) {
     Err(_) => panic!("seven hours is a valid offset"),
 };
 
+/// Where the time comes from. It is a parameter everywhere, so that tests and a simulated campaign set it.
 pub trait Clock: Send + Sync {
     /// The present instant, in UTC.
     fn now(&self) -> OffsetDateTime;
@@ -39,12 +40,14 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
+    /// A clock that stands at `start` until it is moved; it keeps whole milliseconds.
     pub fn at(start: OffsetDateTime) -> Self {
         let clock = Self { unix_ms: AtomicI64::new(0) };
         clock.set(start);
         clock
     }
 
+    /// Moves the clock, forwards or backwards, for everyone who shares it.
     pub fn set(&self, now: OffsetDateTime) {
         let ms = now.unix_timestamp() * 1000 + i64::from(now.millisecond());
         self.unix_ms.store(ms, Ordering::SeqCst);

@@ -48,6 +48,7 @@ pub enum CodeList {
 }
 
 impl CodeList {
+    /// All lists that the DC01 form refers to.
     pub const ALL: [CodeList; 7] = [
         CodeList::EthnicGroup,
         CodeList::Religion,

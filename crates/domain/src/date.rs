@@ -18,6 +18,7 @@ pub struct PartialDate {
     day: u8,
 }
 
+/// Why a text or a number is no date of the register.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DateError {
     #[error("a date is written dd/mm/yyyy, mm/yyyy or yyyy")]
@@ -31,6 +32,12 @@ pub enum DateError {
 }
 
 impl PartialDate {
+    /// A date of the Gregorian calendar whose day, or day and month, may be unknown.
+    ///
+    /// # Errors
+    ///
+    /// When the year is outside 1850 to 2399, the month or day does not exist, or a day comes without a
+    /// month.
     pub fn new(year: i16, month: Option<u8>, day: Option<u8>) -> Result<Self, DateError> {
         if !(1850..2400).contains(&year) {
             return Err(DateError::Year(year.into()));
@@ -89,18 +96,22 @@ impl PartialDate {
         Self::new(year, known(month), known(day))
     }
 
+    /// All three parts known.
     pub const fn from_date(date: Date) -> Self {
         Self { year: date.year() as i16, month: date.month() as u8, day: date.day() }
     }
 
+    /// Always known, from 1850 to 2399.
     pub const fn year(self) -> i16 {
         self.year
     }
 
+    /// From 1 to 12; `None` when the paper does not say.
     pub const fn month(self) -> Option<u8> {
         if self.month == 0 { None } else { Some(self.month) }
     }
 
+    /// From 1 on; `None` when the paper does not say.
     pub const fn day(self) -> Option<u8> {
         if self.day == 0 { None } else { Some(self.day) }
     }
@@ -137,6 +148,11 @@ impl PartialDate {
         self.year as i32 * 10_000 + self.month as i32 * 100 + self.day as i32
     }
 
+    /// The inverse of [`PartialDate::packed`], which is how the store keeps dates.
+    ///
+    /// # Errors
+    ///
+    /// When the parts are no date.
     pub fn from_packed(packed: i32) -> Result<Self, DateError> {
         let known = |part: i32| (part > 0).then_some(part as u8);
         let year = i16::try_from(packed / 10_000).map_err(|_| DateError::Year(packed / 10_000))?;

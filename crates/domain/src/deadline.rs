@@ -13,8 +13,10 @@ pub enum Wording {
 }
 
 impl Wording {
+    /// Both wordings that the plans of 2021 use.
     pub const ALL: [Wording; 2] = [Wording::Before, Wording::Through];
 
+    /// The word under which the wording is stored and given on the command line.
     pub const fn code(self) -> &'static str {
         match self {
             Wording::Before => "before",
@@ -22,6 +24,7 @@ impl Wording {
         }
     }
 
+    /// The inverse of [`Wording::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Wording> {
         Wording::ALL.into_iter().find(|wording| wording.code() == code)
     }

@@ -18,10 +18,12 @@ macro_rules! typed_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// For ids that come from outside: a stored row, a packet.
             pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 
+            /// For storing and sending; nothing is encoded in it that a reader may rely on.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }

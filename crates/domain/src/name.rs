@@ -16,6 +16,7 @@ pub const MAX_NAME_CHARS: usize = 100;
 #[serde(try_from = "String", into = "String")]
 pub struct PersonName(String);
 
+/// Why a text is no person's name.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum NameError {
     #[error("the name is empty")]
@@ -30,6 +31,12 @@ pub enum NameError {
 }
 
 impl PersonName {
+    /// Joins white space, composes accents (NFC) and checks the characters; the case is kept as it was
+    /// written.
+    ///
+    /// # Errors
+    ///
+    /// When the text has no letter, is too long, or holds a character that names do not have.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = text::tidy(text);
         let mut count = 0;
@@ -48,6 +55,7 @@ impl PersonName {
         Ok(Self(name))
     }
 
+    /// Composed, with single spaces, in the case in which it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// The two sexes that form DC01 and the structure of the personal number know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Sex {
     Male,
@@ -31,6 +32,7 @@ impl Sex {
         }
     }
 
+    /// The code of form DC01: 1 is male, 2 is female.
     pub const fn code(self) -> i16 {
         match self {
             Sex::Male => 1,
@@ -38,6 +40,7 @@ impl Sex {
         }
     }
 
+    /// The inverse of [`Sex::code`]; `None` for any other number.
     pub const fn from_code(code: i16) -> Option<Self> {
         match code {
             1 => Some(Sex::Male),
@@ -52,6 +55,7 @@ impl Sex {
 #[serde(try_from = "String", into = "String")]
 pub struct Pin([u8; 12]);
 
+/// Why a text or its parts are no personal number.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum PinError {
     #[error("a personal number has 12 digits; this has {0} characters")]
@@ -82,6 +86,11 @@ pub enum PinMismatch {
 }
 
 impl Pin {
+    /// Checks the shape only: twelve ASCII digits. Whether place, sex and year are possible is asked apart.
+    ///
+    /// # Errors
+    ///
+    /// When the length is another or a character is not a digit.
     pub fn parse(text: &str) -> Result<Self, PinError> {
         let bytes = text.as_bytes();
         if bytes.len() != 12 {
@@ -109,6 +118,7 @@ impl Pin {
         Self::parse(&text)
     }
 
+    /// The twelve digits, without spaces.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a Pin holds ASCII digits only")
     }
@@ -118,10 +128,12 @@ impl Pin {
         self.number(0, 3) as u16
     }
 
+    /// As the fourth digit says: even is male, odd is female (Decree 137/2015/NĐ-CP, article 13).
     pub fn sex(&self) -> Sex {
         if (self.0[3] - b'0').is_multiple_of(2) { Sex::Male } else { Sex::Female }
     }
 
+    /// As the fourth digit, which is also the century, and the two after it say.
     pub fn birth_year(&self) -> i16 {
         1900 + 100 * i16::from((self.0[3] - b'0') / 2) + self.number(4, 6) as i16
     }
@@ -186,6 +198,7 @@ impl fmt::Debug for Pin {
 #[serde(try_from = "String", into = "String")]
 pub struct OldId([u8; 9]);
 
+/// Why a text is no old identity-card number.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum OldIdError {
     #[error("an old identity-card number has 9 digits; this has {0} characters")]
@@ -198,6 +211,11 @@ pub enum OldIdError {
 }
 
 impl OldId {
+    /// Checks the shape: nine ASCII digits (chứng minh nhân dân).
+    ///
+    /// # Errors
+    ///
+    /// When the length is another or a character is not a digit.
     pub fn parse(text: &str) -> Result<Self, OldIdError> {
         let bytes = text.as_bytes();
         if bytes.len() != 9 {
@@ -211,6 +229,7 @@ impl OldId {
         Ok(Self(digits))
     }
 
+    /// The nine digits, without spaces.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("an OldId holds ASCII digits only")
     }
@@ -262,10 +281,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn composing_and_reading_agree(place in 1u16..=999, female: bool, year in 1900i16..2400, serial in 0u32..1_000_000) {
+        fn composing_and_reading_agree(
+            place in 1u16..=999,
+            female: bool,
+            year in 1900i16..2400,
+            serial in 0u32..1_000_000,
+        ) {
             let sex = if female { Sex::Female } else { Sex::Male };
             let pin = Pin::compose(place, sex, year, serial).unwrap();
-            prop_assert_eq!((pin.place(), pin.sex(), pin.birth_year(), pin.serial()), (place, sex, year, serial));
+            let parts = (pin.place(), pin.sex(), pin.birth_year(), pin.serial());
+            prop_assert_eq!(parts, (place, sex, year, serial));
         }
 
         #[test]

@@ -44,6 +44,7 @@ pub struct Place {
     pub detail: String,
 }
 
+/// A father, mother, spouse or representative as the form states them; the register may not hold this person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relative {
     pub name: PersonName,

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::EnrolError;
 use domain::id::KitId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use packet::keys::PublicKey;
 use store::applications::kits::{self, Kit};
@@ -51,7 +51,7 @@ pub fn id_of(key: &PublicKey) -> KitId {
 /// that is another kit's; those of the database.
 pub async fn register(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     kit: &NewKit,
     by: &Actor,
     now: OffsetDateTime,
@@ -115,7 +115,7 @@ fn repeated(known: &Kit, kit: &Kit) -> Result<Came, EnrolError> {
 /// [`EnrolError::Kit`]: no kit of this name, no reason or one that is too long; those of the database.
 pub async fn revoke(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     name: &str,
     reason: &str,
     by: &Actor,

@@ -9,7 +9,7 @@ use sqlx::Row;
 use time::Duration;
 
 use domain::Actor;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use enrol::intake::receive;
 use enrol::kits::{Came, NewKit, id_of, register, revoke};
 use packet::message::{Outcome, Refusal};
@@ -21,12 +21,12 @@ fn new_kit(kit: &TestKit, name: &str) -> NewKit {
 }
 
 async fn registered(db: &Database, kit: &NewKit) -> Result<Came, String> {
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     register(db, units, kit, &Actor::Centre, DAY).await.map_err(|error| error.to_string())
 }
 
 async fn revoked(db: &Database, name: &str, reason: &str) -> Result<Came, String> {
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     revoke(db, units, name, reason, &Actor::Centre, DAY).await.map_err(|error| error.to_string())
 }
 

@@ -142,10 +142,12 @@ impl Prepared {
         self.points.len()
     }
 
+    /// Whether nothing can be compared: the template has no minutiae.
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 
+    /// The finger that the template was filed under.
     pub fn position(&self) -> FingerPosition {
         self.position
     }

@@ -87,6 +87,7 @@ pub struct Gallery {
 }
 
 impl Gallery {
+    /// A gallery of nobody.
     pub fn new(params: GalleryParams) -> Self {
         Self {
             params,
@@ -103,10 +104,12 @@ impl Gallery {
         self.store.len()
     }
 
+    /// Whether nobody is enrolled.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Whether a person of this number is enrolled.
     pub fn contains(&self, id: u128) -> bool {
         self.rows.contains_key(&id)
     }

@@ -88,6 +88,7 @@ impl Default for Scan {
 }
 
 impl Scan {
+    /// Nobody, searched with the fastest instructions that the processor has.
     pub fn new() -> Self {
         Self::with_kernel(Kernel::detect())
     }
@@ -110,6 +111,7 @@ impl Scan {
         self.ids.len()
     }
 
+    /// Whether nobody is enrolled.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }

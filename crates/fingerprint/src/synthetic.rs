@@ -47,6 +47,7 @@ impl Master {
         Self::with_skin(seed, position, SKIN.0)
     }
 
+    /// The finger that every impression of it is filed under.
     pub fn position(&self) -> FingerPosition {
         self.position
     }

@@ -150,14 +150,17 @@ impl Template {
         Ok(Self { capture, minutiae })
     }
 
+    /// Everything but the minutiae.
     pub fn capture(&self) -> Capture {
         self.capture
     }
 
+    /// The finger that the capture was filed under.
     pub fn position(&self) -> FingerPosition {
         self.capture.position
     }
 
+    /// How the finger was laid on, and on what kind of device.
     pub fn impression(&self) -> Impression {
         self.capture.impression
     }
@@ -182,6 +185,7 @@ impl Template {
         RESOLUTION_PX_PER_CM
     }
 
+    /// In the order in which they were read; coordinates are in pixels at 500 dpi.
     pub fn minutiae(&self) -> &[Minutia] {
         &self.minutiae
     }

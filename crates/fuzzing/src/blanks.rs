@@ -126,7 +126,7 @@ pub fn memory(data: &[u8]) -> bool {
     true
 }
 
-pub fn memory_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn memory_seeds() -> Vec<Vec<u8>> {
     let mut chip = chip();
     let blank = chip.memory().to_bytes().to_vec();
     let mut encoder = IsoEncoder::new(Direct(&mut chip), Lengths::Extended(4_000));

@@ -25,7 +25,7 @@ fn same_zone(mrz: &Mrz) {
     assert_eq!((mrz.birth().len(), mrz.expiry().len()), (6, 6));
 }
 
-pub fn mrz_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn mrz_seeds() -> Vec<Vec<u8>> {
     let mrz = mrz_file::parse(&FILES["DG1"]).expect("our own card");
     vec![mrz.concatenated().as_bytes().to_vec(), mrz.lines().join("\n").into_bytes()]
 }
@@ -39,7 +39,7 @@ pub fn qr(data: &[u8]) -> bool {
     true
 }
 
-pub fn qr_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn qr_seeds() -> Vec<Vec<u8>> {
     [
         "001199012345|183456789|Nguyễn Thị Mẫu|01011999|Nữ|Xã Mẫu, Huyện Thử|06042021",
         "001099012345||A|00001999|Nam||06042021",
@@ -78,7 +78,7 @@ fn inside(element: &Tlv<'_>) -> bool {
     element.children().is_ok_and(|children| walk(children, element.value.len()) || element.value.is_empty())
 }
 
-pub fn tlv_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn tlv_seeds() -> Vec<Vec<u8>> {
     ["EF.COM", "DG13"].map(|name| FILES[name].clone()).to_vec()
 }
 
@@ -99,7 +99,7 @@ pub fn sod(data: &[u8]) -> bool {
     genuine
 }
 
-pub fn com(data: &[u8]) -> bool {
+pub(crate) fn com(data: &[u8]) -> bool {
     let Ok(com) = ef_com::parse(data) else { return false };
     assert_eq!((com.lds_version.len(), com.unicode_version.len()), (4, 6));
     let again = ef_com::parse(&ef_com::encode(&com.groups)).expect("what we write can be read");
@@ -107,7 +107,7 @@ pub fn com(data: &[u8]) -> bool {
     true
 }
 
-pub fn dg1(data: &[u8]) -> bool {
+pub(crate) fn dg1(data: &[u8]) -> bool {
     let Ok(mrz) = mrz_file::parse(data) else { return false };
     same_zone(&mrz);
     // Lengths may be written in more than one way; the zone may not.
@@ -116,13 +116,13 @@ pub fn dg1(data: &[u8]) -> bool {
     true
 }
 
-pub fn dg2(data: &[u8]) -> bool {
+pub(crate) fn dg2(data: &[u8]) -> bool {
     let Ok(face) = face_file::parse(data) else { return false };
     assert!(face.image.len() < data.len());
     true
 }
 
-pub fn dg13(data: &[u8]) -> bool {
+pub(crate) fn dg13(data: &[u8]) -> bool {
     let Ok(read) = Dg13::parse(data) else { return false };
     let written = read.encode();
     let again = Dg13::parse(&written).expect("what we write can be read");
@@ -131,7 +131,7 @@ pub fn dg13(data: &[u8]) -> bool {
     true
 }
 
-pub fn file_seeds(name: &str) -> Vec<Vec<u8>> {
+pub(crate) fn file_seeds(name: &str) -> Vec<Vec<u8>> {
     assert!(name.starts_with("EF.") || DataGroup::from_file_name(name).is_some());
     vec![FILES[name].clone()]
 }

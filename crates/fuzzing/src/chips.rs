@@ -124,14 +124,14 @@ fn conversation(by_zone: bool, without_pace: bool) -> (Vec<u8>, Vec<u8>) {
     (recorder.1, recorder.2)
 }
 
-pub fn vpcd_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn vpcd_seeds() -> Vec<Vec<u8>> {
     let powered = |commands: Vec<u8>| [&[0, 1, 1, 0, 1, 4][..], &commands, &[0, 1, 0]].concat();
     [conversation(false, false), conversation(true, false), conversation(true, true)]
         .map(|(commands, _)| powered(commands))
         .to_vec()
 }
 
-pub fn answers_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn answers_seeds() -> Vec<Vec<u8>> {
     vec![conversation(false, false).1]
 }
 
@@ -160,7 +160,7 @@ pub fn apdu(data: &[u8]) -> bool {
     taken
 }
 
-pub fn apdu_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn apdu_seeds() -> Vec<Vec<u8>> {
     let plain = Command::new(0, 0xA4, 4, 0x0C, &[0xA0, 0, 0, 2, 0x47, 0x10, 1], None);
     let long = Command { extended: true, ..Command::new(0, 0xB1, 0, 0, &[0x54, 2, 0x80, 0], Some(4_000)) };
     let mut seeds = vec![plain.to_bytes(), long.to_bytes()];
@@ -171,29 +171,29 @@ pub fn apdu_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-pub fn dg3(data: &[u8]) -> bool {
+pub(crate) fn dg3(data: &[u8]) -> bool {
     let Ok(images) = dg3::parse(data) else { return false };
     assert!(images.len() <= 20 && images.iter().map(|image| image.data.len()).sum::<usize>() < data.len());
     true
 }
 
-pub fn dg3_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn dg3_seeds() -> Vec<Vec<u8>> {
     vec![fingers(), dg3::encode(&[], b"filler")]
 }
 
-pub fn dg14(data: &[u8]) -> bool {
+pub(crate) fn dg14(data: &[u8]) -> bool {
     let Ok(infos) = dg14::parse(data) else { return false };
     assert!(infos.contains_all(&infos) && infos.iter().count() <= 64);
     assert!(dg14::parse(&dg14::encode(&infos)).expect("what we write can be read") == infos);
     true
 }
 
-pub fn dg14_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn dg14_seeds() -> Vec<Vec<u8>> {
     let keys = ChipKeys::generate(&mut rng(1));
     vec![dg14::encode(&dg14::of_citizen_card(keys.agreement_key().clone()))]
 }
 
-pub fn dg15(data: &[u8]) -> bool {
+pub(crate) fn dg15(data: &[u8]) -> bool {
     let Ok(key) = dg15::parse(data) else { return false };
     let again: EcPublicKey = dg15::parse(&dg15::encode(&key)).expect("what we write can be read");
     assert!(again == key && matches!(key.curve(), Curve::P256 | Curve::BrainpoolP256r1));
@@ -202,16 +202,16 @@ pub fn dg15(data: &[u8]) -> bool {
     true
 }
 
-pub fn dg15_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn dg15_seeds() -> Vec<Vec<u8>> {
     vec![dg15::encode(ChipKeys::generate(&mut rng(1)).signature_key())]
 }
 
-pub fn card_access(data: &[u8]) -> bool {
+pub(crate) fn card_access(data: &[u8]) -> bool {
     let Ok(infos) = card_access::parse(data) else { return false };
     assert!(card_access::parse(&card_access::encode(&infos)).expect("what we write can be read") == infos);
     true
 }
 
-pub fn card_access_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn card_access_seeds() -> Vec<Vec<u8>> {
     vec![card_access::encode(&card_access::of_citizen_card())]
 }

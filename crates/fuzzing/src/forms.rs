@@ -41,7 +41,7 @@ const SOUND: [(&str, &str); 14] = [
     ("relation_to_head", "02"),
 ];
 
-pub fn csv_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn csv_seeds() -> Vec<Vec<u8>> {
     let value = |column: &&str| SOUND.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value);
     let row: Vec<&str> = DC01_COLUMNS.iter().map(value).collect();
     let plain = format!("{}\n{}\n", DC01_COLUMNS.join(","), row.join(","));
@@ -50,11 +50,12 @@ pub fn csv_seeds() -> Vec<Vec<u8>> {
     vec![plain.into_bytes(), quoted.into_bytes()]
 }
 
-pub fn xml_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn xml_seeds() -> Vec<Vec<u8>> {
     let file = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CongdanCollection xmlns=\"{QCVN_109_NAMESPACE}\" \
-         xmlns:f=\"{FORM_NAMESPACE}\"><SoCongDan>1</SoCongDan>\n<CongDan><SoDinhDanh>042190012345</SoDinhDanh>\
-         <HoVaTen><Ho>NGUYỄN</Ho><ChuDem>THỊ</ChuDem><Ten>M&#x1EAA;U</Ten></HoVaTen><GioiTinh>2</GioiTinh>\
+         xmlns:f=\"{FORM_NAMESPACE}\"><SoCongDan>1</SoCongDan>\n<CongDan>\
+         <SoDinhDanh>042190012345</SoDinhDanh><HoVaTen><Ho>NGUYỄN</Ho><ChuDem>THỊ</ChuDem>\
+         <Ten>M&#x1EAA;U</Ten></HoVaTen><GioiTinh>2</GioiTinh>\
          <DanToc><MaDanToc>01</MaDanToc></DanToc><TonGiao><MaTonGiao>00</MaTonGiao></TonGiao>\
          <QuocTich>VNM</QuocTich><NgayThangNamSinh><NgayThangNam>19900412</NgayThangNam></NgayThangNamSinh>\
          <NoiDangKyKhaiSinh><MaDonViHanhChinh>18562</MaDonViHanhChinh></NoiDangKyKhaiSinh>\

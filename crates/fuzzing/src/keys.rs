@@ -34,7 +34,7 @@ pub fn template(data: &[u8]) -> bool {
     true
 }
 
-pub fn template_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn template_seeds() -> Vec<Vec<u8>> {
     let finger = |master: &fingerprint::synthetic::Master| master.impression(7, Condition::Station);
     let written = |(master, format)| encode_as(format, &[finger(master)]).expect("our own finger");
     let [first, second, ..] = &person_masters(1);
@@ -60,19 +60,19 @@ pub fn certificate(data: &[u8]) -> bool {
     true
 }
 
-pub fn certificate_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn certificate_seeds() -> Vec<Vec<u8>> {
     let pem = HOME.ds.to_pem().expect("our own certificate");
     vec![HOME.csca.der().to_vec(), HOME.ds.der().to_vec(), pem.into_bytes()]
 }
 
-pub fn revocation_list(data: &[u8]) -> bool {
+pub(crate) fn revocation_list(data: &[u8]) -> bool {
     let Ok(list) = Crl::from_der(data, &HOME.csca) else { return false };
     let _ = (list.next_update(), list.revoked_at(&HOME.ds));
     assert!(revocation_list_seeds().iter().any(|ours| ours == data), "nobody else signs for our CSCA");
     true
 }
 
-pub fn revocation_list_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn revocation_list_seeds() -> Vec<Vec<u8>> {
     let algorithm = HOME.csca_key.algorithm();
     let revoked = [pki::Revocation { serial: crate::material::serial(2), at: START, reason: Some(1) }];
     let lists = [&revoked[..], &[]].map(|revoked| {
@@ -82,14 +82,14 @@ pub fn revocation_list_seeds() -> Vec<Vec<u8>> {
     lists.to_vec()
 }
 
-pub fn master_list(data: &[u8]) -> bool {
+pub(crate) fn master_list(data: &[u8]) -> bool {
     let Ok(list) = MasterList::from_der(data, std::slice::from_ref(&HOME.csca)) else { return false };
     let ours = |certificate: &Certificate| certificate.der() == HOME.csca.der();
     assert!(list.left_out() == 0 && list.certificates().iter().all(ours), "nobody else signs for our CSCA");
     true
 }
 
-pub fn master_list_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn master_list_seeds() -> Vec<Vec<u8>> {
     let key = SoftwareSigner::generate(&mut rng(9)).reproducible();
     let serial = || crate::material::serial(9);
     let name = Name::new("VN", "dancu", "Master list signer").expect("a short name");
@@ -111,7 +111,7 @@ pub fn key_file(data: &[u8]) -> bool {
     with_file(data, |path| SoftwareSigner::load(path, &Passphrase::from_bytes(PASSPHRASE))).is_ok()
 }
 
-pub fn key_file_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn key_file_seeds() -> Vec<Vec<u8>> {
     static SEED: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
         let path = std::env::temp_dir().join(format!("dancu-fuzz-key-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);

@@ -22,13 +22,13 @@ use specimen::{Country, Files, PHOTO, person};
 
 pub use specimen::{START, serial};
 
-pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
+pub(crate) const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
-pub fn rng(seed: u64) -> ChaCha20Rng {
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-pub static HOME: LazyLock<Country> = LazyLock::new(|| Country::reproducible(1));
+pub(crate) static HOME: LazyLock<Country> = LazyLock::new(|| Country::reproducible(1));
 
 /// The files of a genuine card.
 pub static FILES: LazyLock<Files> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ pub static FILES: LazyLock<Files> = LazyLock::new(|| {
     HOME.sign(&specimen::groups(&card, PHOTO))
 });
 
-pub fn judge(files: &Files) -> verify::Verdict {
+pub(crate) fn judge(files: &Files) -> verify::Verdict {
     static TRUST: LazyLock<[Vec<u8>; 1]> = LazyLock::new(|| [HOME.csca.der().to_vec()]);
     verify::check_files(files, &*TRUST, datetime!(2024-01-01 00:00 UTC))
 }
@@ -69,19 +69,19 @@ fn party() -> Party {
     Party { id: KitId::derive(START, &[b"kit"]), signer, public }
 }
 
-pub fn kit() -> &'static Party {
+pub(crate) fn kit() -> &'static Party {
     static KIT: LazyLock<Party> = LazyLock::new(party);
     &KIT
 }
 
-pub struct Centre {
+pub(crate) struct Centre {
     pub receipts: Party,
     pub intake: Intake,
     /// What packets are encrypted to.
     pub public: PublicKey,
 }
 
-pub fn centre() -> &'static Centre {
+pub(crate) fn centre() -> &'static Centre {
     static CENTRE: LazyLock<Centre> = LazyLock::new(|| {
         let key = SoftwareAgreementKey::generate(&mut rng(4));
         let public = PublicKey::from_spki(key.public_key()).expect("a key of our own");
@@ -90,7 +90,7 @@ pub fn centre() -> &'static Centre {
     &CENTRE
 }
 
-pub struct Intake {
+pub(crate) struct Intake {
     key: SoftwareAgreementKey,
     public: PublicKey,
 }
@@ -106,7 +106,7 @@ impl IntakeKey for Intake {
     }
 }
 
-pub fn envelope() -> Envelope {
+pub(crate) fn envelope() -> Envelope {
     Envelope {
         packet_id: PacketId::derive(START, &[b"packet"]),
         application_id: ApplicationId::derive(START, &[b"application"]),

@@ -21,7 +21,7 @@ pub fn packet(data: &[u8]) -> bool {
     opened.is_ok() && verified.is_ok()
 }
 
-pub fn packet_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn packet_seeds() -> Vec<Vec<u8>> {
     static SEED: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
         let sealed = packet::seal(&envelope(), &content_of(2), &kit().signer, &centre().public, &mut rng(9));
         sealed.expect("our own packet")
@@ -46,17 +46,17 @@ pub fn content(data: &[u8]) -> bool {
     true
 }
 
-pub fn content_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn content_seeds() -> Vec<Vec<u8>> {
     [0, 2].map(|fingers| content_of(fingers).encode().expect("our own content").to_vec()).to_vec()
 }
 
-pub fn batch(data: &[u8]) -> bool {
+pub(crate) fn batch(data: &[u8]) -> bool {
     let Ok(packets) = decode_batch(data) else { return false };
     assert_eq!(encode_batch(packets.iter().copied()), data);
     true
 }
 
-pub fn batch_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn batch_seeds() -> Vec<Vec<u8>> {
     vec![encode_batch([b"first".as_slice(), b"", b"third"]), encode_batch([packet_seeds()[0].as_slice()])]
 }
 
@@ -73,7 +73,7 @@ pub fn receipt(data: &[u8]) -> bool {
     true
 }
 
-pub fn receipt_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn receipt_seeds() -> Vec<Vec<u8>> {
     let id = PacketId::derive(DAY, &[b"packet"]);
     let item = |packet_id, outcome| ReceiptItem { packet_id, sha256: [7; 32], outcome };
     let receipt = Receipt {
@@ -100,7 +100,7 @@ pub fn day_report(data: &[u8]) -> bool {
     true
 }
 
-pub fn day_report_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn day_report_seeds() -> Vec<Vec<u8>> {
     let capture = ReportedCapture {
         application_id: ApplicationId::derive(DAY, &[b"application"]),
         kit_seq: 1,

@@ -45,7 +45,7 @@ fn record<'a>(id: u128, lines: &mut impl Iterator<Item = &'a str>) -> Record {
     }
 }
 
-pub fn names_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn names_seeds() -> Vec<Vec<u8>> {
     let one = "Nguyễn Thị Thu Hòa\nNguyễn Đình Khôi\nPhan Thị Liễu\nThôn \
                3\n042190012345\n183456789\n1986\n11\n7\n1\n";
     let other = "NGUYỄN THU HOÀ\n\nPhan Thị Liễu\nXóm 3\n\n183456798\n1986\n7\n11\n1\n";
@@ -88,7 +88,7 @@ pub fn short(data: &[u8]) -> bool {
     taken
 }
 
-pub fn short_seeds() -> Vec<Vec<u8>> {
+pub(crate) fn short_seeds() -> Vec<Vec<u8>> {
     [
         "042190012345",
         "183456789",

@@ -76,7 +76,7 @@ pub fn anchor() -> TrustAnchor {
     TrustAnchor::new(HOME.certificates[0].clone(), date!(2021 - 04 - 06)).expect("our own CVCA")
 }
 
-pub fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let whole = HOME.certificates.iter().map(|certificate| certificate.bytes().to_vec());
     whole.chain([HOME.certificates[1].content().to_vec()]).collect()
 }

@@ -38,20 +38,28 @@ impl std::fmt::Debug for SharedSecret {
 }
 
 impl SharedSecret {
+    /// For a key derivation; it is no key yet.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// The same as [`SharedSecret::as_bytes`], wiped when it is dropped.
     pub fn into_bytes(self) -> Zeroizing<[u8; 32]> {
         self.0
     }
 }
 
 impl SoftwareAgreementKey {
+    /// A new key on P-256, in memory only until it is saved.
     pub fn generate(rng: &mut impl CryptoRng) -> SoftwareAgreementKey {
         Self::from_secret(SecretKey::generate_from_rng(rng))
     }
 
+    /// Opens an encrypted key file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no key file of this kind, or the passphrase is another.
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<SoftwareAgreementKey, HsmError> {
         let bytes = file::load_32(path, Kind::Agreement, passphrase)?;
         let secret = SecretKey::from_slice(bytes.as_slice())

@@ -70,6 +70,7 @@ impl Passphrase {
         Ok(Passphrase(Zeroizing::new(line.to_vec())))
     }
 
+    /// Takes the bytes as they are, without the check of length that a file's line gets.
     pub fn from_bytes(bytes: &[u8]) -> Passphrase {
         Passphrase(Zeroizing::new(bytes.to_vec()))
     }

@@ -68,6 +68,11 @@ impl SoftwareSigner {
         self
     }
 
+    /// Opens an encrypted key file; the curve is the one that the file names.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, holds no signing key, or the passphrase is another.
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<SoftwareSigner, HsmError> {
         let kinds = SignatureAlgorithm::ALL.map(kind);
         let (found, secret) = file::load_any(path, &kinds, passphrase)?;

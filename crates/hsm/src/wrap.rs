@@ -22,6 +22,7 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl DataKey {
+    /// A new key for one person's or one packet's data.
     pub fn generate(rng: &mut impl CryptoRng) -> DataKey {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut_slice());
@@ -33,10 +34,12 @@ impl DataKey {
         DataKey(bytes)
     }
 
+    /// For the cipher that uses it; nothing else may keep the bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// The same as [`DataKey::as_bytes`], wiped when it is dropped.
     pub fn into_bytes(self) -> Zeroizing<[u8; 32]> {
         self.0
     }
@@ -55,12 +58,18 @@ impl std::fmt::Debug for KeyEncryptionKey {
 }
 
 impl KeyEncryptionKey {
+    /// A new key in memory only, until it is saved: what it wraps is lost with it.
     pub fn generate(rng: &mut impl CryptoRng) -> KeyEncryptionKey {
         let mut secret = Zeroizing::new([0; 32]);
         rng.fill_bytes(secret.as_mut_slice());
         Self::from_secret(secret)
     }
 
+    /// Opens an encrypted key file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no key file of this kind, or the passphrase is another.
     pub fn load(path: &Path, passphrase: &Passphrase) -> Result<KeyEncryptionKey, HsmError> {
         Ok(Self::from_secret(file::load_32(path, Kind::KeyEncryption, passphrase)?))
     }
@@ -75,12 +84,18 @@ impl KeyEncryptionKey {
         file::save(path, Kind::KeyEncryption, self.secret.as_slice(), passphrase, rng)
     }
 
+    /// AES key wrap (RFC 3394), under which a key is stored beside the data that it protects.
     pub fn wrap(&self, key: &DataKey) -> [u8; WRAPPED_KEY_LEN] {
         let mut out = [0; WRAPPED_KEY_LEN];
         self.cipher.wrap_key(key.as_bytes(), &mut out).expect("32 bytes wrap into 40");
         out
     }
 
+    /// The inverse of [`KeyEncryptionKey::wrap`].
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are of another length, were altered, or were wrapped with another key.
     pub fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey, HsmError> {
         if wrapped.len() != WRAPPED_KEY_LEN {
             return Err(HsmError::Unwrap);
@@ -115,8 +130,8 @@ mod tests {
         let wrapped = key.wrap(&DataKey(Zeroizing::new(data)));
         assert_eq!(
             wrapped,
-            *b"\x28\xC9\xF4\x04\xC4\xB8\x10\xF4\xCB\xCC\xB3\x5C\xFB\x87\xF8\x26\x3F\x57\x86\xE2\xD8\x0E\xD3\x26\
-               \xCB\xC7\xF0\xE7\x1A\x99\xF4\x3B\xFB\x98\x8B\x9B\x7A\x02\xDD\x21"
+            *b"\x28\xC9\xF4\x04\xC4\xB8\x10\xF4\xCB\xCC\xB3\x5C\xFB\x87\xF8\x26\x3F\x57\x86\xE2\xD8\x0E\
+               \xD3\x26\xCB\xC7\xF0\xE7\x1A\x99\xF4\x3B\xFB\x98\x8B\x9B\x7A\x02\xDD\x21"
         );
         assert_eq!(key.unwrap(&wrapped).unwrap().as_bytes(), &data);
     }

@@ -113,6 +113,7 @@ impl ChipKeySource {
         ChipKeySource(secret)
     }
 
+    /// The same for the same card at every call, since they are derived from the secret and the card's id.
     pub fn keys(&self, card: CardId) -> ChipKeys {
         ChipKeys::derive(&self.0, card.uuid().as_bytes())
     }

@@ -4,6 +4,7 @@ use domain::blank::BlankState;
 use domain::card::CardError;
 use domain::id::{ApplicationId, BatchId, CardId};
 
+/// Why a card was not made, written, or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

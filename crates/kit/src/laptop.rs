@@ -99,10 +99,12 @@ impl Laptop {
         self.key.public()
     }
 
+    /// What was captured and is not yet acknowledged.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
+    /// For captures: each is written durably before the call returns.
     pub fn outbox_mut(&mut self) -> &mut Outbox {
         &mut self.outbox
     }

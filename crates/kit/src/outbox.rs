@@ -174,6 +174,7 @@ impl Outbox {
         Ok(Self { db, kit_id })
     }
 
+    /// The kit that the file was made for; it is opened for no other.
     pub fn kit_id(&self) -> KitId {
         self.kit_id
     }

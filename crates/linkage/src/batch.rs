@@ -47,6 +47,7 @@ pub struct Linker<'a> {
 }
 
 impl<'a> Linker<'a> {
+    /// Finds the pairs that share a blocking key; this is where the time goes before anything is weighed.
     pub fn new(register: &'a Register) -> Linker<'a> {
         Linker { register, candidates: candidates::candidates(register) }
     }

@@ -38,6 +38,7 @@ impl Default for Thresholds {
     }
 }
 
+/// What follows from the candidates of one record. Nothing is changed by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     Link(u128),

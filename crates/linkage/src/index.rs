@@ -71,6 +71,7 @@ impl Default for Index {
 }
 
 impl Index {
+    /// An index of nobody, which weighs with `params`.
     pub fn new(params: Params) -> Index {
         Index {
             params,
@@ -108,10 +109,12 @@ impl Index {
         self.rows.len() - self.removed
     }
 
+    /// Whether no record is in the index; a removed one does not count.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Whether the record is in the index now; a removed one is not.
     pub fn contains(&self, id: u128) -> bool {
         self.position(id).is_some()
     }

@@ -45,7 +45,9 @@ macro_rules! levels {
         pub enum $name { $($(#[$level_doc])* $level,)+ }
 
         impl $name {
+            /// In the order in which the field's rates stand in a table.
             pub const ALL: &[$name] = &[$($name::$level,)+];
+            /// How many levels the field has, for tables of rates.
             pub const COUNT: usize = $name::ALL.len();
 
             /// Stable code for storage and translation.

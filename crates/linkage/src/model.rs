@@ -33,6 +33,7 @@ pub struct Explanation {
     pub levels: Levels,
 }
 
+/// One field's part in the weight of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FieldWeight {
     pub field: Field,

@@ -31,6 +31,7 @@ pub struct Prior {
     pub least_population: f64,
 }
 
+/// How frequent each level of agreement is, field by field, for one person, for kin and for strangers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
     pub prior: Prior,

@@ -38,6 +38,7 @@ impl fmt::Debug for Record {
     }
 }
 
+/// As the register states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sex {
     Male,
@@ -51,6 +52,7 @@ pub enum Sex {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place(u32);
 
+/// Which code of a place was out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
     #[error("province code {0} is outside 1–99; give the two-digit code of the official unit list")]
@@ -77,14 +79,17 @@ impl Place {
         Ok(Place(u32::from(province) << 25 | u32::from(district) << 15 | commune))
     }
 
+    /// Two-digit code of the official list; always known.
     pub fn province(self) -> u16 {
         (self.0 >> 25) as u16
     }
 
+    /// Three-digit code; 0 when unknown.
     pub fn district(self) -> u16 {
         (self.0 >> 15 & 0x3ff) as u16
     }
 
+    /// Five-digit code; 0 when unknown.
     pub fn commune(self) -> u32 {
         self.0 & 0x7fff
     }

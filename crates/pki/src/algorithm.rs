@@ -24,6 +24,7 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
+    /// The digest of a whole message.
     pub fn hash(self, message: &[u8]) -> Vec<u8> {
         match self {
             HashAlgorithm::Sha256 => Sha256::digest(message).to_vec(),
@@ -69,12 +70,14 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
+    /// The algorithms that a key of ours may have.
     pub const ALL: [SignatureAlgorithm; 3] = [
         SignatureAlgorithm::EcdsaP256Sha256,
         SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256,
         SignatureAlgorithm::EcdsaP384Sha384,
     ];
 
+    /// The curve of the key.
     pub fn curve(self) -> Curve {
         match self {
             SignatureAlgorithm::EcdsaP256Sha256 => Curve::P256,
@@ -108,6 +111,7 @@ impl SignatureAlgorithm {
         }
     }
 
+    /// How a signature of this algorithm names itself.
     pub fn scheme(self) -> SignatureScheme {
         SignatureScheme::Ecdsa(self.hash())
     }
@@ -206,6 +210,7 @@ pub trait Signer: Send + Sync {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
 }
 
+/// Why a key store gave no signature.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {

@@ -42,6 +42,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Reads a certificate; nothing is verified.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no X.509 certificate.
     pub fn from_der(der: &[u8]) -> Result<Certificate, PkiError> {
         let malformed = PkiError::malformed(WHAT);
         let inner = x509_cert::Certificate::from_der(der).map_err(&malformed)?;
@@ -57,15 +62,26 @@ impl Certificate {
         })
     }
 
+    /// Reads one PEM block; nothing is verified.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no PEM, or what it holds no certificate.
     pub fn from_pem(pem: &str) -> Result<Certificate, PkiError> {
         let inner = x509_cert::Certificate::from_pem(pem).map_err(PkiError::malformed(WHAT))?;
         Self::from_der(&inner.to_der().map_err(PkiError::malformed(WHAT))?)
     }
 
+    /// The bytes as they were read, which signatures and hashes are over.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
+    /// One PEM block with LF line ends.
+    ///
+    /// # Errors
+    ///
+    /// When the certificate cannot be encoded.
     pub fn to_pem(&self) -> Result<String, PkiError> {
         self.inner.to_pem(der::pem::LineEnding::LF).map_err(PkiError::malformed(WHAT))
     }
@@ -100,14 +116,17 @@ impl Certificate {
         Sha256::digest(&self.der).into()
     }
 
+    /// The first instant of validity, in UTC.
     pub fn not_before(&self) -> OffsetDateTime {
         to_time(self.inner.tbs_certificate().validity().not_before.to_unix_duration())
     }
 
+    /// The last instant of validity, in UTC.
     pub fn not_after(&self) -> OffsetDateTime {
         to_time(self.inner.tbs_certificate().validity().not_after.to_unix_duration())
     }
 
+    /// When the private key may sign (RFC 3280 §4.2.1.4); `None` when the certificate does not say.
     pub fn key_usage_period(&self) -> Option<KeyUsagePeriod> {
         let period: PrivateKeyUsagePeriod = self.decode()?;
         let convert = |t: der::asn1::GeneralizedTime| to_time(t.to_unix_duration());
@@ -117,15 +136,18 @@ impl Certificate {
         })
     }
 
+    /// RFC 5280 §4.2.1.2; `None` when the certificate has none.
     pub fn subject_key_identifier(&self) -> Option<Vec<u8>> {
         self.decode::<SubjectKeyIdentifier>().map(|id| id.0.as_bytes().to_vec())
     }
 
+    /// RFC 5280 §4.2.1.1; `None` when the certificate does not name its issuer's key.
     pub fn authority_key_identifier(&self) -> Option<Vec<u8>> {
         let id: AuthorityKeyIdentifier = self.decode()?;
         id.key_identifier.map(|key| key.as_bytes().to_vec())
     }
 
+    /// Issuer and subject are one name: a root, or a link from one key of a CSCA to the next.
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }

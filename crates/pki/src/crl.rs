@@ -123,6 +123,7 @@ impl Crl {
         self.inner.tbs_cert_list.next_update.map(|time| to_time(time.to_unix_duration()))
     }
 
+    /// When the list was issued, in UTC.
     pub fn this_update(&self) -> OffsetDateTime {
         to_time(self.inner.tbs_cert_list.this_update.to_unix_duration())
     }

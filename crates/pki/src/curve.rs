@@ -41,8 +41,10 @@ struct Domain {
 const PRIME_FIELD: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.1.1");
 
 impl Curve {
+    /// The curves of Doc 9303-12 that are supported.
     pub const ALL: [Curve; 4] = [Curve::P256, Curve::P384, Curve::BrainpoolP256r1, Curve::BrainpoolP384r1];
 
+    /// The name in NIST's or Brainpool's writing.
     pub fn name(self) -> &'static str {
         match self {
             Curve::P256 => "P-256",
@@ -52,6 +54,7 @@ impl Curve {
         }
     }
 
+    /// The object identifier of the named curve (RFC 5480 §2.1.1.1; RFC 5639 §4.1).
     pub fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Curve::P256 => "1.2.840.10045.3.1.7",

@@ -52,6 +52,7 @@ impl HolderReference {
         Err(PkiError::Invalid { field: "reference of a key", problem })
     }
 
+    /// Country, holder's mnemonic and sequence number, without spaces (BSI TR-03110-3 §A.6.1).
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -109,6 +110,7 @@ impl CvRole {
         }
     }
 
+    /// Whether it stands between a CVCA and inspection systems.
     pub fn is_verifier(self) -> bool {
         matches!(self, CvRole::DomesticVerifier | CvRole::ForeignVerifier)
     }
@@ -133,6 +135,7 @@ impl CvRole {
         }
     }
 
+    /// In English, for messages and lists.
     pub fn name(self) -> &'static str {
         match self {
             CvRole::Cvca => "country verifying CA",
@@ -154,7 +157,9 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// Reads the portrait and the text, but no finger and no iris.
     pub const NONE: Rights = Rights { fingers: false, irises: false };
+    /// Reads everything on the chip.
     pub const ALL: Rights = Rights { fingers: true, irises: true };
 
     /// What both grant: rights along a chain never grow (Doc 9303-11 §7.1.4.3.6).

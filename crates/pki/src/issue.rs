@@ -44,6 +44,7 @@ impl SerialNumber {
         }
     }
 
+    /// Big-endian, without leading zeros (RFC 5280 §4.1.2.2).
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -57,6 +58,7 @@ pub struct SigningToken {
 }
 
 impl SigningToken {
+    /// To be called after the serial number was stored durably: whoever holds the token may sign once.
     pub fn after_recording(serial: SerialNumber) -> SigningToken {
         SigningToken { serial }
     }
@@ -185,6 +187,7 @@ fn prepare(
 }
 
 impl PreparedCertificate {
+    /// To be recorded before the certificate is signed.
     pub fn serial(&self) -> &SerialNumber {
         &self.serial
     }
@@ -197,6 +200,7 @@ impl PreparedCertificate {
 }
 
 impl LintedCertificate {
+    /// To be recorded before the certificate is signed.
     pub fn serial(&self) -> &SerialNumber {
         &self.0.serial
     }

@@ -157,6 +157,7 @@ impl MasterList {
         self.unreadable
     }
 
+    /// The signing time that the list states; `None` when it states none.
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.signed_at
     }

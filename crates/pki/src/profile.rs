@@ -108,6 +108,7 @@ pub struct Suite {
 }
 
 impl Suite {
+    /// Every choice that `pki init` offers.
     pub const ALL: [Suite; 6] = [
         suite("p256", SignatureAlgorithm::EcdsaP256Sha256, ParameterForm::Named),
         suite("p256-explicit", SignatureAlgorithm::EcdsaP256Sha256, ParameterForm::Explicit),
@@ -163,6 +164,7 @@ impl Suite {
         }
     }
 
+    /// The profile of the certificate that signs master lists (Doc 9303-12).
     pub const fn master_list_signer(self) -> Profile {
         Profile {
             role: Role::MasterListSigner,

@@ -12,7 +12,7 @@ use crate::{Error, quota};
 use domain::UnitCode;
 use domain::application::MIN_AGE;
 use domain::id::{KitId, PersonId, SlotId};
-use domain::unit::{Unit, UnitTable};
+use domain::unit::{Unit, Units};
 use store::{Database, PgConnection, UnitScope, plan as rows};
 
 /// How often a person is invited before the officer is asked to visit instead.
@@ -150,7 +150,7 @@ pub(crate) async fn plan_and_invite_in(
 ) -> Result<Planned, Error> {
     let planned = schedule::plan(&demand(areas), kits.len(), days.0, days.1, calendar);
     let paths: BTreeMap<UnitCode, &str> = areas.iter().map(|a| (a.unit, a.unit_path.as_str())).collect();
-    let units = UnitTable::official_2021();
+    let units = Units::on(days.0);
     let slots: Vec<rows::SlotRow> =
         planned.iter().map(|slot| slot_row(slot, kits[slot.kit], paths[&slot.unit], units)).collect();
     if let Some((kit, day)) = rows::campaigns::stands_elsewhere(tx, &slots).await? {
@@ -249,9 +249,9 @@ pub fn born_by(day: Date) -> i32 {
     (day.year() - MIN_AGE) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
 }
 
-pub(crate) fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
+pub(crate) fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: Units<'_>) -> rows::SlotRow {
     let code = slot.unit.to_string();
-    let name = units.current(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
+    let name = units.get(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
     rows::SlotRow {
         slot_id: SlotId::derive(slot.starts_at, &[kit.uuid().as_bytes(), code.as_bytes()]),
         kit_id: kit,

@@ -11,7 +11,7 @@ use crate::apply::{self, Area, Planned};
 use crate::schedule::{self, ShiftCalendar};
 use crate::target::{Target, TargetKind};
 use domain::id::KitId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, Deadline, UnitCode};
 use store::applications::kits::{self, Kit};
 use store::audit::{self, Entry};
@@ -77,7 +77,7 @@ pub struct Opened {
 /// another campaign of the same people, kits that are unknown, revoked or busy.
 pub async fn open(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     opening: &Opening,
     by: &Actor,
     now: OffsetDateTime,
@@ -162,7 +162,7 @@ fn is_there(known: &[CampaignRow], row: &CampaignRow) -> Result<bool, Error> {
     }
 }
 
-fn target_of(units: &UnitTable, opening: &Opening, areas: &[Area]) -> Target {
+fn target_of(units: Units<'_>, opening: &Opening, areas: &[Area]) -> Target {
     let eligible = || areas.iter().map(|area| i64::from(area.eligible)).sum();
     Target {
         unit: opening.unit,
@@ -182,7 +182,7 @@ async fn areas_of(tx: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Area>,
 /// Plans the kits' shifts, once. `None` when they are planned, or there is no kit.
 async fn plan(
     tx: &mut PgConnection,
-    units: &UnitTable,
+    units: Units<'_>,
     scope: &UnitScope,
     areas: &[Area],
     opening: &Opening,
@@ -208,7 +208,7 @@ async fn plan(
 
 async fn kits_of(
     tx: &mut PgConnection,
-    units: &UnitTable,
+    units: Units<'_>,
     scope: &UnitScope,
     kits: &Kits,
 ) -> Result<Vec<KitId>, Error> {
@@ -239,7 +239,7 @@ async fn kits_of(
 /// [`Error::NoCampaign`]; those of the database.
 pub async fn find(
     conn: &mut PgConnection,
-    units: &UnitTable,
+    units: Units<'_>,
     unit: UnitCode,
     on: Date,
 ) -> Result<CampaignRow, Error> {

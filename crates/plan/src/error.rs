@@ -1,5 +1,6 @@
 use domain::UnitCode;
 
+/// Why a campaign cannot be planned as it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

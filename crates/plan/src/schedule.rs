@@ -31,6 +31,7 @@ impl ShiftCalendar {
         slots_per_shift: 4,
     };
 
+    /// People whom one kit captures a day when every seat is taken.
     pub const fn seats_per_day(&self) -> u32 {
         self.shifts_per_day as u32 * self.seats_per_shift as u32
     }
@@ -47,6 +48,7 @@ pub struct Demand {
 /// third rounds hold everyone who missed the round before, with some room.
 pub const ROUNDS: [f64; 3] = [1.0, 0.3, 0.12];
 
+/// A slot before it is stored: seats of one kit, at one time in one commune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedSlot {
     /// Counted from zero.

@@ -18,12 +18,14 @@ pub struct OpenSlot {
     pub next_seat: u16,
 }
 
+/// An eligible resident who is to get a seat in the commune of residence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guest {
     pub person: PersonId,
     pub unit: UnitCode,
 }
 
+/// The place in a slot that a person is invited to, counted from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seat {
     pub person: PersonId,

@@ -7,6 +7,7 @@ use crate::Error;
 use domain::UnitCode;
 use domain::deadline::{Deadline, Wording};
 
+/// Whether more cards than the target are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {
     /// "At least": more is better.
@@ -15,6 +16,7 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
+    /// The word in the target profile and in the store.
     pub const fn code(self) -> &'static str {
         match self {
             TargetKind::Floor => "floor",
@@ -23,6 +25,7 @@ impl TargetKind {
     }
 }
 
+/// What a unit is to reach, between two days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub unit: UnitCode,
@@ -112,7 +115,7 @@ mod tests {
             ("Hà Nội", date!(2021 - 06 - 05)),
         ];
         assert_eq!(last_days, expected, "each deadline as its document words it");
-        assert!(targets.iter().all(|t| domain::unit::UnitTable::official_2021().current(t.unit).is_some()));
+        assert!(targets.iter().all(|t| domain::unit::Units::latest().get(t.unit).is_some()));
     }
 
     #[test]

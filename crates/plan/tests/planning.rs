@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime};
 
 use domain::application::Kind;
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, Deadline, UnitCode};
 use plan::campaign::{self, Closed, Gaps, Invited, Kits, Opening};
 use plan::schedule::ShiftCalendar;
@@ -23,7 +23,7 @@ const NOW: OffsetDateTime = datetime!(2021-02-20 08:00 +7);
 
 /// `count` residents of the commune: every fifth is younger than 14, the first was born in a year only.
 async fn people(db: &Database, unit: UnitCode, count: u32) {
-    let path = UnitTable::official_2021().path(unit).unwrap();
+    let path = Units::latest().path(unit).unwrap();
     for n in 0..count {
         let birth = match n {
             0 => 2007_00_00,
@@ -53,7 +53,7 @@ async fn people(db: &Database, unit: UnitCode, count: u32) {
 
 async fn district(counts: [u32; 3]) -> (testkit::FreshDatabase, UnitScope, Vec<KitId>) {
     let db = testkit::fresh_database().await;
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let district: UnitCode = "445".parse().unwrap();
     for (commune, count) in units.leaves_of(district).into_iter().zip(counts) {
         people(&db, commune, count).await;
@@ -163,26 +163,26 @@ fn opening() -> Opening {
 }
 
 async fn open(db: &Database, opening: &Opening) -> Result<campaign::Opened, Error> {
-    campaign::open(db, UnitTable::official_2021(), opening, &Actor::Centre, NOW).await
+    campaign::open(db, Units::latest(), opening, &Actor::Centre, NOW).await
 }
 
 async fn opened(db: &Database) -> CampaignRow {
     open(db, &opening()).await.unwrap();
     let mut conn = db.work().acquire().await.unwrap();
-    let commune = UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())[0];
-    campaign::find(&mut conn, UnitTable::official_2021(), commune, START).await.unwrap()
+    let commune = Units::latest().leaves_of(DISTRICT.parse().unwrap())[0];
+    campaign::find(&mut conn, Units::latest(), commune, START).await.unwrap()
 }
 
 /// The person applies on the first day; `opened` says whether the centre knows who it is.
 async fn applies(db: &Database, kit: KitId, person: PersonId, opened: bool) {
     let application_id = ApplicationId::derive(NOW, &[person.uuid().as_bytes()]);
-    let unit = UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())[0];
+    let unit = Units::latest().leaves_of(DISTRICT.parse().unwrap())[0];
     let new = NewApplication {
         application_id,
         kit_id: kit,
         kind: Kind::New,
         unit,
-        unit_path: UnitTable::official_2021().path(unit).unwrap(),
+        unit_path: Units::latest().path(unit).unwrap(),
         captured_at: datetime!(2021-03-01 09:00 +7),
         actor: "centre".into(),
     };
@@ -209,7 +209,7 @@ async fn applies(db: &Database, kit: KitId, person: PersonId, opened: bool) {
 }
 
 async fn close(db: &Database, campaign: &CampaignRow, day: Date, gaps: Gaps) -> Result<Closed, Error> {
-    let (units, now) = (UnitTable::official_2021(), EVENING + time::Duration::days(9));
+    let (units, now) = (Units::latest(), EVENING + time::Duration::days(9));
     campaign::close_day(db, units, campaign, (day, gaps), &Actor::Centre, now).await
 }
 
@@ -306,9 +306,8 @@ async fn who_becomes_old_enough_is_invited() {
         .execute(db.work())
         .await
         .unwrap();
-    let invite = async |day| {
-        campaign::invite(&db, UnitTable::official_2021(), &campaign, day, &Actor::Centre, NOW).await
-    };
+    let invite =
+        async |day| campaign::invite(&db, Units::latest(), &campaign, day, &Actor::Centre, NOW).await;
     assert_eq!(invite(date!(2021 - 03 - 31)).await.unwrap(), Invited::default());
     let young = 26 - 1 + 12 - 1;
     let invited = invite(date!(2021 - 04 - 01)).await.unwrap();

@@ -38,6 +38,11 @@ enum Out {
 }
 
 impl Writer {
+    /// Begins a file, replacing one that is there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
     pub fn create(path: &Path) -> Result<Writer, Error> {
         let file = File::create(path).map_err(|source| Error::Write { path: path.to_owned(), source })?;
         let broken = |source| Error::WriteParquet { path: path.to_owned(), source };
@@ -70,6 +75,11 @@ impl Writer {
         }
     }
 
+    /// Writes what is left and closes the file, which is incomplete until then.
+    ///
+    /// # Errors
+    ///
+    /// When the last rows cannot be written.
     pub fn finish(self) -> Result<(), Error> {
         match self.out {
             Out::Csv(mut out) => {

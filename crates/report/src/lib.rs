@@ -13,6 +13,7 @@ pub use outlook::{Outlook, Seats, outlook};
 pub use progress::{Counts as PeopleCounts, Day, Progress, burn_up, measure, progress, share_tenths};
 pub use store::report::KitDay;
 
+/// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -49,6 +49,7 @@ pub fn share_tenths(done: i64, target: i64) -> i64 {
 }
 
 impl Progress {
+    /// As [`share_tenths`] of those who are done in the target.
     pub fn share_tenths(&self) -> i64 {
         share_tenths(self.done, self.target)
     }

@@ -37,6 +37,7 @@ pub struct ResolveSummary {
 }
 
 impl ResolveSummary {
+    /// Applications that were left for an adjudicator.
     pub fn cases(&self) -> usize {
         self.cases_by_kind.values().sum()
     }

@@ -79,6 +79,7 @@ pub struct Evidence {
     pub earlier: Vec<Earlier>,
 }
 
+/// What becomes of an application: it is linked to a person, or somebody is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Link(PersonId),
@@ -92,6 +93,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The person it is linked to, or the likeliest one of a case.
     pub fn person(&self) -> Option<PersonId> {
         match *self {
             Outcome::Link(person) => Some(person),

@@ -1,6 +1,7 @@
 use crate::cases::Refusal;
 use domain::id::{CaseId, PersonId};
 
+/// Why a person was not found, merged, split or decided about.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -239,6 +239,7 @@ impl Identities {
         Ok(())
     }
 
+    /// How much is held, for the measurements; what is being added meanwhile may or may not count.
     pub fn memory(&self) -> Memory {
         let people = self.people.read().unwrap_or_else(PoisonError::into_inner);
         let gallery = self.gallery.read().unwrap_or_else(PoisonError::into_inner);

@@ -27,6 +27,7 @@ pub enum CaseKind {
 }
 
 impl CaseKind {
+    /// In the order in which the list of cases offers them.
     pub const ALL: [CaseKind; 8] = [
         CaseKind::FingerprintOtherName,
         CaseKind::SamePersonTwice,
@@ -52,6 +53,7 @@ impl CaseKind {
         }
     }
 
+    /// The inverse of [`CaseKind::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<CaseKind> {
         CaseKind::ALL.into_iter().find(|kind| kind.code() == code)
     }

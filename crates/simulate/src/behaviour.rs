@@ -62,6 +62,8 @@ pub struct Draws {
 }
 
 impl Draws {
+    /// Everything that is drawn follows from `seed` and from whom or what the draw is about, not from the
+    /// order.
     pub fn new(behaviour: Behaviour, seed: u64) -> Self {
         Draws { behaviour, seed }
     }
@@ -131,14 +133,17 @@ impl Draws {
         record
     }
 
+    /// Whether the kit has no network on that day, so that it sends on the next.
     pub fn is_offline(&self, kit: usize, day: Date) -> bool {
         self.kit_day(b"offline", kit, day).chance(self.behaviour.offline_kit_days)
     }
 
+    /// Whether a batch of that day is sent a second time, as after a lost answer.
     pub fn sends_twice(&self, kit: usize, day: Date) -> bool {
         self.kit_day(b"twice", kit, day).chance(self.behaviour.repeated_sends)
     }
 
+    /// Whether a batch of that day arrives damaged before it arrives whole.
     pub fn sends_damaged(&self, kit: usize, day: Date) -> bool {
         self.kit_day(b"damaged", kit, day).chance(self.behaviour.damaged_sends)
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use domain::UnitCode;
 
+/// Why a world cannot be made as it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
     #[error(

@@ -9,7 +9,9 @@ use crate::error::SimulateError;
 use crate::stream::{Stream, Streams};
 use domain::Sex;
 
+/// Pixels across a portrait.
 pub const WIDTH: usize = 240;
+/// Pixels down a portrait.
 pub const HEIGHT: usize = 360;
 
 /// Chosen so that a portrait has 6 to 12 kB.

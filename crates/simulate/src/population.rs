@@ -15,10 +15,10 @@ use time::Date;
 
 use crate::error::SimulateError;
 use crate::names::NameParts;
-use crate::places::Spot;
+use crate::places::{self, Spot};
 use crate::stream::Streams;
 use domain::record::{Place, Relative};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use home::Commune;
 
@@ -41,6 +41,7 @@ impl TruthId {
         self.index as usize
     }
 
+    /// The unit whose population the person belongs to.
     pub fn scope(self) -> UnitCode {
         self.scope
     }
@@ -68,6 +69,7 @@ impl FromStr for TruthId {
     }
 }
 
+/// Why a text is no truth id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a truth id is a unit code, a hyphen and a number, for example 445-0000012")]
 pub struct TruthIdError;
@@ -186,7 +188,7 @@ impl Population {
         people: usize,
     ) -> Result<Population, SimulateError> {
         model.check()?;
-        let units = UnitTable::official_2021();
+        let units = places::units();
         let leaves = units.leaves_of(scope);
         if leaves.is_empty() {
             return Err(SimulateError::UnknownUnit { unit: scope });
@@ -220,14 +222,17 @@ impl Population {
         Ok(Population { scope, as_of: model.as_of, people: everybody, households, communes })
     }
 
+    /// The id of the person at `index` in `people`.
     pub fn truth_id(&self, index: usize) -> TruthId {
         TruthId { scope: self.scope, index: index as u32 }
     }
 
+    /// `None` when the id is of another population.
     pub fn person(&self, id: TruthId) -> Option<&Person> {
         self.people.get(id.index()).filter(|_| id.scope == self.scope)
     }
 
+    /// The household that the person lives in, whether or not its papers say so.
     pub fn household_of(&self, person: &Person) -> &Household {
         &self.households[person.household as usize]
     }
@@ -298,7 +303,7 @@ fn parse_name(name: NameParts) -> PersonName {
 
 /// Divides the people over the communes and each commune's over households of two to seven.
 fn plan(
-    units: &UnitTable,
+    units: Units<'_>,
     seed: u64,
     leaves: &[UnitCode],
     people: usize,
@@ -307,7 +312,7 @@ fn plan(
     let weights: Vec<u64> = leaves
         .iter()
         .map(|&leaf| {
-            let town = units.current(leaf).is_some_and(|unit| &*unit.kind != "xã");
+            let town = units.get(leaf).is_some_and(|unit| &*unit.kind != "xã");
             let draw = streams.stream(u64::from(leaf.packed())).below(1000);
             u64::from(500 + draw) * if town { 3 } else { 2 }
         })

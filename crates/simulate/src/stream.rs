@@ -39,10 +39,12 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Every value equally likely.
     pub fn next_u32(&mut self) -> u32 {
         self.rng.next_u32()
     }
 
+    /// Every value equally likely.
     pub fn next_u64(&mut self) -> u64 {
         self.rng.next_u64()
     }

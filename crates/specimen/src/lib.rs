@@ -103,10 +103,12 @@ impl Country {
     }
 }
 
+/// A serial number of one byte; `number` is 1 to 127.
 pub fn serial(number: u8) -> SerialNumber {
     SerialNumber::new(&[number]).unwrap()
 }
 
+/// The leave to sign once under that serial number, as if it had been recorded.
 pub fn token(number: u8) -> SigningToken {
     SigningToken::after_recording(serial(number))
 }

@@ -13,6 +13,7 @@ use crate::{Error, UnitScope};
 use domain::application::State;
 use domain::id::{ApplicationId, ConsignmentId};
 
+/// An application that can go into a box.
 #[derive(Debug, Clone)]
 pub struct Movable {
     pub application_id: ApplicationId,
@@ -39,6 +40,7 @@ pub async fn in_state(tx: &mut PgConnection, state: State, scope: &UnitScope) ->
         .collect()
 }
 
+/// A box on one leg of its way, as it is closed; the ends are unit codes.
 #[derive(Debug, Clone, Copy)]
 pub struct Consignment<'a> {
     pub consignment: ConsignmentId,
@@ -48,6 +50,11 @@ pub struct Consignment<'a> {
     pub to: &'a str,
 }
 
+/// Writes a box and what is in it. `manifest_sha256` is the hash of the list that travels with it.
+///
+/// # Errors
+///
+/// When a box of that id exists, or the database refuses.
 pub async fn put_consignment(
     tx: &mut PgConnection,
     consignment: &Consignment<'_>,
@@ -78,6 +85,7 @@ pub async fn put_consignment(
     Ok(())
 }
 
+/// A box while it is being counted.
 #[derive(Debug, Clone)]
 pub struct Leg {
     pub leg: String,
@@ -85,6 +93,7 @@ pub struct Leg {
     pub received: Option<i32>,
 }
 
+/// Locks a box until the transaction ends; `None` when there is none of that id.
 pub async fn lock_consignment(tx: &mut PgConnection, id: ConsignmentId) -> Result<Option<Leg>, Error> {
     let row = sqlx::query("SELECT leg, received FROM consignment WHERE consignment_id = $1 FOR UPDATE")
         .bind(id.uuid())
@@ -93,6 +102,7 @@ pub async fn lock_consignment(tx: &mut PgConnection, id: ConsignmentId) -> Resul
     row.map(|row| Ok(Leg { leg: row.try_get("leg")?, received: row.try_get("received")? })).transpose()
 }
 
+/// What was put into a box, in the order of the ids.
 pub async fn items(conn: &mut PgConnection, id: ConsignmentId) -> Result<Vec<ApplicationId>, Error> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "SELECT application_id FROM consignment_item WHERE consignment_id = $1 ORDER BY application_id",

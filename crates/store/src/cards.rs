@@ -79,6 +79,7 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
     Ok(ready)
 }
 
+/// Records why no card can be made for an application. When there is a reason already, that one stays.
 pub async fn block(
     tx: &mut PgConnection,
     application: ApplicationId,
@@ -99,6 +100,7 @@ pub async fn block(
     Ok(())
 }
 
+/// A card before it is signed, as the decision to make it left it.
 #[derive(Debug, Clone)]
 pub struct IntendedCard {
     pub card_id: CardId,
@@ -140,6 +142,7 @@ pub async fn put_cards(
     Ok(())
 }
 
+/// What signing needs of an intended card.
 #[derive(Debug, Clone)]
 pub struct CardToSign {
     pub card_id: CardId,
@@ -164,6 +167,7 @@ pub async fn intended_cards(conn: &mut PgConnection, batch: BatchId) -> Result<V
     Ok(rows.into_iter().map(card).collect())
 }
 
+/// What a signature made of an intended card. The token says that it is the card that was prepared.
 #[derive(Debug, Clone)]
 pub struct SignedCard {
     pub card_id: CardId,

@@ -12,7 +12,7 @@ pub mod register;
 pub mod report;
 
 pub use platform::binaries::MINIMUM_MAJOR;
-pub use platform::cluster::{Cluster, Durability, last_words};
+pub use platform::cluster::{Cluster, Durability, has_cluster, last_words, make_data_dir};
 pub use platform::copy::{CopyIn, CopyRow};
 pub use platform::db::{Database, OpenOptions, PoolSizes, commit, ping};
 pub use platform::error::{Error, SqlError, retry};

@@ -16,6 +16,7 @@ use domain::id::{KitId, PersonId, SlotId};
 /// Rows to a statement of the bulk inserts below.
 const CHUNK: usize = 5_000;
 
+/// How many cards a unit is to reach by when, and the document that says so.
 #[derive(Debug, Clone)]
 pub struct TargetRow {
     pub unit_code: String,
@@ -27,6 +28,7 @@ pub struct TargetRow {
     pub source: String,
 }
 
+/// Writes a target; a target of the same unit and name is replaced.
 pub async fn put_target(conn: &mut PgConnection, row: &TargetRow) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, deadline_wording, source) \
@@ -116,6 +118,7 @@ pub async fn uninvited(
         .collect()
 }
 
+/// Writes a commune's residents, eligible residents and quota; an earlier plan's row is replaced.
 pub async fn put_area(
     conn: &mut PgConnection,
     area: &AreaCount,
@@ -140,6 +143,7 @@ pub async fn put_area(
     Ok(())
 }
 
+/// A laptop that may send packets for a unit.
 #[derive(Debug, Clone)]
 pub struct KitRow {
     pub kit_id: KitId,
@@ -169,6 +173,7 @@ pub async fn register_kits(conn: &mut PgConnection, kits: &[KitRow]) -> Result<(
     Ok(())
 }
 
+/// A shift of one kit at one site, with as many seats as people can be captured in it.
 #[derive(Debug, Clone)]
 pub struct SlotRow {
     pub slot_id: SlotId,
@@ -259,6 +264,7 @@ pub async fn open_slots(
         .collect()
 }
 
+/// A person's seat in a slot. A person has at most one in each round.
 #[derive(Debug, Clone)]
 pub struct InvitationRow {
     pub person_id: PersonId,

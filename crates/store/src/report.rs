@@ -25,6 +25,7 @@ pub mod work;
 
 pub use kits::{KitCount, KitDay, kit_counts, kit_days};
 
+/// A commune of the plan: residents who may apply, and how many of them were invited.
 #[derive(Debug, Clone)]
 pub struct AreaRow {
     pub unit: UnitCode,
@@ -53,6 +54,7 @@ pub async fn areas(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Are
         .collect()
 }
 
+/// How many of a commune's applications stand in a state.
 #[derive(Debug, Clone)]
 pub struct StateCount {
     pub unit: UnitCode,
@@ -60,6 +62,7 @@ pub struct StateCount {
     pub count: i64,
 }
 
+/// Counts for every commune and state below `scope` that has any.
 pub async fn state_counts(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<StateCount>, Error> {
     let rows = sqlx::query(
         "SELECT unit_code, state, count(*) AS count FROM application WHERE unit_path LIKE $1 || '%' \
@@ -79,6 +82,7 @@ pub async fn state_counts(conn: &mut PgConnection, scope: &UnitScope) -> Result<
         .collect()
 }
 
+/// How many applications stand in a state, and since when the oldest does.
 #[derive(Debug, Clone)]
 pub struct StateAge {
     pub state: State,
@@ -86,6 +90,7 @@ pub struct StateAge {
     pub oldest: OffsetDateTime,
 }
 
+/// The states below `scope` in which any application stands.
 pub async fn state_ages(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<StateAge>, Error> {
     let rows = sqlx::query(
         "SELECT state, count(*) AS count, min(state_since) AS oldest FROM application \
@@ -105,6 +110,7 @@ pub async fn state_ages(conn: &mut PgConnection, scope: &UnitScope) -> Result<Ve
         .collect()
 }
 
+/// Cards to be reached, and between which days.
 #[derive(Debug, Clone)]
 pub struct TargetNumbers {
     pub amount: i64,
@@ -324,6 +330,7 @@ pub struct EvidenceCount {
 }
 
 impl EvidenceCount {
+    /// Whether this source knows the applications that are counted here.
     pub fn knows(&self, evidence: Evidence) -> bool {
         self.seen & (1 << evidence as i32) != 0
     }
@@ -363,6 +370,7 @@ pub async fn evidence_counts(
         .collect()
 }
 
+/// Applications on which a source and the recorded states disagree.
 #[derive(Debug, Clone, Default)]
 pub struct Compared {
     pub evidence_only: Vec<ApplicationId>,

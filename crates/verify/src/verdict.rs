@@ -60,6 +60,7 @@ pub enum CheckCode {
 }
 
 impl CheckCode {
+    /// In the order in which they are listed in a verdict.
     pub const ALL: [CheckCode; 25] = [
         CheckCode::SodStructure,
         CheckCode::SodSignature,
@@ -88,6 +89,7 @@ impl CheckCode {
         CheckCode::PaperOnly,
     ];
 
+    /// The word in the JSON interface, stable between versions.
     pub fn as_str(self) -> &'static str {
         match self {
             CheckCode::SodStructure => "sod-structure",
@@ -138,6 +140,7 @@ impl fmt::Display for CheckCode {
     }
 }
 
+/// How one check went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Pass,
@@ -196,6 +199,7 @@ impl Check {
     }
 }
 
+/// What the checks come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overall {
     /// Nothing failed, and the origin is proven.
@@ -221,6 +225,7 @@ impl Overall {
     }
 }
 
+/// The outcome of every check of a card, whatever bytes it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub overall: Overall,

@@ -91,15 +91,15 @@ pub(crate) fn page(template: &impl Template) -> Result<Response, Error> {
 /// "Huyện Thạch Hà, tỉnh Hà Tĩnh" for `42/445/`, at the head of a line.
 pub(crate) fn unit_of_path(state: &AppState, path: &str) -> Option<String> {
     let code = path.trim_end_matches('/').rsplit('/').next()?;
-    state.units.current(code.parse().ok()?).map(|_| unit_full(state, code))
+    state.units().get(code.parse().ok()?).map(|_| unit_full(state, code))
 }
 
 /// The unit alone, at the head of a line: "Xã Thạch Hải"; the code when the list does not know it.
 pub(crate) fn unit_name(state: &AppState, code: &str) -> String {
-    place::at_head(&place::own(state.units, code))
+    place::at_head(&place::own(state.units(), code))
 }
 
 /// The unit and all above it, at the head of a line; the code when the list does not know it.
 pub(crate) fn unit_full(state: &AppState, code: &str) -> String {
-    place::at_head(&place::full(state.units, code))
+    place::at_head(&place::full(state.units(), code))
 }

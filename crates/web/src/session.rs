@@ -32,8 +32,10 @@ pub enum Role {
 }
 
 impl Role {
+    /// In the order in which the documentation lists them.
     pub const ALL: [Role; 4] = [Role::Commander, Role::Officer, Role::Adjudicator, Role::Clerk];
 
+    /// The word that is stored and given to `account add`.
     pub const fn code(self) -> &'static str {
         match self {
             Role::Commander => "commander",
@@ -43,6 +45,7 @@ impl Role {
         }
     }
 
+    /// The inverse of [`Role::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Role> {
         Self::ALL.into_iter().find(|role| role.code() == code)
     }

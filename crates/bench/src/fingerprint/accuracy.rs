@@ -118,7 +118,8 @@ fn rates(mut genuine: Vec<f32>, mut impostor: Vec<f32>) -> Value {
     let missed = |threshold: f32| genuine.partition_point(|&s| s <= threshold) as f64 / genuine.len() as f64;
     let at = |rate: f64| {
         let threshold = impostor[(impostor.len() as f64 * rate) as usize];
-        json!({ "threshold": rounded(threshold.into(), 2), "fnmr_percent": rounded(100.0 * missed(threshold), 2) })
+        let fnmr_percent = rounded(100.0 * missed(threshold), 2);
+        json!({ "threshold": rounded(threshold.into(), 2), "fnmr_percent": fnmr_percent })
     };
     let share = |index: usize| index as f64 / impostor.len() as f64;
     let equal = impostor.iter().enumerate().find(|&(index, &threshold)| share(index) >= missed(threshold));

@@ -11,7 +11,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Ticks per second in which Linux tells processor time (`sysconf(_SC_CLK_TCK)` is 100 wherever it runs).
 const TICKS: f64 = 100.0;
 
-pub struct Usage {
+pub(crate) struct Usage {
     pub wall_s: f64,
     pub cpu_s: f64,
     pub peak_mb: f64,

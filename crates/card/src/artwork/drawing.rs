@@ -4,6 +4,7 @@
 use super::fonts::Font;
 use crate::CardError;
 
+/// Across and down from the upper left corner of the card, in millimetres.
 pub type Point = [f64; 2];
 
 /// Red, green, blue as sRGB has them.
@@ -18,12 +19,14 @@ pub struct Gradient {
     pub stops: [(f64, Colour); 3],
 }
 
+/// What a surface or a line is covered with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Paint {
     Solid(Colour),
     Gradient(Gradient),
 }
 
+/// The inside of a shape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fill {
     pub paint: Paint,
@@ -31,6 +34,7 @@ pub struct Fill {
     pub opacity: f64,
 }
 
+/// The line along the edge of a shape; its width is in millimetres.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stroke {
     pub paint: Paint,
@@ -38,6 +42,7 @@ pub struct Stroke {
     pub width: f64,
 }
 
+/// A step of a path from where the last one ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Segment {
     Move(Point),
@@ -47,6 +52,7 @@ pub enum Segment {
     Close,
 }
 
+/// The form of a shape; angles are in degrees, clockwise.
 #[derive(Clone, PartialEq)]
 pub enum Outline {
     Rect {
@@ -68,6 +74,7 @@ pub enum Outline {
     },
 }
 
+/// Which part of a text stands at its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
     Start,
@@ -109,6 +116,7 @@ pub struct Picture {
     pub pixels: [u16; 2],
 }
 
+/// A thing on the card; later ones lie above earlier ones.
 #[derive(Clone, PartialEq)]
 pub enum Item {
     Shape { outline: Outline, fill: Option<Fill>, stroke: Option<Stroke> },
@@ -192,32 +200,38 @@ impl Picture {
         [width * scale, height * scale]
     }
 
+    /// Pixels to an inch across, as the photo is printed.
     pub fn dpi(&self) -> f64 {
         f64::from(self.pixels[0]) / self.drawn_size()[0] * 25.4
     }
 }
 
 impl Fill {
+    /// Covers fully.
     pub fn solid(colour: Colour) -> Option<Fill> {
         Self::shade(colour, 1.0)
     }
 
+    /// Covers as far as `opacity` says, from 0 to 1.
     pub fn shade(colour: Colour, opacity: f64) -> Option<Fill> {
         Some(Fill { paint: Paint::Solid(colour), opacity })
     }
 }
 
 impl Stroke {
+    /// Covers fully; `width` is in millimetres.
     pub fn solid(colour: Colour, width: f64) -> Option<Stroke> {
         Self::shade(colour, width, 1.0)
     }
 
+    /// Covers as far as `opacity` says, from 0 to 1; `width` is in millimetres.
     pub fn shade(colour: Colour, width: f64, opacity: f64) -> Option<Stroke> {
         Some(Stroke { paint: Paint::Solid(colour), width, opacity })
     }
 }
 
 impl Run {
+    /// Text that covers fully, with the font's own spacing; `size` is in millimetres.
     pub fn new(text: impl Into<String>, font: Font, size: f64, colour: Colour) -> Run {
         Run { text: text.into(), font, size, colour, opacity: 1.0, spacing: 0.0 }
     }
@@ -229,10 +243,12 @@ impl Run {
 }
 
 impl Text {
+    /// Text that runs to the right from its point.
     pub fn start(at: Point, runs: Vec<Run>) -> Item {
         Item::Text(Text { at, anchor: Anchor::Start, degrees: 0.0, runs, length: None })
     }
 
+    /// Text whose middle lies above its point.
     pub fn middle(at: Point, runs: Vec<Run>) -> Item {
         Item::Text(Text { at, anchor: Anchor::Middle, degrees: 0.0, runs, length: None })
     }

@@ -58,6 +58,7 @@ struct Base {
 }
 
 impl Font {
+    /// Every font that a card is set in.
     pub const ALL: [Font; 4] = [Font::Regular, Font::Bold, Font::Italic, Font::OcrB];
 
     /// The TrueType file.
@@ -70,6 +71,7 @@ impl Font {
         }
     }
 
+    /// The name by which a program that draws SVG finds the font.
     pub fn family(self) -> &'static str {
         match self {
             Font::OcrB => "OCR B",
@@ -87,6 +89,7 @@ impl Font {
         }
     }
 
+    /// Whether an SVG must ask for the slanted form.
     pub fn is_italic(self) -> bool {
         self == Font::Italic
     }

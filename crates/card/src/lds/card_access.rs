@@ -22,10 +22,16 @@ pub fn of_citizen_card() -> SecurityInfos {
     ])
 }
 
+/// The file's bytes: a bare SET in ascending order of its elements' encodings.
 pub fn encode(infos: &SecurityInfos) -> Vec<u8> {
     infos.encode()
 }
 
+/// Reads the file as a chip sends it.
+///
+/// # Errors
+///
+/// When it is not one SET, or one of its entries is malformed.
 pub fn parse(file: &[u8]) -> Result<SecurityInfos, CardError> {
     let set = tlv::single(file, Tag::SET, "EF.CardAccess must be one SET of SecurityInfo")?;
     SecurityInfos::parse(&set, EF_CARD_ACCESS)

@@ -38,6 +38,11 @@ pub fn encode_version(groups: &[DataGroup], version: LdsVersion) -> Vec<u8> {
     )
 }
 
+/// Reads the file as a chip sends it.
+///
+/// # Errors
+///
+/// When an object is missing or out of order, or a tag in the list is of no data group or is listed twice.
 pub fn parse(file: &[u8]) -> Result<Com, CardError> {
     let outer = tlv::single(file, Tag(0x60), "EF.COM must be one object with tag 60")?;
     let mut reader = outer.children()?;
@@ -91,7 +96,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_list_reads_back(numbers in proptest::sample::subsequence((1u8..=16).collect::<Vec<_>>(), 0..=16)) {
+        fn any_list_reads_back(
+            numbers in proptest::sample::subsequence((1u8..=16).collect::<Vec<_>>(), 0..=16),
+        ) {
             let groups: Vec<_> = numbers.into_iter().map(|n| DataGroup::from_number(n).unwrap()).collect();
             prop_assert_eq!(parse(&encode(&groups)).unwrap().groups, groups);
         }

@@ -9,6 +9,7 @@ use crate::{
 /// Three lines of 30 characters in a run (Doc 9303-10, DG1 for TD1).
 const ZONE_LEN: usize = 90;
 
+/// The file's bytes: the 90 characters of the zone under tag 5F1F (Doc 9303-10).
 pub fn encode(mrz: &Mrz) -> Vec<u8> {
     tlv::encode(Tag(0x61), &[&tlv::encode(Tag(0x5F1F), &[mrz.concatenated().as_bytes()])])
 }

@@ -22,20 +22,35 @@ const VERSION: &[u8] = &[0x02, 0x01, 0x01];
 pub struct FieldNumber(pub u8);
 
 impl FieldNumber {
+    /// Personal number, twelve digits.
     pub const PIN: Self = Self(1);
+    /// Full name, in the case in which it is printed.
     pub const NAME: Self = Self(2);
+    /// Date of birth as printed; day and month may be missing.
     pub const BIRTH: Self = Self(3);
+    /// "Nam" or "Nữ".
     pub const SEX: Self = Self(4);
+    /// Nationality as printed.
     pub const NATIONALITY: Self = Self(5);
+    /// Ethnic group as printed.
     pub const ETHNICITY: Self = Self(6);
+    /// Religion as printed.
     pub const RELIGION: Self = Self(7);
+    /// Native place (quê quán) as printed.
     pub const NATIVE_PLACE: Self = Self(8);
+    /// Permanent residence (nơi thường trú) as printed.
     pub const RESIDENCE: Self = Self(9);
+    /// Distinguishing marks (đặc điểm nhận dạng).
     pub const MARKS: Self = Self(10);
+    /// Day of issue, dd/mm/yyyy.
     pub const ISSUED: Self = Self(11);
+    /// Last day of validity, dd/mm/yyyy, or "Không thời hạn".
     pub const EXPIRES: Self = Self(12);
+    /// Father, then mother.
     pub const PARENTS: Self = Self(13);
+    /// Husband or wife.
     pub const SPOUSE: Self = Self(14);
+    /// Number of the earlier card of nine digits (chứng minh nhân dân).
     pub const CMND: Self = Self(15);
     /// 16 characters whose meaning is not known; read, never written.
     pub const UNKNOWN: Self = Self(16);
@@ -45,6 +60,7 @@ impl FieldNumber {
     }
 }
 
+/// What stands in a field.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value<'a> {
     Text(Cow<'a, str>),
@@ -66,6 +82,7 @@ impl std::fmt::Debug for Dg13<'_> {
 }
 
 impl<'a> Dg13<'a> {
+    /// The fields that a card of ours carries, in the order of published cards.
     pub fn from_card(card: &CardData<'a>) -> Dg13<'a> {
         let card = card.fields();
         let text = |number, text: &'a str| (number, Value::Text(Cow::Borrowed(text)));
@@ -98,6 +115,7 @@ impl<'a> Dg13<'a> {
         Dg13 { fields }
     }
 
+    /// The text of a field; `None` when the file lacks it or it holds relatives.
     pub fn text(&self, number: FieldNumber) -> Option<&str> {
         self.fields.iter().find_map(|(n, value)| match value {
             Value::Text(text) if *n == number => Some(text.as_ref()),
@@ -105,14 +123,17 @@ impl<'a> Dg13<'a> {
         })
     }
 
+    /// The first name of field 13; `None` when the file does not state it.
     pub fn father(&self) -> Option<&str> {
         self.relative(FieldNumber::PARENTS, 0)
     }
 
+    /// The second name of field 13; `None` when the file does not state it.
     pub fn mother(&self) -> Option<&str> {
         self.relative(FieldNumber::PARENTS, 1)
     }
 
+    /// The name of field 14; `None` when the file does not state it.
     pub fn spouse(&self) -> Option<&str> {
         self.relative(FieldNumber::SPOUSE, 0)
     }
@@ -155,6 +176,7 @@ impl<'a> Dg13<'a> {
         })
     }
 
+    /// In the order of the file.
     pub fn fields(&self) -> &[(FieldNumber, Value<'a>)] {
         &self.fields
     }
@@ -168,6 +190,7 @@ impl<'a> Dg13<'a> {
         })
     }
 
+    /// The file's bytes, in the form of published cards.
     pub fn encode(&self) -> Vec<u8> {
         // Lengths are added up first, so that everything is written once, into one buffer.
         let fields_len =
@@ -188,6 +211,11 @@ impl<'a> Dg13<'a> {
         out
     }
 
+    /// Reads the file as a chip sends it.
+    ///
+    /// # Errors
+    ///
+    /// When the structure is another, a text is not UTF-8, or a field comes twice.
     pub fn parse(file: &'a [u8]) -> Result<Dg13<'a>, CardError> {
         let outer = tlv::single(file, Tag(0x6D), "DG13 must be one object with tag 6D")?;
         let mut reader = outer.children()?;
@@ -297,9 +325,10 @@ mod tests {
     use crate::{data::tests::sample, tests::unhex};
 
     /// Six fields of a person who does not exist, laid out as on published cards.
-    const SIX_FIELDS: &str = "6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
-        79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802010d30110c0f\
-        4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
+    const SIX_FIELDS: &str = "\
+        6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
+        79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802\
+        010d30110c0f4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
 
     #[test]
     fn the_published_layout_reads_and_writes_to_the_same_bytes() {
@@ -360,8 +389,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_texts_read_back(name in "\\PC{1,80}", place in "\\PC{0,80}", spouse in proptest::option::of("\\PC{1,40}")) {
-            let fields = CardFields { name: &name, native_place: &place, spouse: spouse.as_deref(), ..sample() };
+        fn any_texts_read_back(
+            name in "\\PC{1,80}",
+            place in "\\PC{0,80}",
+            spouse in proptest::option::of("\\PC{1,40}"),
+        ) {
+            let spouse = spouse.as_deref();
+            let fields = CardFields { name: &name, native_place: &place, spouse, ..sample() };
             if let Ok(card) = CardData::new(fields) {
                 let dg13 = Dg13::from_card(&card);
                 let file = dg13.encode();

@@ -19,10 +19,16 @@ pub fn of_citizen_card(chip_key: EcPublicKey) -> SecurityInfos {
     SecurityInfos::new(open.iter().cloned().chain(closed))
 }
 
+/// The file's bytes: the SET of SecurityInfo under tag 6E (Doc 9303-11 §9.2).
 pub fn encode(infos: &SecurityInfos) -> Vec<u8> {
     tlv::encode(Tag(0x6E), &[&infos.encode()])
 }
 
+/// Reads the file as a chip sends it.
+///
+/// # Errors
+///
+/// When it is not one SET under tag 6E, or one of its entries is malformed.
 pub fn parse(file: &[u8]) -> Result<SecurityInfos, CardError> {
     let outer = tlv::single(file, Tag(0x6E), "DG14 must be one object with tag 6E")?;
     let mut reader = outer.children()?;
@@ -55,7 +61,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_files_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..200) {
+        fn damaged_files_never_panic(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..200,
+        ) {
             let mut file = encode(&sample());
             let index = at.index(file.len());
             file[index] = byte;

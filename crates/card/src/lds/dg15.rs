@@ -7,10 +7,17 @@ use crate::{
     tlv::{self, Tag},
 };
 
+/// The file's bytes: the key for Active Authentication as SubjectPublicKeyInfo under tag 6F (Doc 9303-11,
+/// 6.1).
 pub fn encode(key: &EcPublicKey) -> Vec<u8> {
     tlv::encode(Tag(0x6F), &[&key.to_spki()])
 }
 
+/// Reads the file as a chip sends it.
+///
+/// # Errors
+///
+/// When it is not one public key under tag 6F, or the key is on a curve that we do not know.
 pub fn parse(file: &[u8]) -> Result<EcPublicKey, CardError> {
     let outer = tlv::single(file, Tag(0x6F), "DG15 must be one object with tag 6F")?;
     let mut reader = outer.children()?;
@@ -28,7 +35,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_back_and_damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..95) {
+        fn reads_back_and_damage_never_panics(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..95,
+        ) {
             let key = EcPublicKey::new(Curve::P256, &[4; 65]).unwrap();
             let mut file = encode(&key);
             prop_assert_eq!(parse(&file).unwrap(), key);

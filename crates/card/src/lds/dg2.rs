@@ -37,6 +37,7 @@ impl std::fmt::Debug for Face<'_> {
     }
 }
 
+/// How the portrait is compressed; the photo is stored and given out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageEncoding {
     Jpeg,

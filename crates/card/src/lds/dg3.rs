@@ -32,6 +32,7 @@ pub enum Finger {
 }
 
 impl Finger {
+    /// The finger position of ISO/IEC 19794-4, table 6.
     pub fn code(self) -> u8 {
         match self {
             Finger::RightIndex => 2,
@@ -40,6 +41,7 @@ impl Finger {
         }
     }
 
+    /// The inverse of [`Finger::code`]; every number is kept.
     pub fn from_code(code: u8) -> Finger {
         match code {
             2 => Finger::RightIndex,
@@ -354,7 +356,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_files_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..220) {
+        fn damaged_files_never_panic(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..220,
+        ) {
             let mut file = encode(&fingers(), &[]);
             let index = at.index(file.len());
             file[index] = byte;

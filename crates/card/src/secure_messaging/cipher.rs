@@ -26,6 +26,7 @@ pub enum Cipher {
 }
 
 impl Cipher {
+    /// In bytes; data is padded to a multiple of it.
     pub fn block_len(self) -> usize {
         match self {
             Cipher::TripleDes => 8,
@@ -71,6 +72,7 @@ impl SessionKeys {
         }
     }
 
+    /// What both keys are for.
     pub fn cipher(&self) -> Cipher {
         self.cipher
     }
@@ -80,6 +82,7 @@ impl SessionKeys {
         self.cbc_encrypt(&[0; 16], blocks)
     }
 
+    /// Decrypts with an initial vector of zeros and leaves the padding on; used before a channel is open.
     pub fn decrypt_plain(&self, blocks: &[u8]) -> Zeroizing<Vec<u8>> {
         self.cbc_decrypt(&[0; 16], blocks)
     }
@@ -162,12 +165,15 @@ impl PaceKey {
         PaceKey(Cipher::Aes128.derive(password, COUNTER_PACE))
     }
 
+    /// One block without chaining or padding: the nonce that the chip sends in the first step of PACE (Doc
+    /// 9303-11 §4.4.3.3.1).
     pub fn encrypt_nonce(&self, nonce: &[u8; 16]) -> [u8; 16] {
         let mut block = *nonce;
         encrypt_block(&self.0, &mut block);
         block
     }
 
+    /// The inverse of [`PaceKey::encrypt_nonce`]. A wrong password gives another nonce, not an error.
     pub fn decrypt_nonce(&self, encrypted: &[u8; 16]) -> Zeroizing<[u8; 16]> {
         let plain = with_iv::<cbc::Decryptor<Aes128>>(&self.0, &[0; 16])
             .decrypt_padded_vec::<NoPadding>(encrypted)

@@ -14,6 +14,7 @@ pub enum DigestAlgorithm {
 }
 
 impl DigestAlgorithm {
+    /// The digest with which EF.SOD names the contents of data groups.
     pub fn hash(self, data: &[u8]) -> Vec<u8> {
         match self {
             DigestAlgorithm::Sha256 => Sha256::digest(data).to_vec(),
@@ -60,6 +61,11 @@ pub struct Sod {
 }
 
 impl Sod {
+    /// Reads the file as a chip sends it; no signature is checked here.
+    ///
+    /// # Errors
+    ///
+    /// When the CMS structure is not that of Doc 9303-10, or names algorithms that we do not know.
     pub fn parse(file: &[u8]) -> Result<Sod, CardError> {
         let outer = tlv::single(file, EF_SOD_TAG, "EF.SOD must be one object with tag 77")?;
         let mut reader = outer.children()?;
@@ -153,6 +159,7 @@ impl Sod {
         &self.signature_algorithm
     }
 
+    /// The signer's bytes over the signed attributes, in the form of its algorithm.
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
@@ -437,7 +444,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_signature_length_keeps_all_lengths_right(signature in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn any_signature_length_keeps_all_lengths_right(
+            signature in proptest::collection::vec(any::<u8>(), 0..600),
+        ) {
             let (file, _) = build(&signature);
             let sod = Sod::parse(&file).unwrap();
             prop_assert_eq!(sod.signature(), signature);

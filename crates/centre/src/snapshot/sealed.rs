@@ -64,7 +64,7 @@ pub(super) struct Sealer<W: Write> {
 }
 
 impl<W: Write> Sealer<W> {
-    pub fn new(mut out: W, label: &Label, wrapping: &dyn WrappingKey) -> io::Result<Sealer<W>> {
+    pub(crate) fn new(mut out: W, label: &Label, wrapping: &dyn WrappingKey) -> io::Result<Sealer<W>> {
         let mut key = Zeroizing::new([0; 32]);
         let mut rng: StdRng = rand::make_rng();
         rng.fill_bytes(key.as_mut_slice());
@@ -143,7 +143,7 @@ pub(super) struct Opener<R: Read> {
 }
 
 impl<R: Read> Opener<R> {
-    pub fn new(input: R, head: Head, wrapping: &dyn WrappingKey) -> Result<Opener<R>, Unusable> {
+    pub(crate) fn new(input: R, head: Head, wrapping: &dyn WrappingKey) -> Result<Opener<R>, Unusable> {
         let key = wrapping.unwrap(&head.wrapped)?;
         let chunks = Chunks { cipher: Aes256Gcm::new((&*key).into()), head: head.bytes, next: 0 };
         Ok(Opener { input, chunks, plain: Zeroizing::new(Vec::new()), read: 0, is_over: false })

@@ -77,6 +77,7 @@ impl Memory {
         }
     }
 
+    /// How far the chip has come from blank to card.
     pub fn life(&self) -> Life {
         self.life
     }

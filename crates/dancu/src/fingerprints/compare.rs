@@ -18,7 +18,7 @@ const KEPT: usize = 16_384;
 /// Rows that are computed together before they are written.
 const ROWS: usize = 64;
 
-pub fn run(folder: &Path, out: &Path, skip_bad: bool) -> Result<()> {
+pub(crate) fn run(folder: &Path, out: &Path, skip_bad: bool) -> Result<()> {
     let loaded = files::load(folder)?;
     let target = File::create(out).with_context(|| format!("cannot write {}", out.display()))?;
     let mut writer = BufWriter::with_capacity(1 << 20, target);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::files::{self, TemplateFile};
 use fingerprint::{Positions, Scan, ScanQuery, Template, false_match_rate, threshold_for};
 
-pub struct Options {
+pub(crate) struct Options {
     pub any_position: bool,
     pub false_matches: f64,
     pub most: usize,

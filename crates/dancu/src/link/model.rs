@@ -11,7 +11,7 @@ use linkage::batch::{ClassRates, Trained};
 
 const FORMAT: &str = "dancu-linkage-1";
 
-pub fn save(out: &mut impl Write, trained: &Trained) -> Result<()> {
+pub(crate) fn save(out: &mut impl Write, trained: &Trained) -> Result<()> {
     let mut comparisons = Map::new();
     for (field, code) in Trained::FIELDS.iter().enumerate() {
         let levels = Trained::levels(field).into_iter().zip(&trained.tables[field]);
@@ -39,7 +39,7 @@ pub fn save(out: &mut impl Write, trained: &Trained) -> Result<()> {
     Ok(())
 }
 
-pub fn load(path: &Path) -> Result<Trained> {
+pub(crate) fn load(path: &Path) -> Result<Trained> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     parse(&text).with_context(|| format!("{} holds no parameters of `dancu link`", path.display()))
 }

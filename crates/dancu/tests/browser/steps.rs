@@ -236,9 +236,14 @@ pub fn two_adjudicators_decide(browser: &Browser, demo: &Demo, inspector: &mut I
     );
     let case = browser.attribute("main tbody a", "href").expect("a link leads somewhere");
     browser.follow("main tbody a");
-    choose(browser, "Hai hồ sơ có cùng vân tay.");
+    browser.click("main form input[type=radio]");
+    act(browser, "propose", "Hai hồ sơ có cùng vân tay.");
     assert!(browser.has("main [role=status]"), "the proposal is confirmed to who made it");
-    assert!(!browser.has("main form"), "who proposed cannot confirm");
+    let offered = |act: &str| browser.has(&format!("main form button[value={act}]"));
+    assert!(
+        !offered("confirm") && !offered("disagree") && offered("withdraw"),
+        "who proposed cannot confirm"
+    );
     inspector.inspect(browser, "adjudicator own proposal", 200);
     assert!(in_list("?xem=cho", &case) && !in_list("", &case));
     sign_out(browser, &demo.base);
@@ -247,18 +252,17 @@ pub fn two_adjudicators_decide(browser: &Browser, demo: &Demo, inspector: &mut I
     assert!(in_list("?xem=cho", &case));
     browser.follow(&format!("main a[href='{case}']"));
     inspector.inspect(browser, "adjudicator another's proposal", 200);
-    choose(browser, "Đã xem lại.");
-    assert!(browser.has("main [role=status]") && !browser.has("main form"), "the case is closed");
+    act(browser, "confirm", "Đã xem lại.");
+    assert!(browser.has("main [role=status]") && !offered("confirm"), "the case is closed");
     inspector.inspect(browser, "adjudicator closed case", 200);
     assert!(in_list("?xem=xong", &case) && !in_list("?xem=cho", &case));
     sign_out(browser, &demo.base);
 }
 
-/// Takes the first decision that is offered and sends the form.
-fn choose(browser: &Browser, note: &str) {
-    browser.click("main form input[type=radio]");
+/// Gives the reason and presses the button of what is to be done.
+fn act(browser: &Browser, kind: &str, note: &str) {
     browser.fill("#ly-do", note);
-    browser.follow("main form button[type=submit]");
+    browser.follow(&format!("main form button[value={kind}]"));
 }
 
 /// Everything that matters works with scripts switched off.

@@ -7,7 +7,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use domain::ResidentRecord;
 use domain::application::Kind;
@@ -27,7 +26,6 @@ pub struct Guest {
     pub person: PersonId,
     pub record: ResidentRecord,
     pub round: i16,
-    pub at: OffsetDateTime,
 }
 
 impl Guest {
@@ -38,7 +36,6 @@ impl Guest {
             person: text("person").parse().unwrap(),
             record: serde_json::from_value(told["record"].clone()).unwrap(),
             round: told["round"].as_i64().unwrap() as i16,
-            at: OffsetDateTime::parse(text("at"), &Rfc3339).unwrap(),
         }
     }
 }

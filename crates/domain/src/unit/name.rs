@@ -1,6 +1,6 @@
 //! A unit as people name it: by its code, or by its name with or without kind and marks.
 
-use super::{Unit, UnitCode, UnitError, UnitLevel, UnitTable};
+use super::{Unit, UnitCode, UnitError, UnitLevel, Units};
 use crate::text::{fold_ascii, tidy};
 
 /// How many units an error lists at most.
@@ -13,7 +13,9 @@ pub enum UnitNameError {
     #[error(transparent)]
     Code(#[from] UnitError),
     /// No unit has this code.
-    #[error("{0} is not in the list of units; codes, such as 445 for Thạch Hà, come from `dancu unit find NAME`")]
+    #[error(
+        "{0} is not in the list of units; codes, such as 445 for Thạch Hà, come from `dancu unit find NAME`"
+    )]
     NoCode(UnitCode),
     /// No unit is called so.
     #[error("no {what} is called `{text}`{}", like_it(.near))]
@@ -22,7 +24,7 @@ pub enum UnitNameError {
         what: &'static str,
         /// What was asked for.
         text: String,
-        /// Units with a name like it, as [`UnitTable::told`] tells them.
+        /// Units with a name like it, as [`Units::told`] tells them.
         near: Vec<String>,
     },
     /// Several units are called so.
@@ -30,13 +32,13 @@ pub enum UnitNameError {
     Ambiguous {
         /// What was asked for.
         text: String,
-        /// The units, as [`UnitTable::told`] tells them.
+        /// The units, as [`Units::told`] tells them.
         units: Vec<String>,
     },
     /// It is a unit of another level.
     #[error("{unit} is a {is}, and a {wanted} is asked for")]
     Level {
-        /// The unit, as [`UnitTable::told`] tells it.
+        /// The unit, as [`Units::told`] tells it.
         unit: String,
         /// Its level.
         is: &'static str,
@@ -52,14 +54,14 @@ fn like_it(units: &[String]) -> String {
     }
 }
 
-impl UnitTable {
-    /// The unit in force that a text names: `445`, `Thạch Hà`, `huyen thach ha`, `Thạch Hà, Hà Tĩnh`. Case, marks
+impl Units<'_> {
+    /// The unit that a text names: `445`, `Thạch Hà`, `huyen thach ha`, `Thạch Hà, Hà Tĩnh`. Case, marks
     /// and the kind may be left out as long as one unit remains; the names of units above may follow after
     /// commas. `level` is that of the unit, if only one will do.
     ///
     /// # Errors
     /// [`UnitNameError`], with the units that it may have been.
-    pub fn named(&self, text: &str, level: Option<UnitLevel>) -> Result<UnitCode, UnitNameError> {
+    pub fn named(self, text: &str, level: Option<UnitLevel>) -> Result<UnitCode, UnitNameError> {
         let text = tidy(text);
         if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
             return self.by_code(text.parse()?, level);
@@ -67,12 +69,12 @@ impl UnitTable {
         let mut parts = text.split(',').map(str::trim);
         let (name, above) = (parts.next().unwrap_or_default(), parts.collect::<Vec<_>>());
         let is_there = |unit: &&Unit| {
-            unit.valid_to.is_none()
+            unit.is_valid_on(self.day)
                 && level.is_none_or(|level| unit.code.level() == level)
                 && is_called(unit, name, fold_ascii)
                 && self.is_below(unit.code, &above)
         };
-        let mut found: Vec<&Unit> = self.units().iter().filter(is_there).collect();
+        let mut found: Vec<&Unit> = self.table.units.iter().filter(is_there).collect();
         // Whoever writes the marks means them.
         let exact = |unit: &&Unit| is_called(unit, name, |text| text.to_lowercase());
         if found.len() > 1 && found.iter().filter(|unit| exact(unit)).count() == 1 {
@@ -93,12 +95,12 @@ impl UnitTable {
     }
 
     /// Code and name with the names above it: "445 Huyện Thạch Hà, Tỉnh Hà Tĩnh".
-    pub fn told(&self, code: UnitCode) -> String {
+    pub fn told(self, code: UnitCode) -> String {
         format!("{code} {}", self.full_name(code).unwrap_or_default())
     }
 
-    fn by_code(&self, code: UnitCode, level: Option<UnitLevel>) -> Result<UnitCode, UnitNameError> {
-        self.current(code).ok_or(UnitNameError::NoCode(code))?;
+    fn by_code(self, code: UnitCode, level: Option<UnitLevel>) -> Result<UnitCode, UnitNameError> {
+        self.get(code).ok_or(UnitNameError::NoCode(code))?;
         match level {
             Some(wanted) if code.level() != wanted => Err(UnitNameError::Level {
                 unit: self.told(code),
@@ -110,7 +112,7 @@ impl UnitTable {
     }
 
     /// Whether each of these names is that of a unit above.
-    fn is_below(&self, code: UnitCode, names: &[&str]) -> bool {
+    fn is_below(self, code: UnitCode, names: &[&str]) -> bool {
         names.iter().all(|name| self.chain(code).skip(1).any(|above| is_called(above, name, fold_ascii)))
     }
 }
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
 
     fn named(text: &str) -> Result<String, UnitNameError> {
-        UnitTable::official_2021().named(text, None).map(|code| code.to_string())
+        Units::latest().named(text, None).map(|code| code.to_string())
     }
 
     #[test]
@@ -137,7 +139,7 @@ mod tests {
             assert_eq!(named(text).as_deref(), Ok("445"), "{text}");
         }
         assert_eq!(named("tỉnh Hà Tĩnh").as_deref(), Ok("42"));
-        let district = UnitTable::official_2021().named("thach ha", Some(UnitLevel::District));
+        let district = Units::latest().named("thach ha", Some(UnitLevel::District));
         assert_eq!(district.unwrap().to_string(), "445", "the townlet of that name is no district");
     }
 
@@ -159,7 +161,7 @@ mod tests {
         assert!(named("").is_err());
         assert_eq!(named("999"), Err(UnitNameError::NoCode("999".parse().unwrap())));
         assert!(matches!(named("4455"), Err(UnitNameError::Code(UnitError::Length { length: 4 }))));
-        let commune = UnitTable::official_2021().named("42", Some(UnitLevel::District)).unwrap_err();
+        let commune = Units::latest().named("42", Some(UnitLevel::District)).unwrap_err();
         assert_eq!(commune.to_string(), "42 Tỉnh Hà Tĩnh is a province, and a district is asked for");
     }
 }

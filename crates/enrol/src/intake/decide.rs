@@ -41,6 +41,7 @@ pub(super) enum Decision {
 }
 
 impl Decision {
+    /// What the receipt tells the kit: a repeat is accepted as the first was.
     pub fn outcome(self) -> Outcome {
         match self {
             Decision::Store | Decision::Repeat => Outcome::Accepted,

@@ -60,6 +60,7 @@ impl Texts {
         self.coded.as_ref().map(|coded| (&coded.dictionary, &coded.codes[..]))
     }
 
+    /// Adds the text of the next row. A column of coded values becomes one of plain texts by it.
     pub fn push(&mut self, text: &str) {
         if let Some(Coded { dictionary, codes }) = self.coded.take() {
             codes.iter().for_each(|&code| self.push(dictionary.get(code as usize)));
@@ -78,18 +79,22 @@ impl Texts {
         &self.bytes[start..end]
     }
 
+    /// In the order of the rows, an empty text where nothing is known.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|row| self.get(row))
     }
 
+    /// Rows, of which several may have one text.
     pub fn len(&self) -> usize {
         self.coded.as_ref().map_or(self.ends.len(), |coded| coded.codes.len())
     }
 
+    /// Whether the column has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Takes every row out and keeps the memory for the next block.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -118,10 +123,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// Rows of the block; a shorter column has nothing in the last of them.
     pub fn len(&self) -> usize {
         self.rec_id.len()
     }
 
+    /// Whether the block has no rows.
     pub fn is_empty(&self) -> bool {
         self.rec_id.is_empty()
     }

@@ -53,6 +53,7 @@ pub struct Register {
 }
 
 impl Collector {
+    /// A register without records, to which blocks are added.
     pub fn new() -> Collector {
         Collector::default()
     }
@@ -62,6 +63,7 @@ impl Collector {
         self.facts.len()
     }
 
+    /// Whether no record was taken in.
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
     }
@@ -71,6 +73,7 @@ impl Collector {
         self.second = Some(self.facts.len());
     }
 
+    /// Takes the records of a block in, as the next rows.
     pub fn add(&mut self, block: &Block) {
         let rows = block.len();
         let [own, father, mother] = &mut self.names;
@@ -121,6 +124,7 @@ impl Collector {
         }
     }
 
+    /// Counts how frequent each value is, which weighing needs, and gives the whole register.
     pub fn finish(mut self) -> Register {
         self.name_places();
         self.number_ethnicities();
@@ -194,6 +198,7 @@ impl Register {
         self.facts.len()
     }
 
+    /// Whether there is no record to be compared.
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
     }

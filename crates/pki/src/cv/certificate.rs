@@ -112,10 +112,12 @@ impl CvCertificate {
         &self.raw[self.body.start..]
     }
 
+    /// The key that signed the certificate.
     pub fn issuer(&self) -> &HolderReference {
         &self.issuer
     }
 
+    /// The key that the certificate is about.
     pub fn holder(&self) -> &HolderReference {
         &self.holder
     }
@@ -135,6 +137,7 @@ impl CvCertificate {
         self.expires
     }
 
+    /// Whether it is the first certificate of a CVCA; a link certificate names another issuer.
     pub fn is_self_signed(&self) -> bool {
         self.issuer == self.holder
     }

@@ -65,10 +65,12 @@ impl CvPublicKey {
         write(PUBLIC_KEY, &[&parts.concat()])
     }
 
+    /// The curve of the point, by its parameters.
     pub fn curve(&self) -> Curve {
         self.curve
     }
 
+    /// The digest that goes with the key's algorithm.
     pub fn hash(&self) -> HashAlgorithm {
         self.hash
     }

@@ -11,7 +11,7 @@ use crate::seating::Guest;
 use crate::{Error, apply};
 use domain::clock::VIETNAM;
 use domain::id::{KitId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, ResidentRecord, UnitCode};
 use store::applications::kits;
 use store::plan::campaigns::{self as rows, CampaignRow};
@@ -87,7 +87,7 @@ pub struct Invited {
 /// [`Error::Day`] after the last day; those of the database.
 pub async fn invite(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     campaign: &CampaignRow,
     day: Date,
     by: &Actor,
@@ -162,7 +162,7 @@ pub enum Gaps {
 /// [`Gaps::Refuse`]; those of the database.
 pub async fn close_day(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     campaign: &CampaignRow,
     (day, gaps): (Date, Gaps),
     by: &Actor,
@@ -218,7 +218,7 @@ pub async fn close_day(
 /// whether there are any.
 async fn add_slots(
     tx: &mut PgConnection,
-    units: &UnitTable,
+    units: Units<'_>,
     campaign: &CampaignRow,
     without: &[Guest],
     from: Date,

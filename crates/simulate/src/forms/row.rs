@@ -84,10 +84,12 @@ impl FormRow {
         }
     }
 
+    /// As it stands on the form; empty where nothing was stated.
     pub fn get(&self, column: Column) -> &str {
         &self.0[column as usize]
     }
 
+    /// Replaces what the field says, without any check: forms are spoilt this way too.
     pub fn set(&mut self, column: Column, text: String) {
         self.0[column as usize] = text;
     }

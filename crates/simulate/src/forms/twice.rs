@@ -19,6 +19,7 @@ pub enum Variation {
 }
 
 impl Variation {
+    /// In the order in which they are drawn from.
     pub const ALL: [Variation; 3] = [Variation::Respelt, Variation::OtherHousehold, Variation::LessKnown];
 
     /// Name in `truth.csv`.

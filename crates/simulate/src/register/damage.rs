@@ -21,6 +21,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// In the order in which they are drawn from.
     pub const ALL: [Kind; 4] = [Kind::Light, Kind::Moved, Kind::Hard, Kind::Alias];
 
     /// Name in the truth file.

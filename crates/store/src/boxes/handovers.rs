@@ -20,6 +20,7 @@ pub struct WaitingCard {
     pub last_attempt: Option<OffsetDateTime>,
 }
 
+/// Cards that lie at their communes below `scope`, by commune and then the longest wait first.
 pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<WaitingCard>, Error> {
     let rows = sqlx::query(
         "SELECT a.application_id, a.unit_code, a.state_since, \
@@ -44,6 +45,7 @@ pub async fn waiting_cards(conn: &mut PgConnection, scope: &UnitScope) -> Result
         .collect()
 }
 
+/// One attempt to hand a card over, whether it succeeded or not.
 #[derive(Debug, Clone)]
 pub struct HandoverRow {
     pub application: ApplicationId,

@@ -19,6 +19,11 @@ pub async fn next_batch_number(conn: &mut PgConnection) -> Result<i64, Error> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM batch").fetch_one(conn).await?)
 }
 
+/// Writes an opened batch; its items come with [`put_cards`](crate::cards::put_cards).
+///
+/// # Errors
+///
+/// When its number or id is taken, or the database refuses.
 pub async fn put_batch(
     tx: &mut PgConnection,
     batch: BatchId,
@@ -43,6 +48,7 @@ pub async fn put_batch(
     Ok(())
 }
 
+/// What the printer reported; both are `None` until the result was taken.
 #[derive(Debug, Clone)]
 pub struct BatchResult {
     pub printed: Option<i32>,
@@ -59,6 +65,7 @@ pub async fn lock_batch(tx: &mut PgConnection, batch: BatchId) -> Result<Option<
         .transpose()
 }
 
+/// A card of a batch at its place on the manifest, counted from 1.
 #[derive(Debug, Clone)]
 pub struct BatchItem {
     pub position: i32,
@@ -67,6 +74,7 @@ pub struct BatchItem {
     pub card_state: CardState,
 }
 
+/// The cards of a batch in the order of its manifest, in whatever state they are now.
 pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<BatchItem>, Error> {
     let rows: Vec<(i32, Uuid, Uuid, String)> = sqlx::query_as(
         "SELECT i.position, i.application_id, i.card_id, c.state FROM batch_item i \
@@ -222,6 +230,7 @@ pub struct CardItem {
     pub state: CardState,
 }
 
+/// The batch in which a card is made; `None` when no batch has the card.
 pub async fn card_item(conn: &mut PgConnection, card: CardId) -> Result<Option<CardItem>, Error> {
     let row = sqlx::query(
         "SELECT i.batch_id, i.position, i.application_id, c.number, c.state FROM batch_item i \

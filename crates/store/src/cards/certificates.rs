@@ -36,6 +36,12 @@ pub async fn intend_certificate(
     Ok(())
 }
 
+/// Adds the signed certificate to the row that was written before signing. A row that is complete already is
+/// left as it is.
+///
+/// # Errors
+///
+/// When the database refuses.
 pub async fn complete_certificate(
     conn: &mut PgConnection,
     serial: &str,
@@ -65,6 +71,7 @@ pub struct StoredCertificate {
     pub der: Vec<u8>,
 }
 
+/// A signed certificate; `None` when there is none of that serial number or it was never completed.
 pub async fn certificate(conn: &mut PgConnection, serial: &str) -> Result<Option<StoredCertificate>, Error> {
     let row = sqlx::query("SELECT issuer_serial, der FROM certificate WHERE serial = $1 AND der IS NOT NULL")
         .bind(serial)
@@ -203,6 +210,7 @@ pub struct Trust {
     pub crls: Vec<Vec<u8>>,
 }
 
+/// All signed CSCA and link certificates, and the newest revocation list of each issuer.
 pub async fn trust(conn: &mut PgConnection) -> Result<Trust, Error> {
     let crls = sqlx::query_scalar(
         "SELECT DISTINCT ON (issuer_serial) der FROM crl WHERE der IS NOT NULL \

@@ -87,6 +87,7 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// All that ever came in, in whatever state it is now.
     pub fn received(self) -> i64 {
         self.in_stock + self.writing + self.used + self.spoiled
     }
@@ -128,6 +129,7 @@ pub struct BoxLine {
     pub totals: Totals,
 }
 
+/// The boxes in which blanks were delivered, with what has become of their blanks.
 pub async fn boxes(conn: &mut PgConnection) -> Result<Vec<BoxLine>, Error> {
     let rows = sqlx::query(
         "SELECT b.box, b.received_at, b.wrapped_key IS NOT NULL AS has_key, \
@@ -233,6 +235,7 @@ pub async fn blanks_named(conn: &mut PgConnection, serials: &[String]) -> Result
     rows.iter().map(Blank::from_row).collect()
 }
 
+/// Records a count of the store: `counts` is what was expected and what was found, in blanks.
 pub async fn put_count(
     tx: &mut PgConnection,
     id: Uuid,

@@ -156,9 +156,7 @@ pub async fn verify(tx: &mut PgConnection) -> Result<Verdict, Error> {
 /// # Errors
 /// Of the database.
 pub async fn verify_snapshot(db: &Database) -> Result<Verdict, Error> {
-    let mut tx = db.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
-    verify(&mut tx).await
+    verify(&mut *db.begin_snapshot().await?).await
 }
 
 async fn verify_chain(tx: &mut PgConnection, head: &Head) -> Result<Option<Verdict>, Error> {

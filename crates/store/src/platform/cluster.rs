@@ -187,7 +187,20 @@ impl Cluster {
     }
 }
 
-fn make_data_dir(data: &Path) -> Result<PathBuf, Error> {
+/// Whether the data directory has a private cluster. Makes nothing.
+///
+/// # Errors
+/// A data file that cannot be read, or of another layout.
+pub fn has_cluster(data: &Path) -> Result<bool, Error> {
+    Ok(Layout::load(data)?.cluster_made)
+}
+
+/// Makes the data directory if it is not there, with the rights that a cluster in it needs, and returns its
+/// full path.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn make_data_dir(data: &Path) -> Result<PathBuf, Error> {
     let me_is_root = Users::resolve(Path::new("/nonexistent"))?.is_root();
     // Root's data directory must let the server's user pass to the cluster below it, and show it nothing.
     let mode = if me_is_root { 0o711 } else { 0o700 };

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::platform::binaries::MINIMUM_MAJOR;
-use crate::platform::cluster::{Cluster, Durability};
+use crate::platform::cluster::{Cluster, Durability, has_cluster};
 use crate::platform::layout::Layout;
 use crate::platform::migrate::{self, known_version};
 use crate::{Error, UnitScope};
@@ -93,6 +93,18 @@ impl Database {
         }
     }
 
+    /// As [`Database::open`], where there is an installation: in a directory that has none, nothing is made.
+    ///
+    /// # Errors
+    /// [`Error::NoInstallation`]; those of [`Database::open`].
+    pub async fn open_existing(options: &OpenOptions) -> Result<Database, Error> {
+        if options.database_url.is_none() && !has_cluster(&options.data_dir)? {
+            let dir = std::path::absolute(&options.data_dir).unwrap_or_else(|_| options.data_dir.clone());
+            return Err(Error::NoInstallation { dir });
+        }
+        Database::open(options).await
+    }
+
     async fn open_embedded(data: &Path) -> Result<Database, Error> {
         let data = data.to_owned();
         let cluster = blocking(move || Cluster::start(&data, Durability::Full)).await?;
@@ -139,6 +151,17 @@ impl Database {
     /// When no connection can be had.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
         Ok(self.work.begin().await?)
+    }
+
+    /// Begins a read-only transaction that sees one instant of the database, however long it reads.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tx = self.work.begin().await?;
+        let isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        sqlx::query(isolation).execute(&mut *tx).await?;
+        Ok(tx)
     }
 
     /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only

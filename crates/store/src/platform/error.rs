@@ -48,6 +48,13 @@ pub enum Error {
          database instead, remove {}", cluster.display(), file.display()
     )]
     ClusterVanished { cluster: PathBuf, file: PathBuf },
+    /// A command that makes none was run where there is no installation.
+    #[error(
+        "there is no installation of dancu in {}, and nothing was made there. Name its directory with --data \
+         or DANCU_DATA; to make a new one, run `dancu migrate` and `dancu keys init`, or see one with `dancu \
+         demo`", dir.display()
+    )]
+    NoInstallation { dir: PathBuf },
     /// The server cannot use the directory.
     #[error("the database server cannot use {}: {reason}", path.display())]
     Directory { path: PathBuf, reason: String },
@@ -156,7 +163,8 @@ impl Error {
 
     /// Whether the named unique or exclusion constraint was violated.
     pub fn violates(&self, constraint: &str) -> bool {
-        matches!(self, Error::Sql(sql) if sql.code.starts_with("23") && sql.constraint.as_deref() == Some(constraint))
+        let Error::Sql(sql) = self else { return false };
+        sql.code.starts_with("23") && sql.constraint.as_deref() == Some(constraint)
     }
 
     /// The SQLSTATE, when the server reported one.

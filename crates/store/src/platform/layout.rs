@@ -29,6 +29,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The file in a data directory that says how it is laid out.
     pub fn path(data: &Path) -> PathBuf {
         data.join(FILE)
     }

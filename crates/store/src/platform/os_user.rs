@@ -46,6 +46,7 @@ impl Users {
         Ok(Users { me, server })
     }
 
+    /// PostgreSQL refuses to run as root, so that its cluster then needs another user.
     pub fn is_root(&self) -> bool {
         self.me.uid == 0
     }

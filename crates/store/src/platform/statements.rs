@@ -182,8 +182,9 @@ mod tests {
                 let mut lines = command.lines().map(str::trim);
                 let first = lines.find(|line| !line.is_empty() && !line.starts_with("--")).unwrap_or("");
                 let verb = first.split_whitespace().next().unwrap_or("");
-                let verbs =
-                    ["ALTER", "CREATE", "DELETE", "DO", "DROP", "GRANT", "INSERT", "REVOKE", "UPDATE"];
+                let verbs = [
+                    "ALTER", "CREATE", "DELETE", "DO", "DROP", "GRANT", "INSERT", "REVOKE", "UPDATE", "WITH",
+                ];
                 assert!(verbs.contains(&verb), "version {}: {first}", migration.version);
             }
         }

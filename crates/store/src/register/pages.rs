@@ -82,6 +82,7 @@ impl PersonPage {
         birth_of(self.person_id, self.birth)
     }
 
+    /// The sex; an error names the row when the stored number is none.
     pub fn sex_value(&self) -> Result<Sex, Error> {
         Sex::from_code(self.sex)
             .ok_or_else(|| inconsistent("person", self.person_id, "sex is neither 1 nor 2"))
@@ -89,10 +90,12 @@ impl PersonPage {
 }
 
 impl PersonHit {
+    /// The date of birth; an error names the row when the stored number is none.
     pub fn birth_date(&self) -> Result<PartialDate, Error> {
         birth_of(self.person_id, self.birth)
     }
 
+    /// The sex; an error names the row when the stored number is none.
     pub fn sex_value(&self) -> Result<Sex, Error> {
         Sex::from_code(self.sex)
             .ok_or_else(|| inconsistent("person", self.person_id, "sex is neither 1 nor 2"))

@@ -69,7 +69,7 @@ pub(crate) async fn answer(
     };
     state.guesses.give_back(&guess);
     // In the sentences the kind of the unit is small; the fact of its own begins with it.
-    let unit = place::full(state.units, &followed.unit.to_string());
+    let unit = place::full(state.units(), &followed.unit.to_string());
     let code = followed.state.code();
     let found = Found {
         title: ui.code("state", code),

@@ -117,7 +117,7 @@ pub(crate) fn unit_rows(
         .into_iter()
         .map(|(code, total)| {
             (
-                state.units.current(code).map_or(code.to_string(), |u| place::at_head(&u.in_sentence())),
+                state.units().get(code).map_or(code.to_string(), |u| place::at_head(&u.in_sentence())),
                 code,
                 total,
             )
@@ -150,9 +150,9 @@ fn unit_row(
     total: &Counts,
 ) -> UnitRow {
     let n = |number| format::count(lang, number);
-    let path = state.units.path(code);
+    let path = state.units().path(code);
     let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
-    let href = inner.map(|path| match state.units.children(code).is_empty() {
+    let href = inner.map(|path| match state.units().children(code).is_empty() {
         true => format!("/ho-so?duoi={path}"),
         false => format!("/tong-quan?duoi={path}"),
     });
@@ -173,5 +173,5 @@ fn unit_row(
 }
 
 fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
-    state.units.chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+    state.units().chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
 }

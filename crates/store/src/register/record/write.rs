@@ -108,6 +108,7 @@ struct EventRow {
 }
 
 impl Writing {
+    /// Notes an event as it was reported, once for all people whom it is about.
     pub fn civil_event(&mut self, event: &CivilEvent, kind: Kind, reverses: Option<EventId>) {
         let first = *event.people().first().expect("an event that nobody is told of was refused");
         self.civil.push(CivilRow {
@@ -122,6 +123,7 @@ impl Writing {
         });
     }
 
+    /// Notes what the event did to one person.
     pub fn person_event(&mut self, event: &CivilEvent, step: &Step) {
         let mut detail = serde_json::to_value(&step.event).expect("an event is plain data");
         if let (Happening::Merge { reason, drop, .. }, Some(object)) = (&event.what, detail.as_object_mut())
@@ -140,6 +142,11 @@ impl Writing {
         });
     }
 
+    /// Writes all that was noted, and the changed people as their events leave them.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else recorded the same version of a person meanwhile, or the database refuses.
     pub async fn write(
         self,
         tx: &mut PgConnection,
