@@ -16,6 +16,9 @@ pub enum Error {
     Resolve(#[from] resolve::Error),
     #[error(transparent)]
     Issue(#[from] issue::Error),
+    /// A card could not be handed over.
+    #[error(transparent)]
+    Deliver(#[from] deliver::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -93,6 +96,7 @@ impl Error {
             Error::Store(error)
             | Error::Enrol(EnrolError::Store(error))
             | Error::Resolve(resolve::Error::Store(error))
+            | Error::Deliver(deliver::Error::Store(error))
             | Error::Issue(issue::Error::Store(error)) => error.is_disconnected(),
             // What opens the packets of applications that others resolved is this crate's own.
             Error::Resolve(resolve::Error::Fingers(error)) => {

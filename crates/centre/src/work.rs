@@ -11,17 +11,18 @@ use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
 use crate::upkeep::{self, Round};
-use crate::{Centre, Error, snapshot};
+use crate::{Centre, Error, Installation, snapshot};
 use card::lds::dg3::Finger;
-use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::Units;
+use domain::{Actor, UnitCode};
 use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use packet::{Content, ImagesForChip};
-use resolve::{FingerSource, Identities, Opened, Ready, ResolveSummary};
+use resolve::{DedupeSummary, Extent, FingerSource, Identities, Opened, Ready, ResolveSummary};
 use store::UnitScope;
+use store::audit::{self, Entry};
 
 /// Packets read at once to be opened.
 const OPEN_AT_ONCE: u32 = 1_000;
@@ -104,6 +105,32 @@ async fn open_fingers(centre: &Centre, applications: &[ApplicationId]) -> Result
 pub async fn dedupe(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
     let found = resolve::dedupe_new(&centre.db, identities, centre.clock.now()).await?;
     Ok((found.merged.len(), found.cases))
+}
+
+/// As [`dedupe`], on somebody's word and of a part of the register: whoever was not looked at yet, among
+/// everybody. It goes step by step: one that is stopped goes on where it was.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dedupe_register(
+    centre: &Installation,
+    scope: &UnitScope,
+    by: &Actor,
+) -> Result<DedupeSummary, Error> {
+    let now = centre.clock.now();
+    let found = resolve::dedupe(&centre.db, scope, Extent::Changed, now).await?;
+    let mut tx = centre.db.begin().await?;
+    let entry = Entry {
+        at: now,
+        actor: by.to_string(),
+        action: "register.dedupe_asked".to_owned(),
+        subject: "register".to_owned(),
+        unit_path: scope.as_str().to_owned(),
+        detail: serde_json::json!({ "pairs": found.pairs, "merged": found.merged.len(), "cases": found.cases }),
+    };
+    audit::append(&mut tx, &entry).await?;
+    store::commit(tx).await?;
+    Ok(found)
 }
 
 /// Resolves every application that waits. Says how many were linked and how many became cases. While one

@@ -32,8 +32,8 @@ pub(crate) enum Command {
         /// commander, officer, adjudicator or clerk.
         #[arg(long, value_parser = role)]
         role: Role,
-        /// The unit whose people the account sees: a province (2 digits), district (3) or commune (5).
-        #[arg(long, required_unless_present = "whole_country")]
+        /// The unit whose people the account sees, a province, district or commune, by its code or name.
+        #[arg(long, required_unless_present = "whole_country", value_parser = crate::cli::unit)]
         unit: Option<UnitCode>,
         /// Instead of --unit: everyone.
         #[arg(long, conflicts_with = "unit")]

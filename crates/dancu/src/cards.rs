@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::card_name::CardName;
 use crate::made_card::{self, Chip};
 use crate::output::{Ending, Form, Table};
-use crate::{artwork, card_chip, card_life, card_verify, personalise};
+use crate::{artwork, card_chip, card_life, card_verify, hand_over, personalise};
 use centre::{Centre, Installation, Place};
 use domain::id::CardId;
 use ui::{say, terminal};
@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
     /// verification.
     Read(card_chip::ReadOptions),
+    /// Hand a card over at its commune, after the fingers of whoever stands there were compared with those that
+    /// were enrolled; or record that nobody came.
+    HandOver(hand_over::Options),
     /// Take a card out of force until it is cleared up: it is refused wherever it is checked.
     Suspend(card_life::SuspendOptions),
     /// Put a suspended card in force again.
@@ -66,6 +69,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
         Command::Personalise(options) => return personalise::run(place, options).await,
         Command::Read(options) => return card_chip::read(options.clone()).await,
+        Command::HandOver(options) => return hand_over::run(&Centre::open(place).await?, options).await,
         Command::Suspend(options) => card_life::suspend(&Installation::open(place).await?, options).await?,
         Command::Reinstate(options) => {
             card_life::reinstate(&Installation::open(place).await?, options).await?

@@ -91,7 +91,8 @@ impl Table {
         Ok(())
     }
 
-    fn as_json(&self) -> Value {
+    /// The list as JSON, with its total.
+    pub fn as_json(&self) -> Value {
         let object = |row: &Vec<Value>| {
             let fields = self.columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned());
             Value::Object(fields.collect())

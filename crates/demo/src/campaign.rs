@@ -26,17 +26,15 @@ use domain::clock::{VIETNAM, VirtualClock};
 use domain::id::PersonId;
 use domain::unit::Units;
 use domain::{Actor, Clock, UnitCode};
+use enrol::kits::NewKit;
 use issue::Authority;
-use plan::apply::Area;
-use plan::schedule::{self, ShiftCalendar};
+use plan::campaign::{Kits, NOTICE_DAYS, Opening};
 use plan::target::Target;
 use resolve::Identities;
 use simulate::TruthId;
 use store::UnitScope;
 use ui::say;
 
-/// Days between a missed invitation and the next.
-const NOTICE_DAYS: i64 = 3;
 /// Blank cards in the store at the beginning, per eligible resident.
 const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
@@ -147,41 +145,42 @@ impl Campaign {
                 Fleet::open(&folder, usize::try_from(kits)?, options.seed, &prepare::kit_keys(&self.centre))?;
             return Ok(((), 0));
         }
-        let areas: Vec<Area> = plan::apply::set_quotas(db, &self.scope, self.target.starts_on, None).await?;
-        let name = Units::on(self.target.starts_on).full_name(self.district).unwrap_or_default();
-        self.target = plan::apply::district_target(self.district, &name, &areas, &self.target);
         plan::apply::record_targets(db, &plan::target::of_2021(), "docs/simulation.md").await?;
-        plan::apply::record_targets(db, std::slice::from_ref(&self.target), "docs/simulation.md").await?;
-        let calendar = ShiftCalendar::SPRING_2021;
-        let demand = plan::apply::demand(&areas);
-        let days = self.target.deadline.days_from(self.target.starts_on);
-        let kits = schedule::kits_needed(&demand, u32::try_from(days)?, &calendar);
+        let units = Units::on(self.target.starts_on);
+        let mut opening = Opening {
+            unit: self.district,
+            starts_on: self.target.starts_on,
+            deadline: self.target.deadline,
+            amount: None,
+            kits: Kits::These(Vec::new()),
+            source: "docs/simulation.md".to_owned(),
+        };
+        let opened = plan::campaign::open(db, units, &opening, &Actor::Centre, now).await?;
+        self.target = opened.target;
+        let kits = opened.kits_needed;
         self.fleet = Fleet::open(&folder, kits, options.seed, &prepare::kit_keys(&self.centre))?;
-        let rows: Vec<store::plan::KitRow> = (0..kits)
-            .map(|kit| store::plan::KitRow {
+        for kit in 0..kits {
+            let new = NewKit {
                 kit_id: self.fleet.ids[kit],
                 name: format!("{}-{:02}", self.district, kit + 1),
-                unit_code: self.district.to_string(),
+                unit: self.district,
                 public_key: self.fleet.public_key(kit),
-                registered_at: now,
-            })
-            .collect();
-        let eligible: u32 = areas.iter().map(|area| area.eligible).sum();
-        let mut tx = db.begin().await?;
-        store::plan::register_kits(&mut tx, &rows).await?;
-        store::commit(tx).await?;
+            };
+            enrol::kits::register(db, units, &new, &Actor::Centre, now).await?;
+        }
+        let eligible: u32 = opened.areas.iter().map(|area| area.eligible).sum();
         let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as u32;
         duties::receive_blanks(&self.centre, blanks).await?;
-        let span = (self.target.starts_on, self.target.deadline.last_day());
-        let planned =
-            plan::apply::plan_and_invite(db, &self.scope, &areas, &self.fleet.ids, span, &calendar, now)
-                .await?;
+        opening.kits = Kits::These(self.fleet.ids.clone());
+        let opened = plan::campaign::open(db, units, &opening, &Actor::Centre, now).await?;
+        // Planned before means interrupted before the next line.
+        let planned = opened.planned.unwrap_or_default();
         let mut tx = db.begin().await?;
         store::progress::save(&mut tx, "demo.kits", &json!(kits)).await?;
         store::commit(tx).await?;
         say!(
             "  {eligible} eligible in {} communes; {} kits; {} slots with {} seats; {} without a seat",
-            areas.len(),
+            opened.areas.len(),
             kits,
             planned.slots,
             planned.seats,

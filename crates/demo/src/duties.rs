@@ -1,25 +1,28 @@
 //! What people at the centre, the district and the communes do each day: print, send boxes, count them, hand
 //! cards over.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use time::{Date, Duration, OffsetDateTime};
 use tokio::task::JoinSet;
 
 use crate::world::World;
 use centre::Centre;
+use centre::counter::{self, AtCounter, Came};
 use chip::ChipSerial;
-use deliver::{Attempt, HandedOver, Presented};
+use deliver::{Count, HandedOver};
 use domain::Actor;
+use domain::blank::SpoilReason;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
 use fingerprint::FingerPosition;
+use issue::results::{self, Recorded, ResultRow};
 use simulate::TruthId;
 use store::UnitScope;
-use store::boxes::OpenConsignment;
+use store::boxes::BoxCard;
+use store::cards::batches::ItemResult;
 
 /// The officers at counters, as the audit trail names them.
 const OFFICER: Actor = Actor::DemoOfficer;
@@ -49,18 +52,28 @@ pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Resul
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
         let mut conn = centre.db.begin().await?;
-        let items = store::cards::batches::batch_items(&mut conn, batch).await?;
+        let items = store::cards::batches::results(&mut conn, batch).await?;
         while !store::cards::stock::machine_stock_holds(&mut conn, items.len() as i64).await? {
             let number = store::cards::stock::next_box(&mut conn).await?;
             receive_box(centre, number, BOX).await?;
         }
         drop(conn);
-        let bad: Vec<i32> = items
-            .iter()
-            .filter(|item| world.draws.spoils(subject(item.card_id.uuid().as_u128())))
-            .map(|item| item.position)
-            .collect();
-        let (good, lost) = issue::record_results(&centre.db, batch, &bad, centre.clock.now()).await?;
+        // What the printer's file would say.
+        let row = |item: &ItemResult| ResultRow {
+            line: item.position as usize,
+            number: item.number.clone(),
+            spoiled: world
+                .draws
+                .spoils(subject(item.card_id.uuid().as_u128()))
+                .then_some(SpoilReason::Printer),
+            serial: None,
+        };
+        let rows: Vec<ResultRow> = items.iter().map(row).collect();
+        let recorded = results::record_sheet(&centre.db, None, &rows, &Actor::Centre, centre.clock.now());
+        let (good, lost) = match recorded.await? {
+            Recorded::Batch { printed, spoiled, .. } => (printed, spoiled),
+            Recorded::Differs { batch, .. } => bail!("the results of batch {batch} do not fit it"),
+        };
         printed += good;
         spoiled += lost;
     }
@@ -105,24 +118,27 @@ pub async fn move_boxes(
             counting.join_next().await.unwrap_or(Ok(Ok(())))??;
         }
         let db = centre.db.clone();
-        let OpenConsignment { consignment, leg, sent_at, counted, missing } = consignment;
-        let sent_on = sent_at.to_offset(VIETNAM).date();
-        if !counted && sent_on < day {
+        let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
+        if !consignment.counted && sent_on < day {
+            let leg = u64::from(consignment.leg == "district");
             let mut conn = centre.db.begin().await?;
-            let items = store::boxes::items(&mut conn, consignment).await?;
+            let cards = store::boxes::cards_in(&mut conn, consignment.consignment).await?;
             drop(conn);
-            let leg = u64::from(leg == "district");
-            let strays: Vec<ApplicationId> = items
-                .into_iter()
-                .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
-                .collect();
+            let is_there =
+                |card: &BoxCard| !world.draws.strays(subject(card.application_id.uuid().as_u128()) ^ leg);
+            let there: Vec<String> = cards.into_iter().filter(is_there).map(|card| card.number).collect();
             counting.spawn(async move {
-                deliver::receive(&db, consignment, &strays, &OFFICER, now).await?;
+                let mut count = Count::begin(&db, consignment.consignment).await?;
+                for number in &there {
+                    count.scan(number);
+                }
+                count.close(&db, &OFFICER, now).await?;
                 Ok(())
             });
-        } else if !missing.is_empty() && sent_on + Duration::days(2) < day {
+        } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
             counting.spawn(async move {
-                deliver::arrived_late(&db, consignment, &missing, &OFFICER, now).await?;
+                let (of, missing) = (consignment.consignment, &consignment.missing);
+                deliver::arrived_late(&db, of, missing, &OFFICER, now).await?;
                 Ok(())
             });
         }
@@ -131,8 +147,9 @@ pub async fn move_boxes(
         done??;
     }
     // What waits at the district and what waits in the production store are different cards.
-    let forward = deliver::forward(&centre.db, scope, district, now);
-    let dispatch = deliver::dispatch(&centre.db, scope, district, now);
+    let by = Actor::Centre;
+    let forward = deliver::forward(&centre.db, scope, district, &by, now);
+    let dispatch = deliver::dispatch(&centre.db, scope, district, &by, now);
     tokio::try_join!(forward, dispatch)?;
     Ok(())
 }
@@ -165,22 +182,22 @@ pub async fn hand_over(
     let mut total = HandedOver::default();
     let mut pages = due.chunks(HANDOVERS_AT_ONCE);
     let Some(first) = pages.next() else { return Ok(total) };
-    let mut attempts = attempts_of(centre, world, first, now).await?;
+    let mut people = at_counter(world, first, now).await?;
     loop {
         let next = async {
             match pages.next() {
-                Some(page) => attempts_of(centre, world, page, now).await.map(Some),
+                Some(page) => at_counter(world, page, now).await.map(Some),
                 None => Ok(None),
             }
         };
-        let record = async { Ok(deliver::hand_over(&centre.db, &attempts, now).await?) };
-        let (done, next) = tokio::try_join!(record, next)?;
+        let serve = async { Ok(counter::hand_over(centre, people, now).await?) };
+        let (done, next) = tokio::try_join!(serve, next)?;
         total.handed_over += done.handed_over;
         total.absent += done.absent;
         total.no_match += done.no_match;
         total.repeated += done.repeated;
         match next {
-            Some(next) => attempts = next,
+            Some(next) => people = next,
             None => return Ok(total),
         }
     }
@@ -195,36 +212,21 @@ struct Due {
 }
 
 /// Who of these comes, and with which fingers.
-async fn attempts_of(
-    centre: &Centre,
-    world: &Arc<World>,
-    page: &[Due],
-    now: OffsetDateTime,
-) -> Result<Vec<Attempt>> {
-    let coming: Vec<ApplicationId> = page
-        .iter()
-        .filter(|due| world.draws.picks_up(subject(due.application.uuid().as_u128()), due.attempt))
-        .map(|due| due.application)
-        .collect();
-    let contents = enrol::intake::read_contents(&centre.db, Arc::clone(&centre.keys), &coming).await?;
-    let mut enrolled = HashMap::new();
-    for (application, mut content) in contents {
-        content.fingers.retain(|finger| HANDOVER_FINGERS.contains(&finger.position));
-        enrolled.insert(application, centre::work::templates(&content)?);
-    }
+async fn at_counter(world: &Arc<World>, page: &[Due], now: OffsetDateTime) -> Result<Vec<AtCounter>> {
     let (world, page) = (Arc::clone(world), page.to_vec());
     let taking = tokio::task::spawn_blocking(move || {
-        let attempt = |due: &Due| Attempt {
+        let person = |due: &Due| AtCounter {
             application: due.application,
-            at: now,
-            officer: OFFICER,
             number: due.attempt,
-            presented: enrolled.get(&due.application).map(|enrolled| Presented {
-                enrolled: enrolled.clone(),
-                probe: world.probe(due.truth, 100 + due.attempt as u64, &HANDOVER_FINGERS),
-            }),
+            came: if world.draws.picks_up(subject(due.application.uuid().as_u128()), due.attempt) {
+                Came::Fingers(world.probe(due.truth, 100 + due.attempt as u64, &HANDOVER_FINGERS))
+            } else {
+                Came::Nobody
+            },
+            officer: OFFICER,
+            at: now,
         };
-        page.par_iter().map(attempt).collect()
+        page.par_iter().map(person).collect()
     });
     Ok(taking.await?)
 }

@@ -18,6 +18,7 @@ use domain::clock::VIETNAM;
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
+use packet::keys::PublicKey;
 use packet::rules::chip_fingers;
 use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
 use simulate::TruthId;
@@ -73,8 +74,8 @@ impl Fleet {
     }
 
     /// What the centre registers a kit with.
-    pub fn public_key(&self, kit: usize) -> Vec<u8> {
-        self.lock(kit).public_key().to_point().to_vec()
+    pub fn public_key(&self, kit: usize) -> PublicKey {
+        self.lock(kit).public_key()
     }
 
     fn lock(&self, kit: usize) -> std::sync::MutexGuard<'_, Laptop> {

@@ -4,6 +4,8 @@
 //! 2025 the code 00004 means another area than before). Source, counts and licence of the table:
 //! `data/README.md`.
 
+mod name;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::text::fold_ascii;
+
+pub use name::UnitNameError;
 
 /// Why a unit code or a unit table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

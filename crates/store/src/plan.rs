@@ -1,5 +1,6 @@
 //! Rows of the plan: targets, areas, kits, slots and invitations.
 
+pub mod campaigns;
 pub mod pages;
 
 use sqlx::postgres::PgRow;

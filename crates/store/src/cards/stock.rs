@@ -220,6 +220,21 @@ pub async fn blanks(
     rows.iter().map(Blank::from_row).collect()
 }
 
+/// The blanks with these serial numbers.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn blanks_named(conn: &mut PgConnection, serials: &[String]) -> Result<Vec<Blank>, Error> {
+    let rows = sqlx::query(
+        "SELECT k.serial, k.box, k.state, k.card_id, c.number, k.attempts, k.reason \
+         FROM blank k LEFT JOIN card c USING (card_id) WHERE k.serial = ANY($1) ORDER BY k.serial",
+    )
+    .bind(serials)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(Blank::from_row).collect()
+}
+
 /// Records a count of the store: `counts` is what was expected and what was found, in blanks.
 pub async fn put_count(
     tx: &mut PgConnection,
@@ -394,6 +409,32 @@ pub async fn take_blanks(
     )
     .bind(cards.iter().map(|card| card.uuid()).collect::<Vec<_>>())
     .bind(cards.len() as i64)
+    .bind(end(spoiled).code())
+    .bind(spoiled.map(SpoilReason::code))
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Takes these blanks of the stock for the cards that a machine wrote on them, whatever became of them. Returns
+/// how many there were: fewer than cards when one of them is not in stock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_named(
+    tx: &mut PgConnection,
+    cards: &[(CardId, String)],
+    spoiled: Option<SpoilReason>,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let done = sqlx::query(
+        "UPDATE blank SET state = $3, reason = $4, since = $5, card_id = c.card_id \
+         FROM unnest($1::uuid[], $2::text[]) AS c (card_id, serial) \
+         WHERE blank.serial = c.serial AND blank.state = 'in_stock'",
+    )
+    .bind(cards.iter().map(|(card, _)| card.uuid()).collect::<Vec<_>>())
+    .bind(cards.iter().map(|(_, serial)| serial.as_str()).collect::<Vec<_>>())
     .bind(end(spoiled).code())
     .bind(spoiled.map(SpoilReason::code))
     .bind(now)

@@ -1,5 +1,6 @@
 //! The register's records as values.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use sqlx::postgres::PgRow;
@@ -57,6 +58,20 @@ pub async fn records(
     let sql = format!("SELECT {RECORD_COLUMNS} FROM person WHERE person_id = ANY($1) ORDER BY person_id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(conn).await?;
     rows.iter().map(record).collect()
+}
+
+/// The forms that brought these people into the register.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forms(conn: &mut PgConnection, ids: &[PersonId]) -> Result<HashMap<PersonId, String>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, String)> =
+        sqlx::query_as("SELECT person_id, form_no FROM person WHERE person_id = ANY($1)")
+            .bind(ids)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(person, form)| (PersonId::from_uuid(person), form)).collect())
 }
 
 /// Reads a row that has [`RECORD_COLUMNS`].
