@@ -27,6 +27,8 @@ use simulate::TruthId;
 const CAPTURING_PER_CORE: usize = 2;
 /// Kits that send at once, for each core: one waits for its disk, the line and the centre.
 const SENDING_PER_CORE: usize = 4;
+/// The centre serves no more from one address at once, and here all kits have one.
+const MOST_SENDING: usize = 8;
 /// People of one kit whose fingers and portraits are made, on all cores, before they are saved one by one.
 const PREPARED_AT_ONCE: usize = 32;
 
@@ -105,7 +107,7 @@ impl Fleet {
     /// how many packets the centre took over.
     pub fn send(&self, world: &World, base_url: &str, day: Date, cores: usize) -> Result<u64> {
         let sent = AtomicU64::new(0);
-        self.each(cores * SENDING_PER_CORE, |kit, laptop| {
+        self.each((cores * SENDING_PER_CORE).min(MOST_SENDING), |kit, laptop| {
             if !world.draws.is_offline(kit, day) {
                 sent.fetch_add(send(world, laptop, kit, base_url, day)? as u64, Ordering::Relaxed);
             }

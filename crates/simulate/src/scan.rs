@@ -179,6 +179,7 @@ pub struct Scan<'a> {
 }
 
 impl Scan<'_> {
+    /// A file that has its header and no block yet.
     pub fn begin(header: &Header) -> Scan<'_> {
         let mut file = Vec::with_capacity(16 << 10);
         file.extend_from_slice(&header.bytes);

@@ -23,6 +23,7 @@ impl Busy {
         Busy { program: own_time("self"), database: server.and_then(server_time) }
     }
 
+    /// Both together.
     pub fn plus(self, more: Busy) -> Busy {
         let sum = |one: Option<Duration>, other: Option<Duration>| Some(one? + other?);
         Busy { program: sum(self.program, more.program), database: sum(self.database, more.database) }

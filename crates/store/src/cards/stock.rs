@@ -376,8 +376,8 @@ pub async fn taken_for(conn: &mut PgConnection, batch: BatchId) -> Result<i64, E
     .await?)
 }
 
-/// Whether so many blanks are in stock for a machine that writes them itself: those of boxes that came without
-/// a key. Counts no further than asked, because the stock may be a province's.
+/// Whether so many blanks are in stock for a machine that writes them itself: those of boxes that came
+/// without a key. Counts no further than asked, because the stock may be a province's.
 pub async fn machine_stock_holds(conn: &mut PgConnection, wanted: i64) -> Result<bool, Error> {
     let found: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT 1 FROM blank JOIN blank_box b USING (box) \
