@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use super::browser::{Browser, value_of};
 use domain::clock::SystemClock;
 use domain::text::fold_ascii;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use simulate::Population;
 use simulate::stream::{Stream, Streams};
@@ -38,7 +38,7 @@ impl Officer {
     /// # Errors
     /// A unit that the list of units does not know.
     pub fn scope(&self) -> Result<UnitScope> {
-        let path = UnitTable::official_2021().path(self.unit).context("a unit has a path")?;
+        let path = Units::latest().path(self.unit).context("a unit has a path")?;
         Ok(UnitScope::parse(&path)?)
     }
 }
@@ -55,7 +55,7 @@ pub struct Sought {
 /// province, the others of a district), one a district's clerk and one a commander (every third of the
 /// province, the others of a district).
 pub fn officers(population: &Population, count: usize, seed: u64) -> Result<Vec<Officer>> {
-    let (units, streams) = (UnitTable::official_2021(), Streams::new(seed, b"bench officers"));
+    let (units, streams) = (Units::latest(), Streams::new(seed, b"bench officers"));
     let communes = &population.communes;
     let adjudicators = (0..count).filter(|number| role_of(*number).0 == Role::Adjudicator).count() as u64;
     let mut adjudicator = 0;
@@ -98,7 +98,7 @@ fn role_of(number: usize) -> (Role, Place) {
 }
 
 /// A district's communes follow one another in the list.
-fn people_of(units: &UnitTable, population: &Population, district: UnitCode) -> Range<usize> {
+fn people_of(units: Units<'_>, population: &Population, district: UnitCode) -> Range<usize> {
     let inside = |unit| units.chain(unit).any(|above| above.code == district);
     let mut ranges =
         population.communes.iter().filter(|commune| inside(commune.unit)).map(|c| c.people.clone());
@@ -122,7 +122,7 @@ fn sought(population: &Population, people: &Range<usize>, stream: &mut Stream) -
 /// Makes the accounts that are not there yet. Each costs one Argon2, which is why they are kept.
 pub async fn make_accounts(db: &Database, officers: &[Officer]) -> Result<()> {
     let mut rng: StdRng = rand::make_rng();
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let known: Vec<String> = store::accounts::all(&mut *db.begin().await?)
         .await?
         .into_iter()

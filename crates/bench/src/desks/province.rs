@@ -17,7 +17,7 @@ use domain::clock::VIETNAM;
 use domain::deadline::Wording;
 use domain::id::{ApplicationId, CaseId, ImportId, KitId, PacketId, PersonId, SlotId};
 use domain::text::fold_ascii;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Deadline, ResidentRecord, UnitCode};
 use resolve::CaseKind;
 use resolve::evidence::{Candidate, Linkage, Stored, Weight};
@@ -161,7 +161,7 @@ pub fn person_id(index: usize) -> PersonId {
 
 impl<'a> World<'a> {
     fn new(plan: &'a Plan, population: &'a Population) -> Result<World<'a>> {
-        let units = UnitTable::official_2021();
+        let units = Units::latest();
         let path = |unit: UnitCode| Ok((unit, units.path(unit).context("a commune has a path")?));
         let paths = population.communes.iter().map(|commune| path(commune.unit)).collect::<Result<_>>()?;
         let import = ImportId::derive(BEGUN, &[b"bench desks"]);
@@ -268,8 +268,7 @@ impl<'a> World<'a> {
         if progress::load(&mut tx, DONE).await?.is_some() {
             return Ok(());
         }
-        let province =
-            UnitTable::official_2021().path(self.plan.province).context("a province has a path")?;
+        let province = Units::latest().path(self.plan.province).context("a province has a path")?;
         let born_by = 20_070_420;
         for area in store::plan::count_areas(&mut tx, &province, born_by).await? {
             store::plan::put_area(&mut tx, &area, TODAY, area.eligible).await?;
