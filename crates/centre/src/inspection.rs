@@ -12,6 +12,7 @@ use time::Date;
 
 use crate::{Centre, Error, Keys, passphrase_at, signing_key};
 use chip::{InspectionSystem, TrustAnchor};
+use domain::Actor;
 use hsm::{Passphrase, SoftwareSigner};
 use pki::{
     Authorization, CvCertificate, CvPublicKey, CvRole, CvSubject, HolderReference, PreparedCvCertificate,
@@ -241,7 +242,7 @@ impl<'a> Office<'a> {
     async fn audit(&self, action: &str, holder: &HolderReference, detail: Value) -> Result<(), Error> {
         let entry = store::audit::Entry {
             at: self.centre.clock.now(),
-            actor: "centre".to_owned(),
+            actor: Actor::Centre,
             action: action.to_owned(),
             subject: format!("cv_certificate:{holder}"),
             unit_path: String::new(),

@@ -6,7 +6,7 @@ mod common;
 
 use time::Duration;
 
-use common::{DISTRICT, NOW, OFFICER, communes, print, scope};
+use common::{DISTRICT, NOW, communes, officer, print, scope};
 use deliver::{
     Attempt, Error, HandedOver, Presented, Sent, arrived_late, dispatch, forward, hand_over, receive,
 };
@@ -35,9 +35,9 @@ async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
 
 async fn carry(db: &Database) {
     let sent = dispatch(db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
-    receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
+    receive(db, sent.consignment, &[], &officer(), NOW).await.unwrap();
     for sent in forward(db, &scope(), DISTRICT, NOW).await.unwrap() {
-        receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
+        receive(db, sent.consignment, &[], &officer(), NOW).await.unwrap();
     }
 }
 
@@ -78,7 +78,7 @@ fn fingers(holder: u64, comes: u64) -> Option<Presented> {
 
 fn attempt(application: ApplicationId, number: i16, presented: Option<Presented>) -> Attempt {
     let at = NOW + Duration::days(number.into());
-    Attempt { application, at, officer: OFFICER, number, presented }
+    Attempt { application, at, officer: officer(), number, presented }
 }
 
 #[tokio::test]
@@ -92,13 +92,13 @@ async fn the_whole_way_from_the_store_to_the_hand() {
     assert_eq!(open(&db).await.len(), 1);
     assert_eq!(states(&db, &ids[..1]).await, ["to_district"]);
     for _ in 0..2 {
-        assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 6);
+        assert_eq!(receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap(), 6);
     }
     let boxes = forward(&db, &scope(), DISTRICT, NOW).await.unwrap();
     let to: Vec<(String, usize)> = boxes.iter().map(|b| (b.to.clone(), b.applications.len())).collect();
     assert_eq!(to, [(communes()[0].to_string(), 3), (communes()[1].to_string(), 3)]);
     for sent in &boxes {
-        assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 3);
+        assert_eq!(receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap(), 3);
     }
     assert_eq!(forward(&db, &scope(), DISTRICT, NOW).await.unwrap(), Vec::<Sent>::new());
     assert!(open(&db).await.is_empty());
@@ -116,17 +116,17 @@ async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
     let (db, ids) = printed(4).await;
     let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
     assert_eq!(
-        arrived_late(&db, sent.consignment, &ids[..1], &OFFICER, NOW).await.unwrap(),
+        arrived_late(&db, sent.consignment, &ids[..1], &officer(), NOW).await.unwrap(),
         0,
         "it is not counted yet"
     );
-    assert_eq!(receive(&db, sent.consignment, &[ids[1]], &OFFICER, NOW).await.unwrap(), 3);
+    assert_eq!(receive(&db, sent.consignment, &[ids[1]], &officer(), NOW).await.unwrap(), 3);
     let listed = open(&db).await;
     assert_eq!((listed.len(), listed[0].counted), (1, true));
     assert_eq!(listed[0].missing, [ids[1]]);
     assert_eq!(states(&db, &ids).await, ["at_district", "to_district", "at_district", "at_district"]);
     for expected in [1, 0] {
-        assert_eq!(arrived_late(&db, sent.consignment, &ids[..2], &OFFICER, NOW).await.unwrap(), expected);
+        assert_eq!(arrived_late(&db, sent.consignment, &ids[..2], &officer(), NOW).await.unwrap(), expected);
     }
     assert!(open(&db).await.is_empty());
     assert_eq!(states(&db, &ids).await, ["at_district"; 4]);
@@ -138,16 +138,16 @@ async fn an_item_of_another_box_is_named_and_nothing_moves() {
     let (db, ids) = printed(2).await;
     let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
     let stranger = print(&db, "b", 9..10).await[0];
-    let wrong = receive(&db, sent.consignment, &[ids[0], stranger], &OFFICER, NOW).await.unwrap_err();
+    let wrong = receive(&db, sent.consignment, &[ids[0], stranger], &officer(), NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { application, .. } if application == stranger), "{wrong}");
     assert_eq!(states(&db, &ids).await, ["to_district"; 2]);
     assert!(!open(&db).await[0].counted);
-    receive(&db, sent.consignment, &[ids[0]], &OFFICER, NOW).await.unwrap();
-    let wrong = arrived_late(&db, sent.consignment, &[ids[0], stranger], &OFFICER, NOW).await.unwrap_err();
+    receive(&db, sent.consignment, &[ids[0]], &officer(), NOW).await.unwrap();
+    let wrong = arrived_late(&db, sent.consignment, &[ids[0], stranger], &officer(), NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { .. }), "{wrong}");
     assert_eq!(states(&db, &[ids[0], stranger]).await, ["to_district", "printed"]);
     let nowhere = ConsignmentId::derive(NOW, &[b"none"]);
-    assert!(matches!(receive(&db, nowhere, &[], &OFFICER, NOW).await, Err(Error::NoConsignment(_))));
+    assert!(matches!(receive(&db, nowhere, &[], &officer(), NOW).await, Err(Error::NoConsignment(_))));
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
             .fetch_all(db.work())
             .await
             .unwrap();
-    let actor = OFFICER.to_string();
+    let actor = officer().to_string();
     let expected = ["card.handed_over", "card.not_fetched", "card.refused"];
     assert_eq!(trail, expected.map(|action| (action.to_owned(), actor.clone())));
     let of_boxes: Vec<(String, String, i64)> = sqlx::query_as(
@@ -243,7 +243,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
     .await
     .unwrap();
     // One box to the district, one to each of two communes; whoever counted stands behind the count.
-    let expected = [("consignment.counted", OFFICER), ("consignment.sent", Actor::Centre)];
+    let expected = [("consignment.counted", officer()), ("consignment.sent", Actor::Centre)];
     assert_eq!(of_boxes, expected.map(|(action, actor)| (action.to_owned(), actor.to_string(), 3)));
 
     let verdict = |db: &Database| {

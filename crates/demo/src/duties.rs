@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use time::{Date, Duration, OffsetDateTime};
+use time::{Date, Duration};
 
 use crate::world::World;
 use centre::Centre;
@@ -17,8 +17,6 @@ use domain::id::{ApplicationId, BatchId};
 use simulate::TruthId;
 use store::UnitScope;
 
-/// The officers at counters, as the audit trail names them.
-const OFFICER: Actor = Actor::DemoOfficer;
 /// Fingers compared at hand-over: thumbs and index fingers (ISO/IEC 19794-2 codes).
 const HANDOVER_FINGERS: [u8; 4] = [1, 2, 6, 7];
 /// Days between the attempts to hand one card over.
@@ -81,6 +79,7 @@ pub async fn move_boxes(
     world: &World,
     scope: &UnitScope,
     district: &str,
+    officer: &Actor,
     day: Date,
 ) -> Result<()> {
     let now = centre.clock.now();
@@ -98,9 +97,9 @@ pub async fn move_boxes(
                 .into_iter()
                 .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
                 .collect();
-            deliver::receive(&centre.db, consignment.consignment, &strays, &OFFICER, now).await?;
+            deliver::receive(&centre.db, consignment.consignment, &strays, officer, now).await?;
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
-            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, &OFFICER, now)
+            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, officer, now)
                 .await?;
         }
     }
@@ -114,9 +113,10 @@ pub async fn hand_over(
     centre: &Centre,
     world: &World,
     scope: &UnitScope,
+    officer: &Actor,
     day: Date,
-    now: OffsetDateTime,
 ) -> Result<HandedOver> {
+    let now = centre.clock.now();
     let mut conn = centre.db.begin().await?;
     let waiting = store::boxes::handovers::waiting_cards(&mut conn, scope).await?;
     drop(conn);
@@ -152,7 +152,7 @@ pub async fn hand_over(
         let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
             application,
             at: now,
-            officer: OFFICER,
+            officer: officer.clone(),
             number,
             presented: enrolled.get(&application).map(|enrolled| Presented {
                 enrolled: enrolled.clone(),

@@ -1,8 +1,6 @@
 //! What became of cards in production, one by one or a whole batch at once: rows of cards, blanks, batch and
 //! applications.
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 
 use crate::Error;
@@ -153,7 +151,7 @@ pub(crate) async fn audit(
 ) -> Result<(), Error> {
     let entry = store::audit::Entry {
         at: now,
-        actor: actor.to_string(),
+        actor: actor.clone(),
         action: action.to_owned(),
         subject,
         unit_path: String::new(),
@@ -169,14 +167,13 @@ pub(crate) async fn record(
     batch: BatchId,
     actor: &Actor,
 ) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from(actor.to_string());
     let transitions: Vec<Transition> = actions
         .into_iter()
         .map(|(application_id, action)| Transition {
             application_id,
             action,
             at: now,
-            actor: Arc::clone(&actor),
+            actor: actor.clone(),
             reference: Some(batch.uuid()),
             detail: None,
         })
