@@ -13,6 +13,7 @@ use time::Date;
 use crate::key_files::{key_folder, make_passphrase, make_signing_key};
 use crate::{Error, Installation, Keys};
 use chip::{InspectionSystem, TrustAnchor};
+use domain::Actor;
 use hsm::{Passphrase, SoftwareSigner};
 use pki::{
     Authorization, CvCertificate, CvPublicKey, CvRole, CvSubject, HolderReference, PreparedCvCertificate,
@@ -242,7 +243,7 @@ impl<'a> Office<'a> {
     async fn audit(&self, action: &str, holder: &HolderReference, detail: Value) -> Result<(), Error> {
         let entry = store::audit::Entry {
             at: self.centre.clock.now(),
-            actor: "centre".to_owned(),
+            actor: Actor::Centre,
             action: action.to_owned(),
             subject: format!("cv_certificate:{holder}"),
             unit_path: String::new(),

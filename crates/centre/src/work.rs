@@ -122,7 +122,7 @@ pub async fn dedupe_register(
     let mut tx = centre.db.begin().await?;
     let entry = Entry {
         at: now,
-        actor: by.to_string(),
+        actor: by.clone(),
         action: "register.dedupe_asked".to_owned(),
         subject: "register".to_owned(),
         unit_path: scope.as_str().to_owned(),

@@ -19,10 +19,10 @@ use crate::row::{RawRow, Source};
 use crate::source::{Format, SourceFile};
 use crate::validate::{Form, Rules, validate};
 use crate::{Error, rejects};
-use domain::Clock;
 use domain::id::{ImportId, PersonId};
 use domain::text::fold_ascii;
 use domain::unit::UnitTable;
+use domain::{Actor, Clock};
 use store::Database;
 use store::imports::known::{self, Known};
 use store::imports::leftover::{self, NewReject, NewRepeat};
@@ -45,8 +45,8 @@ pub struct ImportOptions {
     pub rejects_dir: PathBuf,
     /// The day by which units and births are judged; the clock's today when it is not given.
     pub collected_on: Option<Date>,
-    /// Who imports: `account:<id>` or `centre`.
-    pub actor: String,
+    /// Who imports.
+    pub actor: Actor,
     /// Rows a transaction; between two of them an import can stop.
     pub chunk_rows: usize,
 }
@@ -54,8 +54,12 @@ pub struct ImportOptions {
 impl ImportOptions {
     /// By the centre itself, with the clock's day, in transactions of 8,192 rows.
     pub fn new(rejects_dir: impl Into<PathBuf>) -> Self {
-        let actor = "centre".to_owned();
-        ImportOptions { rejects_dir: rejects_dir.into(), collected_on: None, actor, chunk_rows: 8_192 }
+        ImportOptions {
+            rejects_dir: rejects_dir.into(),
+            collected_on: None,
+            actor: Actor::Centre,
+            chunk_rows: 8_192,
+        }
     }
 }
 

@@ -15,13 +15,13 @@ use crate::output::{Form, Table};
 use centre::{Installation, Place, installation};
 use domain::clock::SystemClock;
 use domain::unit::Units;
-use domain::{Clock, UnitCode};
+use domain::{Actor, Clock, UnitCode};
 use ui::{say, tell};
 use web::Role;
 use web::accounts::{self, NewAccount};
 
 /// Whoever has a shell on this machine acts for the centre.
-const CONSOLE: &str = "centre";
+const CONSOLE: Actor = Actor::Centre;
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Command {
@@ -80,7 +80,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
             let (units, now) = (Units::on(SystemClock.today()), SystemClock.now());
-            accounts::add(&centre.db, units, &new, &password, CONSOLE, now, &mut rng).await?;
+            accounts::add(&centre.db, units, &new, &password, &CONSOLE, now, &mut rng).await?;
             say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
         Command::List { form } => list(place, *form).await?,
@@ -89,12 +89,12 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             let centre = Installation::open(place).await?;
             let mut rng: StdRng = rand::make_rng();
             let now = SystemClock.now();
-            accounts::change_password(&centre.db, login, &password, CONSOLE, now, &mut rng).await?;
+            accounts::change_password(&centre.db, login, &password, &CONSOLE, now, &mut rng).await?;
             say!("changed    the password of {login}; its sessions ended");
         }
         Command::Disable { login } => {
             let centre = Installation::open(place).await?;
-            accounts::disable(&centre.db, login, CONSOLE, SystemClock.now()).await?;
+            accounts::disable(&centre.db, login, &CONSOLE, SystemClock.now()).await?;
             say!("disabled   {login}; its sessions ended");
         }
     }

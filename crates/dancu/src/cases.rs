@@ -228,7 +228,6 @@ async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bo
         None => Actor::Centre,
     };
     note_read(centre, &who, &sheet).await?;
-    let who = who.to_string();
     let acts: Vec<&str> = match reader {
         Some(_) => ActKind::ALL
             .into_iter()
@@ -283,7 +282,7 @@ async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bo
 async fn note_read(centre: &Installation, who: &Actor, sheet: &Sheet) -> Result<()> {
     let entry = Entry {
         at: centre.clock.now(),
-        actor: who.to_string(),
+        actor: who.clone(),
         action: "case.read".to_owned(),
         subject: format!("case:{}", sheet.case.case_id),
         unit_path: sheet.case.unit_path.clone(),

@@ -107,7 +107,7 @@ async fn show(centre: &Installation, person: &str, json: bool, operator: &Operat
     let events = store::register::changes::person_events(&mut conn, id).await?;
     let read = Entry {
         at: centre.clock.now(),
-        actor: by.to_string(),
+        actor: by.clone(),
         action: "person.read".to_owned(),
         subject: format!("person:{id}"),
         unit_path: page.unit_path.clone(),

@@ -24,14 +24,14 @@ async fn main() {
         Instant::now()
     };
     let began = Instant::now();
-    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
     let began = rate("dispatch", began);
-    receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
+    receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap();
     let began = rate("receive at the district", began);
-    let boxes = forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap();
+    let boxes = forward(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap();
     let began = rate("forward", began);
     for sent in &boxes {
-        receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
+        receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap();
     }
     rate("receive at the communes", began);
 
@@ -39,7 +39,7 @@ async fn main() {
         let attempt = |&application| Attempt {
             application,
             at: NOW,
-            officer: OFFICER,
+            officer: officer(),
             number,
             presented: presented.clone(),
         };

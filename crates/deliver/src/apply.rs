@@ -1,7 +1,6 @@
 //! Moves boxes and hands cards over.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -172,7 +171,7 @@ async fn audit_box(
 ) -> Result<(), Error> {
     let entry = Entry {
         at: now,
-        actor: actor.to_string(),
+        actor: actor.clone(),
         action: action.to_owned(),
         subject: format!("consignment:{consignment}"),
         unit_path: String::new(),
@@ -241,7 +240,7 @@ pub async fn hand_over(
             application_id: row.application,
             action,
             at: row.at,
-            actor: Arc::from(row.officer.to_string()),
+            actor: row.officer.clone(),
             reference: None,
             detail: (action == Action::HandoverFail)
                 .then(|| serde_json::json!({ "code": row.outcome.code() })),
@@ -262,7 +261,7 @@ async fn audit_attempts(tx: &mut PgConnection, attempts: &[&handovers::HandoverR
         .iter()
         .map(|row| Entry {
             at: row.at,
-            actor: row.officer.to_string(),
+            actor: row.officer.clone(),
             action: match row.outcome {
                 Outcome::HandedOver => "card.handed_over",
                 Outcome::Absent => "card.not_fetched",
@@ -312,14 +311,13 @@ async fn move_all(
     consignment: ConsignmentId,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from(actor.to_string());
     let transitions: Vec<Transition> = applications
         .iter()
         .map(|&application_id| Transition {
             application_id,
             action,
             at: now,
-            actor: Arc::clone(&actor),
+            actor: actor.clone(),
             reference: Some(consignment.uuid()),
             detail: None,
         })

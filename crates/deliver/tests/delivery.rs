@@ -6,7 +6,7 @@ mod common;
 
 use time::Duration;
 
-use common::{DISTRICT, NOW, OFFICER, communes, print, scope};
+use common::{DISTRICT, NOW, communes, officer, print, scope};
 use deliver::{
     Attempt, Count, Error, HandedOver, Presented, Scan, Sent, arrived_late, dispatch, forward, hand_over,
     receive,
@@ -35,10 +35,11 @@ async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
 }
 
 async fn carry(db: &Database) {
-    let sent = dispatch(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
-    receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
-    for sent in forward(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap() {
-        receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
+    let by = officer();
+    let sent = dispatch(db, &scope(), DISTRICT, &by, NOW).await.unwrap().unwrap();
+    receive(db, sent.consignment, &[], &by, NOW).await.unwrap();
+    for sent in forward(db, &scope(), DISTRICT, &by, NOW).await.unwrap() {
+        receive(db, sent.consignment, &[], &by, NOW).await.unwrap();
     }
 }
 
@@ -79,33 +80,33 @@ fn fingers(holder: u64, comes: u64) -> Option<Presented> {
 
 fn attempt(application: ApplicationId, number: i16, presented: Option<Presented>) -> Attempt {
     let at = NOW + Duration::days(number.into());
-    Attempt { application, at, officer: OFFICER, number, presented }
+    Attempt { application, at, officer: officer(), number, presented }
 }
 
 #[tokio::test]
 async fn the_whole_way_from_the_store_to_the_hand() {
     let (db, ids) = printed(6).await;
     let elsewhere = UnitScope::parse("42/446").unwrap();
-    assert_eq!(dispatch(&db, &elsewhere, "446", &OFFICER, NOW).await.unwrap(), None);
-    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    assert_eq!(dispatch(&db, &elsewhere, "446", &officer(), NOW).await.unwrap(), None);
+    let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
     assert_eq!((sent.applications.len(), sent.to.as_str()), (6, DISTRICT));
     assert_eq!(
-        dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap(),
+        dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap(),
         None,
         "nothing is sent twice"
     );
     assert_eq!(open(&db).await.len(), 1);
     assert_eq!(states(&db, &ids[..1]).await, ["to_district"]);
     for _ in 0..2 {
-        assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 6);
+        assert_eq!(receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap(), 6);
     }
-    let boxes = forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap();
+    let boxes = forward(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap();
     let to: Vec<(String, usize)> = boxes.iter().map(|b| (b.to.clone(), b.applications.len())).collect();
     assert_eq!(to, [(communes()[0].to_string(), 3), (communes()[1].to_string(), 3)]);
     for sent in &boxes {
-        assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 3);
+        assert_eq!(receive(&db, sent.consignment, &[], &officer(), NOW).await.unwrap(), 3);
     }
-    assert_eq!(forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap(), Vec::<Sent>::new());
+    assert_eq!(forward(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap(), Vec::<Sent>::new());
     assert!(open(&db).await.is_empty());
     let attempts: Vec<Attempt> =
         ids.iter().zip(0..).map(|(&id, person)| attempt(id, 1, fingers(person, person))).collect();
@@ -119,19 +120,19 @@ async fn the_whole_way_from_the_store_to_the_hand() {
 #[tokio::test]
 async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
     let (db, ids) = printed(4).await;
-    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
     assert_eq!(
-        arrived_late(&db, sent.consignment, &ids[..1], &OFFICER, NOW).await.unwrap(),
+        arrived_late(&db, sent.consignment, &ids[..1], &officer(), NOW).await.unwrap(),
         0,
         "it is not counted yet"
     );
-    assert_eq!(receive(&db, sent.consignment, &[ids[1]], &OFFICER, NOW).await.unwrap(), 3);
+    assert_eq!(receive(&db, sent.consignment, &[ids[1]], &officer(), NOW).await.unwrap(), 3);
     let listed = open(&db).await;
     assert_eq!((listed.len(), listed[0].counted), (1, true));
     assert_eq!(listed[0].missing, [ids[1]]);
     assert_eq!(states(&db, &ids).await, ["at_district", "to_district", "at_district", "at_district"]);
     for expected in [1, 0] {
-        assert_eq!(arrived_late(&db, sent.consignment, &ids[..2], &OFFICER, NOW).await.unwrap(), expected);
+        assert_eq!(arrived_late(&db, sent.consignment, &ids[..2], &officer(), NOW).await.unwrap(), expected);
     }
     assert!(open(&db).await.is_empty());
     assert_eq!(states(&db, &ids).await, ["at_district"; 4]);
@@ -147,7 +148,7 @@ async fn a_box_is_counted_number_by_number_and_a_repeat_must_agree() {
     .execute(db.work())
     .await
     .unwrap();
-    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
     let count = async |lines: &[&str]| {
         let mut count = Count::begin(&db, sent.consignment).await.unwrap();
         let scans: Vec<Scan> = lines.iter().map(|line| count.scan(line)).collect();
@@ -157,14 +158,14 @@ async fn a_box_is_counted_number_by_number_and_a_repeat_must_agree() {
     let expected = [Scan::Counted, Scan::Counted, Scan::Twice { first: 1 }, Scan::Foreign];
     assert_eq!(scans, expected);
     assert_eq!(first.missing()[0].application_id, ids[1]);
-    assert!(matches!(first.arrived_late(&db, &OFFICER, NOW).await, Err(Error::NotCounted(_))));
+    assert!(matches!(first.arrived_late(&db, &officer(), NOW).await, Err(Error::NotCounted(_))));
     assert!(!first.was_closed().unwrap());
-    assert_eq!(first.close(&db, &OFFICER, NOW).await.unwrap(), 2);
+    assert_eq!(first.close(&db, &officer(), NOW).await.unwrap(), 2);
     assert!(count(&["0000010002", "0000010000"]).await.0.was_closed().unwrap());
     let (all, _) = count(&["0000010000", "0000010001", "0000010002"]).await;
     assert!(matches!(all.was_closed(), Err(Error::CountDiffers { cards }) if cards == ["0000010001"]));
     for found in [1, 0] {
-        assert_eq!(all.arrived_late(&db, &OFFICER, NOW).await.unwrap(), found);
+        assert_eq!(all.arrived_late(&db, &officer(), NOW).await.unwrap(), found);
     }
     let nowhere = ConsignmentId::derive(NOW, &[b"nowhere"]);
     assert!(matches!(Count::begin(&db, nowhere).await, Err(Error::NoConsignment(_))));
@@ -174,18 +175,18 @@ async fn a_box_is_counted_number_by_number_and_a_repeat_must_agree() {
 #[tokio::test]
 async fn an_item_of_another_box_is_named_and_nothing_moves() {
     let (db, ids) = printed(2).await;
-    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
     let stranger = print(&db, "b", 9..10).await[0];
-    let wrong = receive(&db, sent.consignment, &[ids[0], stranger], &OFFICER, NOW).await.unwrap_err();
+    let wrong = receive(&db, sent.consignment, &[ids[0], stranger], &officer(), NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { application, .. } if application == stranger), "{wrong}");
     assert_eq!(states(&db, &ids).await, ["to_district"; 2]);
     assert!(!open(&db).await[0].counted);
-    receive(&db, sent.consignment, &[ids[0]], &OFFICER, NOW).await.unwrap();
-    let wrong = arrived_late(&db, sent.consignment, &[ids[0], stranger], &OFFICER, NOW).await.unwrap_err();
+    receive(&db, sent.consignment, &[ids[0]], &officer(), NOW).await.unwrap();
+    let wrong = arrived_late(&db, sent.consignment, &[ids[0], stranger], &officer(), NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { .. }), "{wrong}");
     assert_eq!(states(&db, &[ids[0], stranger]).await, ["to_district", "printed"]);
     let nowhere = ConsignmentId::derive(NOW, &[b"none"]);
-    assert!(matches!(receive(&db, nowhere, &[], &OFFICER, NOW).await, Err(Error::NoConsignment(_))));
+    assert!(matches!(receive(&db, nowhere, &[], &officer(), NOW).await, Err(Error::NoConsignment(_))));
 }
 
 #[tokio::test]
@@ -270,7 +271,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
             .fetch_all(db.work())
             .await
             .unwrap();
-    let actor = OFFICER.to_string();
+    let actor = officer().to_string();
     let expected = ["card.handed_over", "card.not_fetched", "card.refused"];
     assert_eq!(trail, expected.map(|action| (action.to_owned(), actor.clone())));
     let of_boxes: Vec<(String, String, i64)> = sqlx::query_as(
@@ -281,7 +282,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
     .await
     .unwrap();
     // One box to the district, one to each of two communes; whoever counted stands behind the count.
-    let expected = [("consignment.counted", OFFICER), ("consignment.sent", Actor::Centre)];
+    let expected = [("consignment.counted", officer()), ("consignment.sent", Actor::Centre)];
     assert_eq!(of_boxes, expected.map(|(action, actor)| (action.to_owned(), actor.to_string(), 3)));
 
     let verdict = |db: &Database| {

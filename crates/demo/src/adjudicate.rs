@@ -4,34 +4,15 @@
 use anyhow::{Context, Result};
 use time::{Date, Time};
 
-use crate::announce;
 use crate::world::{World, application_id};
 use centre::Centre;
+use domain::Actor;
 use domain::clock::VIETNAM;
-use domain::id::{AccountId, CaseId, PersonId};
-use domain::{Actor, UnitCode};
+use domain::id::{CaseId, PersonId};
 use resolve::cases::{self, Act, Command, Decision};
 use simulate::TruthId;
 use store::UnitScope;
 use store::report::scoring::{self, CaseRow};
-use web::Role;
-
-/// The accounts of the two who decide: whoever looks at the demonstration signs in as one of them.
-pub async fn adjudicators(centre: &Centre, district: UnitCode) -> Result<[Actor; 2]> {
-    let made = announce::accounts(centre, district).await?;
-    let logins: Vec<&str> =
-        made.iter().filter(|made| made.role == Role::Adjudicator).map(|made| made.login).collect();
-    let [first, second] = logins[..] else {
-        anyhow::bail!("the demonstration has {} adjudicators, and deciding takes two", logins.len());
-    };
-    let mut conn = centre.db.begin().await?;
-    let mut actors = Vec::new();
-    for login in [first, second] {
-        let account = store::accounts::by_login(&mut conn, login).await?.context("an account just made")?;
-        actors.push(Actor::Account(AccountId::from_uuid(account.id)));
-    }
-    actors.try_into().map_err(|_| anyhow::anyhow!("two logins give two actors"))
-}
 
 /// Decides every open case that was there when the day began: the first adjudicator proposes, the second
 /// confirms.

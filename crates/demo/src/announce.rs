@@ -3,18 +3,14 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use rand::rngs::StdRng;
 
-use crate::{prepare, receipts};
+use crate::{prepare, receipts, staff};
 use centre::Centre;
-use domain::clock::SystemClock;
 use domain::unit::Units;
-use domain::{Clock, UnitCode};
 use store::UnitScope;
 use store::report::work::{self, Waiting};
 use ui::say;
 use web::Role;
-use web::accounts::DemoAccount;
 
 /// The adjudicator who confirms; the other one decides.
 const CONFIRMER: &str = "thamdinh2";
@@ -26,7 +22,7 @@ const CONFIRMER: &str = "thamdinh2";
 pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
     let units = Units::on(centre.clock.today());
-    let accounts = accounts(centre, district).await?;
+    let accounts = staff::accounts(centre, district).await?;
     say!();
     say!("open       http://{address}/");
     let today = centre.clock.today();
@@ -51,18 +47,6 @@ pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
     receipts::print(&centre.place.data);
     say!("stop       Ctrl-C");
     Ok(())
-}
-
-/// Makes the demonstration's accounts, or finds them: of a campaign that is run, and of one that is shown.
-///
-/// # Errors
-/// Accounts that cannot be written.
-pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAccount>> {
-    let mut rng: StdRng = rand::make_rng();
-    let (units, now) = (Units::on(centre.clock.today()), SystemClock.now());
-    web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
-        .await
-        .context("the demonstration's accounts")
 }
 
 /// The page where an account's work waits, and what waits there.

@@ -11,14 +11,12 @@ use serde_json::json;
 use time::macros::time;
 use time::{Date, Duration, Time};
 
-use crate::adjudicate;
-use crate::duties;
 use crate::kits::Fleet;
-use crate::middle;
 use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
+use crate::staff::Staff;
 use crate::world::World;
-use crate::{BEGIN, Options, Until};
+use crate::{BEGIN, Options, Until, adjudicate, duties, middle};
 use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
@@ -66,8 +64,7 @@ pub struct Campaign {
     /// everybody is, and nobody comes for them.
     strangers: HashSet<PersonId>,
     cores: usize,
-    /// Who decides cases.
-    adjudicators: [Actor; 2],
+    staff: Staff,
 }
 
 impl Campaign {
@@ -118,7 +115,7 @@ impl Campaign {
             walk_ins: BTreeMap::new(),
             strangers: HashSet::new(),
             cores: std::thread::available_parallelism().map_or(2, usize::from),
-            adjudicators: adjudicate::adjudicators(&centre, district).await?,
+            staff: Staff::of(&centre, district).await?,
             centre,
             clock,
             world,
@@ -270,7 +267,7 @@ impl Campaign {
         let handed = stages
             .part("deliver", async {
                 let done =
-                    duties::hand_over(&self.centre, &self.world, &self.scope, day, at(day, time!(17:00)))
+                    duties::hand_over(&self.centre, &self.world, &self.scope, &self.staff.officer, day)
                         .await?;
                 Ok((done, done.handed_over as u64))
             })
@@ -326,7 +323,7 @@ impl Campaign {
             .part("resolve", async {
                 work::dedupe(&centre, &mut self.identities).await?;
                 let (linked, cases) = work::resolve_waiting(&centre, &mut self.identities).await?;
-                let two = &self.adjudicators;
+                let two = &self.staff.adjudicators;
                 adjudicate::decide_open(&centre, &self.world, two, day).await?;
                 Ok(((), (linked + cases) as u64))
             })
@@ -351,7 +348,7 @@ impl Campaign {
             .await?;
         stages
             .part("deliver", async {
-                Ok((duties::move_boxes(&centre, world, scope, &district, day).await?, 0))
+                Ok((duties::move_boxes(&centre, world, scope, &district, &self.staff.officer, day).await?, 0))
             })
             .await
     }

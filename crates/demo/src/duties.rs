@@ -24,8 +24,6 @@ use store::UnitScope;
 use store::boxes::BoxCard;
 use store::cards::batches::ItemResult;
 
-/// The officers at counters, as the audit trail names them.
-const OFFICER: Actor = Actor::DemoOfficer;
 /// Fingers compared at hand-over: thumbs and index fingers.
 const HANDOVER_FINGERS: [FingerPosition; 4] = [
     FingerPosition::RightThumb,
@@ -106,6 +104,7 @@ pub async fn move_boxes(
     world: &World,
     scope: &UnitScope,
     district: &str,
+    officer: &Actor,
     day: Date,
 ) -> Result<()> {
     let now = centre.clock.now();
@@ -117,7 +116,7 @@ pub async fn move_boxes(
         if counting.len() == BOXES_AT_ONCE {
             counting.join_next().await.unwrap_or(Ok(Ok(())))??;
         }
-        let db = centre.db.clone();
+        let (db, by) = (centre.db.clone(), officer.clone());
         let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
         if !consignment.counted && sent_on < day {
             let leg = u64::from(consignment.leg == "district");
@@ -132,13 +131,13 @@ pub async fn move_boxes(
                 for number in &there {
                     count.scan(number);
                 }
-                count.close(&db, &OFFICER, now).await?;
+                count.close(&db, &by, now).await?;
                 Ok(())
             });
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
             counting.spawn(async move {
                 let (of, missing) = (consignment.consignment, &consignment.missing);
-                deliver::arrived_late(&db, of, missing, &OFFICER, now).await?;
+                deliver::arrived_late(&db, of, missing, &by, now).await?;
                 Ok(())
             });
         }
@@ -160,9 +159,10 @@ pub async fn hand_over(
     centre: &Centre,
     world: &Arc<World>,
     scope: &UnitScope,
+    officer: &Actor,
     day: Date,
-    now: OffsetDateTime,
 ) -> Result<HandedOver> {
+    let now = centre.clock.now();
     let mut conn = centre.db.begin().await?;
     let waiting = store::boxes::handovers::waiting_cards(&mut conn, scope).await?;
     drop(conn);
@@ -182,11 +182,11 @@ pub async fn hand_over(
     let mut total = HandedOver::default();
     let mut pages = due.chunks(HANDOVERS_AT_ONCE);
     let Some(first) = pages.next() else { return Ok(total) };
-    let mut people = at_counter(world, first, now).await?;
+    let mut people = at_counter(world, officer, first, now).await?;
     loop {
         let next = async {
             match pages.next() {
-                Some(page) => at_counter(world, page, now).await.map(Some),
+                Some(page) => at_counter(world, officer, page, now).await.map(Some),
                 None => Ok(None),
             }
         };
@@ -212,8 +212,13 @@ struct Due {
 }
 
 /// Who of these comes, and with which fingers.
-async fn at_counter(world: &Arc<World>, page: &[Due], now: OffsetDateTime) -> Result<Vec<AtCounter>> {
-    let (world, page) = (Arc::clone(world), page.to_vec());
+async fn at_counter(
+    world: &Arc<World>,
+    officer: &Actor,
+    page: &[Due],
+    now: OffsetDateTime,
+) -> Result<Vec<AtCounter>> {
+    let (world, officer, page) = (Arc::clone(world), officer.clone(), page.to_vec());
     let taking = tokio::task::spawn_blocking(move || {
         let person = |due: &Due| AtCounter {
             application: due.application,
@@ -223,7 +228,7 @@ async fn at_counter(world: &Arc<World>, page: &[Due], now: OffsetDateTime) -> Re
             } else {
                 Came::Nobody
             },
-            officer: OFFICER,
+            officer: officer.clone(),
             at: now,
         };
         page.par_iter().map(person).collect()

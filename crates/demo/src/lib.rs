@@ -11,6 +11,7 @@ mod middle;
 mod prepare;
 mod progress;
 mod receipts;
+mod staff;
 mod summary;
 mod world;
 

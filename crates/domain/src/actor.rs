@@ -13,7 +13,6 @@ use crate::id::{AccountId, ImportId, KitId};
 
 /// The longest name of an operating system's user that is recorded.
 const MAX_USER_CHARS: usize = 64;
-const ADJUDICATOR: &str = "demo-adjudicator-";
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,10 +32,6 @@ pub enum Actor {
     Printer,
     /// The reader on which cards are written one by one.
     Station,
-    /// The commune officer of a simulated campaign.
-    DemoOfficer,
-    /// One of the adjudicators of a simulated campaign, counted from one.
-    DemoAdjudicator(u8),
 }
 
 /// The name of an operating system's user: letters, digits, `.`, `_` and `-`, at most 64 characters.
@@ -48,8 +43,7 @@ pub struct UserName(String);
 pub enum ActorError {
     /// No such kind.
     #[error(
-        "an actor is `centre`, `printer`, `station`, `kit:ID`, `account:ID`, `import:ID`, `command:USER`, \
-         `demo-officer` or `demo-adjudicator-N`"
+        "an actor is `centre`, `printer`, `station`, `kit:ID`, `account:ID`, `import:ID` or `command:USER`"
     )]
     Kind,
     /// The kind is known, and what follows it is no id.
@@ -90,8 +84,6 @@ impl Actor {
             Actor::Command(_) => "command",
             Actor::Printer => "printer",
             Actor::Station => "station",
-            Actor::DemoOfficer => "demo_officer",
-            Actor::DemoAdjudicator(_) => "demo_adjudicator",
         }
     }
 }
@@ -106,8 +98,6 @@ impl fmt::Display for Actor {
             Actor::Command(user) => write!(f, "command:{}", user.as_str()),
             Actor::Printer => f.write_str("printer"),
             Actor::Station => f.write_str("station"),
-            Actor::DemoOfficer => f.write_str("demo-officer"),
-            Actor::DemoAdjudicator(number) => write!(f, "{ADJUDICATOR}{number}"),
         }
     }
 }
@@ -120,11 +110,11 @@ impl FromStr for Actor {
             "centre" => return Ok(Actor::Centre),
             "printer" => return Ok(Actor::Printer),
             "station" => return Ok(Actor::Station),
-            "demo-officer" => return Ok(Actor::DemoOfficer),
             _ => {}
         }
-        if let Some(number) = text.strip_prefix(ADJUDICATOR) {
-            return number.parse().map(Actor::DemoAdjudicator).map_err(|_| ActorError::Kind);
+        // The simulated officers and adjudicators of releases in which they had no accounts.
+        if text.starts_with("demo-") {
+            return UserName::parse(text).map(Actor::Command);
         }
         let (kind, who) = text.split_once(':').ok_or(ActorError::Kind)?;
         match kind {
@@ -168,12 +158,12 @@ mod tests {
             (Actor::Command(UserName::parse("an.le").unwrap()), "command:an.le"),
             (Actor::Printer, "printer"),
             (Actor::Station, "station"),
-            (Actor::DemoOfficer, "demo-officer"),
-            (Actor::DemoAdjudicator(2), "demo-adjudicator-2"),
         ] {
             assert_eq!(actor.to_string(), text);
             assert_eq!(text.parse(), Ok(actor));
         }
+        let before = "demo-adjudicator-2".parse::<Actor>().unwrap();
+        assert_eq!(before.to_string(), "command:demo-adjudicator-2");
     }
 
     #[test]
@@ -182,7 +172,7 @@ mod tests {
             ("", ActorError::Kind),
             ("Centre", ActorError::Kind),
             ("robot:1", ActorError::Kind),
-            ("demo-adjudicator-x", ActorError::Kind),
+            ("demo-a b", ActorError::User),
             ("account:b", ActorError::Id),
             ("kit:", ActorError::Id),
             ("command:", ActorError::User),

@@ -156,7 +156,7 @@ async fn note(
 ) -> Result<(), EnrolError> {
     let entry = Entry {
         at: now,
-        actor: by.to_string(),
+        actor: by.clone(),
         action: action.to_owned(),
         subject: format!("kit:{kit}"),
         unit_path,

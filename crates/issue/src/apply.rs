@@ -92,7 +92,7 @@ pub async fn open_batch(
     record(&mut tx, now, batched, batch, &Actor::Centre).await?;
     let opened = Entry {
         at: now,
-        actor: Actor::Centre.to_string(),
+        actor: Actor::Centre,
         action: "batch.open".to_owned(),
         subject: format!("batch:{batch}"),
         unit_path: scope.as_str().to_owned(),

@@ -208,7 +208,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     ) -> Result<(), Error> {
         let entry = store::audit::Entry {
             at: self.now,
-            actor: domain::Actor::Centre.to_string(),
+            actor: domain::Actor::Centre,
             action: action.to_owned(),
             subject,
             unit_path: String::new(),

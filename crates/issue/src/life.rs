@@ -131,7 +131,7 @@ async fn audit_all(
     let units = cards::unit_paths(tx, ids).await?;
     let entry = |card: &CardId| Entry {
         at: now,
-        actor: actor.to_string(),
+        actor: actor.clone(),
         action: format!("card.{}", action.code()),
         subject: format!("card:{card}"),
         unit_path: units.get(card).cloned().unwrap_or_default(),

@@ -2,7 +2,6 @@
 //! applications.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use time::OffsetDateTime;
 
@@ -203,7 +202,7 @@ pub(crate) async fn audit(
 ) -> Result<(), Error> {
     let entry = store::audit::Entry {
         at: now,
-        actor: actor.to_string(),
+        actor: actor.clone(),
         action: action.to_owned(),
         subject,
         unit_path: String::new(),
@@ -219,14 +218,13 @@ pub(crate) async fn record(
     batch: BatchId,
     actor: &Actor,
 ) -> Result<(), Error> {
-    let actor: Arc<str> = Arc::from(actor.to_string());
     let transitions: Vec<Transition> = actions
         .into_iter()
         .map(|(application_id, action)| Transition {
             application_id,
             action,
             at: now,
-            actor: Arc::clone(&actor),
+            actor: actor.clone(),
             reference: Some(batch.uuid()),
             detail: None,
         })

@@ -284,7 +284,7 @@ async fn note(
 ) -> Result<(), Error> {
     let entry = Entry {
         at: now,
-        actor: by.to_string(),
+        actor: by.clone(),
         action: action.to_owned(),
         subject: format!("campaign:{}:{}", campaign.unit, campaign.starts_on),
         unit_path: campaign.unit_path.clone(),

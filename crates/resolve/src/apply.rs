@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
 use crate::identities::enrol_probe;
 use crate::{CaseKind, Error, Identities, evidence, record};
+use domain::Actor;
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, CaseId, PersonId};
 use fingerprint::{Gallery, Hit, Probe, Template};
@@ -279,7 +280,6 @@ fn decide_all(
     summary: &mut ResolveSummary,
 ) -> Decided {
     let thresholds = Thresholds::default();
-    let actor: Arc<str> = Arc::from("centre");
     let mut decided = Decided::default();
     for (question, found) in questions.iter().zip(found) {
         let evidence = known.evidence(question, found);
@@ -314,7 +314,7 @@ fn decide_all(
             application_id: question.application_id,
             action,
             at: now,
-            actor: Arc::clone(&actor),
+            actor: Actor::Centre,
             reference,
             detail,
         });

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::evidence::{tenths, waterfall};
 use crate::{CaseKind, Error, record};
+use domain::Actor;
 use domain::id::{CaseId, PersonId};
 use linkage::{
     BirthLevel, Explanation, Index, Levels, NameLevel, NumberLevel, Pair, Params, ParentLevel, Record,
@@ -178,10 +179,10 @@ async fn settle(
     summary.cases = cases::open_cases(tx, &cases, now).await?;
     summary.known_cases = cases.len() - summary.cases;
     summary.merged = plan.merges.iter().map(|m| (m.keep, m.drop)).collect();
-    merging::merge_people(tx, &plan.merges, "centre", now).await?;
+    merging::merge_people(tx, &plan.merges, &Actor::Centre, now).await?;
     if !summary.merged.is_empty() || summary.cases > 0 {
         let counts = json!({ "merged": summary.merged.len(), "cases": summary.cases, "version": VERSION });
-        note(tx, "register.dedupe", "register", scope.as_str(), "centre", counts, now).await?;
+        note(tx, "register.dedupe", "register", scope.as_str(), &Actor::Centre, counts, now).await?;
     }
     Ok(summary)
 }
@@ -217,7 +218,7 @@ pub async fn merge(
     db: &Database,
     one: PersonId,
     other: PersonId,
-    by: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let mut tx = db.begin().await?;
@@ -235,7 +236,7 @@ pub async fn merge(
 pub async fn split(
     db: &Database,
     dropped: PersonId,
-    by: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let mut tx = db.begin().await?;
@@ -249,7 +250,7 @@ pub(crate) async fn merge_in(
     tx: &mut PgConnection,
     one: PersonId,
     other: PersonId,
-    by: &str,
+    by: &Actor,
     reason: Value,
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
@@ -275,7 +276,7 @@ pub(crate) async fn merge_in(
 pub(crate) async fn split_in(
     tx: &mut PgConnection,
     dropped: PersonId,
-    by: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<(PersonId, PersonId)>, Error> {
     let refuse = |reason| Err(Error::NotSplittable { person: dropped, reason });
@@ -287,7 +288,7 @@ pub(crate) async fn split_in(
     if keeper.first().is_some_and(|k| k.has_application) && merging::merge_moved_pin(tx, dropped).await? {
         return refuse("the number that it gave away may be on a card by now: correct the number first");
     }
-    if keeper.first().is_some_and(|k| k.status == 3) {
+    if keeper.first().is_some_and(|k| k.same_as.is_some()) {
         return refuse("the record it was merged into was merged itself: take that one apart first");
     }
     merging::split_people(tx, dropped, kept, by, now).await?;
@@ -451,13 +452,13 @@ async fn note(
     action: &str,
     subject: &str,
     unit_path: &str,
-    by: &str,
+    by: &Actor,
     detail: Value,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let entry = audit::Entry {
         at: now,
-        actor: by.to_owned(),
+        actor: by.clone(),
         action: action.to_owned(),
         subject: subject.to_owned(),
         unit_path: unit_path.to_owned(),

@@ -46,7 +46,7 @@ impl Desk {
                 application_id: application,
                 action: *action,
                 at: NOW,
-                actor: "centre".into(),
+                actor: Actor::Centre,
                 reference: None,
                 detail: None,
             };
@@ -147,12 +147,13 @@ impl Desk {
             assert_eq!(case.decision.as_deref(), decision.map(Decision::code));
             assert_eq!(case.decided_person_id, decision.and_then(Decision::person));
             assert_eq!(case.decision_code.as_deref(), decision.and_then(Decision::reason));
+            let text = |actor: Option<Actor>| actor.map(|actor| actor.to_string());
             let (by, confirmed_by) = match standing.stage {
                 Stage::Open => (None, None),
                 Stage::Proposed { by, .. } => (Some(by), None),
                 Stage::Closed { by, confirmed_by, .. } => (Some(by), Some(confirmed_by)),
             };
-            assert_eq!((case.decided_by, case.confirmed_by), (by, confirmed_by));
+            assert_eq!((case.decided_by, case.confirmed_by), (text(by), text(confirmed_by)));
         }
         let mut conn = self.db.work().acquire().await.unwrap();
         assert!(store::applications::check_folds(&mut conn).await.unwrap().is_empty());
@@ -208,7 +209,7 @@ async fn what_the_confirmer_would_be_refused_cannot_be_proposed() {
     desk.application(501, Kind::New, &[Action::Accept], Some(free)).await;
     let sheet = desk.sheet(case).await;
     assert_eq!(sheet.obstacle, Some(Obstacle::ApplicationUnderWay));
-    let b = adjudicator("b").to_string();
+    let b = adjudicator("b");
     let now = Refusal::Obstacle(Obstacle::ApplicationUnderWay);
     assert_eq!(sheet.may(ActKind::Confirm, &b), Err(now));
     assert_eq!(sheet.may(ActKind::Disagree, &b), Ok(()));
@@ -262,7 +263,7 @@ async fn a_decision_is_taken_back_while_no_card_was_begun() {
         application_id: application_id(3),
         action: Action::Batch,
         at: NOW,
-        actor: "centre".into(),
+        actor: Actor::Centre,
         reference: None,
         detail: None,
     };
@@ -313,7 +314,7 @@ async fn records_that_a_case_merged_are_split_again_and_no_others() {
     desk.act(first, "c", Act::Reopen).await.unwrap();
     assert_eq!(survivors().await, [one, two, three]);
     // Somebody merged the two elsewhere: nothing is left to be carried out, nor to be taken back.
-    resolve::merge(&desk.db, one, two, "centre", NOW).await.unwrap();
+    resolve::merge(&desk.db, one, two, &Actor::Centre, NOW).await.unwrap();
     assert_eq!(
         refusal(desk.act(first, "a", Act::Propose(Decision::Different)).await),
         Refusal::Obstacle(Obstacle::AlreadyOne)
@@ -443,7 +444,7 @@ mod offered {
             let sheet = desk.sheet(case).await;
             let two: Vec<&str> = WHO.sample(&mut rng, 2).copied().collect();
             if matches!(sheet.standing.stage, Stage::Closed { .. }) {
-                let allowed = sheet.may(ActKind::Reopen, &adjudicator(two[0]).to_string());
+                let allowed = sheet.may(ActKind::Reopen, &adjudicator(two[0]));
                 match (desk.act(case, two[0], Act::Reopen).await, allowed) {
                     (Ok(_), Ok(())) => reopened += 1,
                     // Whether records can be taken apart is known when it is tried.

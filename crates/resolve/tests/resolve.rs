@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::HashMap;
 
+use domain::Actor;
 use domain::application::Kind;
 use domain::id::PersonId;
 use resolve::{Identities, dedupe_register, resolve_batch, split, waiting};
@@ -66,11 +67,11 @@ async fn second_records_are_merged_or_asked_about_and_nobody_else() {
     assert_eq!((repeated.merged.len(), repeated.cases), (0, 0), "{repeated:?}");
     let pins = "SELECT count(*) FROM person p JOIN pin USING (pin) WHERE pin.person_id <> p.person_id";
     let (keep, drop) = summary.merged[0];
-    assert_eq!(split(&db, drop, "account:a", NOW).await.unwrap(), Some((keep, drop)));
-    assert_eq!(split(&db, drop, "account:a", NOW).await.unwrap(), None);
+    assert_eq!(split(&db, drop, &Actor::Centre, NOW).await.unwrap(), Some((keep, drop)));
+    assert_eq!(split(&db, drop, &Actor::Centre, NOW).await.unwrap(), None);
     let strays: i64 = sqlx::query_scalar(pins).fetch_one(db.work()).await.unwrap();
     assert_eq!(strays, 0, "a number is filed under another person than its holder");
-    let merged = resolve::merge(&db, keep, drop, "account:a", NOW).await.unwrap();
+    let merged = resolve::merge(&db, keep, drop, &Actor::Centre, NOW).await.unwrap();
     assert_eq!(merged, Some((keep, drop)));
 }
 

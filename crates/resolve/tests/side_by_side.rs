@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::sync::Barrier;
 
+use domain::Actor;
 use domain::application::Kind;
 use domain::id::PersonId;
 use resolve::{DedupeSummary, Extent, Identities, dedupe, dedupe_new, dedupe_register, resolve_batch};
@@ -115,11 +116,11 @@ async fn what_commits_late_is_not_missed() {
     ids.catch_up(&db).await.unwrap();
     assert_eq!(ids.memory().people, 60);
     let (one, other) = (all[0].person, all[1].person);
-    let merged = resolve::merge(&db, one, other, "account:a", NOW).await.unwrap();
+    let merged = resolve::merge(&db, one, other, &Actor::Centre, NOW).await.unwrap();
     let (_, dropped) = merged.unwrap();
     ids.catch_up(&db).await.unwrap();
     assert_eq!(ids.memory().people, 59);
-    resolve::split(&db, dropped, "account:a", NOW).await.unwrap().unwrap();
+    resolve::split(&db, dropped, &Actor::Centre, NOW).await.unwrap().unwrap();
     ids.catch_up(&db).await.unwrap();
     assert_eq!(ids.memory().people, 60);
 }
@@ -205,7 +206,7 @@ async fn of_a_file_in_two_halves_the_same_is_found_as_in_one() {
         .fetch_one(db.work())
         .await
         .unwrap();
-    resolve::split(&db, PersonId::from_uuid(dropped), "account:a", NOW).await.unwrap().unwrap();
+    resolve::split(&db, PersonId::from_uuid(dropped), &Actor::Centre, NOW).await.unwrap().unwrap();
     for extent in [Extent::Changed, Extent::Everybody] {
         let after = dedupe(&db, &everywhere(), extent, NOW).await.unwrap();
         assert_eq!((after.merged.len(), after.cases), (0, 0), "{extent:?}: {after:?}");

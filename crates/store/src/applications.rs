@@ -10,7 +10,6 @@ pub mod packets;
 pub mod pages;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -18,9 +17,9 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::platform::folds::{self, Folded};
-use domain::UnitCode;
 use domain::application::{Action, Kind, LifeError, State, fold, next};
 use domain::id::{ApplicationId, KitId, PersonId};
+use domain::{Actor, UnitCode};
 
 /// One thing that happened to one application.
 #[derive(Debug, Clone)]
@@ -29,8 +28,7 @@ pub struct Transition {
     pub action: Action,
     /// When it happened, by the clock of whoever did it.
     pub at: OffsetDateTime,
-    /// `kit:<id>`, `centre` or `account:<id>`.
-    pub actor: Arc<str>,
+    pub actor: Actor,
     /// The packet, case, batch, card or consignment that it belongs to.
     pub reference: Option<Uuid>,
     /// Codes and numbers, never personal data.
@@ -56,7 +54,7 @@ pub struct NewApplication {
     /// Path of `unit` (`42/445/18562/`), which row-level security compares.
     pub unit_path: String,
     pub captured_at: OffsetDateTime,
-    pub actor: Arc<str>,
+    pub actor: Actor,
 }
 
 /// One row of `application`.
@@ -267,7 +265,7 @@ struct ActionRows {
     seqs: Vec<i16>,
     actions: Vec<&'static str>,
     ats: Vec<OffsetDateTime>,
-    actors: Vec<Arc<str>>,
+    actors: Vec<String>,
     references: Vec<Option<Uuid>>,
     details: Vec<Option<serde_json::Value>>,
     unit_paths: Vec<String>,
@@ -279,7 +277,7 @@ impl ActionRows {
         self.seqs.push(seq);
         self.actions.push(transition.action.code());
         self.ats.push(transition.at);
-        self.actors.push(transition.actor.clone());
+        self.actors.push(transition.actor.to_string());
         self.references.push(transition.reference);
         self.details.push(transition.detail.clone());
         self.unit_paths.push(unit_path.to_owned());
@@ -302,7 +300,7 @@ impl ActionRows {
         .bind(self.seqs)
         .bind(self.actions)
         .bind(self.ats)
-        .bind(self.actors.iter().map(|actor| &**actor).collect::<Vec<&str>>())
+        .bind(self.actors)
         .bind(self.references)
         .bind(self.details)
         .bind(self.unit_paths)

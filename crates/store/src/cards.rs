@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{Error, UnitScope};
 use domain::card::CardState;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
+use domain::person::Status;
 use domain::{Actor, Pin, ResidentRecord};
 
 /// An accepted application that waits for a batch.
@@ -43,7 +44,7 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
     let rows = sqlx::query(
         "SELECT a.application_id, a.person_id, a.unit_code, a.unit_path, p.pin, r.record \
          FROM application a JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
-         WHERE a.state = 'accepted' AND a.unit_path LIKE $1 || '%' AND p.status = 1 \
+         WHERE a.state = 'accepted' AND a.unit_path LIKE $1 || '%' AND p.status = $3 \
            AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = a.application_id) \
            AND NOT EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
                  AND c.state IN ('intended', 'signed', 'personalised')) \
@@ -53,6 +54,7 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
     )
     .bind(scope.as_str())
     .bind(i64::from(most))
+    .bind(Status::Alive.code())
     .fetch_all(tx)
     .await?;
     let mut seen = HashSet::new();

@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use domain::Actor;
+use domain::actor::ActorError;
 use domain::id::{ApplicationId, CaseId, PersonId};
 
 /// A case to be opened.
@@ -55,7 +57,7 @@ pub struct CaseAction {
     /// `propose`, `confirm`, `disagree`, `withdraw` or `reopen`.
     pub action: String,
     pub at: OffsetDateTime,
-    pub actor: String,
+    pub actor: Actor,
     /// The decision that it is about, whatever was done about it.
     pub decision: String,
     pub decided_person_id: Option<PersonId>,
@@ -69,8 +71,8 @@ pub struct CaseAction {
 /// The decision that stands after an action, as the row of the case shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decided<'a> {
-    pub decided_by: &'a str,
-    pub confirmed_by: Option<&'a str>,
+    pub decided_by: &'a Actor,
+    pub confirmed_by: Option<&'a Actor>,
 }
 
 /// Opens the cases that are not there yet; says how many were new.
@@ -208,18 +210,24 @@ pub async fn actions(conn: &mut PgConnection, id: CaseId) -> Result<Vec<CaseActi
     .bind(id.uuid())
     .fetch_all(conn)
     .await?;
-    let action = |row: Row| CaseAction {
-        seq: row.seq,
-        action: row.action,
-        at: row.at,
-        actor: row.actor,
-        decision: row.decision,
-        decided_person_id: row.decided_person_id.map(PersonId::from_uuid),
-        decision_code: row.decision_code,
-        note: row.note,
-        command_id: row.command_id,
+    let action = |row: Row| {
+        Ok(CaseAction {
+            seq: row.seq,
+            action: row.action,
+            at: row.at,
+            actor: row.actor.parse().map_err(|error: ActorError| Error::Inconsistent {
+                table: "case_action",
+                row: format!("{id}, {}", row.seq),
+                reason: error.to_string(),
+            })?,
+            decision: row.decision,
+            decided_person_id: row.decided_person_id.map(PersonId::from_uuid),
+            decision_code: row.decision_code,
+            note: row.note,
+            command_id: row.command_id,
+        })
     };
-    Ok(rows.into_iter().map(action).collect())
+    rows.into_iter().map(action).collect()
 }
 
 /// Adds to what was done about a case, which is locked, and writes what stands after it; `None` opens it
@@ -244,7 +252,7 @@ pub async fn record(
     .bind(action.seq)
     .bind(&action.action)
     .bind(action.at)
-    .bind(&action.actor)
+    .bind(action.actor.to_string())
     .bind(&action.decision)
     .bind(action.decided_person_id.map(PersonId::uuid))
     .bind(&action.decision_code)
@@ -261,8 +269,8 @@ pub async fn record(
     .bind(stands.map(|action| action.decision.as_str()))
     .bind(stands.and_then(|action| action.decided_person_id.map(PersonId::uuid)))
     .bind(stands.and_then(|action| action.decision_code.as_deref()))
-    .bind(after.map(|after| after.decided_by))
-    .bind(after.and_then(|after| after.confirmed_by))
+    .bind(after.map(|after| after.decided_by.to_string()))
+    .bind(after.and_then(|after| after.confirmed_by).map(Actor::to_string))
     .bind(stands.map(|action| action.at))
     .execute(tx)
     .await?;

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
+use domain::Actor;
 use domain::application::{Action, Kind, LifeError, State};
 use domain::id::{ApplicationId, KitId};
 use store::applications::{
@@ -28,7 +28,7 @@ fn new(number: u32) -> NewApplication {
         unit: "18562".parse().unwrap(),
         unit_path: "42/445/18562/".to_owned(),
         captured_at: DAY + Duration::seconds(i64::from(number)),
-        actor: Arc::from("kit:test"),
+        actor: Actor::Kit(KitId::derive(DAY, &[b"kit"])),
     }
 }
 
@@ -37,7 +37,7 @@ fn step(number: u32, action: Action) -> Transition {
         application_id: id(number),
         action,
         at: DAY + Duration::hours(2),
-        actor: Arc::from("centre"),
+        actor: Actor::Centre,
         reference: None,
         detail: Some(serde_json::json!({ "code": 7 })),
     }

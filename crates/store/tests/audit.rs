@@ -5,6 +5,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use time::macros::datetime;
 
+use domain::Actor;
 use store::Database;
 use store::audit::{self, Break, Entry, Verdict};
 use testkit::fresh_database;
@@ -12,7 +13,7 @@ use testkit::fresh_database;
 fn entry(subject: &str, n: usize) -> Entry {
     Entry {
         at: datetime!(2021-03-01 08:00:00.123456789 +7) + time::Duration::seconds(n as i64),
-        actor: "account:7".to_owned(),
+        actor: Actor::Centre,
         action: "card.handed_over".to_owned(),
         subject: subject.to_owned(),
         unit_path: "52/540/21550/".to_owned(),

@@ -235,7 +235,7 @@ async fn sixty_four_hand_overs_at_once_leave_one_active_card() {
             let db = Database::clone(&db);
             tokio::spawn(async move {
                 let mut tx = db.begin().await.unwrap();
-                let handed = Handed { application_id: application(2), at: NOW, actor: Actor::DemoOfficer };
+                let handed = Handed { application_id: application(2), at: NOW, actor: Actor::Station };
                 hand_over(&mut tx, NOW, &[handed]).await?;
                 store::commit(tx).await
             })

@@ -206,7 +206,7 @@ async fn histories_of_before_can_be_folded_and_go_on() {
             &mut tx,
             id(dropped),
             id(kept),
-            "centre",
+            &domain::Actor::Centre,
             datetime!(2026-01-01 00:00 UTC),
         )
         .await

@@ -7,10 +7,10 @@ use sqlx::Row;
 use time::macros::date;
 use time::{Duration, OffsetDateTime};
 
-use domain::Pin;
 use domain::field::{Change, Field, Part};
 use domain::id::{ImportId, PersonId};
 use domain::person::{Event, Kind, Origin, PinGround, Refusal, Status};
+use domain::{Actor, Pin};
 use people::{
     AT, ELSEWHERE, HOME, correction, day, enter, event, merge, moved, number, person, resident, split,
     with_units,
@@ -300,7 +300,7 @@ async fn a_repeat_answers_as_the_first_and_changes_nothing() {
     let list = [new(1, &[1; 32]), new(1, &[9; 32]), new(7, &[7; 32])];
     let mut tx = db.begin().await.unwrap();
     let file = ImportId::derive(AT, &[b"another file"]);
-    let outcome = register(&mut tx, file, "centre", AT, &list).await.unwrap();
+    let outcome = register(&mut tx, file, &Actor::Centre, AT, &list).await.unwrap();
     store::commit(tx).await.unwrap();
     assert_eq!((outcome.registered, outcome.repeated), (0, 1));
     let refused = [(person(1), Refused::Life(Refusal::AlreadyRegistered)), (person(7), Refused::NumberTaken)];
@@ -378,7 +378,7 @@ async fn thousands_in_one_call_are_as_good_as_one_by_one() {
         .collect();
     let mut tx = db.begin().await.unwrap();
     let file = ImportId::derive(AT, &[b"file"]);
-    assert_eq!(register(&mut tx, file, "centre", AT, &new).await.unwrap().registered, 3_000);
+    assert_eq!(register(&mut tx, file, &Actor::Centre, AT, &new).await.unwrap().registered, 3_000);
     let mut events = Vec::new();
     for (index, id) in people.iter().enumerate() {
         let pin = number(1_000 + index as u32);

@@ -3,8 +3,6 @@
 
 mod people;
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::json;
@@ -12,10 +10,10 @@ use sqlx::Row;
 use time::macros::date;
 use time::{Duration, OffsetDateTime};
 
-use domain::PartialDate;
 use domain::field::Field;
 use domain::id::{EventId, ImportId, PersonId};
 use domain::person::{Event, Origin, Person, PinGround, Recorded, Refusal, admit, pair};
+use domain::{Actor, PartialDate};
 use people::{AT, HOME, correction, day, moved, number, resident, with_units};
 use store::register::people::records;
 use store::register::record::{CivilEvent, Happening, NewPerson, Refused};
@@ -50,7 +48,7 @@ impl World {
                 form_no: &id.to_string(),
                 form_hash: &[0; 32],
             };
-            assert_eq!(register(&mut tx, file, "centre", AT, &[new]).await.unwrap().registered, 1);
+            assert_eq!(register(&mut tx, file, &Actor::Centre, AT, &[new]).await.unwrap().registered, 1);
             let event = Event::Registered { record: Box::new(record) };
             let legal_on = PartialDate::from_date(AT.date());
             people.push(admit(id, None, &Recorded { event, legal_on, recorded_at: AT }).unwrap());
@@ -147,7 +145,7 @@ impl World {
                 Ok(people) => self.people = people,
                 Err(refusal) => refusals.push((event_id, Refused::Life(refusal))),
             }
-            let (document_id, case_id, actor) = (None, None, Arc::from("centre"));
+            let (document_id, case_id, actor) = (None, None, Actor::Centre);
             events.push(CivilEvent { event_id, what, legal_on, document_id, case_id, actor });
         }
         let mut tx = db.begin().await.unwrap();

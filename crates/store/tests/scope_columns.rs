@@ -1,8 +1,6 @@
 //! The histories say where they are seen, and agree with what they are the history of.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -11,7 +9,7 @@ use domain::id::{ApplicationId, CaseId, EventId, ImportId, KitId, PacketId, Pers
 use domain::person::Event;
 use domain::record::Place;
 use domain::unit::UnitTable;
-use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use store::applications::content::{Opened, store_opened};
 use store::applications::{NewApplication, Transition, create, record};
 use store::cases::{self, CaseAction, NewCase, open_cases};
@@ -64,7 +62,7 @@ async fn registered(tx: &mut PgConnection, number: u8, path: &str, pin: Option<&
         form_hash: &[number; 32],
     };
     let file = ImportId::derive(NOW, &[b"file"]);
-    let outcome = store::register::register(tx, file, "centre", NOW, &[new]).await.unwrap();
+    let outcome = store::register::register(tx, file, &Actor::Centre, NOW, &[new]).await.unwrap();
     assert_eq!(outcome.registered, 1);
 }
 
@@ -94,8 +92,8 @@ async fn whatever_happens_to_a_person_is_seen_where_the_person_is() {
     assert_eq!(given.given.len(), 1);
     lock_people(&mut tx, &[person(1), person(2)]).await.unwrap();
     let merge = Merge { keep: person(1), drop: person(2), moves_pin: true, reason: serde_json::json!({}) };
-    merge_people(&mut tx, &[merge], "centre", NOW).await.unwrap();
-    split_people(&mut tx, person(2), person(1), "account:a", NOW).await.unwrap();
+    merge_people(&mut tx, &[merge], &Actor::Centre, NOW).await.unwrap();
+    split_people(&mut tx, person(2), person(1), &Actor::Centre, NOW).await.unwrap();
     // Three registrations, a number for the third, and number and end of the merge and of its end.
     assert_eq!(astray(&mut tx, "person_event", "person", "person_id").await, (0, 8));
     load_units(&mut tx, UnitTable::official()).await.unwrap();
@@ -106,7 +104,7 @@ async fn whatever_happens_to_a_person_is_seen_where_the_person_is() {
         legal_on: PartialDate::parse("01/04/2021").unwrap(),
         document_id: None,
         case_id: None,
-        actor: Arc::from("centre"),
+        actor: Actor::Centre,
     };
     let outcome = store::register::record(&mut tx, NOW, &[moved]).await.unwrap();
     assert_eq!((outcome.applied, outcome.refused), (1, vec![]));
@@ -133,7 +131,7 @@ async fn whatever_happens_to_an_application_is_seen_where_the_application_is() {
             unit: "18562".parse().unwrap(),
             unit_path: path.to_owned(),
             captured_at: NOW,
-            actor: Arc::from("kit:test"),
+            actor: Actor::Kit(KitId::derive(NOW, &[b"kit"])),
         })
         .collect();
     create(&mut tx, NOW, &new).await.unwrap();
@@ -144,7 +142,7 @@ async fn whatever_happens_to_an_application_is_seen_where_the_application_is() {
             application_id: *id,
             action: Action::Receive,
             at: NOW,
-            actor: Arc::from("centre"),
+            actor: Actor::Centre,
             reference: None,
             detail: None,
         })
@@ -190,7 +188,7 @@ async fn whatever_is_said_about_a_case_is_seen_where_the_case_is() {
                 seq,
                 action: action.to_owned(),
                 at: NOW,
-                actor: "account:a".to_owned(),
+                actor: Actor::Centre,
                 decision: "same_person".to_owned(),
                 decided_person_id: None,
                 decision_code: None,

@@ -12,9 +12,9 @@ use rand::CryptoRng;
 use time::OffsetDateTime;
 
 use crate::session::Role;
-use domain::UnitCode;
 use domain::id::AccountId;
 use domain::unit::Units;
+use domain::{Actor, UnitCode};
 use store::accounts::{Account, by_login, insert, set_password};
 use store::{Database, UnitScope};
 
@@ -66,7 +66,7 @@ pub async fn add(
     units: Units<'_>,
     new: &NewAccount<'_>,
     password: &str,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
     rng: &mut (dyn CryptoRng + Send),
 ) -> Result<AccountId, AccountError> {
@@ -112,7 +112,7 @@ pub async fn change_password(
     db: &Database,
     login: &str,
     password: &str,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
     rng: &mut (dyn CryptoRng + Send),
 ) -> Result<(), AccountError> {
@@ -132,7 +132,7 @@ pub async fn change_password(
 pub async fn disable(
     db: &Database,
     login: &str,
-    actor: &str,
+    actor: &Actor,
     now: OffsetDateTime,
 ) -> Result<(), AccountError> {
     let mut tx = db.begin().await?;
@@ -149,13 +149,13 @@ async fn note(
     tx: &mut store::PgConnection,
     action: &str,
     account: uuid::Uuid,
-    actor: &str,
+    actor: &Actor,
     detail: serde_json::Value,
     now: OffsetDateTime,
 ) -> Result<(), AccountError> {
     let entry = store::audit::Entry {
         at: now,
-        actor: actor.to_owned(),
+        actor: actor.clone(),
         action: action.to_owned(),
         subject: format!("account:{account}"),
         unit_path: String::new(),

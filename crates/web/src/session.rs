@@ -74,8 +74,8 @@ pub struct Who {
 
 impl Who {
     /// The actor of audit rows and recorded actions.
-    pub fn actor(&self) -> String {
-        Actor::Account(self.account).to_string()
+    pub fn actor(&self) -> Actor {
+        Actor::Account(self.account)
     }
 
     /// The value for a form's hidden field: the session's secret under a fresh mask, so that a compressed
@@ -151,7 +151,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
     sessions::insert(&mut tx, &session).await?;
     let entry = audit::Entry {
         at: now,
-        actor: Actor::Account(AccountId::from_uuid(account.id)).to_string(),
+        actor: Actor::Account(AccountId::from_uuid(account.id)),
         action: "session.began".to_owned(),
         subject: format!("account:{}", account.id),
         unit_path: account.scope.as_str().to_owned(),
@@ -166,7 +166,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
 pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
     let mut tx = state.db.begin().await?;
     sessions::delete(&mut tx, &who.token_hash).await?;
-    let subject = who.actor();
+    let subject = who.actor().to_string();
     audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str()))
         .await?;
     store::commit(tx).await?;

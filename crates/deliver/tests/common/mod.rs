@@ -2,14 +2,12 @@
 
 #![allow(dead_code, reason = "the example uses its part")]
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 use time::macros::{date, datetime};
 
 use domain::application::{Action, Kind};
 use domain::card::CardAction;
-use domain::id::{ApplicationId, CardId, KitId, PersonId};
+use domain::id::{AccountId, ApplicationId, CardId, KitId, PersonId};
 use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use store::applications::{self, NewApplication, Transition};
@@ -18,7 +16,10 @@ use store::{Database, UnitScope};
 
 pub const NOW: OffsetDateTime = datetime!(2021-04-20 08:00 +7);
 pub const DISTRICT: &str = "445";
-pub const OFFICER: Actor = Actor::DemoOfficer;
+
+pub fn officer() -> Actor {
+    Actor::Account(AccountId::derive(NOW, &[b"officer"]))
+}
 
 pub fn scope() -> UnitScope {
     let path = Units::latest().path(DISTRICT.parse().unwrap());
@@ -32,7 +33,6 @@ pub fn communes() -> Vec<UnitCode> {
 /// A printed card for each of these people, by turns for the first two communes; `tag` tells a person's cards
 /// apart.
 pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Vec<ApplicationId> {
-    let actor: Arc<str> = Arc::from("centre");
     let mut new = Vec::new();
     for n in people.clone() {
         let unit = communes()[n as usize % 2];
@@ -43,7 +43,7 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
             unit,
             unit_path: Units::latest().path(unit).unwrap(),
             captured_at: NOW,
-            actor: Arc::clone(&actor),
+            actor: Actor::Centre,
         });
     }
     let ids: Vec<ApplicationId> = new.iter().map(|new| new.application_id).collect();
@@ -51,7 +51,7 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
         application_id,
         action,
         at: NOW,
-        actor: Arc::clone(&actor),
+        actor: Actor::Centre,
         reference: None,
         detail: None,
     };

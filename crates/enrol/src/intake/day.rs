@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 
 use super::sha256;
@@ -105,7 +103,6 @@ async fn book(
 ) -> Result<DaySummary, EnrolError> {
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = units::unit_paths(tx, &units).await?;
-    let actor: Arc<str> = Arc::from(Actor::Kit(report.kit_id).to_string());
     let placed = report.captures.iter().filter_map(|capture| {
         Some(NewApplication {
             application_id: capture.application_id,
@@ -114,7 +111,7 @@ async fn book(
             unit: capture.unit,
             unit_path: paths.get(&capture.unit)?.clone(),
             captured_at: capture.captured_at,
-            actor: actor.clone(),
+            actor: Actor::Kit(report.kit_id),
         })
     });
     let placed: Vec<_> = placed.collect();

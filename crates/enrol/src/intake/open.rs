@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{CENTRE, blocking};
+use super::blocking;
 use crate::EnrolError;
+use domain::Actor;
 use domain::application::Action;
 use domain::id::{ApplicationId, PacketId};
 use packet::keys::{CentreKeys, KeyError};
@@ -200,7 +201,7 @@ async fn write(
             application_id,
             action: Action::Reject,
             at: now,
-            actor: Arc::from(CENTRE),
+            actor: Actor::Centre,
             reference: Some(packet.uuid()),
             detail: Some(json!({ "code": code, "problems": listed })),
         });

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use time::OffsetDateTime;
 
 use super::decide::{Arrived, Decision, Known, decide};
-use super::{CENTRE, blocking, sha256};
+use super::{blocking, sha256};
 use crate::EnrolError;
 use domain::Actor;
 use domain::application::Action;
@@ -197,14 +197,14 @@ async fn take_over(
                         unit: envelope.unit,
                         unit_path: known.units.get(&envelope.unit).cloned().unwrap_or_default(),
                         captured_at: envelope.captured_at,
-                        actor: Arc::from(Actor::Kit(envelope.kit_id).to_string()),
+                        actor: Actor::Kit(envelope.kit_id),
                     });
                 }
                 transitions.push(Transition {
                     application_id: envelope.application_id,
                     action: Action::Receive,
                     at: now,
-                    actor: Arc::from(CENTRE),
+                    actor: Actor::Centre,
                     reference: Some(envelope.packet_id.uuid()),
                     detail: None,
                 });

@@ -14,7 +14,7 @@ use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::record::Place;
 use domain::unit::Units;
-use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
+use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipImages, Fingers, Photos};
 use store::applications::{self, NewApplication, Transition};
@@ -93,7 +93,7 @@ pub async fn register(db: &Database, first: u32, people: &[(ResidentRecord, Opti
         .collect();
     let mut tx = db.begin().await.unwrap();
     let file = ImportId::derive(NOW, &[b"test"]);
-    let outcome = store::register::register(&mut tx, file, "centre", NOW, &new).await.unwrap();
+    let outcome = store::register::register(&mut tx, file, &Actor::Centre, NOW, &new).await.unwrap();
     assert_eq!(outcome.registered, people.len());
     store::commit(tx).await.unwrap();
     accept(db, &applicants, Kind::New, people.iter().map(|(record, _)| record)).await;
@@ -108,7 +108,7 @@ pub async fn accept(
     records: impl Iterator<Item = &ResidentRecord>,
 ) {
     let path = Units::latest().path(commune()).unwrap();
-    let actor: Arc<str> = Arc::from("kit:test");
+    let actor = Actor::Kit(KitId::derive(NOW, &[b"kit"]));
     let new: Vec<NewApplication> = applicants
         .iter()
         .map(|a| NewApplication {
@@ -118,7 +118,7 @@ pub async fn accept(
             unit: commune(),
             unit_path: path.clone(),
             captured_at: NOW,
-            actor: Arc::clone(&actor),
+            actor: actor.clone(),
         })
         .collect();
     let transitions: Vec<Transition> = applicants
@@ -128,7 +128,7 @@ pub async fn accept(
                 application_id: a.application,
                 action,
                 at: NOW,
-                actor: Arc::clone(&actor),
+                actor: actor.clone(),
                 reference: None,
                 detail: None,
             })
@@ -209,7 +209,7 @@ pub async fn receive(db: &Database, number: i64, count: u32) {
 pub async fn receive_with(db: &Database, number: i64, count: u32, wrapped_key: Option<Vec<u8>>) {
     let serials = (0..count).map(|position| serial(number, position)).collect();
     let delivery = issue::Delivery { number, serials, wrapped_key };
-    issue::receive_box(db, &delivery, &domain::Actor::Centre, NOW).await.unwrap();
+    issue::receive_box(db, &delivery, &Actor::Centre, NOW).await.unwrap();
 }
 
 /// Blanks that must be in the store.

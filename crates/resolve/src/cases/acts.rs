@@ -1,7 +1,5 @@
 //! One act about a case: load, judge, carry out and record, in one transaction under the lock of deciding.
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -52,10 +50,10 @@ pub async fn act(db: &Database, command: &Command<'_>, act: &Act) -> Result<Done
     let case = cases::lock_case(&mut tx, command.case).await?.ok_or(Error::NoSuchCase(command.case))?;
     let said = cases::actions(&mut tx, command.case).await?;
     let standing = standing(&case, &said)?;
-    let who = command.by.to_string();
+    let who = command.by;
     let refused = |refusal| Error::Refused { case: command.case, refusal };
     if let Some(earlier) = said.iter().find(|action| action.command_id == Some(command.id)) {
-        return match is_same(earlier, act, &who) {
+        return match is_same(earlier, act, who) {
             true => Ok(Done { standing, is_repeat: true }),
             false => Err(refused(Refusal::Changed)),
         };
@@ -65,7 +63,7 @@ pub async fn act(db: &Database, command: &Command<'_>, act: &Act) -> Result<Done
     }
     let facts = Facts::load(&mut tx, &case).await?;
     let reason = command.reason.map(str::trim).filter(|reason| !reason.is_empty());
-    let step = rules::decide(&case, &standing, act, &who, reason, &facts).map_err(refused)?;
+    let step = rules::decide(&case, &standing, act, who, reason, &facts).map_err(refused)?;
     // Whoever proposed what is carried out is named in the histories of what it changes.
     let author = match &step.stage {
         Stage::Closed { by, .. } => by.clone(),
@@ -76,7 +74,7 @@ pub async fn act(db: &Database, command: &Command<'_>, act: &Act) -> Result<Done
         seq: standing.version + 1,
         action: act.kind().code().to_owned(),
         at: command.at,
-        actor: who,
+        actor: who.clone(),
         decision: step.decision.code().to_owned(),
         decided_person_id: step.decision.person(),
         decision_code: step.decision.reason().map(str::to_owned),
@@ -101,7 +99,7 @@ pub(super) fn standing(case: &Case, said: &[CaseAction]) -> Result<Standing, Err
     })
 }
 
-fn is_same(earlier: &CaseAction, act: &Act, who: &str) -> bool {
+fn is_same(earlier: &CaseAction, act: &Act, who: &Actor) -> bool {
     let says_the_same = match act {
         Act::Propose(decision) => {
             earlier.decision == decision.code()
@@ -110,7 +108,7 @@ fn is_same(earlier: &CaseAction, act: &Act, who: &str) -> bool {
         }
         Act::Confirm | Act::Disagree | Act::Withdraw | Act::Reopen => true,
     };
-    earlier.actor == who && earlier.action == act.kind().code() && says_the_same
+    earlier.actor == *who && earlier.action == act.kind().code() && says_the_same
 }
 
 fn stands(stage: &Stage) -> Option<Decided<'_>> {
@@ -127,7 +125,7 @@ async fn carry_out(
     tx: &mut PgConnection,
     case: &Case,
     effect: &Effect,
-    by: &str,
+    by: &Actor,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     match (effect, case.application_id) {
@@ -155,7 +153,7 @@ async fn carry_out(
     }
 }
 
-async fn unmerge(tx: &mut PgConnection, case: &Case, by: &str, at: OffsetDateTime) -> Result<(), Error> {
+async fn unmerge(tx: &mut PgConnection, case: &Case, by: &Actor, at: OffsetDateTime) -> Result<(), Error> {
     let (Some(one), Some(other)) = (case.person_id, case.other_person_id) else { return Ok(()) };
     // Nothing is merged when somebody else had merged the two before, or took them apart since.
     let Some(dropped) = resolutions::merged_by_case(tx, case.case_id, [one, other]).await? else {
@@ -177,14 +175,14 @@ async fn step(
     application_id: ApplicationId,
     action: Action,
     detail: Option<serde_json::Value>,
-    by: &str,
+    by: &Actor,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     let transition = Transition {
         application_id,
         action,
         at,
-        actor: Arc::from(by),
+        actor: by.clone(),
         reference: Some(case.case_id.uuid()),
         detail,
     };

@@ -5,6 +5,7 @@ use super::decision::{Act, ActKind, Decision};
 use super::facts::{Facts, in_question};
 use super::refusal::{Obstacle, Refusal};
 use crate::CaseKind;
+use domain::Actor;
 use domain::application::State;
 use domain::id::PersonId;
 use store::cases::{Case, CaseAction};
@@ -15,13 +16,9 @@ pub enum Stage {
     /// Nobody has decided.
     Open,
     /// One adjudicator has; another must agree.
-    Proposed {
-        decision: Decision,
-        /// The actor, as recorded.
-        by: String,
-    },
+    Proposed { decision: Decision, by: Actor },
     /// Two have, and it is carried out.
-    Closed { decision: Decision, by: String, confirmed_by: String },
+    Closed { decision: Decision, by: Actor, confirmed_by: Actor },
 }
 
 impl Stage {
@@ -48,7 +45,7 @@ impl Stage {
 pub struct Standing {
     pub stage: Stage,
     /// The two of the latest disagreement: a decision now takes a third.
-    pub parties: Option<[String; 2]>,
+    pub parties: Option<[Actor; 2]>,
     /// How many acts there were: a form that was drawn before the latest is out of date.
     pub version: i16,
 }
@@ -220,9 +217,9 @@ pub(super) fn undo(case: &Case, decision: &Decision, facts: &Facts) -> Result<Ef
 
 /// Whether `who` may do such a thing now, as far as people go. `Propose` says nothing yet of what is
 /// proposed.
-pub(super) fn may(standing: &Standing, kind: ActKind, who: &str) -> Result<(), Refusal> {
+pub(super) fn may(standing: &Standing, kind: ActKind, who: &Actor) -> Result<(), Refusal> {
     let is_party =
-        |actor: &str| standing.parties.as_ref().is_some_and(|two| two.iter().any(|one| one == actor));
+        |actor: &Actor| standing.parties.as_ref().is_some_and(|two| two.iter().any(|one| one == actor));
     match (kind, &standing.stage) {
         (ActKind::Propose, Stage::Open) => Ok(()),
         (ActKind::Propose, Stage::Proposed { .. }) => Err(Refusal::AlreadyProposed),
@@ -253,7 +250,7 @@ pub(super) fn decide(
     case: &Case,
     standing: &Standing,
     act: &Act,
-    who: &str,
+    who: &Actor,
     reason: Option<&str>,
     facts: &Facts,
 ) -> Result<Step, Refusal> {
@@ -265,12 +262,12 @@ pub(super) fn decide(
     match (act, &standing.stage) {
         (Act::Propose(decision), _) => {
             effect(case, decision, facts).map_err(Refusal::Obstacle)?;
-            let proposed = Stage::Proposed { decision: decision.clone(), by: who.to_owned() };
+            let proposed = Stage::Proposed { decision: decision.clone(), by: who.clone() };
             Ok(step(decision, Effect::Nothing, proposed))
         }
         (Act::Confirm, Stage::Proposed { decision, by }) => {
             let effect = effect(case, decision, facts).map_err(Refusal::Obstacle)?;
-            let (decision, by, confirmed_by) = (decision.clone(), by.clone(), who.to_owned());
+            let (decision, by, confirmed_by) = (decision.clone(), by.clone(), who.clone());
             Ok(step(&decision.clone(), effect, Stage::Closed { decision, by, confirmed_by }))
         }
         (Act::Disagree | Act::Withdraw, Stage::Proposed { decision, .. }) => {

@@ -7,6 +7,7 @@ use super::refusal::{Obstacle, Refusal};
 use super::rules::{self, Choice, Stage, Standing};
 use crate::Error;
 use crate::evidence::{Candidate, Stored};
+use domain::Actor;
 use domain::id::{CaseId, PersonId};
 use store::cases::{self, Case, CaseAction};
 use store::{Database, UnitScope};
@@ -50,7 +51,7 @@ impl Sheet {
     ///
     /// # Errors
     /// Why not.
-    pub fn may(&self, kind: ActKind, who: &str) -> Result<(), Refusal> {
+    pub fn may(&self, kind: ActKind, who: &Actor) -> Result<(), Refusal> {
         rules::may(&self.standing, kind, who)?;
         match (kind, self.obstacle) {
             (ActKind::Confirm | ActKind::Reopen, Some(obstacle)) => Err(Refusal::Obstacle(obstacle)),

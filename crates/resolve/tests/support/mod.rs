@@ -17,7 +17,7 @@ use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::text::fold_ascii;
 use domain::unit::Units;
-use domain::{PersonName, ResidentRecord};
+use domain::{Actor, PersonName, ResidentRecord};
 use fingerprint::Template;
 use fingerprint::synthetic::{Condition, person_masters};
 use resolve::{FingerSource, Opened};
@@ -121,7 +121,7 @@ pub async fn register_in(tx: &mut PgConnection, entries: &[Entry]) {
         })
         .collect();
     let import = ImportId::derive(NOW, &[b"test"]);
-    let outcome = store::register::register(tx, import, "centre", NOW, &people).await.unwrap();
+    let outcome = store::register::register(tx, import, &Actor::Centre, NOW, &people).await.unwrap();
     assert_eq!(outcome.registered, people.len());
 }
 
@@ -152,7 +152,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
             unit: s.record.permanent.unit,
             unit_path: Units::latest().path(s.record.permanent.unit).unwrap(),
             captured_at: NOW + Duration::seconds((first + at as u64) as i64),
-            actor: Arc::from("kit:test"),
+            actor: Actor::Kit(KitId::derive(NOW, &[b"kit"])),
         })
         .collect();
     let mut tx = db.begin().await.unwrap();
@@ -163,7 +163,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
             application_id: s.application,
             action: Action::Receive,
             at: NOW,
-            actor: Arc::from("centre"),
+            actor: Actor::Centre,
             reference: None,
             detail: None,
         })

@@ -257,15 +257,15 @@ pub async fn merged_by_case(
     // The records of the case may have been merged into others before, and what the case merged is further
     // on.
     let found: Option<Uuid> = sqlx::query_scalar(
-        "WITH RECURSIVE way (person_id, status, same_as) AS ( \
-             SELECT person_id, status, same_as FROM person WHERE person_id = ANY($2) \
+        "WITH RECURSIVE way (person_id, same_as) AS ( \
+             SELECT person_id, same_as FROM person WHERE person_id = ANY($2) \
              UNION \
-             SELECT p.person_id, p.status, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
+             SELECT p.person_id, p.same_as FROM way JOIN person p ON p.person_id = way.same_as) \
          SELECT way.person_id FROM way \
          JOIN LATERAL (SELECT e.detail FROM person_event e \
                        WHERE e.person_id = way.person_id AND e.kind = 'merged' ORDER BY e.version DESC \
                        LIMIT 1) latest ON true \
-         WHERE way.status = 3 AND latest.detail->'reason'->>'case' = $1",
+         WHERE way.same_as IS NOT NULL AND latest.detail->'reason'->>'case' = $1",
     )
     .bind(case.to_string())
     .bind(people.map(PersonId::uuid).to_vec())

@@ -13,6 +13,7 @@ use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 
 use crate::{Database, Error};
+use domain::Actor;
 
 const CHAINS: u8 = 16;
 const START: [u8; 32] = [0; 32];
@@ -23,8 +24,8 @@ const VERIFY_PAGE: i64 = 5_000;
 pub struct Entry {
     /// When, by the caller's clock; kept to the microsecond.
     pub at: OffsetDateTime,
-    /// Who: `account:<id>`, `kit:<id>` or `centre`.
-    pub actor: String,
+    /// Who.
+    pub actor: Actor,
     /// What: a dotted verb such as `card.handed_over`.
     pub action: String,
     /// On what: `person:<id>`, `application:<id>`. Rows of one subject are in one chain.
@@ -221,7 +222,7 @@ impl Linked {
             chain: head.chain,
             seq: head.seq + 1,
             at: to_microseconds(entry.at),
-            actor: entry.actor.clone(),
+            actor: entry.actor.to_string(),
             action: entry.action.clone(),
             subject: entry.subject.clone(),
             unit_path: entry.unit_path.clone(),

@@ -1,7 +1,6 @@
 //! Two records of one person becoming one, and being taken apart again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -10,17 +9,16 @@ use uuid::Uuid;
 use super::record::{CivilEvent, Happening, Recorded, record};
 use super::uuids;
 use crate::Error;
-use domain::PartialDate;
 use domain::clock::VIETNAM;
 use domain::id::{EventId, PersonId};
 use domain::person::Kind;
+use domain::{Actor, PartialDate};
 
 /// A person's record as merging needs it, locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct MergedRecord {
     pub person_id: Uuid,
-    /// A code of `domain::person::Status`, which goes with `same_as`.
-    pub status: i16,
+    /// The record that it was merged into.
     pub same_as: Option<Uuid>,
     pub has_pin: bool,
     /// Has an application that was not rejected.
@@ -45,7 +43,7 @@ pub struct Merge {
 /// Those of the database.
 pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<MergedRecord>, Error> {
     let rows = sqlx::query_as(
-        "SELECT person_id, status, same_as, pin IS NOT NULL AS has_pin, recorded_at, \
+        "SELECT person_id, same_as, pin IS NOT NULL AS has_pin, recorded_at, \
                 EXISTS (SELECT 1 FROM application a WHERE a.person_id = p.person_id AND a.state <> \
                 'rejected') \
                     AS has_application \
@@ -65,7 +63,7 @@ pub async fn lock_people(tx: &mut PgConnection, ids: &[PersonId]) -> Result<Vec<
 pub async fn merge_people(
     tx: &mut PgConnection,
     merges: &[Merge],
-    actor: &str,
+    actor: &Actor,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     let versions = versions(tx, &merges.iter().map(|merge| merge.drop).collect::<Vec<_>>()).await?;
@@ -85,7 +83,7 @@ fn event(
     what: Happening,
     [kept, dropped]: [PersonId; 2],
     versions: &HashMap<PersonId, i32>,
-    actor: &str,
+    actor: &Actor,
     at: OffsetDateTime,
 ) -> CivilEvent {
     let version = versions.get(&dropped).copied().unwrap_or_default().to_be_bytes();
@@ -97,7 +95,7 @@ fn event(
         legal_on: PartialDate::from_date(at.to_offset(VIETNAM).date()),
         document_id: None,
         case_id: None,
-        actor: Arc::from(actor),
+        actor: actor.clone(),
     }
 }
 
@@ -164,7 +162,7 @@ pub async fn split_people(
     tx: &mut PgConnection,
     dropped: PersonId,
     kept: PersonId,
-    actor: &str,
+    actor: &Actor,
     at: OffsetDateTime,
 ) -> Result<(), Error> {
     let versions = versions(tx, &[dropped]).await?;

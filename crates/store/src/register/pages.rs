@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::platform::error::inconsistent;
 use domain::id::PersonId;
+use domain::person::Status;
 use domain::{PartialDate, Sex};
 
 /// What a search for people may ask; an empty question finds the first people by name.
@@ -37,7 +38,9 @@ pub struct PersonHit {
     pub birth: i32,
     pub permanent_unit: String,
     pub permanent_detail: String,
+    /// What [`PersonHit::standing`] reads, with `same_as`.
     pub status: i16,
+    pub same_as: Option<Uuid>,
 }
 
 /// A person's current record.
@@ -68,6 +71,7 @@ pub struct PersonPage {
     pub spouse_pin: Option<String>,
     pub household: Option<String>,
     pub relation_to_head: Option<i16>,
+    /// What [`PersonPage::standing`] reads, with `same_as`.
     pub status: i16,
     pub same_as: Option<Uuid>,
     pub unit_path: String,
@@ -87,6 +91,11 @@ impl PersonPage {
         Sex::from_code(self.sex)
             .ok_or_else(|| inconsistent("person", self.person_id, "sex is neither 1 nor 2"))
     }
+
+    /// Whether the record is in force; an error names the row when its columns do not say.
+    pub fn standing(&self) -> Result<Status, Error> {
+        standing_of(self.person_id, self.status, self.same_as)
+    }
 }
 
 impl PersonHit {
@@ -99,6 +108,11 @@ impl PersonHit {
     pub fn sex_value(&self) -> Result<Sex, Error> {
         Sex::from_code(self.sex)
             .ok_or_else(|| inconsistent("person", self.person_id, "sex is neither 1 nor 2"))
+    }
+
+    /// Whether the record is in force; an error names the row when its columns do not say.
+    pub fn standing(&self) -> Result<Status, Error> {
+        standing_of(self.person_id, self.status, self.same_as)
     }
 }
 
@@ -115,7 +129,8 @@ pub async fn people(scoped: &mut PgConnection, query: &PeopleQuery) -> Result<Ve
     // Apart, so that one person is always found by the key.
     let sql = match query.person_id {
         Some(_) => {
-            "SELECT person_id, pin, full_name, sex, birth, permanent_unit, permanent_detail, status \
+            "SELECT person_id, pin, full_name, sex, birth, permanent_unit, permanent_detail, status, \
+                    same_as \
              FROM person WHERE person_id = $5 AND ($1::text IS NULL OR name_fold LIKE $1) \
                AND ($2::int IS NULL OR birth BETWEEN $2 AND $3) LIMIT $4"
         }
@@ -125,7 +140,7 @@ pub async fn people(scoped: &mut PgConnection, query: &PeopleQuery) -> Result<Ve
                    AND ($2::int IS NULL OR birth BETWEEN $2 AND $3) AND $5::uuid IS NULL \
                  ORDER BY name_fold, birth, person_id LIMIT $4) \
              SELECT p.person_id, p.pin, p.full_name, p.sex, p.birth, p.permanent_unit, p.permanent_detail, \
-                    p.status FROM found JOIN person p USING (person_id) \
+                    p.status, p.same_as FROM found JOIN person p USING (person_id) \
              ORDER BY p.name_fold, p.birth, p.person_id"
         }
     };
@@ -164,6 +179,11 @@ pub async fn names(scoped: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<U
             .fetch_all(scoped)
             .await?;
     Ok(rows.into_iter().map(|(id, name, birth)| (id, (name, birth))).collect())
+}
+
+fn standing_of(person: Uuid, status: i16, same_as: Option<Uuid>) -> Result<Status, Error> {
+    Status::from_columns(status, same_as.map(PersonId::from_uuid))
+        .ok_or_else(|| inconsistent("person", person, "status and same_as make no status"))
 }
 
 fn birth_of(person: Uuid, packed: i32) -> Result<PartialDate, Error> {

@@ -1,7 +1,6 @@
 //! Personal numbers: who has one, and whom one is given to.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -12,7 +11,7 @@ use crate::Error;
 use domain::clock::VIETNAM;
 use domain::id::{EventId, PersonId};
 use domain::person::{Event, Origin};
-use domain::{PartialDate, Pin};
+use domain::{Actor, PartialDate, Pin};
 
 /// Who holds a PIN at present. Tells nothing but an id: reading the person is subject to the reader's scope.
 pub async fn holder_of_pin(conn: &mut PgConnection, pin: &str) -> Result<Option<PersonId>, Error> {
@@ -43,7 +42,6 @@ pub async fn allocate_pins(
     wanted: &[(PersonId, Pin)],
     now: OffsetDateTime,
 ) -> Result<Allocated, Error> {
-    let centre: Arc<str> = Arc::from("centre");
     let today = PartialDate::from_date(now.to_offset(VIETNAM).date());
     let event = |&(person, pin): &(PersonId, Pin)| CivilEvent {
         event_id: EventId::derive(now, &[person.uuid().as_bytes(), pin.as_str().as_bytes()]),
@@ -51,7 +49,7 @@ pub async fn allocate_pins(
         legal_on: today,
         document_id: None,
         case_id: None,
-        actor: Arc::clone(&centre),
+        actor: Actor::Centre,
     };
     let events: Vec<CivilEvent> = wanted.iter().map(event).collect();
     let refused: HashMap<EventId, Refused> = record(tx, now, &events).await?.refused.into_iter().collect();

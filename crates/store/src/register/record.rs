@@ -12,7 +12,6 @@ mod registering;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -23,7 +22,7 @@ use self::write::Writing;
 use crate::Error;
 use domain::id::{CaseId, EventId, PersonId};
 use domain::person::{Event, Kind, Origin, Person, Recorded as Dated, Refusal, Status, admit, pair};
-use domain::{PartialDate, Pin, UnitCode};
+use domain::{Actor, PartialDate, Pin, UnitCode};
 
 pub(super) use self::load::{Stored, stored};
 pub use self::registering::{NewPerson, Registered, register};
@@ -42,8 +41,8 @@ pub struct CivilEvent {
     pub document_id: Option<Uuid>,
     /// The case that it closes.
     pub case_id: Option<CaseId>,
-    /// `account:<id>`, `centre` or whoever records it.
-    pub actor: Arc<str>,
+    /// Who records it.
+    pub actor: Actor,
 }
 
 /// What happened, and to whom.

@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::sync::Arc;
-
 use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -13,7 +11,7 @@ use domain::id::{EventId, ImportId, PersonId};
 use domain::person::Event;
 use domain::record::Place;
 use domain::unit::UnitTable;
-use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use store::register::record::{CivilEvent, Happening, NewPerson};
 use testkit::FreshDatabase;
 
@@ -82,7 +80,7 @@ pub async fn enter(db: &FreshDatabase, people: &[(u8, &str, Option<u32>)]) {
             form_hash: &[*who; 32],
         };
         let file = ImportId::derive(AT, &[b"file"]);
-        let outcome = store::register::register(&mut tx, file, "centre", AT, &[new]).await.unwrap();
+        let outcome = store::register::register(&mut tx, file, &Actor::Centre, AT, &[new]).await.unwrap();
         assert_eq!(outcome.registered, 1);
     }
     store::commit(tx).await.unwrap();
@@ -96,7 +94,7 @@ pub fn event(name: &str, april: u8, people: Vec<(PersonId, Event)>) -> CivilEven
         legal_on: PartialDate::new(2021, Some(4), Some(april)).unwrap(),
         document_id: None,
         case_id: None,
-        actor: Arc::from("centre"),
+        actor: Actor::Centre,
     }
 }
 

@@ -34,16 +34,12 @@ impl Actors {
             return name.clone();
         }
         let kind = match actor.parse() {
-            Ok(Actor::DemoAdjudicator(number)) => {
-                return lang.fill("actor.demo_adjudicator", &[("n", &number.to_string())]);
-            }
             Ok(Actor::Kit(_)) => "actor.kit",
             Ok(Actor::Account(_)) => "actor.account",
             Ok(Actor::Import(_)) => "actor.import",
             Ok(Actor::Command(_)) => "actor.command",
             Ok(Actor::Printer) => "actor.printer",
             Ok(Actor::Station) => "actor.station",
-            Ok(Actor::DemoOfficer) => "actor.demo_officer",
             Ok(Actor::Centre) => "actor.centre",
             // It was written by a program that knew other kinds.
             Err(_) => "actor.unknown",
@@ -75,7 +71,7 @@ mod tests {
         let name = |actor: &str| actors.name(Lang::En, actor);
         assert_eq!(name(&format!("account:{id}")), "Lê Thị Bình");
         assert_eq!(name(&format!("account:{}", Uuid::from_u128(8))), "Official");
-        assert_eq!(name("demo-adjudicator-2"), "Adjudicator 2 (simulated)");
+        assert_eq!(name("demo-adjudicator-2"), name("command:an"));
         assert_eq!(name(&format!("kit:{id}")), "Kit");
         assert_eq!(name("centre"), "Centre");
         assert_eq!(name("somebody"), "Not known");

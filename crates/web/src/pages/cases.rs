@@ -239,7 +239,8 @@ async fn draw(
     let (right, right_record) = side(state, &mut tx, lang, right).await?;
     drop(tx);
     note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path).await?;
-    let actors = Actors::load(state, sheet.said.iter().map(|action| action.actor.as_str())).await?;
+    let said_by: Vec<String> = sheet.said.iter().map(|action| action.actor.to_string()).collect();
+    let actors = Actors::load(state, said_by.iter().map(String::as_str)).await?;
     let compared = compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
     });
@@ -324,7 +325,7 @@ fn message(lang: Lang, sheet: &Sheet, done: Option<ActKind>) -> &'static str {
     }
 }
 
-fn standing(lang: Lang, sheet: &Sheet, me: &str) -> &'static str {
+fn standing(lang: Lang, sheet: &Sheet, me: &Actor) -> &'static str {
     match &sheet.standing.stage {
         Stage::Open => "",
         Stage::Proposed { by, .. } if by == me => lang.text("case.proposed_by_you"),
@@ -333,7 +334,7 @@ fn standing(lang: Lang, sheet: &Sheet, me: &str) -> &'static str {
     }
 }
 
-fn acts(lang: Lang, sheet: &Sheet, me: &str) -> Vec<ActButton> {
+fn acts(lang: Lang, sheet: &Sheet, me: &Actor) -> Vec<ActButton> {
     let mut acts: Vec<ActButton> = ActKind::ALL
         .into_iter()
         .filter(|kind| sheet.may(*kind, me).is_ok())
@@ -350,7 +351,7 @@ fn acts(lang: Lang, sheet: &Sheet, me: &str) -> Vec<ActButton> {
 }
 
 /// What follows from the reader's acts, or why there are none.
-fn hint(lang: Lang, sheet: &Sheet, me: &str) -> &'static str {
+fn hint(lang: Lang, sheet: &Sheet, me: &Actor) -> &'static str {
     let refused = |kind| sheet.may(kind, me).err();
     lang.text(match (&sheet.standing.stage, refused(ActKind::Confirm)) {
         (Stage::Open, _) => "case.four_eyes",
@@ -383,7 +384,7 @@ fn action_line(lang: Lang, actors: &Actors, action: &CaseAction) -> ActionLine {
     ActionLine {
         what: lang.text(&format!("case.action.{}", action.action)),
         decision: lang.text(&format!("decision.{}", action.decision)),
-        who: actors.name(lang, &action.actor),
+        who: actors.name(lang, &action.actor.to_string()),
         at: format::moment(action.at),
         machine: format::machine(action.at),
         note: action.note.clone().unwrap_or_default(),

@@ -15,6 +15,7 @@ use crate::state::AppState;
 use domain::application::State as Stage;
 use domain::card::CardState;
 use domain::id::PersonId;
+use domain::person::Status;
 use domain::text::fold_ascii;
 use domain::{Field, Pin};
 use store::applications::pages::ApplicationHit;
@@ -59,7 +60,7 @@ struct PersonTemplate {
     ui: Frame,
     name: String,
     status: &'static str,
-    status_code: i16,
+    is_alive: bool,
     pin: String,
     birth: String,
     same_as: Option<String>,
@@ -156,6 +157,7 @@ pub(crate) async fn search(
 }
 
 fn line(state: &AppState, lang: Lang, hit: &PersonHit) -> Result<PersonLine, Error> {
+    let standing = hit.standing()?;
     Ok(PersonLine {
         href: format!("/cu-dan/{}", hit.person_id),
         name: name_in_list(&hit.full_name),
@@ -163,8 +165,12 @@ fn line(state: &AppState, lang: Lang, hit: &PersonHit) -> Result<PersonLine, Err
         sex: lang.text(&format!("sex.{}", hit.sex_value()?.code())),
         pin: hit.pin.clone().unwrap_or_default(),
         place: place(state, &hit.permanent_detail, &hit.permanent_unit),
-        status: if hit.status == 1 { "" } else { lang.text(&format!("person.status.{}", hit.status)) },
+        status: if standing == Status::Alive { "" } else { status_text(lang, standing) },
     })
+}
+
+fn status_text(lang: Lang, standing: Status) -> &'static str {
+    lang.text(&format!("person.status.{}", standing.code()))
 }
 
 fn place(state: &AppState, detail: &str, unit: &str) -> String {
@@ -193,11 +199,11 @@ pub(crate) async fn show(
     drop(tx);
     note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
     let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;
-    let lang = ui.lang;
+    let (lang, standing) = (ui.lang, person.standing()?);
     page(&PersonTemplate {
         name: person.full_name.clone(),
-        status: lang.text(&format!("person.status.{}", person.status)),
-        status_code: person.status,
+        status: status_text(lang, standing),
+        is_alive: standing == Status::Alive,
         pin: person.pin.clone().unwrap_or_default(),
         birth: described.get(Field::Birth).to_owned(),
         same_as: person.same_as.map(|id| format!("/cu-dan/{id}")),

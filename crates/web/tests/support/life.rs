@@ -375,14 +375,14 @@ async fn opened_case(
     .bind(NOW - Duration::days(3))
     .bind(NOW + Duration::days((one.number % 4) as i64 - 1))
     .bind(closed.then_some("same_person"))
-    .bind(closed.then_some("account:a"))
-    .bind(closed.then_some("account:b"))
+    .bind(closed.then_some("command:an"))
+    .bind(closed.then_some("command:binh"))
     .bind(closed.then_some(NOW))
     .execute(&mut *tx)
     .await
     .unwrap();
     for (seq, action, actor) in
-        [(1_i16, "propose", "account:a"), (2, "confirm", "account:b")].iter().filter(|_| closed)
+        [(1_i16, "propose", "command:an"), (2, "confirm", "command:binh")].iter().filter(|_| closed)
     {
         sqlx::query(
             "INSERT INTO case_action (case_id, seq, action, at, actor, decision, unit_path) \

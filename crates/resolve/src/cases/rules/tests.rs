@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::super::facts::{Other, Own};
 use super::*;
+use domain::actor::UserName;
 use domain::application::Kind;
 use domain::id::{ApplicationId, CaseId};
 
@@ -47,12 +48,16 @@ fn facts() -> Facts {
     }
 }
 
+fn who(name: &str) -> Actor {
+    Actor::Command(UserName::parse(name).unwrap())
+}
+
 fn said(lines: &[(&str, &str)]) -> Vec<CaseAction> {
     let action = |(at, (action, actor)): (usize, &(&str, &str))| CaseAction {
         seq: i16::try_from(at).unwrap() + 1,
         action: (*action).to_owned(),
         at: OffsetDateTime::UNIX_EPOCH,
-        actor: (*actor).to_owned(),
+        actor: who(actor),
         decision: "same_person".to_owned(),
         decided_person_id: None,
         decision_code: None,
@@ -62,7 +67,7 @@ fn said(lines: &[(&str, &str)]) -> Vec<CaseAction> {
     lines.iter().enumerate().map(action).collect()
 }
 
-fn check(lines: &[(&str, &str)], who: &str, kind: ActKind, expected: Result<&str, Refusal>) {
+fn check(lines: &[(&str, &str)], by: &str, kind: ActKind, expected: Result<&str, Refusal>) {
     let standing = fold(&said(lines)).unwrap();
     let act = match kind {
         ActKind::Propose => Act::Propose(Decision::SamePerson),
@@ -75,8 +80,8 @@ fn check(lines: &[(&str, &str)], who: &str, kind: ActKind, expected: Result<&str
     if matches!(standing.stage, Stage::Closed { .. }) {
         facts.own = facts.own.map(|own| Own { state: State::Rejected, ..own });
     }
-    let step = decide(&case_of_application(), &standing, &act, who, Some("why"), &facts);
-    assert_eq!(step.map(|step| step.stage.code()), expected, "{who} {kind:?} after {lines:?}");
+    let step = decide(&case_of_application(), &standing, &act, &who(by), Some("why"), &facts);
+    assert_eq!(step.map(|step| step.stage.code()), expected, "{by} {kind:?} after {lines:?}");
 }
 
 #[test]
@@ -141,8 +146,9 @@ fn after_a_disagreement_it_takes_a_third() {
 #[test]
 fn a_reason_is_asked_for_where_somebody_is_contradicted() {
     let proposed = fold(&said(&[("propose", "a")])).unwrap();
-    let judge =
-        |act: &Act, who| decide(&case_of_application(), &proposed, act, who, None, &facts()).map(|_| ());
+    let judge = |act: &Act, by: &str| {
+        decide(&case_of_application(), &proposed, act, &who(by), None, &facts()).map(|_| ())
+    };
     assert_eq!(judge(&Act::Disagree, "b"), Err(Refusal::NoReason));
     assert_eq!(judge(&Act::Withdraw, "a"), Ok(()));
     assert_eq!(judge(&Act::Confirm, "b"), Ok(()));

@@ -13,7 +13,7 @@ use domain::clock::VIETNAM;
 use domain::id::{ImportId, PersonId};
 use domain::person::{Kind, Origin, Refusal, Status};
 use domain::record::{Place, Relative};
-use domain::{PartialDate, ResidentRecord};
+use domain::{Actor, PartialDate, ResidentRecord};
 
 /// A person to be registered.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct Registered {
 pub async fn register(
     tx: &mut PgConnection,
     import_id: ImportId,
-    actor: &str,
+    actor: &Actor,
     recorded_at: OffsetDateTime,
     people: &[NewPerson<'_>],
 ) -> Result<Registered, Error> {
@@ -61,6 +61,7 @@ pub async fn register(
     if people.is_empty() {
         return Ok(outcome);
     }
+    let actor = actor.to_string();
     let legal_on = PartialDate::from_date(recorded_at.to_offset(VIETNAM).date()).packed();
     sqlx::query(
         "INSERT INTO civil_event (event_id, kind, legal_on, unit_path, actor, recorded_at) \
@@ -69,7 +70,7 @@ pub async fn register(
     .bind(import_id.uuid())
     .bind(Kind::Registered.code())
     .bind(legal_on)
-    .bind(actor)
+    .bind(&actor)
     .bind(recorded_at)
     .execute(&mut *tx)
     .await?;
@@ -83,7 +84,7 @@ pub async fn register(
         copy.row(|row| {
             let row = row.uuid(person.person_id.uuid()).i32(1).text(Kind::Registered.code());
             let row = row.uuid(import_id.uuid()).i32(legal_on);
-            row.timestamptz(recorded_at).timestamptz(recorded_at).text(actor).text(person.unit_path)
+            row.timestamptz(recorded_at).timestamptz(recorded_at).text(&actor).text(person.unit_path)
         })
         .await?;
     }

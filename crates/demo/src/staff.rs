@@ -1,0 +1,57 @@
+//! Who acts in the simulation: the accounts that whoever looks at the demonstration signs in with.
+
+use anyhow::{Context, Result};
+use rand::rngs::StdRng;
+
+use centre::Centre;
+use domain::clock::SystemClock;
+use domain::id::AccountId;
+use domain::unit::Units;
+use domain::{Actor, Clock, UnitCode};
+use web::Role;
+use web::accounts::DemoAccount;
+
+/// Whoever decides cases, counts boxes and hands cards over.
+pub struct Staff {
+    /// The first proposes and the second confirms.
+    pub adjudicators: [Actor; 2],
+    /// One account for the counters of all communes.
+    pub officer: Actor,
+}
+
+impl Staff {
+    /// The accounts of the demonstration of a district, which are made when they are missing.
+    ///
+    /// # Errors
+    /// Accounts that cannot be written, or of which there are too few.
+    pub async fn of(centre: &Centre, district: UnitCode) -> Result<Staff> {
+        let made = accounts(centre, district).await?;
+        let mut conn = centre.db.begin().await?;
+        let (mut adjudicators, mut officers) = (Vec::new(), Vec::new());
+        for account in &made {
+            let of_role = match account.role {
+                Role::Adjudicator => &mut adjudicators,
+                Role::Officer => &mut officers,
+                Role::Commander | Role::Clerk => continue,
+            };
+            let found = store::accounts::by_login(&mut conn, account.login).await?;
+            of_role.push(Actor::Account(AccountId::from_uuid(found.context("an account just made")?.id)));
+        }
+        let adjudicators = adjudicators.try_into().map_err(|_| {
+            anyhow::anyhow!("deciding takes two adjudicators, and the demonstration has not two")
+        })?;
+        Ok(Staff { adjudicators, officer: officers.pop().context("the demonstration has no officer")? })
+    }
+}
+
+/// Makes the demonstration's accounts, or finds them: of a campaign that is run, and of one that is shown.
+///
+/// # Errors
+/// Accounts that cannot be written.
+pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAccount>> {
+    let mut rng: StdRng = rand::make_rng();
+    let (units, now) = (Units::on(centre.clock.today()), SystemClock.now());
+    web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
+        .await
+        .context("the demonstration's accounts")
+}
