@@ -11,7 +11,7 @@ use crate::output::{Ending, Form, Table};
 use crate::{artwork, card_chip, card_life, card_verify, personalise};
 use centre::{Centre, Installation, Place, work};
 use domain::id::CardId;
-use ui::{say, terminal};
+use ui::{say, tell, terminal};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -132,11 +132,27 @@ pub async fn named(centre: &Installation, text: &str) -> Result<CardId> {
     name.find(centre).await
 }
 
+/// The newest revocation list of this CSCA certificate. That one is over is told: whoever checks the card must
+/// know that it proves nothing.
+pub(crate) async fn list_of(centre: &Installation, csca: &[u8]) -> Result<Option<Vec<u8>>> {
+    let csca = pki::Certificate::from_der(csca)?;
+    let Some((list, due)) = centre::signers::newest_list(centre, &csca).await? else {
+        tell!("dancu: there is no revocation list of this card's CSCA; issue it with `dancu pki crl`");
+        return Ok(None);
+    };
+    if let Some(due) = due.filter(|due| *due < centre.clock.now()) {
+        tell!(
+            "dancu: the revocation list was to be replaced by {}; issue it with `dancu pki crl`",
+            due.date()
+        );
+    }
+    Ok(Some(list))
+}
+
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let Chip { files, signer, csca, .. } = load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
-    let crl = centre::current_crl(centre, &serial).await?;
+    let crl = list_of(centre, &csca).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     let mut conn = centre.db.begin().await?;
