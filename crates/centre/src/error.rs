@@ -73,6 +73,19 @@ pub enum Error {
     TooFarAhead { made: u32 },
     #[error("there is no CSCA yet; make one with `dancu pki init`")]
     NoCsca,
+    #[error("another process answers on {}: it holds the keys; stop it first", path.display())]
+    SocketTaken { path: PathBuf },
+    #[error(
+        "{} is not a directory of this user's that is closed to strangers: run `chmod o= {}`, or name another \
+         place for the socket with --socket",
+        folder.display(),
+        folder.display()
+    )]
+    SocketFolder { folder: PathBuf },
+    #[error("a question on the socket that cannot be read")]
+    Question(#[source] packet::PacketError),
+    #[error("the connection on the socket")]
+    Line(#[source] std::io::Error),
     #[error("another process is making the keys in {}", folder.display())]
     KeysBeingMade { folder: PathBuf },
     #[error("{}: no certificate", path.display())]

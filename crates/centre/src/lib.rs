@@ -6,6 +6,7 @@ mod error;
 pub mod inspection;
 pub mod installation;
 mod key_files;
+pub mod keyholder;
 mod keys;
 pub mod signers;
 pub mod snapshot;
@@ -13,7 +14,7 @@ pub mod upkeep;
 pub mod work;
 
 pub use centre::{Centre, Place};
-pub use desks::{Kits, Photos};
+pub use desks::{Kits, Photos, readers};
 pub use error::Error;
 pub use installation::Installation;
 pub use key_files::{CentreKey, KeySet, check_key, key_folder, key_set, make_keys, passphrase_path};

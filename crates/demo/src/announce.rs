@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 
 use crate::{prepare, receipts};
-use centre::Centre;
+use centre::Installation;
 use domain::clock::{SystemClock, VIETNAM};
 use domain::unit::UnitTable;
 use domain::{Clock, UnitCode};
@@ -23,7 +23,7 @@ const CONFIRMER: &str = "thamdinh2";
 ///
 /// # Errors
 /// A data directory without a demonstration, or accounts that cannot be written.
-pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
+pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
     let units = UnitTable::official_2021();
     let accounts = accounts(centre, district).await?;
@@ -57,7 +57,7 @@ pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
 ///
 /// # Errors
 /// Accounts that cannot be written.
-pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAccount>> {
+pub async fn accounts(centre: &Installation, district: UnitCode) -> Result<Vec<DemoAccount>> {
     let mut rng: StdRng = rand::make_rng();
     let (units, now) = (UnitTable::official_2021(), SystemClock.now());
     web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)

@@ -111,7 +111,7 @@ pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
 }
 
 /// The district of the demonstration that this data directory holds.
-pub async fn district_of(centre: &Centre) -> Result<UnitCode> {
+pub async fn district_of(centre: &Installation) -> Result<UnitCode> {
     let mut conn = centre.db.begin().await?;
     let run = store::progress::load(&mut conn, "demo.run").await?;
     let run = run.with_context(|| format!("{} holds no demonstration", centre.place.data.display()))?;

@@ -6,6 +6,7 @@ mod checking;
 mod error;
 mod extract;
 mod frame;
+mod keyholder;
 mod kit_door;
 mod lapse;
 mod layers;
@@ -19,6 +20,7 @@ mod static_files;
 mod throttle;
 
 pub use error::Error;
+pub use keyholder::Keyholder;
 pub use routes::router;
 pub use serve::{ServeError, Server, listen};
 pub use session::Role;
