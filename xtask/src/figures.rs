@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::tidy::{MOST_FUNCTION_LINES, function_lengths, rust_files};
-
-/// Columns beyond which a line is counted as wide.
-pub const MOST_COLUMNS: usize = 110;
+use crate::sources::{
+    MOST_COLUMNS, MOST_FUNCTION_LINES, function_lengths, is_source, sources, undocumented, wide_lines,
+};
 
 /// Prints the figures of the checkout in the current directory.
 ///
@@ -74,24 +73,6 @@ pub fn list(figure: &str) -> Result<()> {
     Ok(())
 }
 
-/// Every Rust file of the house with what it says, in the order of their paths.
-///
-/// # Errors
-/// When one cannot be read.
-pub fn sources() -> Result<Vec<(PathBuf, String)>> {
-    let mut files = Vec::new();
-    for folder in ["crates", "xtask", "fuzz"] {
-        rust_files(Path::new(folder), &mut files)?;
-    }
-    files.sort();
-    let mut sources = Vec::with_capacity(files.len());
-    for file in files {
-        let source = fs::read_to_string(&file)?;
-        sources.push((file, source));
-    }
-    Ok(sources)
-}
-
 fn lengths(sources: &[(PathBuf, String)]) {
     let mut lengths: Vec<(usize, &Path)> =
         sources.iter().map(|(file, source)| (source.lines().count(), file.as_path())).collect();
@@ -106,44 +87,6 @@ fn lengths(sources: &[(PathBuf, String)]) {
             file.display()
         );
     }
-}
-
-/// Numbers of the lines that are too wide, from 1. A line that is mostly one literal (an address, a hash)
-/// cannot be broken and still counts: it is rare, and its place may be a data file.
-pub fn wide_lines(source: &str) -> impl Iterator<Item = usize> {
-    source.lines().enumerate().filter(|(_, line)| line.chars().count() > MOST_COLUMNS).map(|(at, _)| at + 1)
-}
-
-/// Whether the file is part of a crate and not of its tests, examples or benchmarks.
-pub fn is_source(file: &Path) -> bool {
-    let mut parts = file.iter().map(|part| part.to_string_lossy());
-    parts.any(|part| part == "src")
-        && !file.iter().any(|part| part == "tests" || part == "fuzz")
-        && !file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
-}
-
-/// Lines, from 1, of public items without a documenting line above them. Items inside a module of tests are not
-/// public to anybody.
-pub fn undocumented(source: &str) -> Vec<usize> {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
-    let lines: Vec<&str> = code.lines().map(str::trim_start).collect();
-    let begins =
-        ["fn ", "async fn ", "const fn ", "struct ", "enum ", "trait ", "const ", "static ", "type "];
-    let is_item = |line: &str| {
-        line.strip_prefix("pub ").is_some_and(|rest| begins.iter().any(|begin| rest.starts_with(begin)))
-    };
-    let has_doc = |at: usize| {
-        // Attributes, which may run over several lines, stand between the documentation and its item.
-        let above = lines[..at].iter().rev().find(|line| {
-            !(line.starts_with("#[") && !line.starts_with("#[doc")
-                || line.starts_with(')')
-                || line.ends_with("]") && !line.starts_with("//"))
-        });
-        above.is_some_and(|line| {
-            line.starts_with("///") || line.starts_with("#[doc") || line.starts_with("$(#[")
-        })
-    };
-    (0..lines.len()).filter(|&at| is_item(lines[at]) && !has_doc(at)).map(|at| at + 1).collect()
 }
 
 /// A crate's files by the path of their module, with their sources.
@@ -195,6 +138,9 @@ fn circles_of(files: &Modules<'_>) -> Vec<Vec<String>> {
 /// The files whose names a file takes, by its paths from `crate::` and `super::`.
 fn uses<'a>(module: &str, source: &str, files: &'a Modules<'_>) -> BTreeSet<&'a str> {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    // What a comment names is not needed to compile.
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let code: String = code.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect();
     let parent = module.rsplit_once("::").map_or("", |(parent, _)| parent);
     let mut found = BTreeSet::new();
     for (prefix, base) in [("crate::", ""), ("super::", parent)] {
@@ -249,22 +195,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_item_wants_a_documenting_line() {
-        assert_eq!(undocumented("/// Says it.\n#[derive(Debug)]\npub struct A;\npub fn b() {}\n"), [4]);
-        assert_eq!(
-            undocumented("fn a() {}\npub(crate) fn b() {}\n#[cfg(test)]\nmod tests { pub fn c() {} }\n"),
-            [0usize; 0]
-        );
-    }
-
-    #[test]
     fn files_that_need_each_other_are_a_circle_and_a_parent_with_its_child_is_not() {
         let sources = [
             ("a", "use crate::b::B;"),
             ("b", "use crate::{a::A, c};"),
             ("c", "use super::d;"),
             ("c::inner", "use crate::c::C;"),
-            ("d", ""),
+            ("d", "//! See [`crate::c`].\n"),
         ];
         let files: Modules<'_> =
             sources.into_iter().map(|(name, source)| (name.to_owned(), source)).collect();

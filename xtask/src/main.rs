@@ -1,6 +1,7 @@
 //! Automation. `cargo xtask test` is what `./test` runs after its set-up.
 
 mod figures;
+mod sources;
 mod tidy;
 mod units;
 
@@ -14,7 +15,7 @@ const HELP: &str = "\
 cargo xtask setup            install what cannot come from Cargo (Debian-like systems)
 cargo xtask test [STEP…]     all tests, or only the named steps: fmt tidy clippy test doc; `long` is not
                              among all: tests of many people, which take their time
-cargo xtask tidy             crate directions, reasons for dependencies, licences, size budgets
+cargo xtask tidy             crate directions, reasons for dependencies, licences, sizes, doc lines
 cargo xtask figures          sizes, circles, what lacks a doc line, as numbers to compare
 cargo xtask figures --list docs|wide|functions|circles
                              the places behind one of these numbers

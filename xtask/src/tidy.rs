@@ -1,16 +1,20 @@
 //! Holds the house to its rules: which crate may use which, why each library is there, where unsafe code may
-//! be, and how large files may grow.
+//! be, how large files and how wide lines may grow, and that what is public is documented.
 
 mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::sources::{
+    MOST_COLUMNS, MOST_FUNCTION_LINES, function_lengths, is_source, sources, undocumented, wide_lines,
+};
+
+/// What a library may be licensed under, and why: docs/decisions/0026-licences.md.
 const LICENCES: [&str; 14] = [
     "MIT",
     "Apache-2.0",
@@ -28,12 +32,13 @@ const LICENCES: [&str; 14] = [
     "IJG",
 ];
 
+/// Licences that ask for the source of their own files only: accepted of packages that nobody here changed.
+const UNMODIFIED_LICENCES: [&str; 1] = ["MPL-2.0"];
+
 /// Crates with loops over vector registers; every other crate forbids unsafe code.
 const MAY_BE_UNSAFE: [&str; 1] = ["fingerprint"];
 
 const MOST_LINES: usize = 500;
-/// Lines of a function that is not long.
-pub const MOST_FUNCTION_LINES: usize = 70;
 /// In percent: a few functions are tables or straight lines of steps that read best in one piece.
 const LONG_FUNCTIONS_ALLOWED: usize = 4;
 
@@ -102,21 +107,28 @@ fn reasons(faults: &mut Vec<String>) -> Result<()> {
 fn licences(metadata: &Value, faults: &mut Vec<String>) {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for package in list(metadata, "packages") {
-        let licence = text(package, "license").replace('/', " OR ");
-        let name = text(package, "name").to_owned();
-        let allowed = licence.split(" AND ").all(|part| {
-            part.trim_matches(['(', ')', ' ']).split(" OR ").any(|one| {
-                let one = one.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default();
-                LICENCES.contains(&one)
-            })
-        });
-        if !allowed {
-            found.entry(licence).or_default().insert(name);
+        let licence = text(package, "license");
+        // What comes from a registry is as its authors published it: the lock file has its hash.
+        if !is_allowed(licence, text(package, "source").starts_with("registry+")) {
+            found.entry(licence.to_owned()).or_default().insert(text(package, "name").to_owned());
         }
     }
     for (licence, names) in found {
-        faults.push(format!("licence `{licence}` of {names:?} is not on the list"));
+        faults.push(format!(
+            "licence `{licence}` of {names:?} is not accepted (docs/decisions/0026-licences.md)"
+        ));
     }
+}
+
+/// Whether a package may be linked, by its licences in SPDX's writing.
+fn is_allowed(licence: &str, is_unmodified: bool) -> bool {
+    let bare = |text: &str| text.trim_matches(['(', ')', ' ']).to_owned();
+    licence.replace('/', " OR ").split(" AND ").all(|part| {
+        bare(part).split(" OR ").any(|one| {
+            let one = bare(one.split(" WITH ").next().unwrap_or_default());
+            LICENCES.contains(&one.as_str()) || is_unmodified && UNMODIFIED_LICENCES.contains(&one.as_str())
+        })
+    })
 }
 
 /// Every crate takes the workspace's lints, which forbid unsafe code. A crate that needs some repeats them
@@ -162,16 +174,23 @@ fn section<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 fn sizes(faults: &mut Vec<String>) -> Result<()> {
-    let mut files = Vec::new();
-    for folder in ["crates", "xtask", "fuzz"] {
-        rust_files(Path::new(folder), &mut files)?;
-    }
     let (mut functions, mut long) = (0, Vec::new());
-    for file in files {
-        let source = fs::read_to_string(&file)?;
+    for (file, source) in sources()? {
         let lines = source.lines().count();
         if lines > MOST_LINES {
             faults.push(format!("{} has {lines} lines; {MOST_LINES} are the budget", file.display()));
+        }
+        faults.extend(
+            wide_lines(&source)
+                .map(|line| format!("{}:{line} is wider than {} columns", file.display(), MOST_COLUMNS)),
+        );
+        if is_source(&file) {
+            faults.extend(undocumented(&source).into_iter().map(|line| {
+                format!(
+                    "{}:{line} is public and has no doc line; say what a caller cannot read from its name",
+                    file.display()
+                )
+            }));
         }
         for (line, length) in function_lengths(&source) {
             functions += 1;
@@ -191,59 +210,25 @@ fn sizes(faults: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Adds the Rust files below a folder, but those in build directories.
-pub fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-            rust_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Line number and length of every function. rustfmt puts a function's closing brace alone, at the
-/// indentation of the line on which the function begins.
-pub fn function_lengths(source: &str) -> Vec<(usize, usize)> {
-    let lines: Vec<&str> = source.lines().collect();
-    let mut found = Vec::new();
-    for (i, line) in lines.iter().enumerate() {
-        let code = line.trim_start();
-        let indent = line.len() - code.len();
-        let begins = [
-            "fn ",
-            "pub fn ",
-            "async fn ",
-            "pub async fn ",
-            "pub(crate) fn ",
-            "pub(crate) async fn ",
-            "const fn ",
-            "pub const fn ",
-        ];
-        if begins.iter().any(|b| code.starts_with(b)) && !line.trim_end().ends_with([';', '}']) {
-            let close = format!("{}}}", " ".repeat(indent));
-            if let Some(end) = lines[i..].iter().position(|l| *l == close) {
-                found.push((i + 1, end + 1));
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_functions_are_counted_to_their_brace() {
-        let source =
-            "fn a() {\n    x();\n}\nimpl T {\n    pub fn b() {\n        y();\n        z();\n    }\n}\n";
-        assert_eq!(function_lengths(source), [(1, 3), (5, 4)]);
+    fn a_licence_is_on_the_list_or_its_package_is_as_it_was_published() {
+        let check = |licence: &str, expect: [bool; 2]| {
+            let found = [true, false].map(|is_unmodified| is_allowed(licence, is_unmodified));
+            assert_eq!(found, expect, "{licence}");
+        };
+        check("MIT/Apache-2.0", [true, true]);
+        check("Apache-2.0 WITH LLVM-exception OR GPL-3.0", [true, true]);
+        check("(MIT OR Apache-2.0) AND IJG", [true, true]);
+        check("MPL-2.0", [true, false]);
+        check("MIT AND MPL-2.0", [true, false]);
+        check("MPL-2.0 OR MIT", [true, true]);
+        for refused in ["", "LGPL-2.1-or-later", "MIT AND GPL-3.0", "AGPL-3.0", "BUSL-1.1"] {
+            check(refused, [false, false]);
+        }
     }
 
     #[test]

@@ -10,7 +10,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
+use fingerprint::Template;
 use ui::say;
+
+/// One impression of a finger.
+pub struct Print {
+    /// Of which database and finger.
+    pub finger: (u32, u32),
+    pub template: Template,
+}
 
 /// What `dancu bench fingerprint` is told.
 #[derive(Debug, Args)]
@@ -75,7 +83,8 @@ pub fn run(options: &Options) -> Result<()> {
     let growth = search::growth(&searches);
     growth.iter().for_each(print);
     let report = json!({
-        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches, "growth": growth,
+        "benchmark": "fingerprint", "accuracy": accuracy, "stages": stages, "searches": searches,
+        "growth": growth,
     });
     if let Some(path) = &options.json {
         write(path, &report)?;

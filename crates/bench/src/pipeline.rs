@@ -81,7 +81,10 @@ fn report(runs: &[Run]) -> Value {
                 .iter()
                 .map(|stage| {
                     let rate = f64::from(*count) / stage.seconds.max(1e-9);
-                    json!({ "name": stage.name, "seconds": stage.seconds, "people_per_second": rate.round() })
+                    json!({
+                        "name": stage.name, "seconds": stage.seconds, "people_per_second": rate.round(),
+                        "program_cpu": stage.program_cpu, "database_cpu": stage.database_cpu,
+                    })
                 })
                 .collect();
             json!({
@@ -104,13 +107,15 @@ fn report(runs: &[Run]) -> Value {
             {
                 let exponent = (stage.seconds / before.seconds).ln() / people;
                 growth.push(json!({
-                    "stage": stage.name, "from": small, "to": large, "exponent": (exponent * 100.0).round() / 100.0,
+                    "stage": stage.name, "from": small, "to": large,
+                    "exponent": (exponent * 100.0).round() / 100.0,
                     "n_log_n": ((n_log_n / people) * 100.0).round() / 100.0,
                 }));
             }
         }
     }
-    json!({ "benchmark": "pipeline", "cores": std::thread::available_parallelism().map_or(0, usize::from), "runs": sizes, "growth": growth })
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    json!({ "benchmark": "pipeline", "cores": cores, "runs": sizes, "growth": growth })
 }
 
 fn print(report: &Value) {
@@ -124,10 +129,12 @@ fn print(report: &Value) {
         );
         for stage in run["stages"].as_array().into_iter().flatten() {
             say!(
-                "  {:<12} {:>9.1} s {:>10} people/s",
+                "  {:<12} {:>9.1} s {:>10} people/s, processor {:>8.1} s, database {:>8.1} s",
                 stage["name"].as_str().unwrap_or_default(),
                 stage["seconds"].as_f64().unwrap_or_default(),
-                stage["people_per_second"]
+                stage["people_per_second"],
+                stage["program_cpu"].as_f64().unwrap_or_default(),
+                stage["database_cpu"].as_f64().unwrap_or_default()
             );
         }
     }

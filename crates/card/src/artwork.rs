@@ -347,7 +347,8 @@ mod tests {
         fn any_text_leaves_the_drawing_well_formed(name in "[<>&\"'A-Za-zà-ỹ \
                                                             ]{1,90}", place in "\\PC{0,140}") {
             let name = format!("A{name}");
-            let fields = CardFields { name: &name, residence: &place, native_place: &place, marks: &place, ..sample() };
+            let (residence, native_place, marks) = (place.as_str(), place.as_str(), place.as_str());
+            let fields = CardFields { name: &name, residence, native_place, marks, ..sample() };
             if CardData::new(fields.clone()).is_ok() {
                 prop_assert!(is_well_formed(&both(fields)));
             }

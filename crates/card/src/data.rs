@@ -170,7 +170,7 @@ impl<'a> CardData<'a> {
         if fields.cmnd.is_some_and(|old| old.len() != 9 || !is_digits(old)) {
             return error("cmnd", "must be exactly 9 digits");
         }
-        if crate::mrz::transliterate(fields.name).is_empty() {
+        if crate::transliterate::transliterate(fields.name).is_empty() {
             return error("name", "contains no letter");
         }
         if !(1800..=2399).contains(&fields.birth.year()) {

@@ -14,6 +14,7 @@ pub mod sod;
 pub mod tlv;
 
 mod error;
+mod transliterate;
 
 pub use error::CardError;
 

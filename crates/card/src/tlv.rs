@@ -317,7 +317,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(number in 1u32..0x7F, value in proptest::collection::vec(any::<u8>(), 0..70_000)) {
+        fn what_is_written_is_read(
+            number in 1u32..0x7F,
+            value in proptest::collection::vec(any::<u8>(), 0..70_000),
+        ) {
             let tag = Tag(0x5F00 | number);
             let bytes = encode(tag, &[&value]);
             prop_assert_eq!(bytes.len(), encoded_len(tag, value.len()));

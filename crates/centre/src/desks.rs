@@ -32,8 +32,8 @@ enum Standing {
 }
 
 impl Photos {
-    /// Believes the asker nothing: the session must be alive and its account enabled, of a role that reads the
-    /// page, and of a unit that sees the application.
+    /// Believes the asker nothing: the session must be alive and its account enabled, of a role that reads
+    /// the page, and of a unit that sees the application.
     async fn standing(
         &self,
         asker: Asker<'_>,

@@ -18,6 +18,9 @@ pub enum Error {
     Resolve(#[from] resolve::Error),
     #[error(transparent)]
     Issue(#[from] issue::Error),
+    /// A card could not be handed over.
+    #[error(transparent)]
+    Deliver(#[from] deliver::Error),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -76,8 +79,8 @@ pub enum Error {
     #[error("another process answers on {}: it holds the keys; stop it first", path.display())]
     SocketTaken { path: PathBuf },
     #[error(
-        "{} is not a directory of this user's that is closed to strangers: run `chmod o= {}`, or name another \
-         place for the socket with --socket",
+        "{} is not a directory of this user's that is closed to strangers: run `chmod o= {}`, or name \
+         another place for the socket with --socket",
         folder.display(),
         folder.display()
     )]
@@ -127,6 +130,7 @@ impl Error {
             Error::Store(error)
             | Error::Enrol(EnrolError::Store(error))
             | Error::Resolve(resolve::Error::Store(error))
+            | Error::Deliver(deliver::Error::Store(error))
             | Error::Issue(issue::Error::Store(error)) => error.is_disconnected(),
             // What opens the packets of applications that others resolved is this crate's own.
             Error::Resolve(resolve::Error::Fingers(error)) => {

@@ -31,8 +31,8 @@ const AT_ONCE: usize = 64;
 /// How long a question may take to arrive, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the socket of an installation is unless somebody names another place: in `run` of the data directory;
-/// where that would not fit a socket's address, in a directory of its own in /tmp.
+/// Where the socket of an installation is unless somebody names another place: in `run` of the data
+/// directory; where that would not fit a socket's address, in a directory of its own in /tmp.
 pub fn socket_path(place: &Place) -> PathBuf {
     // Both sides must come to the same path, however the directory was named.
     let data = place.data.canonicalize().unwrap_or_else(|_| place.data.clone());

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod centre;
+pub mod counter;
 mod desks;
 mod error;
 pub mod inspection;

@@ -1,32 +1,39 @@
 //! The centre's own work, step by step: open packets, resolve who it is, make batches and sign them. `work`
 //! runs the steps for ever, the demo runs them every virtual night.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use time::Date;
+use time::{Date, OffsetDateTime};
+use tokio::task::JoinSet;
 
 use crate::upkeep::{self, Round};
-use crate::{Centre, Error, signers, snapshot};
+use crate::{Centre, Error, Installation, signers, snapshot};
 use card::lds::dg3::Finger;
-use domain::UnitCode;
 use domain::id::{ApplicationId, BatchId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
+use domain::{Actor, UnitCode};
 use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use packet::{Content, ImagesForChip};
-use resolve::{FingerSource, Identities, Opened};
+use resolve::{DedupeSummary, Extent, FingerSource, Identities, Opened, Ready, ResolveSummary};
 use store::UnitScope;
+use store::audit::{self, Entry};
 
-/// Packets opened in one transaction.
-const OPEN_AT_ONCE: u32 = 500;
+/// Packets read at once to be opened.
+const OPEN_AT_ONCE: u32 = 1_000;
 /// Applications resolved in one transaction.
 const RESOLVE_AT_ONCE: u32 = 500;
+/// Applications asked for at once, to be resolved in batches one after the other.
+const WAITING_AT_ONCE: u32 = 20 * RESOLVE_AT_ONCE;
 /// Cards of a production batch: what one box of the dispatch room holds.
 pub const BATCH_SIZE: u32 = 500;
+/// Batches that are signed at once.
+const SIGN_AT_ONCE: usize = 2;
 
 /// Opens every packet that can be opened. Says how many were valid and how many not.
 ///
@@ -100,33 +107,84 @@ pub async fn dedupe(centre: &Centre, identities: &mut Identities) -> Result<(usi
     Ok((found.merged.len(), found.cases))
 }
 
-/// Resolves every application that waits. Says how many were linked and how many became cases.
+/// As [`dedupe`], on somebody's word and of a part of the register: whoever was not looked at yet, among
+/// everybody. It goes step by step: one that is stopped goes on where it was.
 ///
 /// # Errors
-/// Those of `resolve::resolve_batch`; [`Error::NoneResolved`].
+/// Those of the database.
+pub async fn dedupe_register(
+    centre: &Installation,
+    scope: &UnitScope,
+    by: &Actor,
+) -> Result<DedupeSummary, Error> {
+    let now = centre.clock.now();
+    let found = resolve::dedupe(&centre.db, scope, Extent::Changed, now).await?;
+    let mut tx = centre.db.begin().await?;
+    let entry = Entry {
+        at: now,
+        actor: by.to_string(),
+        action: "register.dedupe_asked".to_owned(),
+        subject: "register".to_owned(),
+        unit_path: scope.as_str().to_owned(),
+        detail: serde_json::json!({ "pairs": found.pairs, "merged": found.merged.len(), "cases": found.cases }),
+    };
+    audit::append(&mut tx, &entry).await?;
+    store::commit(tx).await?;
+    Ok(found)
+}
+
+/// Resolves every application that waits. Says how many were linked and how many became cases. While one
+/// batch is searched and written, the next one's packets are opened and its fingers made ready.
+///
+/// # Errors
+/// Those of `resolve::resolve_ready`; [`Error::NoneResolved`].
 pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Result<(usize, usize), Error> {
     let (mut linked, mut cases) = (0, 0);
     loop {
-        let waiting = resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await?;
-        if waiting.is_empty() {
-            return Ok((linked, cases));
+        let waiting = resolve::waiting(&centre.db, WAITING_AT_ONCE).await?;
+        let mut pages = waiting.chunks(RESOLVE_AT_ONCE as usize);
+        let Some(first) = pages.next() else { return Ok((linked, cases)) };
+        let mut ready = open_ready(centre, first).await?;
+        let before = linked + cases;
+        loop {
+            let next = async {
+                match pages.next() {
+                    Some(page) => open_ready(centre, page).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (step, next) = tokio::try_join!(resolve_page(centre, identities, ready), next)?;
+            linked += step.linked;
+            cases += step.cases();
+            match next {
+                Some(next) => ready = next,
+                None => break,
+            }
         }
-        let opened = open_fingers(centre, &waiting).await?;
-        // Most of what others did is taken over here, so that little is left to do under the lock.
-        identities.catch_up(&centre.db).await?;
-        let step = resolve::resolve_batch(&centre.db, identities, opened, centre.clock.now()).await?;
         // Another worker may have resolved them in the meantime; then others wait now, or none.
-        if step.linked + step.cases() == 0 && resolve::waiting(&centre.db, RESOLVE_AT_ONCE).await? == waiting
-        {
+        if linked + cases == before && resolve::waiting(&centre.db, WAITING_AT_ONCE).await? == waiting {
             return Err(Error::NoneResolved { waiting: waiting.len() });
         }
-        linked += step.linked;
-        cases += step.cases();
     }
 }
 
-/// Puts every accepted application below `scope` into batches for the district and signs their cards. Returns
-/// the batches whose results are not in yet, those of an interrupted run included.
+async fn open_ready(centre: &Centre, page: &[ApplicationId]) -> Result<Vec<Ready>, Error> {
+    Ok(resolve::make_ready(open_fingers(centre, page).await?).await?)
+}
+
+async fn resolve_page(
+    centre: &Centre,
+    identities: &mut Identities,
+    ready: Vec<Ready>,
+) -> Result<ResolveSummary, Error> {
+    // Most of what others did is taken over here, so that little is left to do under the lock.
+    identities.catch_up(&centre.db).await?;
+    Ok(resolve::resolve_ready(&centre.db, identities, ready, centre.clock.now()).await?)
+}
+
+/// Puts every accepted application below `scope` into batches for the district and signs their cards, two
+/// batches at once: while the cards of one are computed, those of the other are stored. Returns the batches
+/// whose results are not in yet, those of an interrupted run included.
 ///
 /// # Errors
 /// Those of `issue::open_batch` and `issue::sign_batch`.
@@ -138,6 +196,7 @@ pub async fn make_batches(
     pins: &dyn PinSource,
 ) -> Result<Vec<BatchId>, Error> {
     let now = centre.clock.now();
+    let mut signing = Signing::new(centre, authority, now);
     loop {
         let opened = issue::open_batch(&centre.db, authority, scope, district, BATCH_SIZE, pins, now).await?;
         if opened.blocked > 0 {
@@ -146,23 +205,77 @@ pub async fn make_batches(
                 "no card can be made; see issue_blocked for the reasons"
             );
         }
-        if opened.batch.is_none() && opened.blocked == 0 {
-            break;
+        match opened.batch {
+            Some(batch) => signing.begin(batch).await?,
+            None if opened.blocked == 0 => break,
+            None => {}
         }
     }
     let batches = issue::unfinished_batches(&centre.db).await?;
     for &batch in &batches {
-        let mut conn = centre.db.begin().await?;
-        let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
-        drop(conn);
-        if unsigned.is_empty() {
-            continue;
-        }
-        let applications: Vec<ApplicationId> = unsigned.iter().map(|card| card.application_id).collect();
-        let photos = photos(centre, &applications).await?;
-        issue::sign_batch(&centre.db, authority, batch, Arc::new(photos), now).await?;
+        signing.begin(batch).await?;
     }
+    signing.end().await?;
     Ok(batches)
+}
+
+/// Batches that are being signed, each in a task of its own. When this is dropped, what they have not written
+/// is not written.
+struct Signing<'a> {
+    centre: &'a Centre,
+    authority: &'a Arc<Authority>,
+    now: OffsetDateTime,
+    begun: HashSet<BatchId>,
+    tasks: JoinSet<Result<(), Error>>,
+}
+
+impl<'a> Signing<'a> {
+    fn new(centre: &'a Centre, authority: &'a Arc<Authority>, now: OffsetDateTime) -> Self {
+        Signing { centre, authority, now, begun: HashSet::new(), tasks: JoinSet::new() }
+    }
+
+    /// Begins with a batch, once, as soon as there is room for it.
+    async fn begin(&mut self, batch: BatchId) -> Result<(), Error> {
+        if !self.begun.insert(batch) {
+            return Ok(());
+        }
+        if self.tasks.len() == SIGN_AT_ONCE {
+            self.one_ends().await?;
+        }
+        let (centre, authority, now) = (self.centre.clone(), Arc::clone(self.authority), self.now);
+        self.tasks.spawn(async move { sign(&centre, &authority, batch, now).await });
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<(), Error> {
+        while !self.tasks.is_empty() {
+            self.one_ends().await?;
+        }
+        Ok(())
+    }
+
+    async fn one_ends(&mut self) -> Result<(), Error> {
+        self.tasks.join_next().await.unwrap_or(Ok(Ok(())))?
+    }
+}
+
+/// Signs those cards of a batch that are only intended.
+async fn sign(
+    centre: &Centre,
+    authority: &Arc<Authority>,
+    batch: BatchId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let mut conn = centre.db.begin().await?;
+    let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
+    drop(conn);
+    if unsigned.is_empty() {
+        return Ok(());
+    }
+    let applications: Vec<ApplicationId> = unsigned.iter().map(|card| card.application_id).collect();
+    let photos = photos(centre, &applications).await?;
+    issue::sign_batch(&centre.db, authority, batch, Arc::new(photos), now).await?;
+    Ok(())
 }
 
 /// The photos of these applications and the images of their fingers, from their packets.
@@ -308,7 +421,7 @@ impl Press<'_> {
         let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
         let mut is_busy = false;
         for &district in self.districts {
-            let path = UnitTable::official_2021().path(district).ok_or(Error::NoUnit(district))?;
+            let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
             let scope = UnitScope::parse(&path)?;
             let before = unfinished(centre).await?;
             make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;

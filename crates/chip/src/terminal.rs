@@ -154,7 +154,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_file_is_read_without_a_panic(file in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+        fn any_file_is_read_without_a_panic(
+            file in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+        ) {
             if let Some(points) = parse_trust_points(&file) {
                 proptest::prop_assert!(points.len() <= MOST_TRUST_POINTS);
             }

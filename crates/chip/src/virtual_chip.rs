@@ -4,6 +4,7 @@ mod access;
 mod files;
 mod inspect;
 mod memory;
+mod pending;
 mod personalise;
 mod prove;
 mod trust;
@@ -17,11 +18,11 @@ use crate::file::{ChipFiles, FileId};
 use crate::keys::ChipKeys;
 use crate::session::APPLICATION;
 use crate::terminal::TrustAnchor;
-use access::Pending;
 use card::apdu::{Command, Response, StatusWord};
 use card::lds::{DataGroup, dg1};
 use card::secure_messaging::Channel;
 use inspect::Terminal;
+use pending::Pending;
 
 pub use memory::Memory;
 

@@ -83,7 +83,7 @@ fn write_forms(path: &Path, rows: u32) -> std::io::Result<()> {
     const FAMILY: [&str; 6] = ["NGUYỄN", "TRẦN", "LÊ", "PHẠM", "HOÀNG", "ĐẶNG"];
     const MIDDLE: [&str; 5] = ["THỊ", "THỊ NGỌC", "THỊ THANH", "THU", "MỸ"];
     const GIVEN: [&str; 7] = ["HÒA", "HƯƠNG", "THỦY", "ÁNH", "DUYÊN", "MẪU", "YẾN"];
-    let units = domain::unit::UnitTable::official_2021();
+    let units = domain::unit::Units::latest();
     let communes = units.leaves_of("445".parse().expect("a unit code"));
     let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(out, "{}", DC01_COLUMNS.join(","))?;
@@ -96,8 +96,9 @@ fn write_forms(path: &Path, rows: u32) -> std::io::Result<()> {
         let (day, month) = (1 + n % 28, 1 + n % 12);
         writeln!(
             out,
-            "{unit}-{n:07},{pin},18{n:07},{name},2,{day:02}/{month:02}/{year},01,00,VNM,2,,{unit},{unit},{unit},Thôn {},\
-             ,,NGUYỄN VĂN {},042060{serial:06},TRẦN THỊ {},042160{serial:06},,,445-{:06},03",
+            "{unit}-{n:07},{pin},18{n:07},{name},2,{day:02}/{month:02}/{year},01,00,VNM,2,,\
+             {unit},{unit},{unit},Thôn {},,,NGUYỄN VĂN {},042060{serial:06},\
+             TRẦN THỊ {},042160{serial:06},,,445-{:06},03",
             n % 12,
             pick(&GIVEN, 2),
             pick(&GIVEN, 9),

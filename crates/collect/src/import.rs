@@ -101,7 +101,7 @@ pub fn person_id(form_no: &str) -> PersonId {
 /// Those of the database.
 pub async fn load_units(db: &Database) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
-    let added = units::load_units(&mut tx, UnitTable::official_2021()).await?;
+    let added = units::load_units(&mut tx, UnitTable::official()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(added)
 }

@@ -15,7 +15,10 @@ const PAGE_ROWS: u32 = 2_000;
 
 /// The faults as they are stored.
 pub(crate) fn faults_json(faults: &[Fault]) -> serde_json::Value {
-    let fault = |fault: &Fault| serde_json::json!({ "field": fault.field, "code": fault.code.as_str(), "message": fault.message });
+    let fault = |fault: &Fault| {
+        let code = fault.code.as_str();
+        serde_json::json!({ "field": fault.field, "code": code, "message": fault.message })
+    };
     faults.iter().map(fault).collect()
 }
 

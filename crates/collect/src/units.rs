@@ -24,11 +24,11 @@ pub(crate) struct UnitsOfDay {
 
 impl UnitsOfDay {
     pub(crate) fn new(table: &'static UnitTable, day: Date) -> Self {
-        let known = table.units().iter().filter(|unit| unit.is_valid_on(day));
+        let (known, units) = (table.units().iter().filter(|unit| unit.is_valid_on(day)), table.on(day));
         let of_day = |code| {
-            let path: Arc<str> = table.path(code)?.into();
-            let province = table.chain(code).last()?.code.number() as u16;
-            Some((code, UnitOfDay { path, province, has_children: !table.children(code).is_empty() }))
+            let path: Arc<str> = units.path(code)?.into();
+            let province = units.chain(code).last()?.code.number() as u16;
+            Some((code, UnitOfDay { path, province, has_children: !units.children(code).is_empty() }))
         };
         let units = known.filter_map(|unit| of_day(unit.code)).collect();
         UnitsOfDay { day, units }

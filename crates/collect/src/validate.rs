@@ -62,7 +62,7 @@ impl Rules {
         match &*last {
             Some((of, rules)) if *of == day => Arc::clone(rules),
             _ => {
-                let rules = Arc::new(Rules::new(UnitTable::official_2021(), day));
+                let rules = Arc::new(Rules::new(UnitTable::official(), day));
                 *last = Some((day, Arc::clone(&rules)));
                 rules
             }

@@ -14,7 +14,7 @@ use crate::live;
 use crate::output::{Form, Table};
 use centre::{Installation, Place, installation};
 use domain::clock::SystemClock;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use ui::{say, tell};
 use web::Role;
@@ -32,8 +32,8 @@ pub(crate) enum Command {
         /// commander, officer, adjudicator or clerk.
         #[arg(long, value_parser = role)]
         role: Role,
-        /// The unit whose people the account sees: a province (2 digits), district (3) or commune (5).
-        #[arg(long, required_unless_present = "whole_country")]
+        /// The unit whose people the account sees, a province, district or commune, by its code or name.
+        #[arg(long, required_unless_present = "whole_country", value_parser = crate::cli::unit)]
         unit: Option<UnitCode>,
         /// Instead of --unit: everyone.
         #[arg(long, conflicts_with = "unit")]
@@ -79,7 +79,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
-            let (units, now) = (UnitTable::official_2021(), SystemClock.now());
+            let (units, now) = (Units::on(SystemClock.today()), SystemClock.now());
             accounts::add(&centre.db, units, &new, &password, CONSOLE, now, &mut rng).await?;
             say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
@@ -133,7 +133,7 @@ async fn list(place: &Place, form: Form) -> Result<()> {
 }
 
 fn seen(unit: Option<&UnitCode>) -> String {
-    let units = UnitTable::official_2021();
+    let units = Units::on(SystemClock.today());
     unit.map_or_else(|| "everyone".to_owned(), |unit| units.full_name(*unit).unwrap_or_default())
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{card_verify, cards};
+use crate::{card_verify, made_card};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
 use card::data::CardData;
@@ -50,8 +50,8 @@ async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>
         return card_verify::read_directory(dir);
     }
     let installation = Installation::open(place).await?;
-    let card = cards::named(&installation, card).await?;
-    let (files, _) = cards::chip_of(&Centre::of(installation).await?, card).await?;
+    let card = made_card::named(&installation, card).await?;
+    let (files, _) = made_card::chip_of(&Centre::of(installation).await?, card).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }
 

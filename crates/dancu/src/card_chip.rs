@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::blank::BlankOptions;
 use crate::card_verify::{self, Show};
-use crate::cards;
+use crate::made_card;
 use crate::output::Ending;
 use crate::trust::TrustOptions;
 use card::lds::dg3::{Compression, FingerImage};
@@ -107,9 +107,9 @@ async fn card_of(place: &Place, name: &str) -> Result<VirtualChip<StdRng>> {
         from_directory(Path::new(name))?
     } else {
         let installation = Installation::open(place).await?;
-        let card = cards::named(&installation, name).await?;
+        let card = made_card::named(&installation, name).await?;
         let centre = Centre::of(installation).await?;
-        let (files, keys) = cards::chip_of(&centre, card).await?;
+        let (files, keys) = made_card::chip_of(&centre, card).await?;
         (files, keys, inspection::anchor(&centre)?)
     };
     let chip = VirtualChip::new(files, keys, rand::make_rng());

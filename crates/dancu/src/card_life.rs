@@ -1,28 +1,22 @@
 //! `dancu card suspend`, `reinstate` and `revoke`.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::card_name::CardName;
 use crate::stock;
 use centre::Installation;
-use domain::Pin;
 use domain::card::{ReinstateReason, RevokeReason, SuspendReason};
 use domain::id::CardId;
 use issue::Came;
-use store::cards::{CardLine, Printed};
 use ui::say;
-
-/// Digits of a card's number.
-const NUMBER_DIGITS: usize = 10;
-/// Digits of the document number in the machine-readable zone.
-const DOCUMENT_DIGITS: usize = 9;
 
 /// Which card, and who says so.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Which {
     /// The card's number (10 digits), its holder's personal number (12), the document number of its
     /// machine-readable zone (9), or its id.
-    card: String,
+    card: CardName,
     /// The login of whoever decided it.
     #[arg(long, env = "DANCU_OPERATOR")]
     operator: Option<String>,
@@ -60,7 +54,7 @@ pub struct RevokeOptions {
 
 /// Takes a card out of force for the time being.
 pub async fn suspend(centre: &Installation, options: &SuspendOptions) -> Result<()> {
-    let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
+    let (card, actor) = (options.which.card.find(centre).await?, options.which.actor(centre).await?);
     let came = issue::suspend(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "suspended");
     Ok(())
@@ -68,7 +62,7 @@ pub async fn suspend(centre: &Installation, options: &SuspendOptions) -> Result<
 
 /// Puts a suspended card in force again.
 pub async fn reinstate(centre: &Installation, options: &ReinstateOptions) -> Result<()> {
-    let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
+    let (card, actor) = (options.which.card.find(centre).await?, options.which.actor(centre).await?);
     let came = issue::reinstate(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "active");
     Ok(())
@@ -76,7 +70,7 @@ pub async fn reinstate(centre: &Installation, options: &ReinstateOptions) -> Res
 
 /// Takes a card out of force for good.
 pub async fn revoke(centre: &Installation, options: &RevokeOptions) -> Result<()> {
-    let (card, actor) = (find(centre, &options.which.card).await?, options.which.actor(centre).await?);
+    let (card, actor) = (options.which.card.find(centre).await?, options.which.actor(centre).await?);
     let came = issue::revoke(&centre.db, card, options.reason, &actor, centre.clock.now()).await?;
     say(card, came, "revoked");
     Ok(())
@@ -92,40 +86,5 @@ fn say(card: CardId, came: Came, state: &str) {
     match came {
         Came::Now => say!("{state:<10} card {card}"),
         Came::Before => say!("unchanged  card {card} is {state} already"),
-    }
-}
-
-/// The card that somebody names by what is printed on it, or by its id.
-///
-/// A personal number and a document number are on every card of their holder: they name the one whose life is
-/// not over.
-async fn find(centre: &Installation, text: &str) -> Result<CardId> {
-    if let Ok(id) = text.parse() {
-        return Ok(id);
-    }
-    let digits = text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-    let is_number = digits.chars().all(|c| c.is_ascii_digit());
-    let printed = match (digits.len(), Pin::parse(&digits)) {
-        (_, Ok(pin)) => Printed::Pin(pin),
-        (NUMBER_DIGITS, _) if is_number => Printed::Number(digits),
-        (DOCUMENT_DIGITS, _) if is_number => Printed::Document(digits),
-        _ => bail!(
-            "this is neither the number of a card (10 digits), nor a personal number (12), nor a document \
-             number (9), nor the id of a card (`dancu card list`)"
-        ),
-    };
-    let mut conn = centre.db.begin().await?;
-    let cards = store::cards::cards_by_print(&mut conn, &printed).await?;
-    let open: Vec<&CardLine> = cards.iter().filter(|card| !card.state.is_end()).collect();
-    match (cards.as_slice(), open.as_slice()) {
-        ([], _) => bail!("there is no card with this on it; `dancu card list` names those there are"),
-        ([card], _) => Ok(card.card_id),
-        (_, [card]) => Ok(card.card_id),
-        (all, open) => {
-            let shown = if open.is_empty() { all.iter().collect() } else { open.to_vec() };
-            let lines: Vec<String> =
-                shown.iter().map(|card| format!("{} ({})", card.number, card.state)).collect();
-            bail!("several cards have this on them; name one by its number: {}", lines.join(", "))
-        }
     }
 }

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::card_name::CardName;
+use crate::made_card::{self, Chip};
 use crate::output::{Ending, Form, Table};
-use crate::{artwork, card_chip, card_life, card_verify, personalise};
-use centre::{Centre, Installation, Place, work};
+use crate::{artwork, card_chip, card_life, card_verify, hand_over, personalise};
+use centre::{Centre, Installation, Place};
 use domain::id::CardId;
-use ui::{say, tell, terminal};
+use ui::{say, terminal};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -25,7 +26,8 @@ pub(crate) enum Command {
     },
     /// Write a card's elementary files, and the certificates they are checked with, into a directory.
     Export {
-        /// The card's id, its serial number, or the personal number on it.
+        /// The card's number (10 digits), its holder's personal number (12), the document number of its
+        /// machine-readable zone (9), or its id.
         card: CardName,
         /// The directory.
         #[arg(long)]
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
     /// verification.
     Read(card_chip::ReadOptions),
+    /// Hand a card over at its commune, after the fingers of whoever stands there were compared with those that
+    /// were enrolled; or record that nobody came.
+    HandOver(hand_over::Options),
     /// Take a card out of force until it is cleared up: it is refused wherever it is checked.
     Suspend(card_life::SuspendOptions),
     /// Put a suspended card in force again.
@@ -64,6 +69,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
         Command::Emulate(options) => return card_chip::emulate(place, options).await,
         Command::Personalise(options) => return personalise::run(place, options).await,
         Command::Read(options) => return card_chip::read(options.clone()).await,
+        Command::HandOver(options) => return hand_over::run(&Centre::open(place).await?, options).await,
         Command::Suspend(options) => card_life::suspend(&Installation::open(place).await?, options).await?,
         Command::Reinstate(options) => {
             card_life::reinstate(&Installation::open(place).await?, options).await?
@@ -88,71 +94,10 @@ async fn list(centre: &Installation, limit: u32, form: Form) -> Result<()> {
     table.print(form)
 }
 
-/// A card's files, and the certificates of its document signer and of the CSCA above.
-struct Chip {
-    files: issue::ChipFiles,
-    keys: chip::ChipKeys,
-    signer: Vec<u8>,
-    csca: Vec<u8>,
-}
-
-async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
-    let mut conn = centre.db.begin().await?;
-    let stored = store::cards::signed_card(&mut conn, card).await?.with_context(|| {
-        format!("there is no signed card {card}; `dancu card list` names those there are")
-    })?;
-    let signer = store::cards::certificates::certificate(&mut conn, &stored.ds_serial)
-        .await?
-        .context("the document signer's certificate")?;
-    let csca = match &signer.issuer_serial {
-        Some(serial) => store::cards::certificates::certificate(&mut conn, serial)
-            .await?
-            .context("the CSCA certificate")?,
-        None => bail!("the document signer's certificate names no issuer"),
-    };
-    drop(conn);
-    let mut images = work::photos(centre, &[stored.application_id]).await?;
-    let images = images.remove(&stored.application_id).context("the application's photo")?;
-    let keys = centre.chip_keys()?.keys(card);
-    let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images, Some(&keys))?;
-    Ok(Chip { files, keys, signer: signer.der, csca: csca.der })
-}
-
-/// What the chip of a card of this installation holds: its files, and its keys if it was made with any.
-pub async fn chip_of(centre: &Centre, card: CardId) -> Result<(chip::ChipFiles, Option<chip::ChipKeys>)> {
-    let Chip { files, keys, .. } = load(centre, card).await?;
-    let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
-    Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
-}
-
-/// The card that was named where a directory was not meant.
-pub async fn named(centre: &Installation, text: &str) -> Result<CardId> {
-    let name: CardName =
-        text.parse().map_err(|error| anyhow::anyhow!("`{text}` is not a directory, and {error}"))?;
-    name.find(centre).await
-}
-
-/// The newest revocation list of this CSCA certificate. That one is over is told: whoever checks the card must
-/// know that it proves nothing.
-pub(crate) async fn list_of(centre: &Installation, csca: &[u8]) -> Result<Option<Vec<u8>>> {
-    let csca = pki::Certificate::from_der(csca)?;
-    let Some((list, due)) = centre::signers::newest_list(centre, &csca).await? else {
-        tell!("dancu: there is no revocation list of this card's CSCA; issue it with `dancu pki crl`");
-        return Ok(None);
-    };
-    if let Some(due) = due.filter(|due| *due < centre.clock.now()) {
-        tell!(
-            "dancu: the revocation list was to be replaced by {}; issue it with `dancu pki crl`",
-            due.date()
-        );
-    }
-    Ok(Some(list))
-}
-
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
-    let Chip { files, signer, csca, .. } = load(centre, card).await?;
+    let Chip { files, signer, csca, .. } = made_card::load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let crl = list_of(centre, &csca).await?;
+    let crl = made_card::list_of(centre, &csca).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     let mut conn = centre.db.begin().await?;

@@ -11,8 +11,8 @@ use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// Code of the district (GSO list of 2021).
-    #[arg(long, default_value = "445")]
+    /// The district, by its code (GSO list of 2021) or its name.
+    #[arg(long, default_value = "445", value_parser = crate::cli::district)]
     district: UnitCode,
     /// Residents of the district: 1,000 to 3,000,000.
     #[arg(long, default_value = "20000", value_parser = people)]

@@ -2,7 +2,7 @@
 //! needed.
 
 mod compare;
-mod files;
+pub mod files;
 mod identify;
 
 use std::path::PathBuf;

@@ -6,7 +6,10 @@
 mod accounts;
 mod artwork;
 mod audit;
+mod batches;
 mod blank;
+mod boxes;
+mod campaign;
 mod card_chip;
 mod card_life;
 mod card_name;
@@ -17,18 +20,24 @@ mod check;
 mod cli;
 mod demo;
 mod fingerprints;
+mod hand_over;
 mod import;
 mod inspection;
 mod keys;
+mod kits;
 mod link;
 mod live;
 mod lost;
+mod made_card;
 mod manual;
 mod output;
 mod personalise;
 mod pki;
+mod register;
+mod reports;
 mod stock;
 mod trust;
+mod units;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -70,11 +79,32 @@ enum Command {
     Serve(live::ServeOptions),
     /// Do the centre's work: open packets, resolve, make and sign cards.
     Work(live::WorkOptions),
-    /// Hold the keys for `serve --pages-only`, and answer it over a socket; `dancu work` does the same beside its
-    /// work.
+    /// Hold the keys for `serve --pages-only`, and answer it over a socket; `dancu work` does the same beside
+    /// its work.
     Keyholder(live::SocketOptions),
     /// Import files of population forms (CSV or QCVN 109:2017 XML).
     Import(import::Options),
+    /// People with two records, and one person's record.
+    #[command(subcommand)]
+    Register(register::Command),
+    /// The units of the country, by code and name.
+    #[command(subcommand)]
+    Unit(units::Command),
+    /// Campaigns: open one, invite, close its days.
+    #[command(subcommand)]
+    Campaign(campaign::Command),
+    /// The laptops that packets are taken from: register, list, revoke.
+    #[command(subcommand)]
+    Kit(kits::Command),
+    /// Production batches, and the printer's results.
+    #[command(subcommand)]
+    Batch(batches::Command),
+    /// Boxes of cards: pack, send on, count.
+    #[command(subcommand)]
+    Box(boxes::Command),
+    /// Where everything is, and whether it reconciles.
+    #[command(subcommand)]
+    Report(reports::Command),
     /// Bring the database's schema up to this program's version.
     Migrate,
     /// Make, list and disable the accounts that sign in to the pages.
@@ -149,6 +179,13 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Work(options) => live::work(place, &options).await?,
         Command::Keyholder(options) => live::hold_keys(place, &options).await?,
         Command::Import(options) => return import::run(place, &options).await,
+        Command::Register(command) => register::run(place, &command).await?,
+        Command::Unit(command) => units::run(&command)?,
+        Command::Campaign(command) => campaign::run(place, &command).await?,
+        Command::Kit(command) => kits::run(place, &command).await?,
+        Command::Batch(command) => return batches::run(place, &command).await,
+        Command::Box(command) => return boxes::run(place, &command).await,
+        Command::Report(command) => return reports::run(place, &command).await,
         Command::Migrate => live::migrate(place).await?,
         Command::Account(command) => accounts::run(place, &command).await?,
         Command::Audit(command) => return audit::run(place, &command).await,

@@ -91,7 +91,8 @@ impl Table {
         Ok(())
     }
 
-    fn as_json(&self) -> Value {
+    /// The list as JSON, with its total.
+    pub fn as_json(&self) -> Value {
         let object = |row: &Vec<Value>| {
             let fields = self.columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned());
             Value::Object(fields.collect())
@@ -168,7 +169,10 @@ mod tests {
         let mut table = boxes();
         table.total([json!("all"), json!(9_010), Value::Null]);
         let expected = json!({
-            "boxes": [{"box": "7", "in_stock": 10, "key": true}, {"box": "8", "in_stock": 9_000, "key": null}],
+            "boxes": [
+                {"box": "7", "in_stock": 10, "key": true},
+                {"box": "8", "in_stock": 9_000, "key": null},
+            ],
             "total": {"box": "all", "in_stock": 9_010, "key": null},
         });
         assert_eq!(table.as_json(), expected);

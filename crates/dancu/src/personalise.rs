@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::card_name::CardName;
 use crate::output::Ending;
-use crate::{card_chip, cards, stock};
+use crate::{card_chip, made_card, stock};
 use centre::{Centre, Place, inspection};
 use chip::pcsc::{self, PcscCard};
 use chip::{ChipImage, IsoEncoder, Lengths, MasterKey, Reading, Written};
@@ -30,7 +30,8 @@ pub(crate) struct Options {
     /// Write the cards of this batch only; without it, of all batches in their order.
     #[arg(long)]
     batch: Option<i64>,
-    /// Write this card only: its id, its serial number, or the personal number on it.
+    /// Write this card only: its number (10 digits), its holder's personal number (12), the document number
+    /// of its machine-readable zone (9), or its id.
     #[arg(long, conflicts_with = "batch")]
     card: Option<CardName>,
     /// Deal with what lies on the reader and end, instead of going on with blank after blank.
@@ -133,7 +134,7 @@ impl<'a> Bench<'a> {
         drop(conn);
         let mut crls = Vec::new();
         for csca in &trust {
-            crls.extend(cards::list_of(centre, csca).await?);
+            crls.extend(made_card::list_of(centre, csca).await?);
         }
         Ok(Bench { centre, trust, links, crls })
     }
@@ -142,7 +143,7 @@ impl<'a> Bench<'a> {
 impl Workshop for Bench<'_> {
     fn image(&self, card: CardId) -> Later<'_, Result<ChipImage, issue::Error>> {
         Box::pin(async move {
-            let (files, keys) = cards::chip_of(self.centre, card)
+            let (files, keys) = made_card::chip_of(self.centre, card)
                 .await
                 .map_err(|error| issue::Error::Workshop(format!("{error:#}")))?;
             let keys = keys.ok_or(issue::Error::ChipKeysMissing)?;

@@ -75,10 +75,10 @@ fn cards_and_numbers_are_taken_as_people_write_them() {
     succeeded(&data.run(&["migrate"]));
     let out = data.0.join("chip");
     let export = |card: &str| data.run(&["card", "export", card, "--out", out.to_str().unwrap()]);
-    ended(&export("CARD"), 4, "stands for a card: write its id or its number there; `dancu card list`");
+    ended(&export("CARD"), 4, "stands for a card: write its number or its id there; `dancu card list`");
     ended(&export("12345"), 4, "10 digits");
     ended(&export("0000 010.001"), 3, "there is no card 0000010001; `dancu card list`");
-    ended(&export("042 095 000 123"), 3, "no signed card bears this personal number");
+    ended(&export("042 095 000 123"), 3, "there is no card with this on it");
     let artwork = data.run(&["card", "artwork", "CARD", "--out", out.to_str().unwrap()]);
     ended(&artwork, 3, "stands for a card");
 

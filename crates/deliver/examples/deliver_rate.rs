@@ -24,11 +24,11 @@ async fn main() {
         Instant::now()
     };
     let began = Instant::now();
-    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
     let began = rate("dispatch", began);
     receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
     let began = rate("receive at the district", began);
-    let boxes = forward(&db, &scope(), DISTRICT, NOW).await.unwrap();
+    let boxes = forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap();
     let began = rate("forward", began);
     for sent in &boxes {
         receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();

@@ -33,6 +33,7 @@ pub async fn dispatch(
     db: &Database,
     scope: &UnitScope,
     district: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Option<Sent>, Error> {
     let mut tx = db.begin().await?;
@@ -41,7 +42,8 @@ pub async fn dispatch(
         return Ok(None);
     }
     let applications = cards.into_iter().map(|card| card.application_id).collect();
-    let sent = send(&mut tx, "district", "centre", district, applications, Action::Dispatch, now).await?;
+    let leg = Leg { leg: "district", from: "centre", to: district, action: Action::Dispatch };
+    let sent = send(&mut tx, &leg, applications, by, now).await?;
     store::commit(tx).await?;
     Ok(Some(sent))
 }
@@ -51,6 +53,7 @@ pub async fn forward(
     db: &Database,
     scope: &UnitScope,
     district: &str,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Vec<Sent>, Error> {
     let mut tx = db.begin().await?;
@@ -60,19 +63,26 @@ pub async fn forward(
     }
     let mut all = Vec::new();
     for (commune, applications) in by_commune {
-        all.push(send(&mut tx, "commune", district, &commune, applications, Action::Forward, now).await?);
+        let leg = Leg { leg: "commune", from: district, to: &commune, action: Action::Forward };
+        all.push(send(&mut tx, &leg, applications, by, now).await?);
     }
     store::commit(tx).await?;
     Ok(all)
 }
 
+/// A part of the way.
+struct Leg<'a> {
+    leg: &'a str,
+    from: &'a str,
+    to: &'a str,
+    action: Action,
+}
+
 async fn send(
     tx: &mut PgConnection,
-    leg: &str,
-    from: &str,
-    to: &str,
+    &Leg { leg, from, to, action }: &Leg<'_>,
     applications: Vec<ApplicationId>,
-    action: Action,
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Sent, Error> {
     let mut manifest = Sha256::new();
@@ -90,9 +100,9 @@ async fn send(
         now,
     )
     .await?;
-    move_all(tx, &applications, action, &Actor::Centre, consignment, now).await?;
+    move_all(tx, &applications, action, by, consignment, now).await?;
     let detail = serde_json::json!({ "leg": leg, "from": from, "to": to, "size": applications.len() });
-    audit_box(tx, consignment, "consignment.sent", &Actor::Centre, detail, now).await?;
+    audit_box(tx, consignment, "consignment.sent", by, detail, now).await?;
     Ok(Sent { consignment, to: to.to_owned(), applications })
 }
 

@@ -6,8 +6,21 @@ use domain::id::{ApplicationId, ConsignmentId};
 pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("there is no consignment {0}")]
+    #[error("there is no box {0}; `dancu box list` names those there are")]
     NoConsignment(ConsignmentId),
+    /// A repeat of a count says something else than the first.
+    #[error(
+        "the box was closed with another count, which stays; it differs in: {}. What has turned up since is \
+         recorded with `dancu box late`",
+        .cards.join(", ")
+    )]
+    CountDiffers {
+        /// Numbers of the cards.
+        cards: Vec<String>,
+    },
+    /// What is late is late to a count.
+    #[error("box {0} is not counted yet: count it with `dancu box count`")]
+    NotCounted(ConsignmentId),
     #[error("consignment {consignment} has no item {application}: it belongs to another box")]
     NotInBox { consignment: ConsignmentId, application: ApplicationId },
     #[error("application {application} cannot be moved: {reason}")]

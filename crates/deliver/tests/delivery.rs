@@ -8,7 +8,8 @@ use time::Duration;
 
 use common::{DISTRICT, NOW, OFFICER, communes, print, scope};
 use deliver::{
-    Attempt, Error, HandedOver, Presented, Sent, arrived_late, dispatch, forward, hand_over, receive,
+    Attempt, Count, Error, HandedOver, Presented, Scan, Sent, arrived_late, dispatch, forward, hand_over,
+    receive,
 };
 use domain::Actor;
 use domain::application::Action;
@@ -34,9 +35,9 @@ async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
 }
 
 async fn carry(db: &Database) {
-    let sent = dispatch(db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    let sent = dispatch(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
     receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
-    for sent in forward(db, &scope(), DISTRICT, NOW).await.unwrap() {
+    for sent in forward(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap() {
         receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
     }
 }
@@ -85,22 +86,26 @@ fn attempt(application: ApplicationId, number: i16, presented: Option<Presented>
 async fn the_whole_way_from_the_store_to_the_hand() {
     let (db, ids) = printed(6).await;
     let elsewhere = UnitScope::parse("42/446").unwrap();
-    assert_eq!(dispatch(&db, &elsewhere, "446", NOW).await.unwrap(), None);
-    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    assert_eq!(dispatch(&db, &elsewhere, "446", &OFFICER, NOW).await.unwrap(), None);
+    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
     assert_eq!((sent.applications.len(), sent.to.as_str()), (6, DISTRICT));
-    assert_eq!(dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap(), None, "nothing is sent twice");
+    assert_eq!(
+        dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap(),
+        None,
+        "nothing is sent twice"
+    );
     assert_eq!(open(&db).await.len(), 1);
     assert_eq!(states(&db, &ids[..1]).await, ["to_district"]);
     for _ in 0..2 {
         assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 6);
     }
-    let boxes = forward(&db, &scope(), DISTRICT, NOW).await.unwrap();
+    let boxes = forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap();
     let to: Vec<(String, usize)> = boxes.iter().map(|b| (b.to.clone(), b.applications.len())).collect();
     assert_eq!(to, [(communes()[0].to_string(), 3), (communes()[1].to_string(), 3)]);
     for sent in &boxes {
         assert_eq!(receive(&db, sent.consignment, &[], &OFFICER, NOW).await.unwrap(), 3);
     }
-    assert_eq!(forward(&db, &scope(), DISTRICT, NOW).await.unwrap(), Vec::<Sent>::new());
+    assert_eq!(forward(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap(), Vec::<Sent>::new());
     assert!(open(&db).await.is_empty());
     let attempts: Vec<Attempt> =
         ids.iter().zip(0..).map(|(&id, person)| attempt(id, 1, fingers(person, person))).collect();
@@ -114,7 +119,7 @@ async fn the_whole_way_from_the_store_to_the_hand() {
 #[tokio::test]
 async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
     let (db, ids) = printed(4).await;
-    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
     assert_eq!(
         arrived_late(&db, sent.consignment, &ids[..1], &OFFICER, NOW).await.unwrap(),
         0,
@@ -134,9 +139,42 @@ async fn what_is_missing_stays_in_transit_under_its_name_until_it_is_found() {
 }
 
 #[tokio::test]
+async fn a_box_is_counted_number_by_number_and_a_repeat_must_agree() {
+    let (db, ids) = printed(3).await;
+    sqlx::query(
+        "UPDATE card SET number = '000001' || right(number, 4), pin = '04209500' || right(number, 4)",
+    )
+    .execute(db.work())
+    .await
+    .unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let count = async |lines: &[&str]| {
+        let mut count = Count::begin(&db, sent.consignment).await.unwrap();
+        let scans: Vec<Scan> = lines.iter().map(|line| count.scan(line)).collect();
+        (count, scans)
+    };
+    let (first, scans) = count(&["0000010000", "042095000002|x", "0000010000", "0000019999"]).await;
+    let expected = [Scan::Counted, Scan::Counted, Scan::Twice { first: 1 }, Scan::Foreign];
+    assert_eq!(scans, expected);
+    assert_eq!(first.missing()[0].application_id, ids[1]);
+    assert!(matches!(first.arrived_late(&db, &OFFICER, NOW).await, Err(Error::NotCounted(_))));
+    assert!(!first.was_closed().unwrap());
+    assert_eq!(first.close(&db, &OFFICER, NOW).await.unwrap(), 2);
+    assert!(count(&["0000010002", "0000010000"]).await.0.was_closed().unwrap());
+    let (all, _) = count(&["0000010000", "0000010001", "0000010002"]).await;
+    assert!(matches!(all.was_closed(), Err(Error::CountDiffers { cards }) if cards == ["0000010001"]));
+    for found in [1, 0] {
+        assert_eq!(all.arrived_late(&db, &OFFICER, NOW).await.unwrap(), found);
+    }
+    let nowhere = ConsignmentId::derive(NOW, &[b"nowhere"]);
+    assert!(matches!(Count::begin(&db, nowhere).await, Err(Error::NoConsignment(_))));
+    sound(&db).await;
+}
+
+#[tokio::test]
 async fn an_item_of_another_box_is_named_and_nothing_moves() {
     let (db, ids) = printed(2).await;
-    let sent = dispatch(&db, &scope(), DISTRICT, NOW).await.unwrap().unwrap();
+    let sent = dispatch(&db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
     let stranger = print(&db, "b", 9..10).await[0];
     let wrong = receive(&db, sent.consignment, &[ids[0], stranger], &OFFICER, NOW).await.unwrap_err();
     assert!(matches!(wrong, Error::NotInBox { application, .. } if application == stranger), "{wrong}");

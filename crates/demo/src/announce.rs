@@ -7,8 +7,8 @@ use rand::rngs::StdRng;
 
 use crate::{prepare, receipts};
 use centre::Installation;
-use domain::clock::{SystemClock, VIETNAM};
-use domain::unit::UnitTable;
+use domain::clock::SystemClock;
+use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use store::UnitScope;
 use store::report::work::{self, Waiting};
@@ -25,11 +25,11 @@ const CONFIRMER: &str = "thamdinh2";
 /// A data directory without a demonstration, or accounts that cannot be written.
 pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
-    let units = UnitTable::official_2021();
+    let units = Units::on(centre.clock.today());
     let accounts = accounts(centre, district).await?;
     say!();
     say!("open       http://{address}/");
-    let today = centre.clock.now().to_offset(VIETNAM).date();
+    let today = centre.clock.today();
     say!("day        {}, in the evening", domain::date::vietnamese(today));
     for account in &accounts {
         say!(
@@ -59,7 +59,7 @@ pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> 
 /// Accounts that cannot be written.
 pub async fn accounts(centre: &Installation, district: UnitCode) -> Result<Vec<DemoAccount>> {
     let mut rng: StdRng = rand::make_rng();
-    let (units, now) = (UnitTable::official_2021(), SystemClock.now());
+    let (units, now) = (Units::on(centre.clock.today()), SystemClock.now());
     web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)
         .await
         .context("the demonstration's accounts")

@@ -1,6 +1,8 @@
 //! The campaign day by day: forms into the register, the plan, then every day captures, a night's work at the
 //! centre, boxes and hand-overs.
 
+mod visits;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use time::{Date, Duration, Time};
 
 use crate::adjudicate;
 use crate::duties;
-use crate::kits::{Fleet, Visit};
+use crate::kits::Fleet;
 use crate::middle;
 use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
@@ -22,18 +24,16 @@ use centre::{Centre, installation, work};
 use domain::application::State;
 use domain::clock::{VIETNAM, VirtualClock};
 use domain::id::PersonId;
-use domain::unit::UnitTable;
-use domain::{Actor, UnitCode};
-use plan::apply::Area;
-use plan::schedule::{self, ShiftCalendar};
+use domain::unit::Units;
+use domain::{Actor, Clock, UnitCode};
+use enrol::kits::NewKit;
+use plan::campaign::{Kits, NOTICE_DAYS, Opening};
 use plan::target::Target;
 use resolve::Identities;
 use simulate::TruthId;
 use store::UnitScope;
 use ui::say;
 
-/// Days between a missed invitation and the next.
-const NOTICE_DAYS: i64 = 3;
 /// Blank cards in the store at the beginning, per eligible resident.
 const BLANKS_PER_PERSON: f64 = 1.1;
 /// However it goes, the simulation ends so many days after the deadline.
@@ -43,7 +43,7 @@ const MOST_DAYS_AFTER_DEADLINE: i64 = 60;
 pub struct Campaign {
     pub centre: Centre,
     pub clock: Arc<VirtualClock>,
-    pub world: World,
+    pub world: Arc<World>,
     pub district: UnitCode,
     pub scope: UnitScope,
     pub target: Target,
@@ -63,7 +63,7 @@ pub struct Campaign {
     /// People in the register of whom this world knows nothing: somebody imported a file. They are invited as
     /// everybody is, and nobody comes for them.
     strangers: HashSet<PersonId>,
-    threads: usize,
+    cores: usize,
     /// Who decides cases.
     adjudicators: [Actor; 2],
 }
@@ -77,7 +77,7 @@ impl Campaign {
         stages: &mut Stages,
     ) -> Result<Campaign> {
         let district = options.district;
-        let units = UnitTable::official_2021();
+        let units = Units::on(clock.today());
         let path = units.path(district).context("the district's path")?;
         let scope = UnitScope::parse(&path)?;
         prepare::check_same_run(&centre, options).await?;
@@ -89,7 +89,7 @@ impl Campaign {
                 let world = tokio::task::spawn_blocking(move || World::make(district, people, seed, &folder))
                     .await??;
                 let count = world.forms.forms.len() as u64;
-                Ok((world, count))
+                Ok((Arc::new(world), count))
             })
             .await?;
         let (forms, left) = stages
@@ -114,7 +114,7 @@ impl Campaign {
             again: BTreeMap::new(),
             walk_ins: BTreeMap::new(),
             strangers: HashSet::new(),
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            cores: std::thread::available_parallelism().map_or(2, usize::from),
             adjudicators: adjudicate::adjudicators(&centre, district).await?,
             centre,
             clock,
@@ -144,41 +144,42 @@ impl Campaign {
                 Fleet::open(&folder, usize::try_from(kits)?, options.seed, &prepare::kit_keys(&self.centre))?;
             return Ok(((), 0));
         }
-        let areas: Vec<Area> = plan::apply::set_quotas(db, &self.scope, self.target.starts_on, None).await?;
-        let name = UnitTable::official_2021().full_name(self.district).unwrap_or_default();
-        self.target = plan::apply::district_target(self.district, &name, &areas, &self.target);
         plan::apply::record_targets(db, &plan::target::of_2021(), "docs/simulation.md").await?;
-        plan::apply::record_targets(db, std::slice::from_ref(&self.target), "docs/simulation.md").await?;
-        let calendar = ShiftCalendar::SPRING_2021;
-        let demand = plan::apply::demand(&areas);
-        let days = self.target.deadline.days_from(self.target.starts_on);
-        let kits = schedule::kits_needed(&demand, u32::try_from(days)?, &calendar);
+        let units = Units::on(self.target.starts_on);
+        let mut opening = Opening {
+            unit: self.district,
+            starts_on: self.target.starts_on,
+            deadline: self.target.deadline,
+            amount: None,
+            kits: Kits::These(Vec::new()),
+            source: "docs/simulation.md".to_owned(),
+        };
+        let opened = plan::campaign::open(db, units, &opening, &Actor::Centre, now).await?;
+        self.target = opened.target;
+        let kits = opened.kits_needed;
         self.fleet = Fleet::open(&folder, kits, options.seed, &prepare::kit_keys(&self.centre))?;
-        let rows: Vec<store::plan::KitRow> = (0..kits)
-            .map(|kit| store::plan::KitRow {
+        for kit in 0..kits {
+            let new = NewKit {
                 kit_id: self.fleet.ids[kit],
                 name: format!("{}-{:02}", self.district, kit + 1),
-                unit_code: self.district.to_string(),
+                unit: self.district,
                 public_key: self.fleet.public_key(kit),
-                registered_at: now,
-            })
-            .collect();
-        let eligible: u32 = areas.iter().map(|area| area.eligible).sum();
-        let mut tx = db.begin().await?;
-        store::plan::register_kits(&mut tx, &rows).await?;
-        store::commit(tx).await?;
+            };
+            enrol::kits::register(db, units, &new, &Actor::Centre, now).await?;
+        }
+        let eligible: u32 = opened.areas.iter().map(|area| area.eligible).sum();
         let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as u32;
         duties::receive_blanks(&self.centre, blanks).await?;
-        let span = (self.target.starts_on, self.target.deadline.last_day());
-        let planned =
-            plan::apply::plan_and_invite(db, &self.scope, &areas, &self.fleet.ids, span, &calendar, now)
-                .await?;
+        opening.kits = Kits::These(self.fleet.ids.clone());
+        let opened = plan::campaign::open(db, units, &opening, &Actor::Centre, now).await?;
+        // Planned before means interrupted before the next line.
+        let planned = opened.planned.unwrap_or_default();
         let mut tx = db.begin().await?;
         store::progress::save(&mut tx, "demo.kits", &json!(kits)).await?;
         store::commit(tx).await?;
         say!(
             "  {eligible} eligible in {} communes; {} kits; {} slots with {} seats; {} without a seat",
-            areas.len(),
+            opened.areas.len(),
             kits,
             planned.slots,
             planned.seats,
@@ -274,33 +275,23 @@ impl Campaign {
             })
             .await?;
         tracing::debug!(?handed, %day, "hand-overs");
-        let (visits, attended) = self.visits(day).await?;
+        let (visits, attended) = stages.part("plan", async { Ok((self.visits(day).await?, 0)) }).await?;
         stages
             .part("capture", async {
                 let captured =
-                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.threads))?;
+                    tokio::task::block_in_place(|| self.fleet.capture(&self.world, &visits, self.cores))?;
                 Ok(((), captured))
             })
             .await?;
         self.clock.set(at(day, time!(22:30)));
         stages
             .part("transmit", async {
-                let sent = tokio::task::block_in_place(|| {
-                    self.fleet.send(&self.world, base_url, day, self.threads)
-                })?;
+                let sent =
+                    tokio::task::block_in_place(|| self.fleet.send(&self.world, base_url, day, self.cores))?;
                 Ok(((), sent))
             })
             .await?;
-        let now = at(day, time!(22:45));
-        plan::apply::close_day(
-            &self.centre.db,
-            &self.scope,
-            day,
-            &attended,
-            day + Duration::days(NOTICE_DAYS),
-            now,
-        )
-        .await?;
+        stages.part("plan", async { Ok(((), self.close_day(day, &attended).await?)) }).await?;
         for visit in visits.iter().flatten().filter(|visit| visit.number == 1) {
             self.note_capture(visit.truth, day);
         }
@@ -312,73 +303,12 @@ impl Campaign {
         Ok(())
     }
 
-    /// Who stands before which kit today, in the order of time; and whose invitations that answers.
-    async fn visits(&mut self, day: Date) -> Result<(Vec<Vec<Visit>>, Vec<PersonId>)> {
-        let mut conn = self.centre.db.begin().await?;
-        let expected = store::plan::expected_on(&mut conn, self.scope.as_str(), day).await?;
-        let (expected, strangers): (Vec<_>, Vec<_>) =
-            expected.into_iter().partition(|invited| self.world.by_person.contains_key(&invited.person_id));
-        self.strangers.extend(strangers.iter().map(|invited| invited.person_id));
-        let mut today = HashSet::new();
-        let coming: Vec<_> = expected
-            .into_iter()
-            .filter(|invited| {
-                let truth = self.world.by_person[&invited.person_id];
-                let first = self.captured.get(&truth).is_none_or(|captured| *captured == day);
-                first
-                    && self.world.draws.attends(truth, self.world.person(truth), invited.round, day)
-                    && today.insert(truth)
-            })
-            .collect();
-        let ids: Vec<PersonId> = coming.iter().map(|invited| invited.person_id).collect();
-        let records: std::collections::HashMap<_, _> =
-            store::register::people::records(&mut conn, &ids).await?.into_iter().collect();
-        drop(conn);
-        let mut visits = vec![Vec::new(); self.fleet.len()];
-        for invited in &coming {
-            let kit = self
-                .fleet
-                .ids
-                .iter()
-                .position(|id| *id == invited.kit_id)
-                .context("a kit of another plan")?;
-            let register = &records[&invited.person_id];
-            let truth = self.world.by_person[&invited.person_id];
-            visits[kit].push(Visit {
-                truth,
-                number: 1,
-                at: invited.starts_at + Duration::minutes(5 * i64::from(invited.seat - 1)),
-                unit: register.permanent.unit,
-                register: Some((invited.person_id, register.clone())),
-                declared: self.world.draws.declared(truth, register),
-            });
-        }
-        self.uninvited(day, &mut visits)?;
-        for kit in &mut visits {
-            kit.sort_by_key(|visit| (visit.at, visit.truth));
-        }
-        Ok((visits, ids))
-    }
-
-    /// People who come without an invitation: the unregistered, and those who apply again.
-    fn uninvited(&self, day: Date, visits: &mut [Vec<Visit>]) -> Result<()> {
-        let again = self.again.get(&day).into_iter().flatten().map(|truth| (*truth, 2));
-        let unregistered = self.walk_ins.get(&day).into_iter().flatten().map(|truth| (*truth, 1));
-        for (truth, number) in unregistered.chain(again) {
-            let record = self.world.population.record(self.world.person(truth));
-            let kit = truth.index() % visits.len();
-            let declared =
-                if number == 1 { record.clone() } else { self.world.draws.second_record(truth, &record)? };
-            visits[kit].push(Visit {
-                truth,
-                number,
-                at: at(day, time!(21:50)) + Duration::seconds((truth.index() % 600) as i64),
-                unit: record.permanent.unit,
-                register: None,
-                declared,
-            });
-        }
-        Ok(())
+    /// Invites those again who did not come. Says how many.
+    async fn close_day(&self, day: Date, attended: &[PersonId]) -> Result<u64> {
+        let (now, next_from) = (at(day, time!(22:45)), day + Duration::days(NOTICE_DAYS));
+        let invited =
+            plan::apply::close_day(&self.centre.db, &self.scope, day, attended, next_from, now).await?;
+        Ok(invited as u64)
     }
 
     /// The centre's night: open, resolve, decide yesterday's cases, make and print cards, move boxes.

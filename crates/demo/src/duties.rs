@@ -3,30 +3,45 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use time::{Date, Duration, OffsetDateTime};
+use tokio::task::JoinSet;
 
 use crate::world::World;
 use centre::Centre;
+use centre::counter::{self, AtCounter, Came};
 use chip::ChipSerial;
-use deliver::{Attempt, HandedOver, Presented};
+use deliver::{Count, HandedOver};
 use domain::Actor;
+use domain::blank::SpoilReason;
 use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, BatchId};
+use fingerprint::FingerPosition;
+use issue::results::{self, Recorded, ResultRow};
 use simulate::TruthId;
 use store::UnitScope;
+use store::boxes::BoxCard;
+use store::cards::batches::ItemResult;
 
 /// The officers at counters, as the audit trail names them.
 const OFFICER: Actor = Actor::DemoOfficer;
-/// Fingers compared at hand-over: thumbs and index fingers (ISO/IEC 19794-2 codes).
-const HANDOVER_FINGERS: [u8; 4] = [1, 2, 6, 7];
+/// Fingers compared at hand-over: thumbs and index fingers.
+const HANDOVER_FINGERS: [FingerPosition; 4] = [
+    FingerPosition::RightThumb,
+    FingerPosition::RightIndex,
+    FingerPosition::LeftThumb,
+    FingerPosition::LeftIndex,
+];
 /// Days between the attempts to hand one card over.
 const DAYS_BETWEEN_ATTEMPTS: i64 = 3;
 /// After so many attempts the officer keeps the card and looks the citizen up; the demo leaves it there.
 pub const MOST_ATTEMPTS: i16 = 5;
 /// Hand-overs checked and recorded in one transaction.
 const HANDOVERS_AT_ONCE: usize = 500;
+
+/// Consignments counted at once.
+const BOXES_AT_ONCE: usize = 2;
 
 /// Blanks in a box of the demonstration.
 const BOX: u32 = 10_000;
@@ -37,18 +52,28 @@ pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Resul
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
         let mut conn = centre.db.begin().await?;
-        let items = store::cards::batches::batch_items(&mut conn, batch).await?;
-        while store::cards::stock::machine_stock(&mut conn).await? < items.len() as i64 {
+        let items = store::cards::batches::results(&mut conn, batch).await?;
+        while !store::cards::stock::machine_stock_holds(&mut conn, items.len() as i64).await? {
             let number = store::cards::stock::next_box(&mut conn).await?;
             receive_box(centre, number, BOX).await?;
         }
         drop(conn);
-        let bad: Vec<i32> = items
-            .iter()
-            .filter(|item| world.draws.spoils(subject(item.card_id.uuid().as_u128())))
-            .map(|item| item.position)
-            .collect();
-        let (good, lost) = issue::record_results(&centre.db, batch, &bad, centre.clock.now()).await?;
+        // What the printer's file would say.
+        let row = |item: &ItemResult| ResultRow {
+            line: item.position as usize,
+            number: item.number.clone(),
+            spoiled: world
+                .draws
+                .spoils(subject(item.card_id.uuid().as_u128()))
+                .then_some(SpoilReason::Printer),
+            serial: None,
+        };
+        let rows: Vec<ResultRow> = items.iter().map(row).collect();
+        let recorded = results::record_sheet(&centre.db, None, &rows, &Actor::Centre, centre.clock.now());
+        let (good, lost) = match recorded.await? {
+            Recorded::Batch { printed, spoiled, .. } => (printed, spoiled),
+            Recorded::Differs { batch, .. } => bail!("the results of batch {batch} do not fit it"),
+        };
         printed += good;
         spoiled += lost;
     }
@@ -87,32 +112,53 @@ pub async fn move_boxes(
     let mut conn = centre.db.begin().await?;
     let open = store::boxes::open_consignments(&mut conn).await?;
     drop(conn);
+    let mut counting: JoinSet<Result<()>> = JoinSet::new();
     for consignment in open {
+        if counting.len() == BOXES_AT_ONCE {
+            counting.join_next().await.unwrap_or(Ok(Ok(())))??;
+        }
+        let db = centre.db.clone();
         let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
         if !consignment.counted && sent_on < day {
-            let mut conn = centre.db.begin().await?;
-            let items = store::boxes::items(&mut conn, consignment.consignment).await?;
-            drop(conn);
             let leg = u64::from(consignment.leg == "district");
-            let strays: Vec<ApplicationId> = items
-                .into_iter()
-                .filter(|item| world.draws.strays(subject(item.uuid().as_u128()) ^ leg))
-                .collect();
-            deliver::receive(&centre.db, consignment.consignment, &strays, &OFFICER, now).await?;
+            let mut conn = centre.db.begin().await?;
+            let cards = store::boxes::cards_in(&mut conn, consignment.consignment).await?;
+            drop(conn);
+            let is_there =
+                |card: &BoxCard| !world.draws.strays(subject(card.application_id.uuid().as_u128()) ^ leg);
+            let there: Vec<String> = cards.into_iter().filter(is_there).map(|card| card.number).collect();
+            counting.spawn(async move {
+                let mut count = Count::begin(&db, consignment.consignment).await?;
+                for number in &there {
+                    count.scan(number);
+                }
+                count.close(&db, &OFFICER, now).await?;
+                Ok(())
+            });
         } else if !consignment.missing.is_empty() && sent_on + Duration::days(2) < day {
-            deliver::arrived_late(&centre.db, consignment.consignment, &consignment.missing, &OFFICER, now)
-                .await?;
+            counting.spawn(async move {
+                let (of, missing) = (consignment.consignment, &consignment.missing);
+                deliver::arrived_late(&db, of, missing, &OFFICER, now).await?;
+                Ok(())
+            });
         }
     }
-    deliver::forward(&centre.db, scope, district, now).await?;
-    deliver::dispatch(&centre.db, scope, district, now).await?;
+    while let Some(done) = counting.join_next().await {
+        done??;
+    }
+    // What waits at the district and what waits in the production store are different cards.
+    let by = Actor::Centre;
+    let forward = deliver::forward(&centre.db, scope, district, &by, now);
+    let dispatch = deliver::dispatch(&centre.db, scope, district, &by, now);
+    tokio::try_join!(forward, dispatch)?;
     Ok(())
 }
 
-/// Hands cards over at the communes to whoever comes today.
+/// Hands cards over at the communes to whoever comes today. While some are compared and recorded, the next
+/// ones' fingers are taken.
 pub async fn hand_over(
     centre: &Centre,
-    world: &World,
+    world: &Arc<World>,
     scope: &UnitScope,
     day: Date,
     now: OffsetDateTime,
@@ -120,7 +166,7 @@ pub async fn hand_over(
     let mut conn = centre.db.begin().await?;
     let waiting = store::boxes::handovers::waiting_cards(&mut conn, scope).await?;
     drop(conn);
-    let due: Vec<(ApplicationId, TruthId, i16)> = waiting
+    let due: Vec<Due> = waiting
         .iter()
         .filter(|card| {
             let last = card.last_attempt.unwrap_or(card.since).to_offset(VIETNAM).date();
@@ -130,43 +176,59 @@ pub async fn hand_over(
         // Whoever applied on a kit that is not the demonstration's is not the demonstration's to serve.
         .filter_map(|card| {
             let (truth, _) = world.by_application.get(&card.application_id)?;
-            Some((card.application_id, *truth, card.attempts + 1))
+            Some(Due { application: card.application_id, truth: *truth, attempt: card.attempts + 1 })
         })
         .collect();
     let mut total = HandedOver::default();
-    for page in due.chunks(HANDOVERS_AT_ONCE) {
-        let coming: Vec<ApplicationId> = page
-            .iter()
-            .filter(|(application, _, attempt)| {
-                world.draws.picks_up(subject(application.uuid().as_u128()), *attempt)
-            })
-            .map(|(application, ..)| *application)
-            .collect();
-        let contents = enrol::intake::read_contents(&centre.db, Arc::clone(&centre.keys), &coming).await?;
-        let mut enrolled = std::collections::HashMap::new();
-        for (application, content) in contents {
-            let mut templates = centre::work::templates(&content)?;
-            templates.retain(|template| HANDOVER_FINGERS.contains(&template.position().code()));
-            enrolled.insert(application, templates);
-        }
-        let attempt = |&(application, truth, number): &(ApplicationId, TruthId, i16)| Attempt {
-            application,
-            at: now,
-            officer: OFFICER,
-            number,
-            presented: enrolled.get(&application).map(|enrolled| Presented {
-                enrolled: enrolled.clone(),
-                probe: world.probe(truth, 100 + number as u64, &HANDOVER_FINGERS),
-            }),
+    let mut pages = due.chunks(HANDOVERS_AT_ONCE);
+    let Some(first) = pages.next() else { return Ok(total) };
+    let mut people = at_counter(world, first, now).await?;
+    loop {
+        let next = async {
+            match pages.next() {
+                Some(page) => at_counter(world, page, now).await.map(Some),
+                None => Ok(None),
+            }
         };
-        let attempts: Vec<Attempt> = tokio::task::block_in_place(|| page.par_iter().map(attempt).collect());
-        let done = deliver::hand_over(&centre.db, &attempts, now).await?;
+        let serve = async { Ok(counter::hand_over(centre, people, now).await?) };
+        let (done, next) = tokio::try_join!(serve, next)?;
         total.handed_over += done.handed_over;
         total.absent += done.absent;
         total.no_match += done.no_match;
         total.repeated += done.repeated;
+        match next {
+            Some(next) => people = next,
+            None => return Ok(total),
+        }
     }
-    Ok(total)
+}
+
+/// A card that is offered today.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    application: ApplicationId,
+    truth: TruthId,
+    attempt: i16,
+}
+
+/// Who of these comes, and with which fingers.
+async fn at_counter(world: &Arc<World>, page: &[Due], now: OffsetDateTime) -> Result<Vec<AtCounter>> {
+    let (world, page) = (Arc::clone(world), page.to_vec());
+    let taking = tokio::task::spawn_blocking(move || {
+        let person = |due: &Due| AtCounter {
+            application: due.application,
+            number: due.attempt,
+            came: if world.draws.picks_up(subject(due.application.uuid().as_u128()), due.attempt) {
+                Came::Fingers(world.probe(due.truth, 100 + due.attempt as u64, &HANDOVER_FINGERS))
+            } else {
+                Came::Nobody
+            },
+            officer: OFFICER,
+            at: now,
+        };
+        page.par_iter().map(person).collect()
+    });
+    Ok(taking.await?)
 }
 
 /// A number for drawing, from an id that itself follows from the seed.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use rayon::prelude::*;
 use time::macros::time;
 use time::{Date, OffsetDateTime};
 
@@ -17,9 +18,19 @@ use domain::clock::VIETNAM;
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
+use packet::keys::PublicKey;
 use packet::rules::chip_fingers;
 use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
 use simulate::TruthId;
+
+/// Kits that capture at once, for each core: one waits for its disk at each save.
+const CAPTURING_PER_CORE: usize = 2;
+/// Kits that send at once, for each core: one waits for its disk, the line and the centre.
+const SENDING_PER_CORE: usize = 4;
+/// The centre serves no more from one address at once, and here all kits have one.
+const MOST_SENDING: usize = 8;
+/// People of one kit whose fingers and portraits are made, on all cores, before they are saved one by one.
+const PREPARED_AT_ONCE: usize = 32;
 
 /// One person before the officer.
 #[derive(Debug, Clone)]
@@ -65,21 +76,27 @@ impl Fleet {
     }
 
     /// What the centre registers a kit with.
-    pub fn public_key(&self, kit: usize) -> Vec<u8> {
-        self.lock(kit).public_key().to_point().to_vec()
+    pub fn public_key(&self, kit: usize) -> PublicKey {
+        self.lock(kit).public_key()
     }
 
     fn lock(&self, kit: usize) -> std::sync::MutexGuard<'_, Laptop> {
         self.laptops[kit].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Captures `visits[kit]` on every kit, at most `threads` kits at once. Returns how many applications are
-    /// new: what a kit had saved before it was killed, it answers as the first time.
-    pub fn capture(&self, world: &World, visits: &[Vec<Visit>], threads: usize) -> Result<u64> {
+    /// Captures `visits[kit]` on every kit, a few kits at once on each of `cores`. Returns how many
+    /// applications are new: what a kit had saved before it was killed, it answers as the first time.
+    pub fn capture(&self, world: &World, visits: &[Vec<Visit>], cores: usize) -> Result<u64> {
         let new = AtomicU64::new(0);
-        self.each(threads, |kit, laptop| {
-            for visit in &visits[kit] {
-                new.fetch_add(u64::from(!capture(world, laptop, visit)?), Ordering::Relaxed);
+        self.each(cores * CAPTURING_PER_CORE, |kit, laptop| {
+            for visits in visits[kit].chunks(PREPARED_AT_ONCE) {
+                let inputs: Vec<CaptureInput> =
+                    visits.par_iter().map(|visit| input(world, visit)).collect::<Result<_>>()?;
+                for (visit, input) in visits.iter().zip(inputs) {
+                    let mut rng = ChaCha20Rng::from_seed(world.draws.capture_seed(visit.truth, visit.number));
+                    let saved = laptop.capture(input, visit.at, &mut rng)?;
+                    new.fetch_add(u64::from(!saved.repeated), Ordering::Relaxed);
+                }
             }
             Ok(())
         })?;
@@ -88,9 +105,9 @@ impl Fleet {
 
     /// Sends what the kits hold, and their day reports. A kit without a line today keeps everything. Returns
     /// how many packets the centre took over.
-    pub fn send(&self, world: &World, base_url: &str, day: Date, threads: usize) -> Result<u64> {
+    pub fn send(&self, world: &World, base_url: &str, day: Date, cores: usize) -> Result<u64> {
         let sent = AtomicU64::new(0);
-        self.each(threads, |kit, laptop| {
+        self.each((cores * SENDING_PER_CORE).min(MOST_SENDING), |kit, laptop| {
             if !world.draws.is_offline(kit, day) {
                 sent.fetch_add(send(world, laptop, kit, base_url, day)? as u64, Ordering::Relaxed);
             }
@@ -135,8 +152,8 @@ impl Fleet {
     }
 }
 
-/// Captures one person; says whether the kit had this application before.
-fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
+/// What the officer's devices take of one person.
+fn input(world: &World, visit: &Visit) -> Result<CaptureInput> {
     let fingers: Vec<Finger> = world
         .fingers(visit.truth, u64::from(visit.number))?
         .into_iter()
@@ -149,12 +166,12 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
         })
         .collect();
     let image = |position| {
-        let jpeg = Biometric::new(world.finger_image(visit.truth, position)?);
-        Ok(FingerImage { position, jpeg })
+        let jpeg = Biometric::new(world.finger_image(visit.truth, position));
+        FingerImage { position, jpeg }
     };
-    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect::<Result<_>>()?;
+    let finger_images = chip_fingers(&fingers).into_iter().map(image).collect();
     let application_id = world::application_id(world.seed, visit.truth, visit.number);
-    let input = CaptureInput {
+    Ok(CaptureInput {
         packet_id: world::packet_id(application_id),
         application_id,
         // Nobody had a chip card before the campaign: for everyone it is a new one.
@@ -164,24 +181,23 @@ fn capture(world: &World, laptop: &mut Laptop, visit: &Visit) -> Result<bool> {
         register: visit.register.clone(),
         fingers,
         finger_images,
-        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())?),
+        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())),
         meta: CaptureMeta {
             officer: "demo".to_owned(),
             scanner: "simulated".to_owned(),
             camera: "simulated".to_owned(),
             software: concat!("dancu ", env!("CARGO_PKG_VERSION")).to_owned(),
         },
-    };
-    let mut rng = ChaCha20Rng::from_seed(world.draws.capture_seed(visit.truth, visit.number));
-    Ok(laptop.capture(input, visit.at, &mut rng)?.repeated)
+    })
 }
 
 fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<usize> {
     let transport = Transport::new(base_url);
     let evening = day.with_time(time!(22:30)).assume_offset(VIETNAM);
-    let waiting = laptop.outbox().pending(50, packet::wire::MAX_BATCH_BYTES)?;
-    let body = packet::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
-    if !waiting.is_empty() && world.draws.sends_damaged(kit, day) {
+    let (damaged, twice) = (world.draws.sends_damaged(kit, day), world.draws.sends_twice(kit, day));
+    // What goes twice is read here too; on most days nothing does.
+    let body = if damaged || twice { some_waiting(laptop)? } else { None };
+    if let Some(body) = body.as_ref().filter(|_| damaged) {
         // A byte is turned over on the way. The centre refuses the packet it belongs to and takes the others;
         // its answer is lost, so that the kit sends everything again.
         let mut damaged = body.clone();
@@ -190,8 +206,8 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
         let _lost = transport.send_packets(&damaged);
     }
     let sent = laptop.sync(&transport, evening)?.accepted;
-    if !waiting.is_empty() && world.draws.sends_twice(kit, day) {
-        transport.send_packets(&body).context("sending again")?;
+    if let Some(body) = body.as_ref().filter(|_| twice) {
+        transport.send_packets(body).context("sending again")?;
     }
     // Days without a line are reported when the line is back: the reports of the last week, which change
     // nothing when they are known.
@@ -202,4 +218,11 @@ fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Dat
         }
     }
     Ok(sent)
+}
+
+/// The oldest packets that wait, as one batch.
+fn some_waiting(laptop: &Laptop) -> Result<Option<Vec<u8>>> {
+    let waiting = laptop.outbox().pending(50, packet::wire::MAX_BATCH_BYTES)?;
+    let body = packet::wire::encode_batch(waiting.iter().map(|packet| packet.sealed.as_slice()));
+    Ok(Some(body).filter(|_| !waiting.is_empty()))
 }

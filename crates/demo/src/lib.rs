@@ -25,7 +25,7 @@ use campaign::Campaign;
 use centre::{Centre, Kits, Photos, Place};
 use domain::UnitCode;
 use domain::clock::VirtualClock;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use progress::Stages;
 use web::{AppState, Server, Settings};
 
@@ -81,7 +81,7 @@ pub struct Demonstration {
 /// A port in use, a data directory that holds another demonstration, or whatever a stage answers. What was
 /// committed is safe, and the same call goes on from there.
 pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> Result<Demonstration> {
-    let units = UnitTable::official_2021();
+    let units = Units::on(BEGIN.date());
     ensure!(
         !units.leaves_of(options.district).is_empty(),
         "there is no district {}; `dancu demo --district` takes a code of the list of 2021, such as 445 for \
@@ -114,6 +114,7 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
             Ok((centre, 1))
         })
         .await?;
+    stages.watch_server(centre.db.cluster().and_then(|cluster| cluster.server_pid()));
     let state = AppState::of_installation(
         centre.db.clone(),
         Arc::clone(&centre.clock),

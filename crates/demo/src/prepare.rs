@@ -14,7 +14,7 @@ use crate::world::World;
 use crate::{BEGIN, Options};
 use centre::signers::{Ahead, LIST_DAYS};
 use centre::{Centre, Installation, KeySet, Keys, Place, installation, work};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Clock, Deadline, UnitCode};
 use kit::CentrePublicKeys;
 use plan::target::{Target, TargetKind};
@@ -166,7 +166,7 @@ pub async fn dedupe(centre: &Centre, scope: &UnitScope) -> Result<(Identities, u
 
 /// The dates of the district's province; of a province without a target of its own, the national programme's
 /// (fifty million cards before 1 July 2021).
-pub fn province_target(units: &UnitTable, district: UnitCode) -> Target {
+pub fn province_target(units: Units<'_>, district: UnitCode) -> Target {
     let province = units.chain(district).last().map(|unit| unit.code);
     plan::target::of_2021().into_iter().find(|target| Some(target.unit) == province).unwrap_or(Target {
         unit: district,

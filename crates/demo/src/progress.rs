@@ -1,5 +1,7 @@
 //! The stages of a run with what each took, and the lines that show it.
 
+mod processor;
+
 use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::pin::pin;
@@ -9,6 +11,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::Options;
+use processor::Busy;
 use ui::say;
 
 /// What one stage did.
@@ -18,6 +21,10 @@ pub struct Stage {
     /// Items worked on: forms, invitations, packets, cards …
     pub count: u64,
     pub seconds: f64,
+    /// Processor seconds of this program meanwhile, on all cores.
+    pub program_cpu: Option<f64>,
+    /// Processor seconds of the database's server meanwhile, where it is this program's own.
+    pub database_cpu: Option<f64>,
 }
 
 /// Does the work; on a terminal a line says meanwhile what is done and since when, so that a long stage is
@@ -47,14 +54,21 @@ async fn shown<T>(name: &str, started: Instant, work: impl Future<Output = T>) -
 #[derive(Debug)]
 pub struct Stages {
     begun: Instant,
-    all: Vec<(&'static str, u64, Duration)>,
+    /// The process of the database's server.
+    server: Option<u32>,
+    all: Vec<(&'static str, u64, Duration, Busy)>,
 }
 
 impl Stages {
     /// Says what begins, and starts the clock of the whole run.
     pub fn begin(options: &Options) -> Stages {
         say!("dancu demo: district {}, {} people, seed {}", options.district, options.people, options.seed);
-        Stages { begun: Instant::now(), all: Vec::new() }
+        Stages { begun: Instant::now(), server: None, all: Vec::new() }
+    }
+
+    /// From now on the processor time of this server is counted too.
+    pub fn watch_server(&mut self, server: Option<u32>) {
+        self.server = server;
     }
 
     /// Runs a stage that is worth a line of its own; the work says how many items it was.
@@ -63,10 +77,10 @@ impl Stages {
         name: &'static str,
         work: impl Future<Output = Result<(T, u64)>>,
     ) -> Result<T> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), Busy::now(self.server));
         let (value, count) = shown(name, started, work).await?;
         let took = started.elapsed();
-        self.add(name, count, took);
+        self.add(name, count, took, Busy::now(self.server) - before);
         say!("  {name:<12} {count:>9}   {:>7.1} s", took.as_secs_f64());
         Ok(value)
     }
@@ -77,19 +91,20 @@ impl Stages {
         name: &'static str,
         work: impl Future<Output = Result<(T, u64)>>,
     ) -> Result<T> {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), Busy::now(self.server));
         let (value, count) = work.await?;
-        self.add(name, count, started.elapsed());
+        self.add(name, count, started.elapsed(), Busy::now(self.server) - before);
         Ok(value)
     }
 
-    fn add(&mut self, name: &'static str, count: u64, took: Duration) {
+    fn add(&mut self, name: &'static str, count: u64, took: Duration, busy: Busy) {
         match self.all.iter_mut().find(|(known, ..)| *known == name) {
-            Some((_, total, time)) => {
+            Some((_, total, time, sum)) => {
                 *total += count;
                 *time += took;
+                *sum = sum.plus(busy);
             }
-            None => self.all.push((name, count, took)),
+            None => self.all.push((name, count, took, busy)),
         }
     }
 
@@ -105,10 +120,12 @@ impl Stages {
     pub fn list(&self) -> Vec<Stage> {
         self.all
             .iter()
-            .map(|(name, count, took)| Stage {
+            .map(|(name, count, took, busy)| Stage {
                 name,
                 count: *count,
-                seconds: (took.as_secs_f64() * 1e3).round() / 1e3,
+                seconds: seconds(*took),
+                program_cpu: busy.program.map(seconds),
+                database_cpu: busy.database.map(seconds),
             })
             .collect()
     }
@@ -117,4 +134,9 @@ impl Stages {
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
+}
+
+/// To the millisecond.
+fn seconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e3).round() / 1e3
 }

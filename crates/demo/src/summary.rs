@@ -259,7 +259,25 @@ pub fn print(summary: &Summary, campaign: &Campaign) {
     }
     for stage in &summary.stages {
         let rate = if stage.seconds > 0.0 { stage.count as f64 / stage.seconds } else { 0.0 };
-        say!("stage      {:<10} {:>9} in {:>8.1} s  {:>9.0}/s", stage.name, stage.count, stage.seconds, rate);
+        say!(
+            "stage      {:<10} {:>9} in {:>8.1} s  {:>9.0}/s{}",
+            stage.name,
+            stage.count,
+            stage.seconds,
+            rate,
+            processor_time(stage)
+        );
     }
     say!("data       {}", campaign.centre.place.data.display());
+}
+
+/// How much of a stage's time the cores were at work, here and in the database.
+fn processor_time(stage: &Stage) -> String {
+    match (stage.program_cpu, stage.database_cpu) {
+        (Some(program), Some(database)) => {
+            format!("   processor {program:>7.1} s, database {database:>7.1} s")
+        }
+        (Some(program), None) => format!("   processor {program:>7.1} s"),
+        (None, _) => String::new(),
+    }
 }

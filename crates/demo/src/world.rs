@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use time::macros::datetime;
 use time::{Date, OffsetDateTime};
 
 use domain::UnitCode;
 use domain::id::{ApplicationId, PacketId, PersonId};
 use fingerprint::FingerPosition;
-use fingerprint::synthetic::{Condition, person_masters};
+use fingerprint::synthetic::{Condition, person_masters, some_masters};
 use simulate::behaviour::{Behaviour, Draws, body_seed};
 use simulate::forms::{self, FormModel, WrittenForms};
 use simulate::{Model, Population, TruthId, finger, photo};
@@ -67,14 +67,14 @@ impl World {
     }
 
     /// The portrait of a person on a day, as JPEG.
-    pub fn portrait(&self, truth: TruthId, day: Date) -> Result<Vec<u8>> {
+    pub fn portrait(&self, truth: TruthId, day: Date) -> Vec<u8> {
         let age = simulate::behaviour::age_on(&self.population, truth, day);
-        photo::portrait(self.body(truth), self.person(truth).sex, age).context("a portrait")
+        photo::portrait(self.body(truth), self.person(truth).sex, age)
     }
 
     /// What the scanner shows of one of the person's fingers, as JPEG.
-    pub fn finger_image(&self, truth: TruthId, position: FingerPosition) -> Result<Vec<u8>> {
-        finger::image(self.body(truth), position.code()).context("the image of a finger")
+    pub fn finger_image(&self, truth: TruthId, position: FingerPosition) -> Vec<u8> {
+        finger::image(self.body(truth), position.code())
     }
 
     /// Impressions of the fingers that the person has: the template's bytes (ISO/IEC 19794-2:2005), `None`
@@ -99,12 +99,18 @@ impl World {
     }
 
     /// Fresh impressions of a few fingers, for the check at hand-over.
-    pub fn probe(&self, truth: TruthId, occasion: u64, positions: &[u8]) -> Vec<fingerprint::Template> {
+    pub fn probe(
+        &self,
+        truth: TruthId,
+        occasion: u64,
+        positions: &[FingerPosition],
+    ) -> Vec<fingerprint::Template> {
         let missing = self.draws.missing_fingers(truth);
         let body = self.body(truth);
-        person_masters(body)
+        let there: Vec<FingerPosition> =
+            positions.iter().copied().filter(|position| !missing.contains(&position.code())).collect();
+        some_masters(body, &there)
             .iter()
-            .filter(|m| positions.contains(&m.position().code()) && !missing.contains(&m.position().code()))
             .map(|m| m.impression(impression_seed(body, occasion, m.position()), Condition::Station))
             .collect()
     }

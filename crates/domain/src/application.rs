@@ -1,7 +1,8 @@
 //! The life of one application (hồ sơ), from the kit to the citizen's hand, as recorded actions.
 //!
 //! ```text
-//! captured → received ─┬→ accepted → batched → printed → dispatched → at district → forwarded → at unit → handed over
+//! captured → received ─┬→ accepted → batched → printed → dispatched → at district → forwarded
+//!                      │                                                     → at unit → handed over
 //!                      ├→ in case ─┬→ accepted
 //!                      │           └→ rejected
 //!                      └→ rejected

@@ -11,12 +11,16 @@
 //! yet: a spoiled card stays spoiled, because its number stands for no other card, and a destroyed one of the
 //! other kinds keeps the state that took it out of force.
 
+pub mod name;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::blank::SpoilReason;
+
+pub use name::CardName;
 
 /// Where a card stands. The order of the variants is the order of the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

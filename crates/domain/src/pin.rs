@@ -281,10 +281,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn composing_and_reading_agree(place in 1u16..=999, female: bool, year in 1900i16..2400, serial in 0u32..1_000_000) {
+        fn composing_and_reading_agree(
+            place in 1u16..=999,
+            female: bool,
+            year in 1900i16..2400,
+            serial in 0u32..1_000_000,
+        ) {
             let sex = if female { Sex::Female } else { Sex::Male };
             let pin = Pin::compose(place, sex, year, serial).unwrap();
-            prop_assert_eq!((pin.place(), pin.sex(), pin.birth_year(), pin.serial()), (place, sex, year, serial));
+            let parts = (pin.place(), pin.sex(), pin.birth_year(), pin.serial());
+            prop_assert_eq!(parts, (place, sex, year, serial));
         }
 
         #[test]

@@ -77,48 +77,29 @@ impl ResidentRecord {
     /// - a relative: by the name; by the number only where both sides state one, as hardly anybody knows it
     ///   by heart.
     pub fn differs_in(&self, register: &Self, field: Field) -> bool {
-        // Without `..`: a new field of the record does not compile until it is compared.
-        let Self {
-            name,
-            sex,
-            birth,
-            pin,
-            old_id,
-            ethnicity,
-            religion,
-            nationality,
-            marital,
-            blood,
-            birth_registration,
-            native_place,
-            permanent,
-            current: _,
-            father,
-            mother,
-            spouse,
-            household,
-            relation_to_head,
-        } = self;
+        // A field of the record has its `Field` because `values` lists it, and each is compared here.
         match field {
-            Field::Name => name.upper() != register.name.upper(),
-            Field::Sex => *sex != register.sex,
-            Field::Birth => *birth != register.birth,
-            Field::Pin => *pin != register.pin,
-            Field::OldId => *old_id != register.old_id,
-            Field::Ethnicity => *ethnicity != register.ethnicity,
-            Field::Religion => *religion != register.religion,
-            Field::Nationality => *nationality != register.nationality,
-            Field::Marital => *marital != register.marital,
-            Field::Blood => blood.is_some() && *blood != register.blood,
-            Field::BirthRegistration => *birth_registration != register.birth_registration,
-            Field::NativePlace => *native_place != register.native_place,
-            Field::Permanent => *permanent != register.permanent,
+            Field::Name => self.name.upper() != register.name.upper(),
+            Field::Sex => self.sex != register.sex,
+            Field::Birth => self.birth != register.birth,
+            Field::Pin => self.pin != register.pin,
+            Field::OldId => self.old_id != register.old_id,
+            Field::Ethnicity => self.ethnicity != register.ethnicity,
+            Field::Religion => self.religion != register.religion,
+            Field::Nationality => self.nationality != register.nationality,
+            Field::Marital => self.marital != register.marital,
+            Field::Blood => self.blood.is_some() && self.blood != register.blood,
+            Field::BirthRegistration => self.birth_registration != register.birth_registration,
+            Field::NativePlace => self.native_place != register.native_place,
+            Field::Permanent => self.permanent != register.permanent,
             Field::Current => self.elsewhere() != register.elsewhere(),
-            Field::Father => other_relative(father.as_ref(), register.father.as_ref()),
-            Field::Mother => other_relative(mother.as_ref(), register.mother.as_ref()),
-            Field::Spouse => other_relative(spouse.as_ref(), register.spouse.as_ref()),
-            Field::Household => household.is_some() && *household != register.household,
-            Field::Relation => relation_to_head.is_some() && *relation_to_head != register.relation_to_head,
+            Field::Father => other_relative(self.father.as_ref(), register.father.as_ref()),
+            Field::Mother => other_relative(self.mother.as_ref(), register.mother.as_ref()),
+            Field::Spouse => other_relative(self.spouse.as_ref(), register.spouse.as_ref()),
+            Field::Household => self.household.is_some() && self.household != register.household,
+            Field::Relation => {
+                self.relation_to_head.is_some() && self.relation_to_head != register.relation_to_head
+            }
         }
     }
 

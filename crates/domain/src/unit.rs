@@ -4,6 +4,8 @@
 //! 2025 the code 00004 means another area than before). Source, counts and licence of the table:
 //! `data/README.md`.
 
+mod name;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::text::fold_ascii;
+
+pub use name::UnitNameError;
 
 /// Why a unit code or a unit table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,21 +199,23 @@ impl Unit {
     }
 }
 
-/// All units of a list, with the ways through it.
+/// All units of a list, each with the days on which it answers.
 #[derive(Debug)]
 pub struct UnitTable {
     /// Sorted by code, then by `valid_from`.
     units: Vec<Unit>,
-    /// Codes of the units below each unit in force, in ascending order.
+    /// Codes of the units that lay below each unit on any day, in ascending order.
     children: BTreeMap<UnitCode, Vec<UnitCode>>,
     /// Name without case and marks, for each entry of `units`.
     folded: Vec<Box<str>>,
+    /// The first day of which the list says anything.
+    begins: Date,
 }
 
 impl UnitTable {
-    /// The list of 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once per process, in a few
-    /// milliseconds.
-    pub fn official_2021() -> &'static UnitTable {
+    /// The official list, which begins with 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once
+    /// per process, in a few milliseconds.
+    pub fn official() -> &'static UnitTable {
         static TABLE: OnceLock<UnitTable> = OnceLock::new();
         TABLE.get_or_init(|| {
             UnitTable::parse(include_str!("../data/units-2021.csv"))
@@ -243,13 +249,15 @@ impl UnitTable {
             if rows.binary_search_by_key(&parent, |(_, above)| above.code).is_err() {
                 return Err(bad("the parent is not in the table"));
             }
-            if unit.valid_to.is_none() {
-                children.entry(parent).or_default().push(unit.code);
+            let below = children.entry(parent).or_default();
+            if below.last() != Some(&unit.code) {
+                below.push(unit.code);
             }
         }
         let units: Vec<Unit> = rows.into_iter().map(|(_, unit)| unit).collect();
         let folded = units.iter().map(|unit| fold_ascii(&unit.name).into_boxed_str()).collect();
-        Ok(UnitTable { units, children, folded })
+        let begins = units.iter().map(|unit| unit.valid_from).min().unwrap_or(Date::MIN);
+        Ok(UnitTable { units, children, folded, begins })
     }
 
     /// Every row, by code and then by `valid_from`.
@@ -257,32 +265,62 @@ impl UnitTable {
         &self.units
     }
 
-    /// Rows of one level that are in force, by code.
-    pub fn level(&self, level: UnitLevel) -> impl Iterator<Item = &Unit> {
-        self.units.iter().filter(move |unit| unit.code.level() == level && unit.valid_to.is_none())
+    /// The units as they stand on `day`. Of the days before the list begins nobody knows better than that they
+    /// stood as on its first.
+    pub fn on(&self, day: Date) -> Units<'_> {
+        Units { table: self, day: day.max(self.begins) }
     }
 
-    /// The unit that had this code on `date`.
-    pub fn at(&self, code: UnitCode, date: Date) -> Option<&Unit> {
-        self.rows_of(code).iter().find(|unit| unit.is_valid_on(date))
+    fn rows_of(&self, code: UnitCode) -> &[Unit] {
+        let start = self.units.partition_point(|unit| unit.code < code);
+        let length = self.units[start..].partition_point(|unit| unit.code == code);
+        &self.units[start..start + length]
+    }
+}
+
+/// The units as they stand on one day: what is given to whoever reads a code, or writes one in words.
+#[derive(Debug, Clone, Copy)]
+pub struct Units<'a> {
+    table: &'a UnitTable,
+    day: Date,
+}
+
+impl Units<'static> {
+    /// Those of the official list on a day.
+    pub fn on(day: Date) -> Units<'static> {
+        UnitTable::official().on(day)
     }
 
-    /// The latest unit of this code.
-    pub fn current(&self, code: UnitCode) -> Option<&Unit> {
-        self.rows_of(code).last()
+    /// Those of the official list as it ends: for a code that comes without a day.
+    pub fn latest() -> Units<'static> {
+        UnitTable::official().on(Date::MAX)
+    }
+}
+
+impl<'a> Units<'a> {
+    /// Units of one level, by code.
+    pub fn level(self, level: UnitLevel) -> impl Iterator<Item = &'a Unit> {
+        self.table.units.iter().filter(move |unit| unit.code.level() == level && unit.is_valid_on(self.day))
+    }
+
+    /// The unit of this code.
+    pub fn get(self, code: UnitCode) -> Option<&'a Unit> {
+        self.table.rows_of(code).iter().find(|unit| unit.is_valid_on(self.day))
     }
 
     /// Codes of the units directly below, ascending; none for a commune or an island district.
-    pub fn children(&self, code: UnitCode) -> &[UnitCode] {
-        self.children.get(&code).map_or(&[], Vec::as_slice)
+    pub fn children(self, code: UnitCode) -> Vec<UnitCode> {
+        let ever = self.table.children.get(&code).map_or(&[][..], Vec::as_slice);
+        let is_below = |unit: &&UnitCode| self.get(**unit).is_some_and(|unit| unit.parent == Some(code));
+        ever.iter().filter(is_below).copied().collect()
     }
 
     /// The unit and the units above it, from the unit itself up to its province; empty for an unknown code.
-    pub fn chain(&self, code: UnitCode) -> impl Iterator<Item = &Unit> {
-        let mut next = self.current(code);
+    pub fn chain(self, code: UnitCode) -> impl Iterator<Item = &'a Unit> {
+        let mut next = self.get(code);
         std::iter::from_fn(move || {
             let unit = next?;
-            next = unit.parent.and_then(|parent| self.current(parent));
+            next = unit.parent.and_then(|parent| self.get(parent));
             Some(unit)
         })
     }
@@ -292,7 +330,7 @@ impl UnitTable {
     /// A scope covers exactly the paths that begin with its own path, so that row-level security is the test
     /// `unit_path LIKE scope || '%'`; the closing slash keeps one code from being the beginning of another.
     /// `None` for an unknown code.
-    pub fn path(&self, code: UnitCode) -> Option<String> {
+    pub fn path(self, code: UnitCode) -> Option<String> {
         let mut codes: Vec<UnitCode> = self.chain(code).map(|unit| unit.code).collect();
         if codes.is_empty() {
             return None;
@@ -302,18 +340,18 @@ impl UnitTable {
     }
 
     /// "Thị trấn Thạch Hà, Huyện Thạch Hà, Tỉnh Hà Tĩnh"; `None` for an unknown code.
-    pub fn full_name(&self, code: UnitCode) -> Option<String> {
+    pub fn full_name(self, code: UnitCode) -> Option<String> {
         let names: Vec<String> = self.chain(code).map(Unit::full_name).collect();
         if names.is_empty() { None } else { Some(names.join(", ")) }
     }
 
     /// The units below (or at) `code` where people are registered: communes, and districts that have none.
-    pub fn leaves_of(&self, code: UnitCode) -> Vec<UnitCode> {
+    pub fn leaves_of(self, code: UnitCode) -> Vec<UnitCode> {
         let mut leaves = Vec::new();
         let mut open = vec![code];
         while let Some(code) = open.pop() {
             let below = self.children(code);
-            if below.is_empty() && code.level() != UnitLevel::Province && self.current(code).is_some() {
+            if below.is_empty() && code.level() != UnitLevel::Province && self.get(code).is_some() {
                 leaves.push(code);
             }
             open.extend(below.iter().rev());
@@ -323,15 +361,15 @@ impl UnitTable {
 
     /// Units whose name contains `query`, ignoring case and marks, at most `limit`; equal names first, then
     /// names that begin with it, each group by code. The kind may be given or left out.
-    pub fn search(&self, query: &str, limit: usize) -> Vec<&Unit> {
+    pub fn search(self, query: &str, limit: usize) -> Vec<&'a Unit> {
         let query = fold_ascii(query);
         let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
         if query.is_empty() {
             return Vec::new();
         }
         let mut hits: Vec<(u8, &Unit)> = Vec::new();
-        for (unit, name) in self.units.iter().zip(&self.folded) {
-            if unit.valid_to.is_some() {
+        for (unit, name) in self.table.units.iter().zip(&self.table.folded) {
+            if !unit.is_valid_on(self.day) {
                 continue;
             }
             let without_kind = query.strip_prefix(&fold_ascii(&unit.kind)).map_or("", str::trim_start);
@@ -348,12 +386,6 @@ impl UnitTable {
         }
         hits.sort_by_key(|(rank, unit)| (*rank, unit.code));
         hits.into_iter().take(limit).map(|(_, unit)| unit).collect()
-    }
-
-    fn rows_of(&self, code: UnitCode) -> &[Unit] {
-        let start = self.units.partition_point(|unit| unit.code < code);
-        let length = self.units[start..].partition_point(|unit| unit.code == code);
-        &self.units[start..start + length]
     }
 }
 

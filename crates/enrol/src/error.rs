@@ -17,6 +17,9 @@ pub enum EnrolError {
     Store(#[from] store::Error),
     #[error("other uploads changed the same applications again and again; send the batch again")]
     Conflict,
+    /// A kit that cannot be registered or revoked.
+    #[error("{0}")]
+    Kit(String),
     #[error("the program is shutting down")]
     ShuttingDown,
 }

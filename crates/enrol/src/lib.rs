@@ -2,6 +2,7 @@
 
 pub mod desks;
 pub mod intake;
+pub mod kits;
 
 mod error;
 

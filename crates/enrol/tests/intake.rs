@@ -251,6 +251,26 @@ async fn an_invalid_content_ends_the_application_with_coded_reasons() {
 }
 
 #[tokio::test]
+async fn more_packets_than_one_transaction_takes_are_opened_in_one_step() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    // A step writes 250 at a time: the last part has one whose code an earlier part took.
+    let packets = (1..=520).map(|number| {
+        let mut content = content(number);
+        if number == 519 {
+            content.receipt_hash = self::content(3).receipt_hash;
+        }
+        kit.seal(&envelope(kit.id, number, number), &content, number)
+    });
+    send(&db, packets.collect()).await;
+    let summary = open_received(&db, centre_keys(), DAY, 1_000).await.unwrap();
+    assert_eq!((summary.opened, summary.rejected, summary.waiting_for_key), (519, 1, 0));
+    assert_eq!(count(&db, "SELECT count(*) FROM application_record").await, 519);
+    assert_eq!(open_received(&db, centre_keys(), DAY, 1_000).await.unwrap().opened, 0);
+    sound(&db).await;
+}
+
+#[tokio::test]
 async fn a_packet_for_a_key_that_is_not_held_waits_and_hides_nothing() {
     let kit = TestKit::new(1);
     let db = centre_with(&[&kit]).await;

@@ -206,7 +206,11 @@ proptest! {
     }
 
     #[test]
-    fn damaged_records_never_panic(views in templates(), format in prop::sample::select(&[Format::Iso2005, Format::Iso2011, Format::Ansi2004][..]), hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+    fn damaged_records_never_panic(
+        views in templates(),
+        format in prop::sample::select(&[Format::Iso2005, Format::Iso2011, Format::Ansi2004][..]),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
         let mut record = encode_as(format, &views).unwrap();
         for (place, value) in hits {
             let place = place.index(record.len());

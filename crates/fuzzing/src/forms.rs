@@ -53,8 +53,9 @@ pub(crate) fn csv_seeds() -> Vec<Vec<u8>> {
 pub(crate) fn xml_seeds() -> Vec<Vec<u8>> {
     let file = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CongdanCollection xmlns=\"{QCVN_109_NAMESPACE}\" \
-         xmlns:f=\"{FORM_NAMESPACE}\"><SoCongDan>1</SoCongDan>\n<CongDan><SoDinhDanh>042190012345</SoDinhDanh>\
-         <HoVaTen><Ho>NGUYỄN</Ho><ChuDem>THỊ</ChuDem><Ten>M&#x1EAA;U</Ten></HoVaTen><GioiTinh>2</GioiTinh>\
+         xmlns:f=\"{FORM_NAMESPACE}\"><SoCongDan>1</SoCongDan>\n<CongDan>\
+         <SoDinhDanh>042190012345</SoDinhDanh><HoVaTen><Ho>NGUYỄN</Ho><ChuDem>THỊ</ChuDem>\
+         <Ten>M&#x1EAA;U</Ten></HoVaTen><GioiTinh>2</GioiTinh>\
          <DanToc><MaDanToc>01</MaDanToc></DanToc><TonGiao><MaTonGiao>00</MaTonGiao></TonGiao>\
          <QuocTich>VNM</QuocTich><NgayThangNamSinh><NgayThangNam>19900412</NgayThangNam></NgayThangNamSinh>\
          <NoiDangKyKhaiSinh><MaDonViHanhChinh>18562</MaDonViHanhChinh></NoiDangKyKhaiSinh>\

@@ -6,8 +6,7 @@ use time::Duration;
 
 use crate::material::{HOME, START, rng};
 use crate::with_file;
-use fingerprint::synthetic::{Condition, person_masters};
-use fingerprint::{Format, Prepared, compare, encode, encode_as, parse, quality};
+use fingerprint::{Prepared, compare, encode, parse, quality};
 use hsm::{Passphrase, SoftwareSigner};
 use pki::{
     Certificate, Crl, MasterList, Name, Signer, SigningToken, Suite, check_period, check_roles, prepare_crl,
@@ -32,15 +31,6 @@ pub fn template(data: &[u8]) -> bool {
         assert!(comparison.score.is_finite());
     }
     true
-}
-
-pub(crate) fn template_seeds() -> Vec<Vec<u8>> {
-    let finger = |master: &fingerprint::synthetic::Master| master.impression(7, Condition::Station);
-    let written = |(master, format)| encode_as(format, &[finger(master)]).expect("our own finger");
-    let [first, second, ..] = &person_masters(1);
-    [(first, Format::Iso2005), (second, Format::Iso2005), (first, Format::Iso2011), (first, Format::Ansi2004)]
-        .map(written)
-        .to_vec()
 }
 
 /// A certificate in DER, or else in PEM.

@@ -13,7 +13,8 @@ use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
-use fingerprint::FingerPosition;
+use fingerprint::synthetic::{Condition, Master, person_masters};
+use fingerprint::{FingerPosition, Format, encode_as};
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
 use packet::keys::{IntakeKey, KeyError, PublicKey};
 use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason};
@@ -121,7 +122,7 @@ pub(crate) fn envelope() -> Envelope {
 /// The application of an invented man with so many fingers.
 pub fn content_of(fingers: usize) -> Content {
     let unit = "18562".parse().expect("the code of a commune");
-    let template = crate::keys::template_seeds().swap_remove(0);
+    let template = template_seeds().swap_remove(0);
     let finger = |(index, position)| Finger {
         position,
         capture: match index {
@@ -165,4 +166,14 @@ pub fn content_of(fingers: usize) -> Content {
         },
         finger_images: FingerPosition::ALL.into_iter().take(fingers.min(1)).map(image).collect(),
     }
+}
+
+/// Records of fingers in each format.
+pub(crate) fn template_seeds() -> Vec<Vec<u8>> {
+    let finger = |master: &Master| master.impression(7, Condition::Station);
+    let written = |(master, format)| encode_as(format, &[finger(master)]).expect("our own finger");
+    let [first, second, ..] = &person_masters(1);
+    [(first, Format::Iso2005), (second, Format::Iso2005), (first, Format::Iso2011), (first, Format::Ansi2004)]
+        .map(written)
+        .to_vec()
 }

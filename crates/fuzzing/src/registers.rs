@@ -23,8 +23,8 @@ pub fn check(data: &[u8]) -> bool {
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let header = "rec_id,full_name,sex,birth_day,birth_month,birth_year,ethnicity,birth_province,hometown_commune,\
-                  residence_commune,address_line,father_name,mother_name\n";
+    let header = "rec_id,full_name,sex,birth_day,birth_month,birth_year,ethnicity,birth_province,\
+                  hometown_commune,residence_commune,address_line,father_name,mother_name\n";
     let row = "1,Nguyễn Văn Tý,M,7,11,1986,01,42,18562,18562,\"Số 4, Xóm 3\",Nguyễn Văn Sửu,Trần Thị Dần\n";
     vec![
         format!("{header}{row}{row}").into_bytes(),

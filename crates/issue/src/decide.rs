@@ -4,7 +4,7 @@ use time::{Date, Month};
 
 use domain::id::PersonId;
 use domain::pin::PinError;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{PartialDate, Pin, ResidentRecord, UnitCode};
 
 /// Ages at which a card must be exchanged (2014 law, art. 21).
@@ -44,8 +44,7 @@ impl<F: Fn(PersonId, u32) -> u32 + Send + Sync> PinSource for F {
 /// Three digits of the place of birth registration. Where it is not known, the province of permanent
 /// residence stands for it, as the authority that registers the birth late would be there.
 pub fn registration_place(record: &ResidentRecord) -> u16 {
-    let province =
-        |unit: UnitCode| UnitTable::official_2021().chain(unit).last().map(|top| top.code.number() as u16);
+    let province = |unit: UnitCode| Units::latest().chain(unit).last().map(|top| top.code.number() as u16);
     record
         .birth_registration
         .and_then(province)

@@ -22,6 +22,17 @@ pub enum Error {
     ChipKeysMissing,
     #[error("there is no batch {0}")]
     NoBatch(BatchId),
+    /// No batch has this number.
+    #[error("there is no batch {0}; `dancu batch list` names those there are")]
+    NoBatchNumber(i64),
+    /// A results file names a card that is in no batch.
+    #[error("line {line}: there is no card {number}; `dancu batch show NUMBER` names a batch's cards")]
+    NoCardNumber {
+        /// The number.
+        number: String,
+        /// Where it stands.
+        line: usize,
+    },
     #[error("batch {batch} has no item at position {position}, or the item is not signed yet")]
     NoItem { batch: BatchId, position: i32 },
     #[error(

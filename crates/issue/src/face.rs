@@ -7,7 +7,7 @@ use crate::{Error, decide};
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
 use domain::codes::CodeList;
 use domain::record::Place;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{PartialDate, Pin, ResidentRecord, UnitCode};
 
 /// The card's fields as text, kept with the card so that a reprint or a check needs no other table.
@@ -43,6 +43,7 @@ impl std::fmt::Debug for Face {
 impl Face {
     /// The face of a card for `record`, issued on `issued`.
     pub fn new(record: &ResidentRecord, pin: Pin, issued: Date) -> Face {
+        let units = Units::on(issued);
         let relative = |r: &Option<domain::record::Relative>| r.as_ref().map(|r| title(r.name.as_str()));
         let list = |list: CodeList, code: u8| list.name(&format!("{code:02}")).unwrap_or_default().to_owned();
         Face {
@@ -54,8 +55,8 @@ impl Face {
             nationality: CodeList::Nationality.name(&record.nationality).unwrap_or("Việt Nam").to_owned(),
             ethnicity: list(CodeList::EthnicGroup, record.ethnicity),
             religion: list(CodeList::Religion, record.religion),
-            native_place: record.native_place.map(unit_text).unwrap_or_default(),
-            residence: address(&record.permanent),
+            native_place: record.native_place.map(|unit| unit_text(units, unit)).unwrap_or_default(),
+            residence: address(units, &record.permanent),
             marks: String::new(),
             father: relative(&record.father),
             mother: relative(&record.mother),
@@ -116,16 +117,16 @@ impl Face {
 
 /// `Thạch Đài, Thạch Hà, Hà Tĩnh`: the units of an address from the smallest, without their kinds, as cards
 /// print it.
-fn unit_text(unit: UnitCode) -> String {
-    let names: Vec<&str> = UnitTable::official_2021().chain(unit).map(|unit| unit.name.as_ref()).collect();
+fn unit_text(units: Units<'_>, unit: UnitCode) -> String {
+    let names: Vec<&str> = units.chain(unit).map(|unit| unit.name.as_ref()).collect();
     names.join(", ")
 }
 
-fn address(place: &Place) -> String {
+fn address(units: Units<'_>, place: &Place) -> String {
     match place.detail.trim() {
-        "" => unit_text(place.unit),
+        "" => unit_text(units, place.unit),
         // '|' separates the QR code's fields (and cannot occur in an address); a comma serves.
-        detail => format!("{}, {}", detail.replace('|', ","), unit_text(place.unit)),
+        detail => format!("{}, {}", detail.replace('|', ","), unit_text(units, place.unit)),
     }
 }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod certificates;
+pub mod results;
 
 mod apply;
 mod authority;
@@ -20,6 +21,6 @@ pub use decide::{PinSource, expiry};
 pub use error::Error;
 pub use face::Face;
 pub use life::{Came, expire, reinstate, revoke, suspend};
-pub use outcome::{Outcome, record_results};
+pub use outcome::{CameOut, record_outcomes, record_results};
 pub use personalise::{Done, Later, Refusal, Spoiling, Station, Told, Wanted, Workshop, open_cards};
 pub use stock::{Delivery, Received, count_stock, receive_box, spoil_blank};

@@ -1,11 +1,13 @@
 //! What became of cards in production, one by one or a whole batch at once: rows of cards, blanks, batch and
 //! applications.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use crate::Error;
+use ::chip::ChipSerial;
 use domain::Actor;
 use domain::application::Action;
 use domain::blank::{BlankState, SpoilReason};
@@ -15,26 +17,57 @@ use store::applications::{self, Transition};
 use store::cards::{batches, stock};
 use store::{Database, PgConnection};
 
-/// What the printer made of one item.
+/// What the printer made of one item of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Printed,
-    Spoiled,
+pub struct CameOut {
+    /// Its position, from 1.
+    pub position: i32,
+    /// Why it is waste; `None` for a good card.
+    pub spoiled: Option<SpoilReason>,
+    /// The blank it was written on; the next of the stock when nobody says.
+    pub serial: Option<ChipSerial>,
 }
 
-/// Records the printer's results: `spoiled` lists positions (from 1) whose card came out bad. A spoiled
-/// card's application goes back to wait for another batch, and its number is never used again. Every card
-/// used up a blank: the next of the stock, in the order of the cards.
-///
-/// Doing it twice changes nothing.
+/// As [`record_outcomes`]: `spoiled` lists positions (from 1) whose card came out bad, all others are good.
 ///
 /// # Errors
-/// [`Error::StockShort`] when fewer blanks were received than cards came back; [`Error::BeingWritten`] when
-/// cards of the batch are written one by one.
+/// Those of [`record_outcomes`].
 pub async fn record_results(
     db: &Database,
     batch: BatchId,
     spoiled: &[i32],
+    now: OffsetDateTime,
+) -> Result<(usize, usize), Error> {
+    let mut conn = db.begin().await?;
+    let items = batches::batch_items(&mut conn, batch).await?;
+    drop(conn);
+    if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
+        return Err(Error::NoItem { batch, position });
+    }
+    let came_out = |item: &batches::BatchItem| CameOut {
+        position: item.position,
+        spoiled: spoiled.contains(&item.position).then_some(SpoilReason::Printer),
+        serial: None,
+    };
+    let outcomes: Vec<CameOut> = items.iter().map(came_out).collect();
+    record_outcomes(db, batch, &outcomes, &Actor::Centre, now).await
+}
+
+/// Records what the printer made of every card of a batch. A spoiled card's application goes back to wait for
+/// another batch, and its number is never used again. Every card used up a blank: the one that is named, else
+/// the next of the stock, good cards first, in their order.
+///
+/// Doing it twice changes nothing. Returns how many are good and how many are not.
+///
+/// # Errors
+/// [`Error::NoBatch`]; [`Error::NoItem`] for a card that is not signed or about which nothing is said;
+/// [`Error::StockShort`] when fewer blanks were received than cards came back; [`Error::BeingWritten`] when
+/// cards of the batch are written one by one.
+pub async fn record_outcomes(
+    db: &Database,
+    batch: BatchId,
+    outcomes: &[CameOut],
+    by: &Actor,
     now: OffsetDateTime,
 ) -> Result<(usize, usize), Error> {
     let mut tx = db.begin().await?;
@@ -45,40 +78,57 @@ pub async fn record_results(
         return Ok((printed as usize, spoiled as usize));
     }
     let items = batches::batch_items(&mut tx, batch).await?;
-    let outcome =
-        |position: i32| if spoiled.contains(&position) { Outcome::Spoiled } else { Outcome::Printed };
-    if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {
-        return Err(Error::NoItem { batch, position });
-    }
     if let Some(item) = items.iter().find(|item| item.card_state != CardState::Signed) {
         return Err(Error::NoItem { batch, position: item.position });
     }
     if stock::taken_for(&mut tx, batch).await? > 0 {
         return Err(Error::BeingWritten(batch));
     }
-    let (mut good, mut bad, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+    let said: HashMap<i32, &CameOut> = outcomes.iter().map(|outcome| (outcome.position, outcome)).collect();
+    let mut groups: BTreeMap<Option<SpoilReason>, Group> = BTreeMap::new();
+    let mut actions = Vec::new();
     for item in &items {
-        let (list, action) = match outcome(item.position) {
-            Outcome::Printed => (&mut good, Action::Print),
-            Outcome::Spoiled => (&mut bad, Action::Spoil),
-        };
-        list.push(item.card_id);
+        let outcome = said.get(&item.position).ok_or(Error::NoItem { batch, position: item.position })?;
+        let group = groups.entry(outcome.spoiled).or_default();
+        group.cards.push(item.card_id);
+        match outcome.serial {
+            Some(serial) => group.named.push((item.card_id, serial.to_string())),
+            None => group.unnamed.push(item.card_id),
+        }
+        let action = if outcome.spoiled.is_some() { Action::Spoil } else { Action::Print };
         actions.push((item.application_id, action));
     }
-    for (cards, reason) in [(&good, None), (&bad, Some(SpoilReason::Printer))] {
-        let there = stock::take_blanks(&mut tx, cards, reason, now).await?;
-        if there < cards.len() as u64 {
-            return Err(Error::StockShort { needed: cards.len(), there });
+    // Named blanks first, so that no other card takes them.
+    for (&reason, group) in &groups {
+        let there = stock::take_named(&mut tx, &group.named, reason, now).await?;
+        if there < group.named.len() as u64 {
+            return Err(Error::StockShort { needed: group.named.len(), there });
         }
-        batches::put_outcomes(&mut tx, batch, cards, reason, &Actor::Centre, now).await?;
+    }
+    for (&reason, Group { cards, unnamed, .. }) in &groups {
+        let there = stock::take_blanks(&mut tx, unnamed, reason, now).await?;
+        if there < unnamed.len() as u64 {
+            return Err(Error::StockShort { needed: unnamed.len(), there });
+        }
+        batches::put_outcomes(&mut tx, batch, cards, reason, by, now).await?;
     }
     batches::close_if_complete(&mut tx, batch, now).await?;
-    record(&mut tx, now, actions, batch, &Actor::Centre).await?;
-    let counts = serde_json::json!({ "printed": good.len(), "spoiled": bad.len() });
-    let subject = format!("batch:{batch}");
-    audit(&mut tx, now, &Actor::Centre, "batch.close", subject, counts).await?;
+    record(&mut tx, now, actions, batch, by).await?;
+    let good = groups.get(&None).map_or(0, |group| group.cards.len());
+    let bad = items.len() - good;
+    let counts = serde_json::json!({ "printed": good, "spoiled": bad });
+    audit(&mut tx, now, by, "batch.close", format!("batch:{batch}"), counts).await?;
     store::commit(tx).await?;
-    Ok((good.len(), bad.len()))
+    Ok((good, bad))
+}
+
+/// The cards of a batch with one outcome.
+#[derive(Default)]
+struct Group {
+    cards: Vec<CardId>,
+    /// Those whose blank is known, with its serial number.
+    named: Vec<(CardId, String)>,
+    unnamed: Vec<CardId>,
 }
 
 /// Records what became of one card whose blank is being written: used, or spoiled for a reason. Returns the

@@ -13,9 +13,11 @@ use time::Duration;
 use card::lds::DataGroup;
 use card::sod::Sod;
 use common::*;
+use domain::actor::UserName;
 use domain::application::Kind;
 use domain::id::{ApplicationId, BatchId, PersonId};
-use domain::{Pin, Sex};
+use domain::{Actor, Pin, Sex};
+use issue::results::{self, Recorded};
 use issue::{Error, open_batch, record_results, sign_batch, unfinished_batches};
 use pki::SignatureScheme;
 use store::Database;
@@ -313,6 +315,58 @@ async fn a_spoiled_card_is_made_again_under_another_number() {
     assert_eq!(unfinished_batches(&db).await.unwrap(), []);
     let unknown = BatchId::derive(NOW, &[b"none"]);
     assert!(matches!(record_results(&db, unknown, &[], NOW).await, Err(Error::NoBatch(_))));
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn a_printers_file_is_recorded_whole_or_not_at_all() {
+    let db = testkit::fresh_database().await;
+    let people: Vec<_> = (0..3).map(|_| (record(Sex::Male, "1980"), None)).collect();
+    let applicants = register(&db, 0, &people).await;
+    signed_batch(&db, &applicants).await;
+    receive(&db, 1, 10).await;
+    let serials: Vec<String> = sqlx::query_scalar("SELECT serial FROM blank ORDER BY serial DESC LIMIT 2")
+        .fetch_all(db.work())
+        .await
+        .unwrap();
+    let operator = Actor::Command(UserName::parse("an").unwrap());
+    let sheet = async |text: String| {
+        results::record_sheet(&db, None, &results::parse(&text).unwrap(), &operator, NOW).await
+    };
+    let Ok(Recorded::Differs { batch: 1, differences }) =
+        sheet(format!("0000010001,printed,,{0}\n0000010003,printed,,{0}\n", serials[0])).await
+    else {
+        panic!("a card is left out, and a blank is named twice")
+    };
+    let codes: Vec<&str> = differences.iter().map(|found| found.code).collect();
+    assert_eq!(codes, ["blank", "left_out"]);
+    assert_eq!(expected(&db).await, 10, "nothing was recorded");
+    assert!(matches!(
+        sheet("0000990001,printed\n".to_owned()).await,
+        Err(Error::NoCardNumber { line: 1, .. })
+    ));
+    let good = format!("0000010001,printed,,{}\n0000010002,spoiled,broken\n0000010003,printed\n", serials[0]);
+    for before in [false, true] {
+        let recorded = sheet(good.clone()).await.unwrap();
+        assert_eq!(recorded, Recorded::Batch { batch: 1, printed: 2, spoiled: 1, before });
+    }
+    let used: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT c.number, k.reason FROM blank k JOIN card c USING (card_id) WHERE k.serial <> $1 \
+         ORDER BY c.number",
+    )
+    .bind(&serials[0])
+    .fetch_all(db.work())
+    .await
+    .unwrap();
+    let broken = Some("broken".to_owned());
+    assert_eq!(used, [("0000010002".to_owned(), broken), ("0000010003".to_owned(), None)]);
+    let Ok(Recorded::Differs { differences, .. }) = sheet(good.replace("spoiled,broken", "printed")).await
+    else {
+        panic!("it was recorded as spoiled")
+    };
+    assert_eq!((differences.len(), differences[0].code), (1, "otherwise"));
+    let actor = "SELECT count(*) FROM audit WHERE action = 'batch.close' AND actor = 'command:an'";
+    assert_eq!(count(&db, actor).await, 1);
     sound(&db).await;
 }
 

@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 
 use crate::rules::{Problem, problems};
 use crate::{Finger, FingerCapture, FingerImage};
+use domain::clock::VIETNAM;
 use domain::pin::PinMismatch;
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, Units};
 use domain::{Field, ResidentRecord};
 use fingerprint::FingerPosition;
 
@@ -72,7 +73,7 @@ pub fn check(
     if good < MIN_GOOD_FINGERS {
         advice.push(Advice::FewGoodFingers { good });
     }
-    if pin_place_differs(record) {
+    if pin_place_differs(record, captured_at) {
         advice.push(Advice::PinPlace);
     }
     Check {
@@ -82,10 +83,10 @@ pub fn check(
     }
 }
 
-fn pin_place_differs(record: &ResidentRecord) -> bool {
+fn pin_place_differs(record: &ResidentRecord, captured_at: OffsetDateTime) -> bool {
     let (Some(pin), Some(unit)) = (record.pin, record.birth_registration) else { return false };
-    let table = UnitTable::official_2021();
-    let province = table.chain(unit).find(|unit| unit.code.level() == UnitLevel::Province);
+    let units = Units::on(captured_at.to_offset(VIETNAM).date());
+    let province = units.chain(unit).find(|unit| unit.code.level() == UnitLevel::Province);
     let place = province.and_then(|unit| u16::try_from(unit.code.number()).ok());
     place.is_some() && pin.mismatches(record.sex, record.birth.year(), place).contains(&PinMismatch::Place)
 }

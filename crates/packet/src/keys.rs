@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use p256::ecdsa::Signature;
 use p256::elliptic_curve::Generate;
 use p256::elliptic_curve::sec1::ToSec1Point;
-use p256::pkcs8::DecodePublicKey;
+use p256::pkcs8::{DecodePublicKey, EncodePublicKey, LineEnding};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -51,6 +51,19 @@ impl PublicKey {
     /// [`KeyError::NotAPoint`].
     pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         p256::PublicKey::from_public_key_der(der).map(Self).map_err(|_| KeyError::NotAPoint)
+    }
+
+    /// Reads a SubjectPublicKeyInfo in PEM (RFC 7468 §13), as `openssl pkey -pubout` writes it.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAPoint`].
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        p256::PublicKey::from_public_key_pem(pem.trim()).map(Self).map_err(|_| KeyError::NotAPoint)
+    }
+
+    /// The inverse of [`PublicKey::from_pem`].
+    pub fn to_pem(&self) -> String {
+        self.0.to_public_key_pem(LineEnding::LF).expect("a P-256 key has a SubjectPublicKeyInfo")
     }
 
     /// The uncompressed point, 65 bytes.

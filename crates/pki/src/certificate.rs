@@ -12,8 +12,7 @@ use x509_cert::ext::{
 };
 
 use crate::{
-    PkiError, PublicKey, SignatureScheme,
-    issue::ids,
+    PkiError, PublicKey, SignatureScheme, ids,
     name::COUNTRY,
     profile::MASTER_LIST_SIGNING,
     read::{Reader as Elements, without_leading_zeros},

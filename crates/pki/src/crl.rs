@@ -6,7 +6,8 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     Certificate, PkiError, PublicKey, SerialNumber, SignatureAlgorithm, SignatureScheme, Signer,
     certificate::{find, first_element, to_time},
-    issue::{authority_key_id, ids, sign_and_wrap},
+    ids,
+    issue::{authority_key_id, sign_and_wrap},
     read::without_leading_zeros,
     verify_signature, write,
 };

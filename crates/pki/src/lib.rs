@@ -7,6 +7,7 @@ mod crl;
 mod curve;
 mod cv;
 mod error;
+mod ids;
 mod issue;
 mod key;
 mod lint;

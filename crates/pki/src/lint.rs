@@ -16,7 +16,7 @@ use x509_cert::{
 use crate::{
     Profile, PublicKey, Role, SignatureAlgorithm,
     certificate::{find, to_time},
-    issue::ids,
+    ids,
 };
 
 /// One broken rule.

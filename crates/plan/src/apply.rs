@@ -12,8 +12,8 @@ use crate::{Error, quota};
 use domain::UnitCode;
 use domain::application::MIN_AGE;
 use domain::id::{KitId, PersonId, SlotId};
-use domain::unit::{Unit, UnitTable};
-use store::{Database, UnitScope, plan as rows};
+use domain::unit::{Unit, Units};
+use store::{Database, PgConnection, UnitScope, plan as rows};
 
 /// How often a person is invited before the officer is asked to visit instead.
 pub const MOST_INVITATIONS: i16 = 3;
@@ -32,19 +32,23 @@ pub struct Area {
 pub async fn record_targets(db: &Database, targets: &[Target], source: &str) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     for target in targets {
-        let row = rows::TargetRow {
-            unit_code: target.unit.to_string(),
-            name: target.name.clone(),
-            amount: target.amount,
-            kind: target.kind.code().to_owned(),
-            starts_on: target.starts_on,
-            deadline: target.deadline,
-            source: source.to_owned(),
-        };
-        rows::put_target(&mut tx, &row).await?;
+        put_target(&mut tx, target, source).await?;
     }
     store::commit(tx).await?;
     Ok(())
+}
+
+pub(crate) async fn put_target(tx: &mut PgConnection, target: &Target, source: &str) -> Result<(), Error> {
+    let row = rows::TargetRow {
+        unit_code: target.unit.to_string(),
+        name: target.name.clone(),
+        amount: target.amount,
+        kind: target.kind.code().to_owned(),
+        starts_on: target.starts_on,
+        deadline: target.deadline,
+        source: source.to_owned(),
+    };
+    Ok(rows::put_target(tx, &row).await?)
 }
 
 /// Counts who is 14 or older on `eligible_on` in every commune below `scope`, and splits `target` among the
@@ -56,7 +60,18 @@ pub async fn set_quotas(
     target: Option<u64>,
 ) -> Result<Vec<Area>, Error> {
     let mut tx = db.begin().await?;
-    let counts = rows::count_areas(&mut tx, scope.as_str(), born_by(eligible_on)).await?;
+    let areas = set_quotas_in(&mut tx, scope, eligible_on, target).await?;
+    store::commit(tx).await?;
+    Ok(areas)
+}
+
+pub(crate) async fn set_quotas_in(
+    tx: &mut PgConnection,
+    scope: &UnitScope,
+    eligible_on: Date,
+    target: Option<u64>,
+) -> Result<Vec<Area>, Error> {
+    let counts = rows::count_areas(tx, scope.as_str(), born_by(eligible_on)).await?;
     let weights: Vec<u64> = counts.iter().map(|c| c.eligible as u64).collect();
     let quotas = match target {
         Some(total) => quota::split(total, &weights),
@@ -64,17 +79,20 @@ pub async fn set_quotas(
     };
     let mut areas = Vec::new();
     for (count, quota) in counts.iter().zip(quotas) {
-        rows::put_area(&mut tx, count, eligible_on, quota as i64).await?;
-        areas.push(Area {
-            unit: stored_unit(&count.unit_code)?,
-            unit_path: count.unit_path.clone(),
-            residents: count.residents as u32,
-            eligible: count.eligible as u32,
-            quota,
-        });
+        rows::put_area(tx, count, eligible_on, quota as i64).await?;
+        areas.push(area(count, quota)?);
     }
-    store::commit(tx).await?;
     Ok(areas)
+}
+
+pub(crate) fn area(count: &rows::AreaCount, quota: u64) -> Result<Area, Error> {
+    Ok(Area {
+        unit: stored_unit(&count.unit_code)?,
+        unit_path: count.unit_path.clone(),
+        residents: count.residents as u32,
+        eligible: count.eligible as u32,
+        quota,
+    })
 }
 
 /// The target of a district: its share of the province's number by eligible residents is not known from one
@@ -115,37 +133,67 @@ pub async fn plan_and_invite(
     calendar: &ShiftCalendar,
     now: OffsetDateTime,
 ) -> Result<Planned, Error> {
+    let mut tx = db.begin().await?;
+    let planned = plan_and_invite_in(&mut tx, scope, areas, kits, days, calendar, now).await?;
+    store::commit(tx).await?;
+    Ok(planned)
+}
+
+pub(crate) async fn plan_and_invite_in(
+    tx: &mut PgConnection,
+    scope: &UnitScope,
+    areas: &[Area],
+    kits: &[KitId],
+    days: (Date, Date),
+    calendar: &ShiftCalendar,
+    now: OffsetDateTime,
+) -> Result<Planned, Error> {
     let planned = schedule::plan(&demand(areas), kits.len(), days.0, days.1, calendar);
     let paths: BTreeMap<UnitCode, &str> = areas.iter().map(|a| (a.unit, a.unit_path.as_str())).collect();
-    let units = UnitTable::official_2021();
+    let units = Units::on(days.0);
     let slots: Vec<rows::SlotRow> =
         planned.iter().map(|slot| slot_row(slot, kits[slot.kit], paths[&slot.unit], units)).collect();
-    let mut tx = db.begin().await?;
-    rows::put_slots(&mut tx, &slots).await?;
-    let open: Vec<OpenSlot> = rows::open_slots(&mut tx, scope.as_str(), days.0, Some(1))
+    if let Some((kit, day)) = rows::campaigns::stands_elsewhere(tx, &slots).await? {
+        return Err(Error::KitBusy { kit, day });
+    }
+    rows::put_slots(tx, &slots).await?;
+    let (invited, without) = seat_uninvited(tx, scope, areas, days.0, (days.0, Some(1)), now).await?;
+    Ok(Planned {
+        slots: slots.len(),
+        seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),
+        invited,
+        unseated: without.len(),
+    })
+}
+
+/// Invites whoever of these communes is eligible on a day and was never invited, to slots from a day on and of
+/// one round or any. Says how many are invited, and for whom no seat was left.
+pub(crate) async fn seat_uninvited(
+    tx: &mut PgConnection,
+    scope: &UnitScope,
+    areas: &[Area],
+    eligible_on: Date,
+    (from, round): (Date, Option<i16>),
+    now: OffsetDateTime,
+) -> Result<(usize, Vec<Guest>), Error> {
+    let open: Vec<OpenSlot> = rows::open_slots(tx, scope.as_str(), from, round)
         .await?
         .iter()
         .map(open_slot)
         .collect::<Result<_, _>>()?;
-    let eligible_on = days.0;
     let mut guests = Vec::new();
     for area in areas {
         let found =
-            rows::uninvited(&mut tx, &area.unit.to_string(), &area.unit_path, born_by(eligible_on)).await?;
+            rows::uninvited(tx, &area.unit.to_string(), &area.unit_path, born_by(eligible_on)).await?;
         guests.extend(found.into_iter().map(|e| Guest { person: e.person_id, unit: area.unit }));
     }
+    let paths: BTreeMap<UnitCode, &str> = areas.iter().map(|a| (a.unit, a.unit_path.as_str())).collect();
     let (seats, unseated) = seating::assign(&guests, &open);
     let homes: BTreeMap<PersonId, &str> = guests.iter().map(|g| (g.person, paths[&g.unit])).collect();
     let invitations: Vec<rows::InvitationRow> =
         seats.iter().map(|seat| invitation(seat, 1, homes[&seat.person])).collect();
-    rows::put_invitations(&mut tx, &invitations, now).await?;
-    store::commit(tx).await?;
-    Ok(Planned {
-        slots: slots.len(),
-        seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),
-        invited: invitations.len(),
-        unseated: unseated.len(),
-    })
+    rows::put_invitations(tx, &invitations, now).await?;
+    Ok((invitations.len(), unseated))
 }
 
 /// Closes `day`: whoever attended is marked so, everyone else who was invited missed it and is invited again
@@ -160,29 +208,40 @@ pub async fn close_day(
 ) -> Result<usize, Error> {
     let mut tx = db.begin().await?;
     rows::close_day(&mut tx, scope.as_str(), day, attended).await?;
-    let missed = rows::missed(&mut tx, scope.as_str(), MOST_INVITATIONS).await?;
-    let mut invited = 0;
-    if !missed.is_empty() {
-        let open: Vec<OpenSlot> = rows::open_slots(&mut tx, scope.as_str(), next_from, None)
-            .await?
-            .iter()
-            .map(open_slot)
-            .collect::<Result<_, _>>()?;
-        let guests: Vec<Guest> = missed
-            .iter()
-            .map(|m| Ok(Guest { person: m.person_id, unit: stored_unit(&m.unit_code)? }))
-            .collect::<Result<_, Error>>()?;
-        let known: BTreeMap<PersonId, &rows::Missed> = missed.iter().map(|m| (m.person_id, m)).collect();
-        let (seats, _) = seating::assign(&guests, &open);
-        let again: Vec<rows::InvitationRow> = seats
-            .iter()
-            .map(|seat| invitation(seat, known[&seat.person].rounds + 1, &known[&seat.person].unit_path))
-            .collect();
-        rows::put_invitations(&mut tx, &again, now).await?;
-        invited = again.len();
-    }
+    let (invited, _) = seat_missed(&mut tx, scope, next_from, now).await?;
     store::commit(tx).await?;
     Ok(invited)
+}
+
+/// Invites again whoever missed the last invitation, unless it was the last of [`MOST_INVITATIONS`]. Says how
+/// many are invited, and for how many no seat was left.
+pub(crate) async fn seat_missed(
+    tx: &mut PgConnection,
+    scope: &UnitScope,
+    next_from: Date,
+    now: OffsetDateTime,
+) -> Result<(usize, Vec<Guest>), Error> {
+    let missed = rows::missed(tx, scope.as_str(), MOST_INVITATIONS).await?;
+    if missed.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    let open: Vec<OpenSlot> = rows::open_slots(tx, scope.as_str(), next_from, None)
+        .await?
+        .iter()
+        .map(open_slot)
+        .collect::<Result<_, _>>()?;
+    let guests: Vec<Guest> = missed
+        .iter()
+        .map(|m| Ok(Guest { person: m.person_id, unit: stored_unit(&m.unit_code)? }))
+        .collect::<Result<_, Error>>()?;
+    let known: BTreeMap<PersonId, &rows::Missed> = missed.iter().map(|m| (m.person_id, m)).collect();
+    let (seats, unseated) = seating::assign(&guests, &open);
+    let again: Vec<rows::InvitationRow> = seats
+        .iter()
+        .map(|seat| invitation(seat, known[&seat.person].rounds + 1, &known[&seat.person].unit_path))
+        .collect();
+    rows::put_invitations(tx, &again, now).await?;
+    Ok((again.len(), unseated))
 }
 
 /// The latest birth date, as yyyymmdd, with which a person is 14 on `day`.
@@ -190,9 +249,9 @@ pub fn born_by(day: Date) -> i32 {
     (day.year() - MIN_AGE) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
 }
 
-fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: &UnitTable) -> rows::SlotRow {
+pub(crate) fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: Units<'_>) -> rows::SlotRow {
     let code = slot.unit.to_string();
-    let name = units.current(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
+    let name = units.get(slot.unit).map_or_else(|| code.clone(), Unit::in_sentence);
     rows::SlotRow {
         slot_id: SlotId::derive(slot.starts_at, &[kit.uuid().as_bytes(), code.as_bytes()]),
         kit_id: kit,

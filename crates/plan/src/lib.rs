@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod apply;
+pub mod campaign;
 mod error;
 pub mod quota;
 pub mod schedule;

@@ -32,7 +32,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_sum_to_the_whole(total in 0u64..5_000_000, weights in prop::collection::vec(0u64..200_000, 1..40)) {
+        fn parts_sum_to_the_whole(
+            total in 0u64..5_000_000,
+            weights in prop::collection::vec(0u64..200_000, 1..40),
+        ) {
             let parts = split(total, &weights);
             let sum: u64 = weights.iter().sum();
             prop_assert_eq!(parts.iter().sum::<u64>(), if sum == 0 { 0 } else { total });

@@ -125,6 +125,18 @@ pub fn plan(
     slots
 }
 
+/// Lays out slots for people who have no seat in the plan that stands: once each, as the second round is.
+pub fn plan_returns(
+    demand: &[Demand],
+    kits: usize,
+    first_day: Date,
+    last_day: Date,
+    calendar: &ShiftCalendar,
+) -> Vec<PlannedSlot> {
+    let once = plan(demand, kits, first_day, last_day, calendar).into_iter().filter(|slot| slot.round == 1);
+    once.map(|slot| PlannedSlot { round: 2, ..slot }).collect()
+}
+
 struct PlannedShift {
     kit: usize,
     unit: UnitCode,

@@ -115,7 +115,7 @@ mod tests {
             ("Hà Nội", date!(2021 - 06 - 05)),
         ];
         assert_eq!(last_days, expected, "each deadline as its document words it");
-        assert!(targets.iter().all(|t| domain::unit::UnitTable::official_2021().current(t.unit).is_some()));
+        assert!(targets.iter().all(|t| domain::unit::Units::latest().get(t.unit).is_some()));
     }
 
     #[test]

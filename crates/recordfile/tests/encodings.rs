@@ -136,8 +136,8 @@ proptest! {
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {
         static WHOLE: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
-            let properties = WriterProperties::builder().set_data_page_size_limit(3_000).set_write_batch_size(64);
-            file(properties, |row| name(row % 200).map(String::into_bytes))
+            let small_pages = WriterProperties::builder().set_data_page_size_limit(3_000);
+            file(small_pages.set_write_batch_size(64), |row| name(row % 200).map(String::into_bytes))
         });
         let mut bytes = WHOLE.clone();
         for (at, byte) in &damage {

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::Error;
 use domain::UnitCode;
 use domain::application::State;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::{PgConnection, UnitScope, report as rows};
 
 /// Cumulative counts: whoever is at a stage is counted at all stages before it. `in_case` and `rejected`
@@ -71,7 +71,7 @@ pub async fn funnel(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Fu
 }
 
 fn row((unit, counts): (UnitCode, Counts)) -> FunnelRow {
-    let known = UnitTable::official_2021().current(unit);
+    let known = Units::latest().get(unit);
     FunnelRow { unit, name: known.map_or_else(|| unit.to_string(), |known| known.full_name()), counts }
 }
 

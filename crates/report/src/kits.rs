@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::Error;
 use domain::id::KitId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::report::{self as rows, KitDay};
 use store::{PgConnection, UnitScope};
 
@@ -36,7 +36,7 @@ impl KitTotal {
 /// The kits of units inside `scope` that have reported, by name. A kit serves a district, so that a commune
 /// has none.
 pub async fn kits(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<KitTotal>, Error> {
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let mut totals = Vec::new();
     for count in rows::kit_counts(conn).await? {
         if !units.path(count.unit).is_some_and(|path| scope.covers(&path)) {

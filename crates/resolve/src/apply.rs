@@ -27,6 +27,30 @@ pub struct Opened {
     pub templates: Vec<Template>,
 }
 
+/// An application whose fingers are ready to be enrolled and searched.
+pub struct Ready {
+    application_id: ApplicationId,
+    probe: Probe,
+    fingers: usize,
+}
+
+/// Does on all cores what of enrolling and searching needs neither the gallery nor the database: the next
+/// batch can be made ready while one is resolved.
+///
+/// # Errors
+/// [`Error::Search`] when the program is ending.
+pub async fn make_ready(opened: Vec<Opened>) -> Result<Vec<Ready>, Error> {
+    let preparing = tokio::task::spawn_blocking(move || {
+        let ready = |opened: &Opened| Ready {
+            application_id: opened.application_id,
+            probe: Probe::new(&opened.templates),
+            fingers: opened.templates.len(),
+        };
+        opened.par_iter().map(ready).collect()
+    });
+    preparing.await.map_err(|e| Error::Search(e.to_string()))
+}
+
 /// What came of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResolveSummary {
@@ -52,18 +76,31 @@ pub async fn waiting(db: &Database, limit: u32) -> Result<Vec<ApplicationId>, Er
     Ok(resolutions::waiting(&mut tx, limit).await?)
 }
 
-/// Resolves those of `opened` that still wait, in the order of capture, whatever the order they come in. All
-/// or nothing is written; after an error the batch can be run again.
+/// [`make_ready`] and [`resolve_ready`] one after the other.
 ///
 /// # Errors
-/// Those of the database; a full gallery.
+/// Those of both.
 pub async fn resolve_batch(
     db: &Database,
     ids: &mut Identities,
     opened: Vec<Opened>,
     now: OffsetDateTime,
 ) -> Result<ResolveSummary, Error> {
-    let asked: HashSet<ApplicationId> = opened.iter().map(|o| o.application_id).collect();
+    resolve_ready(db, ids, make_ready(opened).await?, now).await
+}
+
+/// Resolves those of `ready` that still wait, in the order of capture, whatever the order they come in. All
+/// or nothing is written; after an error the batch can be run again.
+///
+/// # Errors
+/// Those of the database; a full gallery.
+pub async fn resolve_ready(
+    db: &Database,
+    ids: &mut Identities,
+    ready: Vec<Ready>,
+    now: OffsetDateTime,
+) -> Result<ResolveSummary, Error> {
+    let asked: HashSet<ApplicationId> = ready.iter().map(|ready| ready.application_id).collect();
     let mut tx = db.begin().await?;
     resolutions::lock(&mut tx).await?;
     // Under the lock, so that whoever resolved before is known, and nobody resolves before this is written.
@@ -76,7 +113,7 @@ pub async fn resolve_batch(
         ids.reached(at);
         return Ok(summary);
     }
-    let found = search_all((ids.people(), ids.gallery()), Arc::clone(&questions), opened).await?;
+    let found = search_all((ids.people(), ids.gallery()), Arc::clone(&questions), ready).await?;
     let known = Known::load(&mut tx, &questions, &found).await?;
     let decided = decide_all(&questions, &found, known, now, &mut summary);
     resolutions::write_resolutions(&mut tx, &decided.resolutions, now).await?;
@@ -106,39 +143,33 @@ struct Found {
 async fn search_all(
     (people, gallery): (Arc<RwLock<Index>>, Arc<RwLock<Gallery>>),
     questions: Arc<Vec<Question>>,
-    opened: Vec<Opened>,
+    ready: Vec<Ready>,
 ) -> Result<Vec<Found>, Error> {
     let searching = tokio::task::spawn_blocking(move || {
-        let templates: HashMap<ApplicationId, Vec<Template>> =
-            opened.into_iter().map(|o| (o.application_id, o.templates)).collect();
-        let none = Vec::new();
-        let fingers = |question: &Question| templates.get(&question.application_id).unwrap_or(&none);
-        // Most of the work of enrolling and all of a search's own keys need no gallery: made once, on all
-        // cores.
-        let probes: Vec<Probe> = questions.par_iter().map(|q| Probe::new(fingers(q))).collect();
+        let mut ready: HashMap<ApplicationId, Ready> =
+            ready.into_iter().map(|ready| (ready.application_id, ready)).collect();
+        let asked: Vec<(&Question, Ready)> = questions
+            .iter()
+            .map(|question| {
+                let ready = ready.remove(&question.application_id);
+                (question, ready.expect("only what is ready is asked for"))
+            })
+            .collect();
         {
             let mut gallery = gallery.write().unwrap_or_else(PoisonError::into_inner);
-            for (question, probe) in questions.iter().zip(&probes) {
-                enrol_probe(&mut gallery, question.application_id, probe)?;
+            for (question, ready) in &asked {
+                enrol_probe(&mut gallery, question.application_id, &ready.probe)?;
             }
         }
         let people = people.read().unwrap_or_else(PoisonError::into_inner);
         let gallery = gallery.read().unwrap_or_else(PoisonError::into_inner);
-        let search = |(question, probe): (&Question, &Probe)| {
-            let fingers = fingers(question).len();
-            search((&people, &gallery), question, probe, fingers)
-        };
-        Ok(questions.par_iter().zip(&probes).map(search).collect())
+        let search = |(question, ready): &(&Question, Ready)| search((&people, &gallery), question, ready);
+        Ok(asked.par_iter().map(search).collect())
     });
     searching.await.map_err(|e| Error::Search(e.to_string()))?
 }
 
-fn search(
-    (people, gallery): (&Index, &Gallery),
-    question: &Question,
-    probe: &Probe,
-    fingers: usize,
-) -> Found {
+fn search((people, gallery): (&Index, &Gallery), question: &Question, ready: &Ready) -> Found {
     let id = question.application_id.uuid().as_u128();
     let record = record::of_declared(id, &question.record);
     let mut candidates = people.search(&record);
@@ -146,8 +177,8 @@ fn search(
     let explanation = candidates.first().and_then(|best| people.explain(&record, best.id));
     // Far below any threshold there is nothing to know of a candidate but a contradicting number.
     candidates.retain(|c| c.weight >= review || c.levels.pin == NumberLevel::Equal);
-    let hits = gallery.search_probe(probe, Some(id));
-    Found { candidates, explanation, hits, fingers }
+    let hits = gallery.search_probe(&ready.probe, Some(id));
+    Found { candidates, explanation, hits, fingers: ready.fingers }
 }
 
 /// What the database says about everybody and everything the searches found.

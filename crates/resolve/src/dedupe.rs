@@ -389,7 +389,8 @@ impl<'a> Plan<'a> {
             return false;
         }
         let reason = json!({
-            "version": VERSION, "weight": tenths(pair.explanation.weight), "waterfall": waterfall(&pair.explanation),
+            "version": VERSION, "weight": tenths(pair.explanation.weight),
+            "waterfall": waterfall(&pair.explanation),
         });
         let Some(merge) = merge_of(&first, &second, reason) else { return false };
         self.into.insert(merge.drop, merge.keep);

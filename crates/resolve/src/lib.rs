@@ -10,7 +10,7 @@ mod identities;
 pub mod kind;
 mod record;
 
-pub use apply::{Opened, ResolveSummary, resolve_batch, waiting};
+pub use apply::{Opened, Ready, ResolveSummary, make_ready, resolve_batch, resolve_ready, waiting};
 pub use dedupe::{DedupeSummary, Extent, dedupe, dedupe_new, dedupe_register, merge, split, was_deduped};
 pub use error::Error;
 pub use identities::{FingerSource, Fingers, Identities};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, Units};
 use domain::{PartialDate, ResidentRecord, UnitCode};
 use linkage::{Place, Record, Sex};
 use store::register::matching::PersonRow;
@@ -75,7 +75,7 @@ fn place(code: UnitCode) -> Option<Place> {
 
 fn path(code: UnitCode) -> Option<Place> {
     let (mut province, mut district, mut commune) = (0, 0, 0);
-    for unit in UnitTable::official_2021().chain(code) {
+    for unit in Units::latest().chain(code) {
         let number = unit.code.number();
         match unit.code.level() {
             UnitLevel::Province => province = number,

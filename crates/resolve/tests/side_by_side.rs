@@ -129,9 +129,9 @@ async fn only_people_of_the_scope_are_followed() {
     let db = testkit::fresh_database().await;
     let population = population(300);
     let all = entries(&population, 0);
-    let path = domain::unit::UnitTable::official_2021().path(all[0].record.permanent.unit).unwrap();
+    let path = domain::unit::Units::latest().path(all[0].record.permanent.unit).unwrap();
     let inside = |entry: &&Entry| {
-        domain::unit::UnitTable::official_2021().path(entry.record.permanent.unit).unwrap().starts_with(&path)
+        domain::unit::Units::latest().path(entry.record.permanent.unit).unwrap().starts_with(&path)
     };
     let expected = all.iter().filter(inside).count();
     assert!(expected > 0 && expected < all.len());

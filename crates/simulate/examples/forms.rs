@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut bytes = 0;
     for (index, person) in population.people.iter().take(portraits).enumerate() {
         let age = PartialDate::from_date(person.birth).age_on(population.as_of);
-        let jpeg = photo::portrait(population.truth_id(index).seed(), person.sex, age.clamp(0, 120) as u8)?;
+        let jpeg = photo::portrait(population.truth_id(index).seed(), person.sex, age.clamp(0, 120) as u8);
         bytes += jpeg.len();
         if index < 12 {
             std::fs::write(directory.join(format!("portrait-{index:02}.jpg")), jpeg)?;

@@ -14,10 +14,9 @@ pub enum SimulateError {
     UnknownUnit { unit: UnitCode },
     #[error(
         "{people} people is not possible below unit {unit}: give at least two for each of its {leaves} \
-         communes, and at most {most} in all",
-        most = crate::population::MAX_PEOPLE
+         communes, and at most {most} in all"
     )]
-    PeopleOutOfRange { unit: UnitCode, people: usize, leaves: usize },
+    PeopleOutOfRange { unit: UnitCode, people: usize, leaves: usize, most: usize },
     #[error(
         "the model's {name} is {value}; a share lies between 0 and 1, and shares of the same people add up \
          to at most 1"
@@ -27,8 +26,4 @@ pub enum SimulateError {
     NumbersExhausted { place: u16 },
     #[error("cannot write {path}; check that the directory exists and has room")]
     Write { path: PathBuf, source: std::io::Error },
-    #[error("cannot encode a portrait")]
-    Portrait { source: jpeg_encoder::EncodingError },
-    #[error("cannot encode the image of a finger")]
-    Finger { source: jpeg_encoder::EncodingError },
 }

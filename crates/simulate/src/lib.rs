@@ -9,6 +9,7 @@ pub mod photo;
 pub mod places;
 pub mod population;
 pub mod register;
+mod scan;
 pub mod stream;
 
 pub use error::SimulateError;

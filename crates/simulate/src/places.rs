@@ -3,9 +3,11 @@
 
 use std::sync::OnceLock;
 
+use time::macros::date;
+
 use crate::stream::Stream;
 use domain::UnitCode;
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, Units};
 
 /// Code of the Kinh majority (`ethnic-groups.csv` of `domain`).
 pub const KINH: u8 = 1;
@@ -39,14 +41,19 @@ impl Region {
     }
 }
 
-/// The province of a unit: the last of its chain, or the unit itself when the table does not know it.
-pub fn province_of(units: &UnitTable, unit: UnitCode) -> UnitCode {
+/// The units among which the invented people live: those of the spring of 2021.
+pub fn units() -> Units<'static> {
+    Units::on(date!(2021 - 03 - 01))
+}
+
+/// The province of a unit: the last of its chain, or the unit itself when the list does not know it.
+pub fn province_of(units: Units<'_>, unit: UnitCode) -> UnitCode {
     units.chain(unit).last().map_or(unit, |province| province.code)
 }
 
 /// Ethnic groups of a unit with their weights, per mille. Towns have fewer of the minorities than their
 /// province, the country slightly more; how they spread inside a province is our guess.
-pub fn ethnic_weights(units: &UnitTable, unit: UnitCode) -> Vec<(u8, u32)> {
+pub fn ethnic_weights(units: Units<'_>, unit: UnitCode) -> Vec<(u8, u32)> {
     let province = province_of(units, unit);
     let district = units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
     let rural = district.is_none_or(|district| &*district.kind == "huyện");
@@ -129,10 +136,10 @@ impl Spot {
 }
 
 /// Any commune of the country, for people who came from elsewhere; every commune is equally likely.
-pub fn any_commune(units: &UnitTable, stream: &mut Stream) -> UnitCode {
-    let first = units.units().partition_point(|unit| unit.code.level() < UnitLevel::Commune);
-    let communes = &units.units()[first..];
-    communes[stream.below(communes.len() as u32) as usize].code
+pub fn any_commune(stream: &mut Stream) -> UnitCode {
+    static COMMUNES: OnceLock<Vec<UnitCode>> = OnceLock::new();
+    let communes = COMMUNES.get_or_init(|| units().level(UnitLevel::Commune).map(|unit| unit.code).collect());
+    communes[stream.below(communes.len() as u32) as usize]
 }
 
 struct Tables {
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_province_has_prefixes_and_a_majority() {
-        let units = UnitTable::official_2021();
+        let units = units();
         for province in units.level(UnitLevel::Province) {
             assert!(!old_id_prefixes(province.code).is_empty(), "{}", province.code);
             let weights = ethnic_weights(units, province.code);
@@ -178,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_town_has_fewer_minorities_than_the_country_around_it() {
-        let units = UnitTable::official_2021();
+        let units = units();
         let hmong = |unit: &str| {
             let weights = ethnic_weights(units, unit.parse().unwrap());
             weights.iter().find(|(group, _)| *group == HMONG).map_or(0, |(_, weight)| *weight)

@@ -15,10 +15,10 @@ use time::Date;
 
 use crate::error::SimulateError;
 use crate::names::NameParts;
-use crate::places::Spot;
+use crate::places::{self, Spot};
 use crate::stream::Streams;
 use domain::record::{Place, Relative};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use home::Commune;
 
@@ -188,13 +188,14 @@ impl Population {
         people: usize,
     ) -> Result<Population, SimulateError> {
         model.check()?;
-        let units = UnitTable::official_2021();
+        let units = places::units();
         let leaves = units.leaves_of(scope);
         if leaves.is_empty() {
             return Err(SimulateError::UnknownUnit { unit: scope });
         }
         if people > MAX_PEOPLE || people < 2 * leaves.len() {
-            return Err(SimulateError::PeopleOutOfRange { unit: scope, people, leaves: leaves.len() });
+            let (leaves, most) = (leaves.len(), MAX_PEOPLE);
+            return Err(SimulateError::PeopleOutOfRange { unit: scope, people, leaves, most });
         }
         let (mut households, communes) = plan(units, seed, &leaves, people);
         let details: Vec<Commune> = leaves.iter().map(|&leaf| Commune::new(units, leaf)).collect();
@@ -303,7 +304,7 @@ fn parse_name(name: NameParts) -> PersonName {
 
 /// Divides the people over the communes and each commune's over households of two to seven.
 fn plan(
-    units: &UnitTable,
+    units: Units<'_>,
     seed: u64,
     leaves: &[UnitCode],
     people: usize,
@@ -312,7 +313,7 @@ fn plan(
     let weights: Vec<u64> = leaves
         .iter()
         .map(|&leaf| {
-            let town = units.current(leaf).is_some_and(|unit| &*unit.kind != "xã");
+            let town = units.get(leaf).is_some_and(|unit| &*unit.kind != "xã");
             let draw = streams.stream(u64::from(leaf.packed())).below(1000);
             u64::from(500 + draw) * if town { 3 } else { 2 }
         })

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::places::{self, Region};
 use crate::stream::{Stream, Streams};
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::UnitLevel;
 use domain::{Sex, UnitCode};
 
 pub use damage::Kind;
@@ -70,7 +70,7 @@ struct World {
 impl World {
     /// Whole provinces spread from north to south, one for every 150,000 records.
     fn new(plan: &Plan, stream: &mut Stream) -> World {
-        let units = UnitTable::official_2021();
+        let units = places::units();
         let provinces: Vec<UnitCode> = units.level(UnitLevel::Province).map(|unit| unit.code).collect();
         let wanted = (plan.records / 150_000).clamp(2, provinces.len());
         let mut world = World { communes: Vec::new(), upto: Vec::new() };
@@ -99,7 +99,7 @@ fn place(unit: UnitCode) -> String {
 }
 
 fn region(unit: UnitCode) -> Region {
-    Region::of(places::province_of(UnitTable::official_2021(), unit))
+    Region::of(places::province_of(places::units(), unit))
 }
 
 /// Makes the register and gives it out in parts; the order of records tells nothing about who belongs

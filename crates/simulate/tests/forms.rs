@@ -173,7 +173,7 @@ fn every_fault_can_be_noticed() {
     let (population, directory) = (population(), tempfile::tempdir().unwrap());
     let written = write(&population, directory.path());
     let rows = rows(&written);
-    let units = domain::unit::UnitTable::official_2021();
+    let units = domain::unit::Units::latest();
     for form in &written.forms {
         let Some(fault) = form.fault else { continue };
         let row = &rows[&form.form_no.to_string()];
@@ -190,7 +190,7 @@ fn every_fault_can_be_noticed() {
             Fault::PinYear => pin.is_ok_and(|pin| birth.is_ok_and(|birth| birth.year() != pin.birth_year())),
             Fault::PinShape => pin.is_err(),
             Fault::UnitShape => cell("permanent_unit").parse::<UnitCode>().is_err(),
-            Fault::UnknownUnit => cell("native_unit").parse().is_ok_and(|code| units.current(code).is_none()),
+            Fault::UnknownUnit => cell("native_unit").parse().is_ok_and(|code| units.get(code).is_none()),
             Fault::NameCharacter => PersonName::parse(cell("full_name")).is_err(),
             Fault::OldIdShape => domain::OldId::parse(cell("old_id")).is_err(),
             Fault::UnknownCode => unknown_code(&cell),

@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::platform::folds::{self, Folded};
 use domain::UnitCode;
 use domain::application::{Action, Kind, LifeError, State, fold, next};
 use domain::id::{ApplicationId, KitId, PersonId};
@@ -373,54 +374,19 @@ pub async fn timeline(conn: &mut PgConnection, id: ApplicationId) -> Result<Vec<
 /// # Errors
 /// Those of the database.
 pub async fn check_folds(conn: &mut PgConnection) -> Result<Vec<ApplicationId>, Error> {
-    // Histories repeat: a million applications share some dozens of them, so the database groups and we fold
-    // each once.
-    let histories: Vec<(Option<String>, i32, Vec<String>)> = sqlx::query_as(
-        "SELECT state, actions, history FROM ( \
-             SELECT a.state, coalesce(a.actions, 0)::int AS actions, \
-                    array_remove(array_agg(x.action ORDER BY x.seq), NULL) AS history \
-             FROM application a FULL JOIN application_action x USING (application_id) \
-             GROUP BY application_id, a.state, a.actions) folded \
-         GROUP BY state, actions, history",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let unsound: Vec<(Option<String>, i32, Vec<String>)> = histories
-        .into_iter()
-        .filter(|(state, actions, history)| !is_sound(state.as_deref(), *actions, history))
-        .collect();
-    let mut found = broken_sequences(conn).await?;
-    for (state, actions, history) in unsound {
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT application_id FROM application a FULL JOIN application_action x USING (application_id) \
-             GROUP BY application_id, a.state, a.actions \
-             HAVING a.state IS NOT DISTINCT FROM $1 AND coalesce(a.actions, 0) = $2 \
-                AND array_remove(array_agg(x.action ORDER BY x.seq), NULL) = $3",
-        )
-        .bind(state)
-        .bind(actions)
-        .bind(history)
-        .fetch_all(&mut *conn)
-        .await?;
-        found.extend(ids);
-    }
-    found.sort_unstable();
-    found.dedup();
+    let folded = Folded {
+        table: "application",
+        actions: "application_action",
+        id: "application_id",
+        key: "application_id",
+        says: "x.action",
+    };
+    let leads_to = |history: &[String]| {
+        let actions: Option<Vec<Action>> = history.iter().map(|code| Action::from_code(code)).collect();
+        actions.and_then(|actions| fold(actions).ok().flatten()).map(State::code)
+    };
+    let found = folds::check(conn, &folded, leads_to).await?;
     Ok(found.into_iter().map(ApplicationId::from_uuid).collect())
-}
-
-fn is_sound(state: Option<&str>, actions: i32, history: &[String]) -> bool {
-    let parsed: Option<Vec<Action>> = history.iter().map(|code| Action::from_code(code)).collect();
-    let folded = parsed.and_then(|actions| fold(actions).ok().flatten());
-    folded.is_some() && folded.map(State::code) == state && usize::try_from(actions) == Ok(history.len())
-}
-
-async fn broken_sequences(conn: &mut PgConnection) -> Result<Vec<Uuid>, Error> {
-    let ids = sqlx::query_scalar(
-        "SELECT application_id FROM application_action GROUP BY application_id \
-         HAVING min(seq) <> 1 OR max(seq) <> count(*)",
-    );
-    Ok(ids.fetch_all(conn).await?)
 }
 
 #[derive(sqlx::FromRow)]

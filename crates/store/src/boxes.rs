@@ -3,6 +3,8 @@
 pub mod handovers;
 pub mod pages;
 
+use std::fmt;
+
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -109,6 +111,51 @@ pub async fn items(conn: &mut PgConnection, id: ConsignmentId) -> Result<Vec<App
     .fetch_all(conn)
     .await?;
     Ok(ids.into_iter().map(ApplicationId::from_uuid).collect())
+}
+
+/// A card of a box, as it can be read off the card.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BoxCard {
+    pub application_id: ApplicationId,
+    pub number: String,
+    /// Its holder's number.
+    pub pin: String,
+    /// `None` until the box is counted; `false` for what was not in it.
+    pub received: Option<bool>,
+}
+
+/// A personal number stays out of logs.
+impl fmt::Debug for BoxCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { application_id, number, received, .. } = self;
+        write!(f, "BoxCard({application_id}, {number}, {received:?})")
+    }
+}
+
+/// The cards in a box, by number; none for a box that does not exist.
+///
+/// # Errors
+/// Those of the database.
+pub async fn cards_in(conn: &mut PgConnection, id: ConsignmentId) -> Result<Vec<BoxCard>, Error> {
+    let rows = sqlx::query(
+        "SELECT i.application_id, i.received, c.number, c.pin FROM consignment_item i \
+         JOIN LATERAL (SELECT number, pin FROM card WHERE card.application_id = i.application_id \
+                       AND card.state <> 'spoiled' ORDER BY intended_at DESC LIMIT 1) c ON true \
+         WHERE i.consignment_id = $1 ORDER BY c.number",
+    )
+    .bind(id.uuid())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(BoxCard {
+                application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
+                number: row.try_get("number")?,
+                pin: row.try_get("pin")?,
+                received: row.try_get("received")?,
+            })
+        })
+        .collect()
 }
 
 /// Writes the count of a box.

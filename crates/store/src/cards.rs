@@ -275,42 +275,6 @@ pub async fn cards_of_pin(conn: &mut PgConnection, pin: &str, sod: &[u8]) -> Res
         .collect()
 }
 
-/// What somebody reads off a card to name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Printed {
-    /// The serial number of the blank.
-    Number(String),
-    /// The personal number of its holder.
-    Pin(Pin),
-    /// The document number of the machine-readable zone: the last nine digits of the personal number.
-    Document(String),
-}
-
-/// The cards that bear this, newest first. Nothing but a command asks by document number, so that there is no
-/// index: the answer takes as long as reading all cards.
-///
-/// # Errors
-/// Those of the database.
-pub async fn cards_by_print(conn: &mut PgConnection, printed: &Printed) -> Result<Vec<CardLine>, Error> {
-    let (sql, text) = match printed {
-        Printed::Number(number) => {
-            ("SELECT card_id, number, state, issued_on FROM card WHERE number = $1", number.as_str())
-        }
-        Printed::Pin(pin) => (
-            "SELECT card_id, number, state, issued_on FROM card WHERE pin = $1 \
-             ORDER BY issued_on DESC, number DESC",
-            pin.as_str(),
-        ),
-        Printed::Document(document) => (
-            "SELECT card_id, number, state, issued_on FROM card WHERE right(pin, 9) = $1 \
-             ORDER BY issued_on DESC, number DESC",
-            document.as_str(),
-        ),
-    };
-    let rows = sqlx::query(sql).bind(text).fetch_all(conn).await?;
-    rows.iter().map(CardLine::from_row).collect()
-}
-
 /// Locks up to `most` cards that are in force, or may be again, and whose last day is before `today`; those
 /// whose day is longest over come first. Cards that somebody else holds are passed over.
 ///

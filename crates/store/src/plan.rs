@@ -1,5 +1,6 @@
 //! Rows of the plan: targets, areas, kits, slots and invitations.
 
+pub mod campaigns;
 pub mod pages;
 
 use sqlx::postgres::PgRow;
@@ -355,18 +356,28 @@ pub async fn close_day(
     day: Date,
     attended: &[PersonId],
 ) -> Result<u64, Error> {
-    let attended: Vec<Uuid> = attended.iter().map(|p| p.uuid()).collect();
-    let done = sqlx::query(
-        "UPDATE invitation i SET state = CASE WHEN i.person_id = ANY($3) THEN 'attended' ELSE 'missed' END \
-         FROM slot s WHERE s.slot_id = i.slot_id AND s.day = $2 AND s.unit_path LIKE $1 || '%' \
-         AND i.state = 'invited'",
+    // Two statements: one that looks each of a day's people up in a list of all who came takes the square of
+    // their number.
+    let came: Vec<Uuid> = attended.iter().map(|p| p.uuid()).collect();
+    let attended = sqlx::query(
+        "UPDATE invitation i SET state = 'attended' FROM unnest($3::uuid[]) AS came (person_id), slot s \
+         WHERE i.person_id = came.person_id AND i.state = 'invited' \
+         AND s.slot_id = i.slot_id AND s.day = $2 AND s.unit_path LIKE $1 || '%'",
     )
     .bind(scope)
     .bind(day)
-    .bind(attended)
+    .bind(came)
+    .execute(&mut *conn)
+    .await?;
+    let missed = sqlx::query(
+        "UPDATE invitation i SET state = 'missed' FROM slot s \
+         WHERE s.slot_id = i.slot_id AND s.day = $2 AND s.unit_path LIKE $1 || '%' AND i.state = 'invited'",
+    )
+    .bind(scope)
+    .bind(day)
     .execute(conn)
     .await?;
-    Ok(done.rows_affected())
+    Ok(attended.rows_affected() + missed.rows_affected())
 }
 
 /// A person whose latest invitation was missed.

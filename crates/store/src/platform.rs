@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod copy;
 pub mod db;
 pub mod error;
+pub(crate) mod folds;
 pub mod jobs;
 pub mod layout;
 pub mod migrate;

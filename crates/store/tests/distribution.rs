@@ -8,8 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use testkit::fresh_database;
 
 /// Tables that every server has whole: few rows, written seldom, joined by everybody.
-const WHOLE: &[&str] =
-    &["unit", "target", "area", "kit", "slot", "certificate", "crl", "import_file", "batch", "consignment"];
+const WHOLE: &[&str] = &[
+    "unit",
+    "target",
+    "area",
+    "campaign",
+    "kit",
+    "slot",
+    "certificate",
+    "crl",
+    "import_file",
+    "batch",
+    "consignment",
+];
 
 /// Tables that stay on one server: queues, chains' heads, sign-in, stock and the program's own notes.
 const ONE_SERVER: &[&str] = &[

@@ -98,7 +98,7 @@ async fn whatever_happens_to_a_person_is_seen_where_the_person_is() {
     split_people(&mut tx, person(2), person(1), "account:a", NOW).await.unwrap();
     // Three registrations, a number for the third, and number and end of the merge and of its end.
     assert_eq!(astray(&mut tx, "person_event", "person", "person_id").await, (0, 8));
-    load_units(&mut tx, UnitTable::official_2021()).await.unwrap();
+    load_units(&mut tx, UnitTable::official()).await.unwrap();
     let place = Place { unit: "21550".parse().unwrap(), detail: "Thôn 2".to_owned() };
     let moved = CivilEvent {
         event_id: EventId::derive(NOW, &[b"move"]),

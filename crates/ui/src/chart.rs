@@ -13,7 +13,9 @@ use crate::i18n::Lang;
 pub fn bar(share: f64, class: &str) -> String {
     let width = (share.clamp(0.0, 1.0) * 100.0 * 10.0).round() / 10.0;
     format!(
-        r#"<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect class="bar-ground" width="100" height="8"/><rect class="{class}" width="{width}" height="8"/></svg>"#
+        "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\" \
+         focusable=\"false\"><rect class=\"bar-ground\" width=\"100\" height=\"8\"/><rect class=\"{class}\" \
+         width=\"{width}\" height=\"8\"/></svg>"
     )
 }
 
@@ -22,7 +24,10 @@ pub fn balance(value: f64, full: f64) -> String {
     let half = if full > 0.0 { (value.abs() / full).min(1.0) * 50.0 } else { 0.0 };
     let (x, class) = if value < 0.0 { (50.0 - half, "bar-against") } else { (50.0, "bar-for") };
     format!(
-        r#"<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false"><rect class="bar-ground" width="100" height="8"/><rect class="{class}" x="{x:.1}" width="{half:.1}" height="8"/><rect class="bar-middle" x="49.8" width="0.4" height="8"/></svg>"#
+        "<svg class=\"bar\" viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\" \
+         focusable=\"false\"><rect class=\"bar-ground\" width=\"100\" height=\"8\"/><rect class=\"{class}\" \
+         x=\"{x:.1}\" width=\"{half:.1}\" height=\"8\"/><rect class=\"bar-middle\" x=\"49.8\" width=\"0.4\" \
+         height=\"8\"/></svg>"
     )
 }
 
@@ -76,7 +81,8 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
         // Writing to a String cannot fail.
         let _ = write!(
             svg,
-            r#"<line class="grid" x1="{LEFT}" x2="{}" y1="{at:.1}" y2="{at:.1}"/><text class="tick" x="{}" y="{:.1}" text-anchor="end">{}</text>"#,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text \
+             class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             LEFT - 8.0,
             at + 4.0,
@@ -96,7 +102,9 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
     let target_y = y(chart.target);
     let _ = write!(
         svg,
-        r#"<line class="deadline" x1="{deadline_x:.1}" x2="{deadline_x:.1}" y1="{TOP}" y2="{base}"/><line class="target" x1="{LEFT}" x2="{}" y1="{target_y:.1}" y2="{target_y:.1}"/><text class="target-label" x="{}" y="{:.1}">{}</text>"#,
+        "<line class=\"deadline\" x1=\"{deadline_x:.1}\" x2=\"{deadline_x:.1}\" y1=\"{TOP}\" y2=\"{base}\"/>\
+         <line class=\"target\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{target_y:.1}\" y2=\"{target_y:.1}\"/><text \
+         class=\"target-label\" x=\"{}\" y=\"{:.1}\">{}</text>",
         WIDTH - RIGHT,
         LEFT + 6.0,
         target_y - 7.0,
@@ -114,7 +122,8 @@ pub fn burn_up(lang: Lang, chart: &BurnUp) -> String {
         if last_day < chart.last_day && reached < chart.target {
             let _ = write!(
                 svg,
-                r#"<line class="needed" x1="{now_x:.1}" y1="{now_y:.1}" x2="{deadline_x:.1}" y2="{target_y:.1}"/>"#
+                "<line class=\"needed\" x1=\"{now_x:.1}\" y1=\"{now_y:.1}\" x2=\"{deadline_x:.1}\" \
+                 y2=\"{target_y:.1}\"/>"
             );
         }
         // Printing follows capture so closely that the two often run on one another: the broad line lies

@@ -2,16 +2,16 @@
 //! and small, "xã Thạch Hải, huyện Thạch Hà, tỉnh Hà Tĩnh", but where a line begins with it.
 
 use domain::UnitCode;
-use domain::unit::{Unit, UnitTable};
+use domain::unit::{Unit, Units};
 
 /// The unit alone, inside a sentence: "xã Thạch Hải"; the code when the list does not know it.
-pub fn own(units: &UnitTable, code: &str) -> String {
-    let found = code.parse::<UnitCode>().ok().and_then(|code| units.current(code));
+pub fn own(units: Units<'_>, code: &str) -> String {
+    let found = code.parse::<UnitCode>().ok().and_then(|code| units.get(code));
     found.map_or_else(|| code.to_owned(), Unit::in_sentence)
 }
 
 /// The unit and all above it, inside a sentence; the code when the list does not know it.
-pub fn full(units: &UnitTable, code: &str) -> String {
+pub fn full(units: Units<'_>, code: &str) -> String {
     let chain = code.parse::<UnitCode>().ok().into_iter().flat_map(|code| units.chain(code));
     let names: Vec<String> = chain.map(Unit::in_sentence).collect();
     if names.is_empty() { code.to_owned() } else { names.join(", ") }
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn only_what_is_a_name_has_capitals() {
-        let units = UnitTable::official_2021();
+        let units = Units::latest();
         assert_eq!(full(units, "18562"), "thị trấn Thạch Hà, huyện Thạch Hà, tỉnh Hà Tĩnh");
         assert_eq!(at_head(&own(units, "18562")), "Thị trấn Thạch Hà");
         // A number is no name: the kind is a part of it. The city bears its kind by law.

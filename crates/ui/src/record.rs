@@ -7,7 +7,7 @@ use crate::i18n::Lang;
 use crate::place;
 use domain::codes::CodeList;
 use domain::record::{Place, Relative};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Field, ResidentRecord, UnitCode};
 
 /// A label with its value; what is not known is not shown.
@@ -21,7 +21,7 @@ pub struct Described(BTreeMap<Field, String>);
 
 impl Described {
     /// Puts a record into words.
-    pub fn new(units: &UnitTable, lang: Lang, record: &ResidentRecord) -> Described {
+    pub fn new(units: Units<'_>, lang: Lang, record: &ResidentRecord) -> Described {
         Described(Field::ALL.into_iter().map(|field| (field, in_words(units, lang, record, field))).collect())
     }
 
@@ -41,7 +41,7 @@ impl Described {
 }
 
 /// What a record states in one field; empty where nothing is stated.
-fn in_words(units: &UnitTable, lang: Lang, record: &ResidentRecord, field: Field) -> String {
+fn in_words(units: Units<'_>, lang: Lang, record: &ResidentRecord, field: Field) -> String {
     let listed = |list: CodeList, code: &str| list.name(code).unwrap_or_default().to_owned();
     let numbered = |list: CodeList, code: Option<u8>| {
         code.map(|code| listed(list, &code.to_string())).unwrap_or_default()
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_place_is_small_behind_its_house_and_large_at_the_head() {
-        let said = Described::new(UnitTable::official_2021(), Lang::Vi, &record());
+        let said = Described::new(Units::latest(), Lang::Vi, &record());
         let place = "hị trấn Thạch Hà, huyện Thạch Hà, tỉnh Hà Tĩnh";
         assert_eq!(said.get(Field::Permanent), format!("Thôn 3, t{place}"));
         assert_eq!(said.get(Field::Current), format!("T{place}"));
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_neither_side_states_is_not_compared_and_without_a_right_side_nothing_differs() {
-        let units = UnitTable::official_2021();
+        let units = Units::latest();
         let mut other = record();
         other.native_place = None;
         other.household = Some("00012".to_owned());

@@ -9,7 +9,7 @@ use jpeg_encoder::{ColorType, Encoder};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use domain::unit::UnitTable;
+use domain::unit::Units;
 
 #[tokio::main]
 async fn main() {
@@ -22,7 +22,7 @@ async fn main() {
     let data = tempfile::tempdir().expect("a scratch directory can be made");
     let district = support::DISTRICT.parse().expect("the district's code is a code");
     let mut rng = StdRng::seed_from_u64(1);
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let accounts = web::accounts::create_demo(&db, units, district, data.path(), support::WALL, &mut rng)
         .await
         .expect("the accounts can be made");

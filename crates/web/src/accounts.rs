@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::session::Role;
 use domain::UnitCode;
 use domain::id::AccountId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::accounts::{Account, by_login, insert, set_password};
 use store::{Database, UnitScope};
 
@@ -63,7 +63,7 @@ pub struct NewAccount<'a> {
 /// A login, name or password that cannot be; a login that is taken; an unknown unit; those of the database.
 pub async fn add(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     new: &NewAccount<'_>,
     password: &str,
     actor: &str,
@@ -208,7 +208,7 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// An unknown district, the file, the database.
 pub async fn create_demo(
     db: &Database,
-    units: &UnitTable,
+    units: Units<'_>,
     district: UnitCode,
     data_dir: &Path,
     now: OffsetDateTime,

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::address::Address;
 use crate::checking::{self, Card};
 use crate::error::Error;
-use crate::pages::sign_in::Address;
 use crate::state::AppState;
 use problem::BadRequest;
 use verify::{CardFiles, Verdict, Worded};

@@ -5,15 +5,16 @@ use std::convert::Infallible;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::error::Error;
-use crate::layers::lang_of;
-use crate::routes::without_lang;
+use crate::form::without_lang;
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::static_files;
 use ui::frame::{Frame, Link, Reader};
+use ui::i18n::Lang;
 use ui::place;
 
 /// The frame without a reader.
@@ -91,15 +92,31 @@ pub(crate) fn page(template: &impl Template) -> Result<Response, Error> {
 /// "Huyện Thạch Hà, tỉnh Hà Tĩnh" for `42/445/`, at the head of a line.
 pub(crate) fn unit_of_path(state: &AppState, path: &str) -> Option<String> {
     let code = path.trim_end_matches('/').rsplit('/').next()?;
-    state.units.current(code.parse().ok()?).map(|_| unit_full(state, code))
+    state.units().get(code.parse().ok()?).map(|_| unit_full(state, code))
 }
 
 /// The unit alone, at the head of a line: "Xã Thạch Hải"; the code when the list does not know it.
 pub(crate) fn unit_name(state: &AppState, code: &str) -> String {
-    place::at_head(&place::own(state.units, code))
+    place::at_head(&place::own(state.units(), code))
 }
 
 /// The unit and all above it, at the head of a line; the code when the list does not know it.
 pub(crate) fn unit_full(state: &AppState, code: &str) -> String {
-    place::at_head(&place::full(state.units, code))
+    place::at_head(&place::full(state.units(), code))
+}
+
+/// The language of a request: `?lang=`, else the cookie, else Vietnamese.
+pub(crate) fn lang_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let from_cookie = || {
+        cookies
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().strip_prefix("lang="))
+            .find_map(Lang::from_code)
+    };
+    query_lang(query).or_else(from_cookie).unwrap_or(Lang::Vi)
+}
+
+pub(crate) fn query_lang(query: Option<&str>) -> Option<Lang> {
+    query?.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Lang::from_code)
 }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::error::Error;
-use crate::routes::form_fields;
+use crate::form::form_fields;
 use crate::session::Who;
 use crate::state::AppState;
 use crate::{frame, pages};

@@ -11,11 +11,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::problem as api;
 use crate::error::{Kind, Problem};
-use crate::frame;
+use crate::frame::{self, query_lang};
 use crate::pages::problem;
 use crate::session::{Who, load};
 use crate::state::AppState;
-use ui::i18n::Lang;
 
 /// Nothing but our own style sheet and images may be loaded, and no script at all.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
@@ -123,20 +122,4 @@ async fn reader(state: &AppState, known: Option<Who>, found: Problem, headers: &
         | Kind::TooLarge
         | Kind::Internal => load(state, headers).await.unwrap_or_default(),
     }
-}
-
-/// The language of a request: `?lang=`, else the cookie, else Vietnamese.
-pub(crate) fn lang_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let from_cookie = || {
-        cookies
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().strip_prefix("lang="))
-            .find_map(Lang::from_code)
-    };
-    query_lang(query).or_else(from_cookie).unwrap_or(Lang::Vi)
-}
-
-fn query_lang(query: Option<&str>) -> Option<Lang> {
-    query?.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Lang::from_code)
 }

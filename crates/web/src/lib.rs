@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod accounts;
+mod address;
 mod api;
 mod checking;
 mod error;
 mod extract;
+mod form;
 mod frame;
 mod keyholder;
 mod kit_door;

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use crate::error::Error;
-use crate::routes::form_field;
+use crate::form::form_field;
 
 /// Parts of one form. A chip has at most eighteen files.
 const MOST_PARTS: usize = 40;

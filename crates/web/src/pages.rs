@@ -55,7 +55,7 @@ pub(crate) async fn note_read(
 
 /// For what the reader's scope does not show: an audit row, and the answer for what does not exist.
 pub(crate) async fn not_shown(state: &AppState, who: &Who, subject: String) -> Error {
-    match crate::routes::deny(state, who, subject).await {
+    match crate::session::deny(state, who, subject).await {
         Ok(()) => Error::NotFound,
         Err(error) => error,
     }

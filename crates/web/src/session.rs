@@ -129,6 +129,15 @@ impl FromRequestParts<AppState> for Who {
     }
 }
 
+/// Writes an audit row about something that was refused.
+pub(crate) async fn deny(state: &AppState, who: &Who, subject: String) -> Result<(), Error> {
+    let mut tx = state.db.begin().await?;
+    let entry = who.entry(state.clock.now(), "denied", subject, who.scope.as_str());
+    audit::append(&mut tx, &entry).await?;
+    store::commit(tx).await?;
+    Ok(())
+}
+
 /// Begins a session and returns the value for `Set-Cookie`.
 pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) -> Result<String, Error> {
     let (token, now) = (hex(&state.random_32()), state.clock.now());

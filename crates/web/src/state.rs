@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::throttle::Throttle;
 use domain::Clock;
 use domain::clock::SystemClock;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use enrol::desks::{KitDesk, PhotoSource};
 use store::Database;
 
@@ -35,7 +35,6 @@ pub struct AppState {
     /// The campaign's time, which is what "today" means on the pages. A demonstration's campaign runs in
     /// another year.
     pub campaign: Arc<dyn Clock>,
-    pub units: &'static UnitTable,
     pub photos: Arc<dyn PhotoSource>,
     pub kits: Arc<dyn KitDesk>,
     pub settings: Settings,
@@ -51,7 +50,6 @@ pub struct Parts {
     pub db: Database,
     pub clock: Arc<dyn Clock>,
     pub campaign: Arc<dyn Clock>,
-    pub units: &'static UnitTable,
     pub photos: Arc<dyn PhotoSource>,
     pub kits: Arc<dyn KitDesk>,
     pub settings: Settings,
@@ -60,7 +58,7 @@ pub struct Parts {
 }
 
 impl AppState {
-    /// The state of a running installation: the machine's clock and generator, and the official units.
+    /// The state of a running installation: the machine's clock and generator.
     pub fn of_installation(
         db: Database,
         campaign: Arc<dyn Clock>,
@@ -73,7 +71,6 @@ impl AppState {
             db,
             clock: Arc::new(SystemClock),
             campaign,
-            units: UnitTable::official_2021(),
             photos,
             kits,
             settings,
@@ -87,7 +84,6 @@ impl AppState {
             db: parts.db,
             clock: parts.clock,
             campaign: parts.campaign,
-            units: parts.units,
             photos: parts.photos,
             kits: parts.kits,
             settings: parts.settings,
@@ -95,6 +91,11 @@ impl AppState {
             guesses: Arc::new(Throttle::default()),
             hashing: Arc::new(Semaphore::new(4)),
         }
+    }
+
+    /// The official units as they stand today.
+    pub(crate) fn units(&self) -> Units<'static> {
+        Units::on(self.campaign.today())
     }
 
     /// 256 random bits.

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use uuid::Uuid;
 
 use domain::id::AccountId;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use support::browser::{Browser, World};
 use support::{seed, site};
 use testkit::fresh_database;
@@ -210,7 +210,7 @@ async fn the_dashboard_sums_sorts_and_reconciles() {
     let site = site(&db, None);
     let data = tempfile::tempdir().unwrap();
     let mut rng = StdRng::seed_from_u64(1);
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let district = support::DISTRICT.parse().unwrap();
     let accounts =
         web::accounts::create_demo(&db, units, district, data.path(), support::WALL, &mut rng).await.unwrap();
@@ -236,7 +236,7 @@ async fn demo_accounts_are_private_and_stay() {
     use std::os::unix::fs::PermissionsExt;
     let db = fresh_database().await;
     let data = tempfile::tempdir().unwrap();
-    let (units, district) = (UnitTable::official_2021(), support::DISTRICT.parse().unwrap());
+    let (units, district) = (Units::latest(), support::DISTRICT.parse().unwrap());
     let make = async |seed: u64| {
         let mut rng = StdRng::seed_from_u64(seed);
         let made =

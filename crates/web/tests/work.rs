@@ -213,8 +213,8 @@ async fn the_units_that_are_furthest_behind_come_first() {
     let page = reader.get("/tong-quan").await.body;
     let worst = rows(&page);
     let unit = |code: &str| {
-        let units = domain::unit::UnitTable::official_2021();
-        units.current(code.parse().unwrap()).unwrap().full_name()
+        let units = domain::unit::Units::latest();
+        units.get(code.parse().unwrap()).unwrap().full_name()
     };
     assert!(worst[0].contains(&unit("18586")), "{worst:?}");
     assert!(

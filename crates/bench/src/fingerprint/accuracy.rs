@@ -5,16 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{bozorth, cpu_seconds, print, rounded};
+use super::{Print, bozorth, cpu_seconds, print, rounded};
 use fingerprint::synthetic::{Condition, person_masters};
-use fingerprint::{Prepared, Template, compare, parse};
-
-/// One impression of a finger.
-pub struct Print {
-    /// Of which database and finger.
-    pub finger: (u32, u32),
-    pub template: Template,
-}
+use fingerprint::{Prepared, compare, parse};
 
 /// The folders of `folder`, one for each extractor, in the order of their names.
 pub fn extractors(folder: &Path) -> Result<Vec<String>> {
@@ -118,7 +111,8 @@ fn rates(mut genuine: Vec<f32>, mut impostor: Vec<f32>) -> Value {
     let missed = |threshold: f32| genuine.partition_point(|&s| s <= threshold) as f64 / genuine.len() as f64;
     let at = |rate: f64| {
         let threshold = impostor[(impostor.len() as f64 * rate) as usize];
-        json!({ "threshold": rounded(threshold.into(), 2), "fnmr_percent": rounded(100.0 * missed(threshold), 2) })
+        let fnmr_percent = rounded(100.0 * missed(threshold), 2);
+        json!({ "threshold": rounded(threshold.into(), 2), "fnmr_percent": fnmr_percent })
     };
     let share = |index: usize| index as f64 / impostor.len() as f64;
     let equal = impostor.iter().enumerate().find(|&(index, &threshold)| share(index) >= missed(threshold));

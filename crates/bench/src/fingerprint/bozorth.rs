@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::accuracy::Print;
+use super::Print;
 
 /// Two prints by their places in the list, and what they scored.
 pub type Score = (usize, usize, f32);

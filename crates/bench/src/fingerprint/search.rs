@@ -138,7 +138,8 @@ pub fn growth(searches: &[Value]) -> Vec<Value> {
         let mut factors = serde_json::Map::new();
         compare("", &pair[0], &pair[1], &mut factors);
         json!({
-            "search": pair[0]["search"], "from": pair[0]["people"], "to": pair[1]["people"], "factors": factors,
+            "search": pair[0]["search"], "from": pair[0]["people"], "to": pair[1]["people"],
+            "factors": factors,
         })
     };
     searches.windows(2).filter(follows).map(grown).collect()

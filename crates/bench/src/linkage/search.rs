@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::sex;
 use domain::UnitCode;
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, Units};
 use linkage::{Decision, Index, Params, Place, Record, Thresholds, decide};
 use simulate::register::{Entry, Plan, generate};
 
@@ -136,7 +136,7 @@ fn record(entry: &Entry, row: u128) -> Record {
 fn place(code: &str) -> Option<Place> {
     let code: UnitCode = code.parse().ok()?;
     let (mut province, mut district, mut commune) = (0, 0, 0);
-    for unit in UnitTable::official_2021().chain(code) {
+    for unit in Units::latest().chain(code) {
         match unit.code.level() {
             UnitLevel::Province => province = unit.code.number() as u16,
             UnitLevel::District => district = unit.code.number() as u16,

@@ -31,7 +31,8 @@ pub(super) fn standalone(drawing: &Drawing) -> String {
         let slant = if font.is_italic() { "italic" } else { "normal" };
         let _ = write!(
             style,
-            "@font-face{{font-family:'{}';font-weight:{};font-style:{slant};src:url(data:font/ttf;base64,{})}}",
+            "@font-face{{font-family:'{}';font-weight:{};font-style:{slant};\
+             src:url(data:font/ttf;base64,{})}}",
             font.family(),
             font.weight(),
             Base64::encode_string(font.bytes())
@@ -85,7 +86,8 @@ fn write(drawing: &Drawing, size: &str, style: &str) -> String {
     let (clip, group) = match drawing.edge {
         Edge::Round => (
             format!(
-                r#"<clipPath id="{}-edge"><rect width="{WIDTH_MM}" height="{HEIGHT_MM}" rx="{CORNER_MM}"/></clipPath>"#,
+                "<clipPath id=\"{}-edge\"><rect width=\"{WIDTH_MM}\" height=\"{HEIGHT_MM}\" \
+                 rx=\"{CORNER_MM}\"/></clipPath>",
                 drawing.side
             ),
             format!(r#"<g clip-path="url(#{}-edge)">"#, drawing.side),
@@ -93,7 +95,9 @@ fn write(drawing: &Drawing, size: &str, style: &str) -> String {
         Edge::Square | Edge::Bleed(_) => (String::new(), "<g>".to_owned()),
     };
     format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="{view}"{size} role="img" aria-label="{}" lang="vi" font-family="{SANS}" text-rendering="geometricPrecision">{style}<defs>{clip}{defs}</defs>{group}{body}</g></svg>"#,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"{view}\"{size} role=\"img\" aria-label=\"{}\" \
+         lang=\"vi\" font-family=\"{SANS}\" text-rendering=\"geometricPrecision\">{style}<defs>{clip}{defs}\
+         </defs>{group}{body}</g></svg>",
         drawing.title
     )
 }
@@ -134,7 +138,8 @@ fn shape(out: &mut String, outline: &Outline, style: &str) {
             }
             write!(
                 out,
-                r#"<path transform="translate({} {}) scale({module:.5})" d="{d}"{style} shape-rendering="crispEdges"/>"#,
+                "<path transform=\"translate({} {}) scale({module:.5})\" d=\"{d}\"{style} \
+                 shape-rendering=\"crispEdges\"/>",
                 mm(at[0]),
                 mm(at[1])
             )
@@ -206,7 +211,8 @@ fn image(out: &mut String, picture: &Picture) {
     let ([x, y], [width, height]) = (picture.at.map(mm), picture.size.map(mm));
     let _ = write!(
         out,
-        r#"<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="xMidYMid slice" href="data:image/jpeg;base64,{}"/>"#,
+        "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"xMidYMid \
+         slice\" href=\"data:image/jpeg;base64,{}\"/>",
         Base64::encode_string(&picture.jpeg)
     );
 }

@@ -96,7 +96,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_list_reads_back(numbers in proptest::sample::subsequence((1u8..=16).collect::<Vec<_>>(), 0..=16)) {
+        fn any_list_reads_back(
+            numbers in proptest::sample::subsequence((1u8..=16).collect::<Vec<_>>(), 0..=16),
+        ) {
             let groups: Vec<_> = numbers.into_iter().map(|n| DataGroup::from_number(n).unwrap()).collect();
             prop_assert_eq!(parse(&encode(&groups)).unwrap().groups, groups);
         }

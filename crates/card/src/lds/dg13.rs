@@ -325,9 +325,10 @@ mod tests {
     use crate::{data::tests::sample, tests::unhex};
 
     /// Six fields of a person who does not exist, laid out as on published cards.
-    const SIX_FIELDS: &str = "6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
-        79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802010d30110c0f\
-        4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
+    const SIX_FIELDS: &str = "\
+        6d8189308186020101060628d31601000831793011020101130c30303131393930313233343530190201020c144e6775\
+        79e1bb856e205468e1bb8b204de1baab75300f020103130a30312f30312f3139393930090201040c044ee1bbaf302802\
+        010d30110c0f4e677579e1bb856e2056c4836e204130100c0e5472e1baa76e205468e1bb8b2042300302010e";
 
     #[test]
     fn the_published_layout_reads_and_writes_to_the_same_bytes() {
@@ -388,8 +389,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_texts_read_back(name in "\\PC{1,80}", place in "\\PC{0,80}", spouse in proptest::option::of("\\PC{1,40}")) {
-            let fields = CardFields { name: &name, native_place: &place, spouse: spouse.as_deref(), ..sample() };
+        fn any_texts_read_back(
+            name in "\\PC{1,80}",
+            place in "\\PC{0,80}",
+            spouse in proptest::option::of("\\PC{1,40}"),
+        ) {
+            let spouse = spouse.as_deref();
+            let fields = CardFields { name: &name, native_place: &place, spouse, ..sample() };
             if let Ok(card) = CardData::new(fields) {
                 let dg13 = Dg13::from_card(&card);
                 let file = dg13.encode();

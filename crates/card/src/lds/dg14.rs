@@ -61,7 +61,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_files_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..200) {
+        fn damaged_files_never_panic(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..200,
+        ) {
             let mut file = encode(&sample());
             let index = at.index(file.len());
             file[index] = byte;

@@ -35,7 +35,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_back_and_damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..95) {
+        fn reads_back_and_damage_never_panics(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..95,
+        ) {
             let key = EcPublicKey::new(Curve::P256, &[4; 65]).unwrap();
             let mut file = encode(&key);
             prop_assert_eq!(parse(&file).unwrap(), key);

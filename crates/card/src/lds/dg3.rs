@@ -356,7 +356,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_files_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in 0usize..220) {
+        fn damaged_files_never_panic(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+            cut in 0usize..220,
+        ) {
             let mut file = encode(&fingers(), &[]);
             let index = at.index(file.len());
             file[index] = byte;

@@ -137,7 +137,10 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_never_panic(aes in any::<bool>(), bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+    fn random_bytes_never_panic(
+        aes in any::<bool>(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
         let [mut reader, mut chip] = ends(aes);
         let _ = chip.open_command(&Command::new(0x0C, 0xB0, 0, 0, &bytes, None));
         let _ = reader.open_response(&Response::new(bytes, StatusWord::OK));

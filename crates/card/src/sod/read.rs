@@ -444,7 +444,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_signature_length_keeps_all_lengths_right(signature in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn any_signature_length_keeps_all_lengths_right(
+            signature in proptest::collection::vec(any::<u8>(), 0..600),
+        ) {
             let (file, _) = build(&signature);
             let sod = Sod::parse(&file).unwrap();
             prop_assert_eq!(sod.signature(), signature);

@@ -4,6 +4,7 @@ use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::inspect::Terminal;
+use super::pending::Pending;
 use super::{Answer, VirtualChip};
 use crate::access::{self, CHALLENGE_LEN, MESSAGE_LEN, Password, SHARE_LEN};
 use crate::agreement::{self, KeyPair, Point, map_generator};
@@ -17,21 +18,6 @@ use card::tlv::Reader;
 
 /// The curve of [`card::lds::card_access::of_citizen_card`].
 const PACE_CURVE: Curve = Curve::BrainpoolP256r1;
-
-/// A protocol that is under way, and what its next step needs.
-#[derive(Default)]
-pub(super) enum Pending {
-    #[default]
-    None,
-    /// A challenge was given out.
-    Challenge([u8; CHALLENGE_LEN]),
-    PaceNonce(Password),
-    PaceMapping(Zeroizing<[u8; 16]>),
-    PaceAgreement(Point),
-    /// Session keys, the reader's ephemeral key and ours.
-    PaceConfirmation(SessionKeys, Point, Point),
-    ChipAuthentication,
-}
 
 impl<R: CryptoRng> VirtualChip<R> {
     pub(super) fn challenge(&mut self, command: &Command) -> Answer {

@@ -2,7 +2,7 @@
 
 use rand::CryptoRng;
 
-use super::access::Pending;
+use super::pending::Pending;
 use super::trust::TrustPoint;
 use super::{Answer, VirtualChip};
 use crate::terminal;

@@ -394,7 +394,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_commands_of_a_proven_reader_open_the_fingers(
-        commands in prop::collection::vec((0usize..7, any::<bool>(), prop::collection::vec(any::<u8>(), 0..80)), 1..8),
+        commands in prop::collection::vec(
+            (0usize..7, any::<bool>(), prop::collection::vec(any::<u8>(), 0..80)),
+            1..8,
+        ),
     ) {
         const KNOWN: [(u8, u8, u8); 7] = [
             (0x22, 0x81, 0xB6), (0x2A, 0x00, 0xBE), (0x22, 0x81, 0xA4), (0x84, 0, 0), (0x82, 0, 0),

@@ -149,7 +149,12 @@ fn a_reader_goes_on_at_the_byte_where_a_row_ended() {
 
 proptest! {
     #[test]
-    fn no_bytes_break_the_reader(bytes in proptest::collection::vec(prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), any::<u8>()], 0..300)) {
+    fn no_bytes_break_the_reader(
+        bytes in proptest::collection::vec(
+            prop_oneof![Just(b'"'), Just(b','), Just(b'\n'), Just(b'\r'), any::<u8>()],
+            0..300,
+        ),
+    ) {
         let mut text = format!("{}\n", mandatory().join(",")).into_bytes();
         text.extend(bytes);
         let _ = read_file(&text);
@@ -157,8 +162,8 @@ proptest! {
 
     #[test]
     fn what_is_quoted_comes_back(values in proptest::collection::vec("[^\0]{0,20}", 1..20)) {
-        let rows: Vec<String> =
-            values.iter().map(|value| line(',', "1", &format!("\"{}\"", value.replace('"', "\"\"")))).collect();
+        let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
+        let rows: Vec<String> = values.iter().map(|value| line(',', "1", &quoted(value))).collect();
         let found = read(',', &rows.join("\n")).unwrap();
         prop_assert_eq!(found.into_iter().map(|row| row.1).collect::<Vec<_>>(), values);
     }

@@ -31,7 +31,7 @@ const SOUND: [(&str, &str); 20] = [
 
 fn rules() -> &'static Rules {
     static RULES: std::sync::OnceLock<Rules> = std::sync::OnceLock::new();
-    RULES.get_or_init(|| Rules::new(UnitTable::official_2021(), date!(2021 - 04 - 06)))
+    RULES.get_or_init(|| Rules::new(UnitTable::official(), date!(2021 - 04 - 06)))
 }
 
 fn row(changes: &[(&str, &str)]) -> RawRow {

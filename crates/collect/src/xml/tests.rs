@@ -13,7 +13,8 @@ const RECORD: &str = "<CongDan><SoDinhDanh>042190012345</SoDinhDanh>\
 fn file(body: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CongdanCollection xmlns=\"{QCVN_109_NAMESPACE}\" \
-         xmlns:f=\"{FORM_NAMESPACE}\"><GhiChu>x</GhiChu><SoCongDan>1</SoCongDan>\n{body}</CongdanCollection>\n"
+         xmlns:f=\"{FORM_NAMESPACE}\"><GhiChu>x</GhiChu><SoCongDan>1</SoCongDan>\n{body}\
+         </CongdanCollection>\n"
     )
 }
 

@@ -10,7 +10,7 @@ use time::macros::{date, datetime};
 use domain::application::{Action, Kind};
 use domain::card::CardAction;
 use domain::id::{ApplicationId, CardId, KitId, PersonId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use store::applications::{self, NewApplication, Transition};
 use store::cards::{IntendedCard, SignedCard, record};
@@ -21,12 +21,12 @@ pub const DISTRICT: &str = "445";
 pub const OFFICER: Actor = Actor::DemoOfficer;
 
 pub fn scope() -> UnitScope {
-    let path = UnitTable::official_2021().path(DISTRICT.parse().unwrap());
+    let path = Units::latest().path(DISTRICT.parse().unwrap());
     UnitScope::parse(&path.unwrap()).unwrap()
 }
 
 pub fn communes() -> Vec<UnitCode> {
-    UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())
+    Units::latest().leaves_of(DISTRICT.parse().unwrap())
 }
 
 /// A printed card for each of these people, by turns for the first two communes; `tag` tells a person's cards
@@ -41,7 +41,7 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
             kit_id: KitId::derive(NOW, &[b"kit"]),
             kind: Kind::New,
             unit,
-            unit_path: UnitTable::official_2021().path(unit).unwrap(),
+            unit_path: Units::latest().path(unit).unwrap(),
             captured_at: NOW,
             actor: Arc::clone(&actor),
         });

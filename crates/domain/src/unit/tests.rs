@@ -8,7 +8,7 @@ fn code(text: &str) -> UnitCode {
 
 #[test]
 fn official_counts_and_islands() {
-    let table = UnitTable::official_2021();
+    let table = Units::latest();
     let count = |level| table.level(level).count();
     assert_eq!(count(UnitLevel::Province), 63);
     assert_eq!(count(UnitLevel::District), 705);
@@ -26,7 +26,7 @@ fn official_counts_and_islands() {
 
 #[test]
 fn every_name_is_nfc_and_clean() {
-    for unit in UnitTable::official_2021().units() {
+    for unit in UnitTable::official().units() {
         assert!(is_nfc(&unit.name) && is_nfc(&unit.kind), "{}", unit.code);
         assert!(!unit.name.contains("  ") && unit.name.trim() == &*unit.name, "{}", unit.code);
     }
@@ -53,7 +53,7 @@ fn codes_parse_print_and_pack() {
 
 #[test]
 fn path_and_chain_run_through_the_parents() {
-    let table = UnitTable::official_2021();
+    let table = Units::latest();
     assert_eq!(table.path(code("18562")).as_deref(), Some("42/445/18562/"));
     assert_eq!(table.path(code("42")).as_deref(), Some("42/"));
     assert_eq!(table.path(code("99")), None);
@@ -68,12 +68,31 @@ fn path_and_chain_run_through_the_parents() {
 fn a_code_answers_only_while_it_is_valid() {
     let csv = "header\n01,province,tỉnh,Một,,2021-01-01,2025-07-01\n01,province,tỉnh,Hai,,2025-07-01,\n";
     let table = UnitTable::parse(csv).unwrap();
-    let name = |date| table.at(code("01"), date).map(|unit| &*unit.name);
-    assert_eq!(name(date!(2020 - 12 - 31)), None);
+    let name = |day| table.on(day).get(code("01")).map(|unit| &*unit.name);
+    assert_eq!(name(date!(2020 - 12 - 31)), Some("Một"), "the list does not go back further");
     assert_eq!(name(date!(2021 - 01 - 01)), Some("Một"));
     assert_eq!(name(date!(2025 - 06 - 30)), Some("Một"));
     assert_eq!(name(date!(2025 - 07 - 01)), Some("Hai"));
-    assert_eq!(table.current(code("01")).map(|unit| &*unit.name), Some("Hai"));
+    assert_eq!(name(Date::MAX), Some("Hai"));
+}
+
+/// A commune goes to another district, and its old district ends: each day has its own way up and down.
+#[test]
+fn ways_through_the_list_are_those_of_the_day() {
+    let csv = "header\n01,province,tỉnh,Một,,2021-01-01,\n001,district,huyện,Cũ,01,2021-01-01,2022-01-01\n\
+               002,district,huyện,Mới,01,2021-01-01,\n00001,commune,xã,Đầu,001,2021-01-01,2022-01-01\n\
+               00001,commune,xã,Đầu,002,2022-01-01,\n";
+    let table = UnitTable::parse(csv).unwrap();
+    let (before, after) = (table.on(date!(2021 - 12 - 31)), table.on(date!(2022 - 01 - 01)));
+    assert_eq!(before.path(code("00001")).as_deref(), Some("01/001/00001/"));
+    assert_eq!(after.path(code("00001")).as_deref(), Some("01/002/00001/"));
+    assert_eq!(before.children(code("001")), [code("00001")]);
+    assert_eq!(before.children(code("002")), []);
+    assert_eq!(after.children(code("002")), [code("00001")]);
+    assert_eq!((after.children(code("01")), after.get(code("001"))), (vec![code("002")], None));
+    assert_eq!(after.full_name(code("00001")).as_deref(), Some("Xã Đầu, Huyện Mới, Tỉnh Một"));
+    assert_eq!((before.search("cu", 5).len(), after.search("cu", 5).len()), (1, 0));
+    assert_eq!(before.level(UnitLevel::District).count() + after.level(UnitLevel::District).count(), 3);
 }
 
 #[test]
@@ -93,7 +112,7 @@ fn a_bad_table_is_refused_with_its_line() {
 
 #[test]
 fn search_ignores_marks_and_finds_the_equal_name_first() {
-    let table = UnitTable::official_2021();
+    let table = Units::latest();
     let first = |query| table.search(query, 5).first().map(|unit| unit.code.to_string());
     assert_eq!(first("ha tinh").as_deref(), Some("42"));
     assert_eq!(first("HUYỆN Côn Đảo").as_deref(), Some("755"));

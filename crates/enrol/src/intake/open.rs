@@ -28,6 +28,9 @@ pub struct OpenSummary {
     pub waiting_for_key: usize,
 }
 
+/// Packets whose outcomes are written in one transaction, while the next are decrypted.
+const IN_ONE_TRANSACTION: usize = 250;
+
 /// Why a packet's content is not worked on.
 struct Invalid {
     code: &'static str,
@@ -58,36 +61,64 @@ pub async fn open_received(
     let mut after = None;
     loop {
         let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
-        let page = packets::unopened(&mut conn, after, limit).await?;
+        let mut page = packets::unopened(&mut conn, after, limit).await?;
         drop(conn);
         let Some(last) = page.last() else { return Ok(summary) };
         after = Some((last.received_at, last.packet_id));
-        let keys = keys.clone();
-        let outcomes = blocking(move || {
-            let open = |packet: &SealedPacket| {
-                Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?))
+        let rest = page.split_off(page.len().min(IN_ONE_TRANSACTION));
+        let mut rest = rest.into_iter();
+        let mut outcomes = examine_all(page, &keys).await?;
+        loop {
+            let next = async {
+                let chunk: Vec<SealedPacket> = rest.by_ref().take(IN_ONE_TRANSACTION).collect();
+                if chunk.is_empty() { Ok(None) } else { examine_all(chunk, &keys).await.map(Some) }
             };
-            page.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
-        })
-        .await??;
-        let waiting =
-            outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::WaitingForKey)).count();
-        summary.waiting_for_key += waiting;
-        if waiting > 0 {
-            tracing::warn!(packets = waiting, "packets are encrypted to an intake key that is not held here");
+            let ((), next) = tokio::try_join!(take_over(db, &outcomes, now, &mut summary), next)?;
+            match next {
+                Some(next) => outcomes = next,
+                None => break,
+            }
         }
         // A page of packets that all wait for a key must not hide those behind it.
-        if waiting < outcomes.len() {
-            let (opened, rejected) = store::retry(
-                |error: &EnrolError| matches!(error, EnrolError::Store(e) if e.is_retryable()),
-                || write(db, &outcomes, now),
-            )
-            .await?;
-            summary.opened += opened;
-            summary.rejected += rejected;
+        if summary.opened + summary.rejected > 0 {
             return Ok(summary);
         }
     }
+}
+
+/// Decrypts and checks on all cores.
+async fn examine_all(
+    packets: Vec<SealedPacket>,
+    keys: &Arc<CentreKeys>,
+) -> Result<Vec<(PacketId, ApplicationId, Outcome)>, EnrolError> {
+    let keys = Arc::clone(keys);
+    let outcomes = blocking(move || {
+        let open =
+            |packet: &SealedPacket| Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?));
+        packets.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
+    });
+    Ok(outcomes.await??)
+}
+
+async fn take_over(
+    db: &Database,
+    outcomes: &[(PacketId, ApplicationId, Outcome)],
+    now: OffsetDateTime,
+    summary: &mut OpenSummary,
+) -> Result<(), EnrolError> {
+    let waiting = outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::WaitingForKey)).count();
+    summary.waiting_for_key += waiting;
+    if waiting > 0 {
+        tracing::warn!(packets = waiting, "packets are encrypted to an intake key that is not held here");
+    }
+    if waiting < outcomes.len() {
+        let is_passing =
+            |error: &EnrolError| matches!(error, EnrolError::Store(error) if error.is_retryable());
+        let (opened, rejected) = store::retry(is_passing, || write(db, outcomes, now)).await?;
+        summary.opened += opened;
+        summary.rejected += rejected;
+    }
+    Ok(())
 }
 
 /// The contents of applications that were opened before, in the order of their ids.

@@ -238,7 +238,8 @@ impl Candidates {
         let (ax, ay, bx, by) = (block(&self.ax), block(&self.ay), block(&self.bx), block(&self.by));
         for (q, fit) in row.iter_mut().enumerate() {
             let (cos, sin) = (self.cos[p] + cos_q[q], self.sin[p] + sin_q[q]);
-            // |u + v|² = 2 + 2 cos(difference of turns), nearly 4 here, so that this is its root to within 0.001.
+            // |u + v|² = 2 + 2 cos(difference of turns), nearly 4 here, so that this is its root to within
+            // 0.001.
             let norm = cos * cos + sin * sin;
             let root = 1.0 + 0.25 * norm;
             let twist = (4.0 - norm) * (1.0 / GLOBAL_TWIST);

@@ -13,7 +13,7 @@ use card::lds::dg3::{Finger, FingerImage};
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::record::Place;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipImages, Fingers, Photos};
@@ -32,11 +32,11 @@ pub struct Applicant {
 
 pub fn scope() -> UnitScope {
     let district: UnitCode = DISTRICT.parse().unwrap();
-    UnitScope::parse(&UnitTable::official_2021().path(district).unwrap()).unwrap()
+    UnitScope::parse(&Units::latest().path(district).unwrap()).unwrap()
 }
 
 pub fn commune() -> UnitCode {
-    UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap())[0]
+    Units::latest().leaves_of(DISTRICT.parse().unwrap())[0]
 }
 
 pub fn record(sex: Sex, birth: &str) -> ResidentRecord {
@@ -71,7 +71,7 @@ pub async fn register(db: &Database, first: u32, people: &[(ResidentRecord, Opti
             application: ApplicationId::derive(NOW, &[&(first + n).to_be_bytes()]),
         })
         .collect();
-    let path = UnitTable::official_2021().path(commune()).unwrap();
+    let path = Units::latest().path(commune()).unwrap();
     let records: Vec<(ResidentRecord, String)> = people
         .iter()
         .zip(&applicants)
@@ -107,7 +107,7 @@ pub async fn accept(
     kind: Kind,
     records: impl Iterator<Item = &ResidentRecord>,
 ) {
-    let path = UnitTable::official_2021().path(commune()).unwrap();
+    let path = Units::latest().path(commune()).unwrap();
     let actor: Arc<str> = Arc::from("kit:test");
     let new: Vec<NewApplication> = applicants
         .iter()

@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, ImportId, KitId, PersonId};
 use domain::text::fold_ascii;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{PersonName, ResidentRecord};
 use fingerprint::Template;
 use fingerprint::synthetic::{Condition, person_masters};
@@ -104,7 +104,7 @@ pub async fn register_in(tx: &mut PgConnection, entries: &[Entry]) {
     let rows: Vec<(String, String, String)> = entries
         .iter()
         .map(|entry| {
-            let path = UnitTable::official_2021().path(entry.record.permanent.unit).unwrap();
+            let path = Units::latest().path(entry.record.permanent.unit).unwrap();
             (path, entry.person.to_string(), fold_ascii(entry.record.name.as_str()))
         })
         .collect();
@@ -150,7 +150,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
             kit_id: KitId::derive(NOW, &[b"kit"]),
             kind: s.kind,
             unit: s.record.permanent.unit,
-            unit_path: UnitTable::official_2021().path(s.record.permanent.unit).unwrap(),
+            unit_path: Units::latest().path(s.record.permanent.unit).unwrap(),
             captured_at: NOW + Duration::seconds((first + at as u64) as i64),
             actor: Arc::from("kit:test"),
         })

@@ -7,7 +7,7 @@ use super::{Household, Kin, Model, Person, Precision};
 use crate::names::{self, NameParts};
 use crate::places::{self, EDE, HMONG, KHMER, KINH, Region, Spot};
 use crate::stream::Stream;
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, Units};
 use domain::{OldId, Pin, Sex, UnitCode};
 
 /// What all households of one commune have in common.
@@ -24,7 +24,7 @@ pub(super) struct Commune {
 
 impl Commune {
     /// What families of this commune are drawn from: names, groups and places by its region and district.
-    pub fn new(units: &UnitTable, unit: UnitCode) -> Commune {
+    pub fn new(units: Units<'_>, unit: UnitCode) -> Commune {
         let district = units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
         let province = places::province_of(units, unit);
         let (ethnic_groups, ethnic_weights) = places::ethnic_weights(units, unit).into_iter().unzip();
@@ -32,7 +32,7 @@ impl Commune {
             unit,
             province,
             region: Region::of(province),
-            kind: units.current(unit).map_or_else(|| "xã".into(), |found| found.kind.clone()),
+            kind: units.get(unit).map_or_else(|| "xã".into(), |found| found.kind.clone()),
             ethnic_groups,
             ethnic_weights,
             neighbours: district.map_or_else(|| vec![unit], |district| units.leaves_of(district.code)),
@@ -43,7 +43,7 @@ impl Commune {
 /// The people of `household`, in order, and the spot where they live.
 pub(super) fn people(
     model: &Model,
-    units: &UnitTable,
+    units: Units<'_>,
     commune: &Commune,
     household: &Household,
     index: u32,
@@ -81,7 +81,7 @@ fn generation(members: &[Member], member: usize) -> usize {
 
 struct Builder<'a> {
     model: &'a Model,
-    units: &'a UnitTable,
+    units: Units<'a>,
     commune: &'a Commune,
     first: u32,
     index: u32,
@@ -266,7 +266,7 @@ impl Builder<'_> {
         let in_ward = &*self.commune.kind == "phường";
         let moved = self.model.moved_in_share * if in_ward { 2.0 } else { 1.0 };
         let registered = if self.stream.chance(moved) {
-            places::any_commune(self.units, self.stream)
+            places::any_commune(self.stream)
         } else if self.stream.chance(0.8) {
             here
         } else {
@@ -275,15 +275,15 @@ impl Builder<'_> {
         let native = match father.or(mother) {
             Some(parent) => parent.native,
             None if self.stream.chance(0.9) => registered,
-            None => places::any_commune(self.units, self.stream),
+            None => places::any_commune(self.stream),
         };
         (registered, native)
     }
 
     fn elsewhere(&mut self) -> (UnitCode, Spot) {
-        let unit = places::any_commune(self.units, self.stream);
+        let unit = places::any_commune(self.stream);
         let region = Region::of(places::province_of(self.units, unit));
-        let kind = self.units.current(unit).map_or("xã", |found| &found.kind);
+        let kind = self.units.get(unit).map_or("xã", |found| &found.kind);
         (unit, Spot::draw(self.stream, kind, region, KINH))
     }
 

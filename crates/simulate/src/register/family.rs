@@ -5,7 +5,6 @@ use super::{Entry, Plan, World, place, region};
 use crate::names::{self, NameParts};
 use crate::places::{self, Spot};
 use crate::stream::Stream;
-use domain::unit::UnitTable;
 use domain::{Sex, UnitCode};
 
 const LAST_YEAR: i32 = 2021;
@@ -24,7 +23,7 @@ struct Home {
 }
 
 pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stream, out: &mut Vec<Entry>) {
-    let units = UnitTable::official_2021();
+    let units = places::units();
     let commune = world.commune(stream);
     let weights = places::ethnic_weights(units, commune);
     let ethnicity =
@@ -36,7 +35,7 @@ pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stre
     let father = names::draw_name(stream, ethnicity, Sex::Male, father_born, family_name);
     let mothers_family = names::draw_family(stream, ethnicity, region(commune));
     let mother = names::draw_name(stream, ethnicity, Sex::Female, mother_born, mothers_family);
-    let kind = units.current(commune).map_or("xã", |unit| &unit.kind);
+    let kind = units.get(commune).map_or("xã", |unit| &unit.kind);
     let home = Home {
         ethnicity,
         family_name,
@@ -45,7 +44,7 @@ pub(super) fn records(plan: &Plan, world: &World, number: u64, stream: &mut Stre
         father_name: father.text(),
         mother_name: mother.text(),
         commune,
-        hometown: if stream.chance(0.8) { commune } else { places::any_commune(units, stream) },
+        hometown: if stream.chance(0.8) { commune } else { places::any_commune(stream) },
         spot: Spot::draw(stream, kind, region(commune), ethnicity),
     };
     let mut people = Vec::new();
@@ -126,8 +125,8 @@ fn children(home: &Home, first: i32, stream: &mut Stream, people: &mut Vec<Entry
 
 /// What the home gives to a member's record.
 fn shared(home: &Home, stream: &mut Stream) -> Entry {
-    let units = UnitTable::official_2021();
-    let born_in = if stream.chance(0.93) { home.commune } else { places::any_commune(units, stream) };
+    let units = places::units();
+    let born_in = if stream.chance(0.93) { home.commune } else { places::any_commune(stream) };
     Entry {
         ethnicity: home.ethnicity,
         birth_province: places::province_of(units, born_in).to_string(),
@@ -145,9 +144,8 @@ fn parent(home: &Home, name: NameParts, sex: Sex, born: i32, stream: &mut Stream
     let father = names::draw_name(stream, home.ethnicity, Sex::Male, born - 27, name.family());
     let family = names::draw_family(stream, home.ethnicity, region);
     let mother = names::draw_name(stream, home.ethnicity, Sex::Female, born - 24, family);
-    let units = UnitTable::official_2021();
     let same_commune = sex == Sex::Male || stream.chance(0.5);
-    let hometown = if same_commune { home.hometown } else { places::any_commune(units, stream) };
+    let hometown = if same_commune { home.hometown } else { places::any_commune(stream) };
     Entry {
         full_name: name.text(),
         sex: Some(sex),
@@ -162,9 +160,9 @@ fn parent(home: &Home, name: NameParts, sex: Sex, born: i32, stream: &mut Stream
 }
 
 fn move_away(entry: &mut Entry, world: &World, stream: &mut Stream) {
-    let units = UnitTable::official_2021();
-    let commune = if stream.chance(0.7) { world.commune(stream) } else { places::any_commune(units, stream) };
-    let kind = units.current(commune).map_or("xã", |unit| &unit.kind);
+    let units = places::units();
+    let commune = if stream.chance(0.7) { world.commune(stream) } else { places::any_commune(stream) };
+    let kind = units.get(commune).map_or("xã", |unit| &unit.kind);
     entry.residence = place(commune);
     entry.address_line = Spot::draw(stream, kind, region(commune), entry.ethnicity).text();
 }

@@ -1,5 +1,7 @@
 //! Kits and their day reports.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -41,6 +43,73 @@ pub async fn register_kit(conn: &mut PgConnection, kit: &Kit) -> Result<(), Erro
     .bind(kit.revoked_at)
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Makes whoever registers or revokes kits wait for one another until the transaction ends.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("LOCK TABLE kit IN SHARE ROW EXCLUSIVE MODE").execute(tx).await?;
+    Ok(())
+}
+
+/// Every kit that was registered, by name.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn all(conn: &mut PgConnection) -> Result<Vec<Kit>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit ORDER BY name",
+    );
+    let rows: Vec<KitRow> = rows.fetch_all(conn).await?;
+    rows.into_iter().map(Kit::try_from).collect()
+}
+
+/// What a kit's last report said, and how many packets came from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Packets that were taken over.
+    pub packets: i64,
+    /// When it reported last, by its own clock.
+    pub reported_at: Option<OffsetDateTime>,
+    /// Captures without a receipt by that report.
+    pub unsent: Option<i64>,
+    /// Why it was revoked.
+    pub revoked_reason: Option<String>,
+}
+
+/// What is known of each kit, by id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn heard(conn: &mut PgConnection) -> Result<HashMap<KitId, Heard>, Error> {
+    type Row = (Uuid, i64, Option<OffsetDateTime>, Option<i64>, Option<String>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT k.kit_id, coalesce(p.packets, 0), r.reported_at, r.unsent, k.revoked_reason FROM kit k \
+         LEFT JOIN (SELECT kit_id, count(*) AS packets FROM packet GROUP BY kit_id) p USING (kit_id) \
+         LEFT JOIN (SELECT DISTINCT ON (kit_id) kit_id, reported_at, unsent FROM kit_report \
+                    ORDER BY kit_id, day DESC) r USING (kit_id)",
+    )
+    .fetch_all(conn)
+    .await?;
+    let heard = |(kit, packets, reported_at, unsent, revoked_reason): Row| {
+        (KitId::from_uuid(kit), Heard { packets, reported_at, unsent, revoked_reason })
+    };
+    Ok(rows.into_iter().map(heard).collect())
+}
+
+/// Notes why a kit was revoked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn note_reason(tx: &mut PgConnection, kit_id: KitId, reason: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE kit SET revoked_reason = $2 WHERE kit_id = $1")
+        .bind(kit_id.uuid())
+        .bind(reason)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -77,3 +77,29 @@ pub async fn put_handovers(
     .await?;
     Ok(rows.into_iter().map(|(id, attempt)| (ApplicationId::from_uuid(id), attempt)).collect())
 }
+
+/// The attempts to hand an application's card over, the first first.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn attempts(
+    conn: &mut PgConnection,
+    application: ApplicationId,
+) -> Result<Vec<(i16, Outcome, Option<f32>)>, Error> {
+    let rows: Vec<(i16, String, Option<f32>)> = sqlx::query_as(
+        "SELECT attempt, outcome, score FROM handover WHERE application_id = $1 ORDER BY attempt",
+    )
+    .bind(application.uuid())
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(attempt, code, score)| {
+            let outcome = Outcome::from_code(&code).ok_or_else(|| Error::Inconsistent {
+                table: "handover",
+                row: format!("{application}, attempt {attempt}"),
+                reason: format!("unknown outcome {code}"),
+            })?;
+            Ok((attempt, outcome, score))
+        })
+        .collect()
+}

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
-use domain::id::ConsignmentId;
+use domain::id::{ApplicationId, ConsignmentId};
 
 /// One box.
 #[derive(Debug, Clone, FromRow)]
@@ -133,6 +133,35 @@ pub async fn box_items(
     .bind(skip)
     .bind(limit)
     .fetch_all(scoped)
+    .await?;
+    Ok(rows)
+}
+
+/// A box that a card was put into, and whether it arrived in it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct BoxOfCard {
+    pub consignment_id: Uuid,
+    pub leg: String,
+    pub from_code: String,
+    pub to_code: String,
+    pub sent_at: OffsetDateTime,
+    pub received_at: Option<OffsetDateTime>,
+    /// `None` until the box is counted; `false` if the card was not in it.
+    pub received: Option<bool>,
+}
+
+/// The boxes that an application's card was put into, the first first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn boxes_of(conn: &mut PgConnection, application: ApplicationId) -> Result<Vec<BoxOfCard>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT c.consignment_id, c.leg, c.from_code, c.to_code, c.sent_at, c.received_at, i.received \
+         FROM consignment_item i JOIN consignment c USING (consignment_id) WHERE i.application_id = $1 \
+         ORDER BY c.sent_at, c.leg DESC",
+    )
+    .bind(application.uuid())
+    .fetch_all(conn)
     .await?;
     Ok(rows)
 }

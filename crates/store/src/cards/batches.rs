@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -89,6 +90,125 @@ pub async fn batch_items(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<
         Ok(BatchItem { position, application_id, card_id, card_state: super::state(card_id, &state)? })
     };
     rows.into_iter().map(item).collect()
+}
+
+/// A batch in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchLine {
+    /// Its id.
+    pub batch_id: BatchId,
+    /// Its number, with which its cards' numbers begin.
+    pub number: i64,
+    /// The district it is for.
+    pub unit_code: String,
+    pub opened_at: OffsetDateTime,
+    /// When the last result came in.
+    pub closed_at: Option<OffsetDateTime>,
+    /// Its cards.
+    pub size: i32,
+    /// Cards of it that wait to be signed.
+    pub unsigned: i64,
+    /// Good cards; `None` until all results are in.
+    pub printed: Option<i32>,
+    pub spoiled: Option<i32>,
+}
+
+const BATCH: &str = "SELECT b.batch_id, b.number, b.unit_code, b.opened_at, b.closed_at, b.size, b.printed, \
+                     b.spoiled, (SELECT count(*) FROM batch_item i JOIN card c USING (card_id) \
+                                 WHERE i.batch_id = b.batch_id AND c.state = 'intended') AS unsigned FROM batch b";
+
+fn batch_line(row: &PgRow) -> Result<BatchLine, Error> {
+    Ok(BatchLine {
+        batch_id: BatchId::from_uuid(row.try_get("batch_id")?),
+        number: row.try_get("number")?,
+        unit_code: row.try_get("unit_code")?,
+        opened_at: row.try_get("opened_at")?,
+        closed_at: row.try_get("closed_at")?,
+        size: row.try_get("size")?,
+        unsigned: row.try_get("unsigned")?,
+        printed: row.try_get("printed")?,
+        spoiled: row.try_get("spoiled")?,
+    })
+}
+
+/// The newest batches; with `waiting` only those whose results are not all in.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(conn: &mut PgConnection, waiting: bool, limit: i64) -> Result<Vec<BatchLine>, Error> {
+    let sql = format!("{BATCH} WHERE NOT $1 OR b.printed IS NULL ORDER BY b.number DESC LIMIT $2");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(waiting).bind(limit).fetch_all(conn).await?;
+    rows.iter().map(batch_line).collect()
+}
+
+/// The batch of this number.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_number(conn: &mut PgConnection, number: i64) -> Result<Option<BatchLine>, Error> {
+    let sql = format!("{BATCH} WHERE b.number = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(number).fetch_optional(conn).await?;
+    row.as_ref().map(batch_line).transpose()
+}
+
+/// The number of the batch that the card with this number is of.
+///
+/// # Errors
+/// Those of the database.
+pub async fn batch_of_card(conn: &mut PgConnection, number: &str) -> Result<Option<i64>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT b.number FROM card c JOIN batch_item i USING (card_id) JOIN batch b USING (batch_id) \
+         WHERE c.number = $1",
+    )
+    .bind(number)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// A card of a batch, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemResult {
+    pub position: i32,
+    pub application_id: ApplicationId,
+    pub card_id: CardId,
+    pub number: String,
+    pub state: CardState,
+    /// `printed` or `spoiled`; `None` until its result is in.
+    pub outcome: Option<String>,
+    /// Why it was spoiled.
+    pub reason: Option<String>,
+    /// The blank that was used up for it.
+    pub blank: Option<String>,
+}
+
+/// The cards of a batch with their results, by position.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn results(conn: &mut PgConnection, batch: BatchId) -> Result<Vec<ItemResult>, Error> {
+    let rows = sqlx::query(
+        "SELECT i.position, i.application_id, i.card_id, c.number, c.state, i.outcome, k.reason, k.serial \
+         FROM batch_item i JOIN card c USING (card_id) LEFT JOIN blank k USING (card_id) \
+         WHERE i.batch_id = $1 ORDER BY i.position",
+    )
+    .bind(batch.uuid())
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let card_id = CardId::from_uuid(row.try_get("card_id")?);
+            Ok(ItemResult {
+                position: row.try_get("position")?,
+                application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
+                card_id,
+                number: row.try_get("number")?,
+                state: super::state(card_id, row.try_get("state")?)?,
+                outcome: row.try_get("outcome")?,
+                reason: row.try_get("reason")?,
+                blank: row.try_get("serial")?,
+            })
+        })
+        .collect()
 }
 
 /// Batches without results, in the order in which they were opened.

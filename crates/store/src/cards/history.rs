@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::Error;
+use crate::platform::folds::{self, Folded};
 use domain::card::{CardAction, CardState, fold};
 use domain::id::{ApplicationId, CardId};
 
@@ -55,53 +55,21 @@ pub async fn timeline(
 /// # Errors
 /// Those of the database.
 pub async fn check_folds(conn: &mut PgConnection) -> Result<Vec<CardId>, Error> {
-    // Histories repeat: a million cards share some dozens of them, so the database groups and each is folded
-    // once.
-    let histories: Vec<(Option<String>, i32, Vec<String>)> = sqlx::query_as(
-        "SELECT state, actions, history FROM ( \
-             SELECT c.state, coalesce(c.actions, 0)::int AS actions, \
-                    array_remove(array_agg(concat_ws(' ', x.action, x.reason) ORDER BY x.seq), '') AS \
-                    history \
-             FROM card c FULL JOIN card_action x USING (application_id, card_id) \
-             GROUP BY application_id, card_id, c.state, c.actions) folded \
-         GROUP BY state, actions, history",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let unsound = histories
-        .into_iter()
-        .filter(|(state, actions, history)| !is_sound(state.as_deref(), *actions, history));
-    let mut found: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT card_id FROM card_action GROUP BY application_id, card_id HAVING min(seq) <> 1 OR max(seq) \
-         <> count(*)",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for (state, actions, history) in unsound {
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT card_id FROM card c FULL JOIN card_action x USING (application_id, card_id) \
-             GROUP BY application_id, card_id, c.state, c.actions \
-             HAVING c.state IS NOT DISTINCT FROM $1 AND coalesce(c.actions, 0) = $2 \
-                AND array_remove(array_agg(concat_ws(' ', x.action, x.reason) ORDER BY x.seq), '') = $3",
-        )
-        .bind(state)
-        .bind(actions)
-        .bind(history)
-        .fetch_all(&mut *conn)
-        .await?;
-        found.extend(ids);
-    }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found.into_iter().map(CardId::from_uuid).collect())
-}
-
-fn is_sound(state: Option<&str>, actions: i32, history: &[String]) -> bool {
+    let folded = Folded {
+        table: "card",
+        actions: "card_action",
+        id: "card_id",
+        key: "application_id, card_id",
+        says: "x.action, x.reason",
+    };
     let action = |text: &String| match text.split_once(' ') {
         Some((action, reason)) => CardAction::from_codes(action, Some(reason)),
         None => CardAction::from_codes(text, None),
     };
-    let parsed: Option<Vec<CardAction>> = history.iter().map(action).collect();
-    let folded = parsed.and_then(|actions| fold(actions).ok().flatten());
-    folded.is_some() && folded.map(CardState::code) == state && usize::try_from(actions) == Ok(history.len())
+    let leads_to = |history: &[String]| {
+        let actions: Option<Vec<CardAction>> = history.iter().map(action).collect();
+        actions.and_then(|actions| fold(actions).ok().flatten()).map(CardState::code)
+    };
+    let found = folds::check(conn, &folded, leads_to).await?;
+    Ok(found.into_iter().map(CardId::from_uuid).collect())
 }

@@ -220,6 +220,21 @@ pub async fn blanks(
     rows.iter().map(Blank::from_row).collect()
 }
 
+/// The blanks with these serial numbers.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn blanks_named(conn: &mut PgConnection, serials: &[String]) -> Result<Vec<Blank>, Error> {
+    let rows = sqlx::query(
+        "SELECT k.serial, k.box, k.state, k.card_id, c.number, k.attempts, k.reason \
+         FROM blank k LEFT JOIN card c USING (card_id) WHERE k.serial = ANY($1) ORDER BY k.serial",
+    )
+    .bind(serials)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(Blank::from_row).collect()
+}
+
 /// Records a count of the store: `counts` is what was expected and what was found, in blanks.
 pub async fn put_count(
     tx: &mut PgConnection,
@@ -361,14 +376,17 @@ pub async fn taken_for(conn: &mut PgConnection, batch: BatchId) -> Result<i64, E
     .await?)
 }
 
-/// Blanks in stock for a machine that writes them itself: those of boxes that came without a key.
-pub async fn machine_stock(conn: &mut PgConnection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar(
-        "SELECT count(*) FROM blank JOIN blank_box b USING (box) WHERE state = 'in_stock' \
-         AND b.wrapped_key IS NULL",
+/// Whether so many blanks are in stock for a machine that writes them itself: those of boxes that came
+/// without a key. Counts no further than asked, because the stock may be a province's.
+pub async fn machine_stock_holds(conn: &mut PgConnection, wanted: i64) -> Result<bool, Error> {
+    let found: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM blank JOIN blank_box b USING (box) \
+                               WHERE state = 'in_stock' AND b.wrapped_key IS NULL LIMIT $1) found",
     )
+    .bind(wanted)
     .fetch_one(conn)
-    .await?)
+    .await?;
+    Ok(found >= wanted)
 }
 
 /// Takes the next blanks of the machine's stock for cards that came back from it, which used them in their
@@ -391,6 +409,32 @@ pub async fn take_blanks(
     )
     .bind(cards.iter().map(|card| card.uuid()).collect::<Vec<_>>())
     .bind(cards.len() as i64)
+    .bind(end(spoiled).code())
+    .bind(spoiled.map(SpoilReason::code))
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Takes these blanks of the stock for the cards that a machine wrote on them, whatever became of them. Returns
+/// how many there were: fewer than cards when one of them is not in stock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_named(
+    tx: &mut PgConnection,
+    cards: &[(CardId, String)],
+    spoiled: Option<SpoilReason>,
+    now: OffsetDateTime,
+) -> Result<u64, Error> {
+    let done = sqlx::query(
+        "UPDATE blank SET state = $3, reason = $4, since = $5, card_id = c.card_id \
+         FROM unnest($1::uuid[], $2::text[]) AS c (card_id, serial) \
+         WHERE blank.serial = c.serial AND blank.state = 'in_stock'",
+    )
+    .bind(cards.iter().map(|(card, _)| card.uuid()).collect::<Vec<_>>())
+    .bind(cards.iter().map(|(_, serial)| serial.as_str()).collect::<Vec<_>>())
     .bind(end(spoiled).code())
     .bind(spoiled.map(SpoilReason::code))
     .bind(now)

@@ -51,7 +51,7 @@ pub struct Standing {
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
-    crate::platform::db::lock(tx, "lock.resolve").await
+    change_log::lock_deciding(tx).await
 }
 
 /// The oldest applications that were received, opened and found valid.

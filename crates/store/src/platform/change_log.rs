@@ -7,7 +7,6 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::cases::resolutions;
 use crate::{Database, Error};
 
 /// Ids of one entry at most, so that a page of entries has a bound.
@@ -54,13 +53,22 @@ pub(crate) async fn note(tx: &mut PgConnection, what: Changed, ids: &[Uuid]) -> 
     Ok(())
 }
 
+/// Waits until no other transaction decides who somebody is; held to the end of this one. Two such decisions
+/// must see each other.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn lock_deciding(tx: &mut PgConnection) -> Result<(), Error> {
+    super::db::lock(tx, "lock.resolve").await
+}
+
 /// Gives positions to all changes that are committed, and returns the newest. Holds the lock of those who
 /// decide who somebody is to the end of the transaction: a position counts once that is committed.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn number(tx: &mut PgConnection) -> Result<i64, Error> {
-    resolutions::lock(&mut *tx).await?;
+    lock_deciding(&mut *tx).await?;
     sqlx::query(
         "UPDATE change_log c SET position = n.position FROM ( \
              SELECT entry_id, (SELECT coalesce(max(position), 0) FROM change_log) \

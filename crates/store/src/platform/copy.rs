@@ -25,7 +25,10 @@ const EPOCH: Date = match Date::from_calendar_date(2000, Month::January, 1) {
 /// load, and the transaction with it.
 ///
 /// ```no_run
-/// # async fn example(tx: &mut sqlx::PgConnection, people: Vec<(uuid::Uuid, Option<String>)>) -> Result<(), store::Error> {
+/// # async fn example(
+/// #     tx: &mut sqlx::PgConnection,
+/// #     people: Vec<(uuid::Uuid, Option<String>)>,
+/// # ) -> Result<(), store::Error> {
 /// let mut copy = store::CopyIn::begin(tx, "COPY t (id, name) FROM STDIN (FORMAT binary)").await?;
 /// for (id, name) in &people {
 ///     copy.row(|r| r.uuid(*id).opt(name.as_deref(), store::CopyRow::text)).await?;

@@ -163,7 +163,8 @@ impl Error {
 
     /// Whether the named unique or exclusion constraint was violated.
     pub fn violates(&self, constraint: &str) -> bool {
-        matches!(self, Error::Sql(sql) if sql.code.starts_with("23") && sql.constraint.as_deref() == Some(constraint))
+        let Error::Sql(sql) = self else { return false };
+        sql.code.starts_with("23") && sql.constraint.as_deref() == Some(constraint)
     }
 
     /// The SQLSTATE, when the server reported one.

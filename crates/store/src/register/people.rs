@@ -1,5 +1,6 @@
 //! The register's records as values.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use sqlx::postgres::PgRow;
@@ -7,6 +8,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::Error;
+use domain::field::{Field, Part};
 use domain::id::PersonId;
 use domain::record::{Place, Relative};
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord, Sex, UnitCode};
@@ -17,6 +19,36 @@ pub const RECORD_COLUMNS: &str = "person_id, pin, old_id, full_name, sex, birth,
     current_unit, current_detail, father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, \
     household, relation_to_head";
 
+/// The column of `person` that holds a part of the record.
+pub(super) const fn column(field: Field, part: Part) -> &'static str {
+    match (field, part) {
+        (Field::Name, _) => "full_name",
+        (Field::Sex, _) => "sex",
+        (Field::Birth, _) => "birth",
+        (Field::Pin, _) => "pin",
+        (Field::OldId, _) => "old_id",
+        (Field::Ethnicity, _) => "ethnicity",
+        (Field::Religion, _) => "religion",
+        (Field::Nationality, _) => "nationality",
+        (Field::Marital, _) => "marital",
+        (Field::Blood, _) => "blood",
+        (Field::BirthRegistration, _) => "birth_registration",
+        (Field::NativePlace, _) => "native_place",
+        (Field::Permanent, Part::Unit) => "permanent_unit",
+        (Field::Permanent, _) => "permanent_detail",
+        (Field::Current, Part::Unit) => "current_unit",
+        (Field::Current, _) => "current_detail",
+        (Field::Father, Part::Name) => "father_name",
+        (Field::Father, _) => "father_pin",
+        (Field::Mother, Part::Name) => "mother_name",
+        (Field::Mother, _) => "mother_pin",
+        (Field::Spouse, Part::Name) => "spouse_name",
+        (Field::Spouse, _) => "spouse_pin",
+        (Field::Household, _) => "household",
+        (Field::Relation, _) => "relation_to_head",
+    }
+}
+
 /// The records of these people, in the order of their ids; unknown ids are left out.
 pub async fn records(
     conn: &mut PgConnection,
@@ -26,6 +58,20 @@ pub async fn records(
     let sql = format!("SELECT {RECORD_COLUMNS} FROM person WHERE person_id = ANY($1) ORDER BY person_id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(ids).fetch_all(conn).await?;
     rows.iter().map(record).collect()
+}
+
+/// The forms that brought these people into the register.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forms(conn: &mut PgConnection, ids: &[PersonId]) -> Result<HashMap<PersonId, String>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, String)> =
+        sqlx::query_as("SELECT person_id, form_no FROM person WHERE person_id = ANY($1)")
+            .bind(ids)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(person, form)| (PersonId::from_uuid(person), form)).collect())
 }
 
 /// Reads a row that has [`RECORD_COLUMNS`].

@@ -26,7 +26,7 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
     for unit in table.units() {
         let code = unit.code.to_string();
         let parent = unit.parent.map(|parent| parent.to_string());
-        let path = table.path(unit.code).unwrap_or_default();
+        let path = table.on(unit.valid_from).path(unit.code).unwrap_or_default();
         let level = unit.code.level() as i16 + 1;
         copy.row(|row| {
             row.text(&code)

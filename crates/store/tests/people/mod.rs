@@ -62,7 +62,7 @@ pub fn resident(pin: Option<u32>) -> ResidentRecord {
 pub async fn with_units() -> FreshDatabase {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
-    store::register::units::load_units(&mut tx, UnitTable::official_2021()).await.unwrap();
+    store::register::units::load_units(&mut tx, UnitTable::official()).await.unwrap();
     store::commit(tx).await.unwrap();
     db
 }

@@ -261,7 +261,7 @@ struct Whose<'a> {
 
 impl Whose<'_> {
     fn new<'a>(state: &AppState, actors: &'a Actors, unit: UnitCode) -> Whose<'a> {
-        let district = state.units.chain(unit).find(|above| above.code.level() == UnitLevel::District);
+        let district = state.units().chain(unit).find(|above| above.code.level() == UnitLevel::District);
         let name = unit_name(state, &unit.to_string());
         Whose {
             actors,

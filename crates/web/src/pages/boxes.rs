@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::extract::{Path, Query};
 use crate::frame::{page, unit_name};
-use crate::pages::dashboard::code_of;
 use crate::pages::people::{named, state_class};
+use crate::pages::units::code_of;
 use crate::pages::{PageSize, Tab, id, not_shown, note_read};
 use crate::session::Who;
 use crate::state::AppState;
@@ -84,7 +84,7 @@ fn places(state: &AppState, scope: &UnitScope) -> Option<Vec<String>> {
     let mut codes = vec![own];
     let mut next = 0;
     while let Some(&code) = codes.get(next) {
-        codes.extend(state.units.children(code));
+        codes.extend(state.units().children(code));
         next += 1;
     }
     Some(codes.iter().map(ToString::to_string).collect())
@@ -155,7 +155,7 @@ pub(crate) async fn show(
     let subject = format!("consignment:{consignment_id}");
     let mut conn = state.db.begin().await?;
     let found = store::boxes::pages::one_box(&mut conn, consignment_id).await?;
-    let path = |row: &BoxRow| row.to_code.parse().ok().and_then(|code| state.units.path(code));
+    let path = |row: &BoxRow| row.to_code.parse().ok().and_then(|code| state.units().path(code));
     let seen = found.and_then(|row| Some((path(&row).filter(|path| who.scope.covers(path))?, row)));
     let Some((path, row)) = seen else {
         drop(conn);

@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::extract::{Path, Query};
+use crate::form::form_field;
 use crate::frame::{page, unit_of_path};
 use crate::pages::actor::Actors;
 use crate::pages::choices::{self, Barred, Candidate, Offer};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::{PageSize, Tab, id, not_shown, note_read};
-use crate::routes::form_field;
 use crate::session::Who;
 use crate::state::AppState;
 use domain::Actor;

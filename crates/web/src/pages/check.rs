@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
 
+use crate::address::Address;
 use crate::checking::{self, Card};
 use crate::error::Error;
 use crate::frame::page;
 use crate::multipart::Form;
 use crate::pages::cards::{MOST_PHOTO_BYTES, data_uri};
-use crate::pages::sign_in::Address;
 use crate::state::AppState;
 use card::lds::{
     DataGroup,

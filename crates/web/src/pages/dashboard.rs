@@ -4,16 +4,14 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use serde::Deserialize;
 
 use crate::error::Error;
 use crate::extract::Query;
 use crate::frame::{page, unit_of_path};
 use crate::pages::share;
-use crate::pages::units::{Column, UnitRow, columns, unit_rows};
+use crate::pages::units::{Column, UnitRow, View, code_of, columns, unit_rows};
 use crate::session::Who;
 use crate::state::AppState;
-use domain::UnitCode;
 use domain::deadline::{Deadline, Wording};
 use report::{Counts, Outlook, Progress};
 use store::UnitScope;
@@ -87,16 +85,6 @@ struct AgeRow {
     href: String,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct View {
-    /// Column to sort by.
-    pub xep: Option<String>,
-    /// `tang` for ascending.
-    pub chieu: Option<String>,
-    /// Path of a unit inside the reader's.
-    pub duoi: Option<String>,
-}
-
 pub(crate) async fn show(
     State(state): State<AppState>,
     who: Who,
@@ -152,10 +140,6 @@ pub(crate) async fn show(
             .collect(),
         ui,
     })
-}
-
-pub(crate) fn code_of(path: &str) -> Option<UnitCode> {
-    path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
 }
 
 fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {

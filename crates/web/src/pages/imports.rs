@@ -121,7 +121,7 @@ pub(crate) async fn rejects(
 
 fn reject_line(state: &AppState, who: &Who, lang: Lang, row: &ImportRejectRow) -> Option<RejectLine> {
     let unit: Option<UnitCode> = raw_field(&row.raw, "permanent_unit").and_then(|code| code.parse().ok());
-    let path = unit.and_then(|unit| state.units.path(unit));
+    let path = unit.and_then(|unit| state.units().path(unit));
     let name = match path {
         Some(path) if who.scope.covers(&path) => {
             raw_field(&row.raw, "full_name").as_deref().map(name_in_list).unwrap_or_default()

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::address::Address;
 use crate::error::{BUSY, Error};
-use crate::pages::sign_in::Address;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use enrol::desks::KitAnswer;

@@ -16,11 +16,11 @@ pub(crate) async fn of_person(
     id: PersonId,
 ) -> Result<Option<Described>, Error> {
     let found = store::register::people::records(scoped, &[id]).await?;
-    Ok(found.first().map(|(_, record)| Described::new(state.units, lang, record)))
+    Ok(found.first().map(|(_, record)| Described::new(state.units(), lang, record)))
 }
 
 /// What a citizen declared; `None` when the stored record has another shape than this program's.
 pub(crate) fn of_declared(state: &AppState, lang: Lang, record: &serde_json::Value) -> Option<Described> {
     let record: ResidentRecord = serde_json::from_value(record.clone()).ok()?;
-    Some(Described::new(state.units, lang, &record))
+    Some(Described::new(state.units(), lang, &record))
 }

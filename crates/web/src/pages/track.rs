@@ -6,10 +6,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::address::Address;
 use crate::error::Error;
+use crate::form::form_field;
 use crate::frame::page;
-use crate::pages::sign_in::Address;
-use crate::routes::form_field;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use domain::application::State as Stage;
@@ -69,7 +69,7 @@ pub(crate) async fn answer(
     };
     state.guesses.give_back(&guess);
     // In the sentences the kind of the unit is small; the fact of its own begins with it.
-    let unit = place::full(state.units, &followed.unit.to_string());
+    let unit = place::full(state.units(), &followed.unit.to_string());
     let code = followed.state.code();
     let found = Found {
         title: ui.code("state", code),

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::pages::dashboard::{View, code_of};
+use serde::Deserialize;
+
 use crate::pages::share;
 use crate::state::AppState;
 use domain::UnitCode;
@@ -14,6 +15,17 @@ use ui::chart::bar;
 use ui::format;
 use ui::i18n::Lang;
 use ui::place;
+
+/// How the table is asked for.
+#[derive(Deserialize)]
+pub(crate) struct View {
+    /// Column to sort by.
+    pub xep: Option<String>,
+    /// `tang` for ascending.
+    pub chieu: Option<String>,
+    /// Path of a unit inside the reader's.
+    pub duoi: Option<String>,
+}
 
 pub(crate) struct Column {
     pub label: &'static str,
@@ -117,7 +129,7 @@ pub(crate) fn unit_rows(
         .into_iter()
         .map(|(code, total)| {
             (
-                state.units.current(code).map_or(code.to_string(), |u| place::at_head(&u.in_sentence())),
+                state.units().get(code).map_or(code.to_string(), |u| place::at_head(&u.in_sentence())),
                 code,
                 total,
             )
@@ -150,9 +162,9 @@ fn unit_row(
     total: &Counts,
 ) -> UnitRow {
     let n = |number| format::count(lang, number);
-    let path = state.units.path(code);
+    let path = state.units().path(code);
     let inner = path.as_deref().filter(|path| *path != scope.as_str() && scope.covers(path));
-    let href = inner.map(|path| match state.units.children(code).is_empty() {
+    let href = inner.map(|path| match state.units().children(code).is_empty() {
         true => format!("/ho-so?duoi={path}"),
         false => format!("/tong-quan?duoi={path}"),
     });
@@ -173,5 +185,10 @@ fn unit_row(
 }
 
 fn ancestor(state: &AppState, code: UnitCode, level: UnitLevel) -> UnitCode {
-    state.units.chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+    state.units().chain(code).map(|unit| unit.code).find(|above| above.level() == level).unwrap_or(code)
+}
+
+/// The unit at the end of a path.
+pub(crate) fn code_of(path: &str) -> Option<UnitCode> {
+    path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
 }

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 
 use super::{Seeded, Site, seed, site};
 use domain::id::{AccountId, ConsignmentId};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use store::UnitScope;
 use store::accounts::Account;
 use testkit::{FreshDatabase, fresh_database};
@@ -35,7 +35,7 @@ impl World {
     pub async fn with(db: FreshDatabase, seeded: Seeded, portrait: Option<Vec<u8>>) -> World {
         let site = site(&db, portrait);
         let hash = web::accounts::hash(PASSWORD.to_owned(), [1; 16]).await.unwrap();
-        let units = UnitTable::official_2021();
+        let units = Units::latest();
         let district = super::DISTRICT.parse().unwrap();
         let commune = units.leaves_of(district)[0];
         let mut tx = db.begin().await.unwrap();

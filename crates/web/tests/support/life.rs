@@ -9,7 +9,7 @@ use super::{DISTRICT, NOW, RECEIPT, Seeded, TODAY};
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, BatchId, CardId, CaseId, ConsignmentId, KitId, PersonId, SlotId};
 use domain::record::Place;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{ResidentRecord, Sex, UnitCode};
 
 /// How far every seventeenth application has come.
@@ -292,7 +292,7 @@ async fn produced(
 
 fn chip(one: &One<'_>, pin: &str) -> (Vec<u8>, Vec<u8>, String) {
     use card::data::{BirthDate, CardData, CardFields, Expiry};
-    let place = UnitTable::official_2021().full_name(one.commune).unwrap();
+    let place = Units::latest().full_name(one.commune).unwrap();
     let name = one.record.name.upper();
     let birth = match one.record.birth.exact() {
         Some(date) => BirthDate::Full(date),
@@ -402,7 +402,7 @@ async fn opened_case(
 }
 
 async fn invited(tx: &mut PgConnection, one: &One<'_>, order: usize) {
-    let communes = UnitTable::official_2021().leaves_of(DISTRICT.parse().unwrap());
+    let communes = Units::latest().leaves_of(DISTRICT.parse().unwrap());
     let index = communes.iter().position(|c| *c == one.commune).unwrap();
     let shift = 1 + (order % 2) as i16;
     let slot = SlotId::derive(NOW, &[&index.to_be_bytes(), &shift.to_be_bytes()]).uuid();

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use domain::clock::VirtualClock;
 use domain::id::{ApplicationId, CardId, CaseId, ImportId, KitId, PersonId, SlotId};
 use domain::record::{Place, Relative};
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
 use enrol::desks::{Answer, Asker, KitAnswer, KitDesk, Photo, PhotoSource};
 use life::{One, application};
@@ -59,7 +59,7 @@ const GIVEN: [&str; 12] =
 /// Writes `per_commune` people into each commune of the district, and what belongs to them. With `gap`, one
 /// application lacks its packet, so that the ledger has a difference to show.
 pub async fn seed(db: &Database, per_commune: usize, gap: bool) -> Seeded {
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let district: UnitCode = DISTRICT.parse().unwrap();
     let communes = units.leaves_of(district);
     let mut seeded = Seeded {
@@ -149,7 +149,7 @@ fn record(number: usize, commune: UnitCode) -> ResidentRecord {
 
 /// Units' areas, target, kit, slots and an imported file with a refused form.
 async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize, import: ImportId) {
-    let units = UnitTable::official_2021();
+    let units = Units::latest();
     let kit = KitId::derive(NOW, &[b"kit"]).uuid();
     let people = (communes.len() * per_commune) as i64;
     let target = "INSERT INTO target (unit_code, name, amount, kind, starts_on, deadline, deadline_wording, \
@@ -198,7 +198,7 @@ async fn frame(tx: &mut PgConnection, communes: &[UnitCode], per_commune: usize,
             .bind(kit)
             .bind(commune.to_string())
             .bind(&path)
-            .bind(format!("Nhà văn hóa {}", units.current(*commune).unwrap().in_sentence()))
+            .bind(format!("Nhà văn hóa {}", units.get(*commune).unwrap().in_sentence()))
             .bind(TODAY)
             .bind(shift)
             .bind(starts)
@@ -339,7 +339,6 @@ pub fn site(db: &Database, photo: Option<Vec<u8>>) -> Site {
         db: db.clone(),
         clock: clock.clone(),
         campaign: Arc::new(VirtualClock::at(NOW)),
-        units: UnitTable::official_2021(),
         photos: Arc::new(Portraits(photo)),
         kits: Arc::new(Echo),
         settings: Settings { specimen: true, ..Settings::default() },

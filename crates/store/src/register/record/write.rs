@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::{CivilEvent, Happening, Standing, Step};
 use crate::Error;
 use crate::platform::change_log;
+use crate::register::people::column;
 use domain::clock::VIETNAM;
+use domain::field::Field;
 use domain::id::{EventId, PersonId};
 use domain::person::{End, Fact, Holding, Kind, Origin, Person, fact};
-use domain::record::Relative;
 use domain::text::fold_ascii;
 use domain::{PartialDate, Pin, ResidentRecord};
 
@@ -211,7 +212,7 @@ async fn write_people(tx: &mut PgConnection, changed: &[Changed<'_>]) -> Result<
     .bind(people.map(version).collect::<Vec<_>>())
     .execute(&mut *tx)
     .await?;
-    let rewritten: Vec<Value> = changed
+    let rewritten: Vec<Map<String, Value>> = changed
         .iter()
         .filter(|c| c.is_rewritten())
         .map(|c| columns(c.after, &c.standing.unit_path))
@@ -219,84 +220,39 @@ async fn write_people(tx: &mut PgConnection, changed: &[Changed<'_>]) -> Result<
     if rewritten.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "UPDATE person p SET old_id = n.old_id, full_name = n.full_name, name_fold = n.name_fold, sex = \
-             n.sex, \
-             birth = n.birth, ethnicity = n.ethnicity, religion = n.religion, nationality = n.nationality, \
-             marital = n.marital, blood = n.blood, birth_registration = n.birth_registration, \
-             native_place = n.native_place, permanent_unit = n.permanent_unit, permanent_detail = \
-             n.permanent_detail, \
-             current_unit = n.current_unit, current_detail = n.current_detail, father_name = n.father_name, \
-             father_pin = n.father_pin, mother_name = n.mother_name, mother_pin = n.mother_pin, \
-             spouse_name = n.spouse_name, spouse_pin = n.spouse_pin, household = n.household, \
-             relation_to_head = n.relation_to_head, unit_path = n.unit_path \
-         FROM jsonb_populate_recordset(NULL::person, $1) n WHERE p.person_id = n.person_id",
-    )
-    .bind(Json(rewritten))
-    .execute(tx)
-    .await?;
+    // All rows have the same columns. The id is what they are found by.
+    let set: Vec<String> = rewritten[0]
+        .keys()
+        .filter(|column| *column != "person_id")
+        .map(|column| format!("{column} = n.{column}"))
+        .collect();
+    let sql = format!(
+        "UPDATE person p SET {} FROM jsonb_populate_recordset(NULL::person, $1) n \
+         WHERE p.person_id = n.person_id",
+        set.join(", ")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(Json(rewritten)).execute(tx).await?;
     Ok(())
 }
 
-/// A record by the names of the columns that hold it.
-fn columns(person: &Person, unit_path: &str) -> Value {
-    // Without `..`: a new field of the record does not compile until it has a column here.
-    let ResidentRecord {
-        name,
-        sex,
-        birth,
-        pin: _,
-        old_id,
-        ethnicity,
-        religion,
-        nationality,
-        marital,
-        blood,
-        birth_registration,
-        native_place,
-        permanent,
-        current,
-        father,
-        mother,
-        spouse,
-        household,
-        relation_to_head,
-    } = &person.record;
-    let name_of = |relative: &Option<Relative>| relative.as_ref().map(|r| r.name.as_str().to_owned());
-    let pin_of = |relative: &Option<Relative>| {
-        relative.as_ref().and_then(|r| r.pin.as_ref()).map(|pin| pin.as_str().to_owned())
-    };
-    let mut row = serde_json::Map::new();
-    let mut put = |column: &str, value: Value| row.insert(column.to_owned(), value);
-    put("person_id", json!(person.id.uuid()));
-    put("unit_path", json!(unit_path));
-    put("old_id", json!(old_id.as_ref().map(|id| id.as_str())));
-    put("full_name", json!(name.as_str()));
-    put("name_fold", json!(fold_ascii(name.as_str())));
-    put("sex", json!(sex.code()));
-    put("birth", json!(birth.packed()));
-    put("ethnicity", json!(ethnicity));
-    put("religion", json!(religion));
-    put("nationality", json!(nationality));
-    put("marital", json!(marital));
-    put("blood", json!(blood));
-    put("birth_registration", json!(birth_registration.map(|unit| unit.to_string())));
-    put("native_place", json!(native_place.map(|unit| unit.to_string())));
-    put("permanent_unit", json!(permanent.unit.to_string()));
-    put("permanent_detail", json!(permanent.detail));
-    put("current_unit", json!(current.as_ref().map(|place| place.unit.to_string())));
-    put("current_detail", json!(current.as_ref().map(|place| &place.detail)));
-    for (relative, name, pin) in [
-        (father, "father_name", "father_pin"),
-        (mother, "mother_name", "mother_pin"),
-        (spouse, "spouse_name", "spouse_pin"),
-    ] {
-        put(name, json!(name_of(relative)));
-        put(pin, json!(pin_of(relative)));
+/// A record by the names of the columns that hold it, with those that follow from it. The number is written
+/// with the status.
+fn columns(person: &Person, unit_path: &str) -> Map<String, Value> {
+    let record = &person.record;
+    let mut row = Map::new();
+    for ((field, part), value) in record.values() {
+        let value = match field {
+            Field::Pin => continue,
+            // Dates are kept as numbers in which an unknown day or month is zero.
+            Field::Birth => json!(record.birth.packed()),
+            _ => json!(value),
+        };
+        row.insert(column(field, part).to_owned(), value);
     }
-    put("household", json!(household));
-    put("relation_to_head", json!(relation_to_head));
-    Value::Object(row)
+    row.insert("person_id".to_owned(), json!(person.id.uuid()));
+    row.insert("unit_path".to_owned(), json!(unit_path));
+    row.insert("name_fold".to_owned(), json!(fold_ascii(record.name.as_str())));
+    row
 }
 
 /// Whoever moved takes the history along: it is seen where the person is.

@@ -1,0 +1,177 @@
+//! `dancu kit`: which laptops the centre takes packets from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+
+use crate::cli::{self, Operator};
+use crate::output::{self, Form, Table};
+use centre::{Centre, Installation, Place};
+use domain::UnitCode;
+use domain::unit::Units;
+use enrol::kits::{self, Came, NewKit};
+use packet::keys::PublicKey;
+use store::applications::kits as rows;
+use ui::say;
+
+/// A public key in PEM has some 180 bytes.
+const MOST_KEY_BYTES: u64 = 4 * 1024;
+
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Register a kit by its public key. Run again it changes nothing.
+    Add {
+        /// The unit in which it works, by its code or name.
+        #[arg(long, value_parser = cli::unit)]
+        unit: UnitCode,
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+        /// The kit's public key: PEM, as `openssl pkey -in identity.pem -pubout` writes it; `-` is standard input.
+        #[arg(long)]
+        public_key: PathBuf,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// The kits, with what was last heard of each.
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Revoke a kit that was lost or is used no more: packets of it that come from now on are refused.
+    Revoke {
+        /// The kit's name.
+        name: String,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: String,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// What every kit must know of this centre: the key that packets are sealed for, and the key that receipts
+    /// are signed with. Both are public.
+    CentreKeys {
+        /// Write them to intake.pem and receipt.pem in this directory instead of printing them.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
+    if let Command::CentreKeys { out, json } = command {
+        return centre_keys(&Centre::open(place).await?, out.as_deref(), *json);
+    }
+    let centre = Installation::open(place).await?;
+    match command {
+        Command::Add { unit, name, public_key, json, operator } => {
+            add(&centre, *unit, name, public_key, *json, operator).await
+        }
+        Command::List { form } => list(&centre, *form).await,
+        Command::Revoke { name, reason, json, operator } => {
+            let (by, now) = (operator.actor(&centre).await?, centre.clock.now());
+            let units = Units::latest();
+            let came = kits::revoke(&centre.db, units, name, reason, &by, now).await?;
+            if *json {
+                return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
+            }
+            match came {
+                Came::Now => say!("revoked    {name}; what it sends from now on is refused"),
+                Came::Before => say!("unchanged  {name} was revoked before"),
+            }
+            Ok(())
+        }
+        Command::CentreKeys { .. } => Ok(()),
+    }
+}
+
+async fn add(
+    centre: &Installation,
+    unit: UnitCode,
+    name: &str,
+    public_key: &Path,
+    json: bool,
+    operator: &Operator,
+) -> Result<()> {
+    let pem = cli::text_of(public_key, MOST_KEY_BYTES)?;
+    ensure!(
+        !pem.contains("PRIVATE KEY"),
+        "{} holds a private key, which stays on the kit; its public half comes from `openssl pkey -pubout`",
+        public_key.display()
+    );
+    let key = PublicKey::from_pem(&pem).with_context(|| {
+        format!("{}: no public key in PEM, as `openssl pkey -pubout` writes it", public_key.display())
+    })?;
+    let kit = NewKit { kit_id: kits::id_of(&key), name: name.to_owned(), unit, public_key: key };
+    let (by, now) = (operator.actor(centre).await?, centre.clock.now());
+    let came = kits::register(&centre.db, Units::latest(), &kit, &by, now).await?;
+    if json {
+        let (id, repeated) = (kit.kit_id, came == Came::Before);
+        return output::print_json(&json!({ "kit": name, "id": id, "unit": unit, "repeated": repeated }));
+    }
+    let word = if came == Came::Now { "registered" } else { "unchanged" };
+    say!("{word:<10} {name} as kit {} of {}", kit.kit_id, Units::latest().told(unit));
+    Ok(())
+}
+
+async fn list(centre: &Installation, form: Form) -> Result<()> {
+    let mut conn = centre.db.begin().await?;
+    let all = rows::all(&mut conn).await?;
+    if all.is_empty() && !form.json {
+        say!("none       register one with `dancu kit add`");
+        return Ok(());
+    }
+    let mut heard = rows::heard(&mut conn).await?;
+    let columns = &["kit", "id", "unit", "state", "packets", "unsent", "reported_at", "reason"];
+    let mut table = Table::new("kits", columns);
+    for kit in all {
+        let heard = heard.remove(&kit.kit_id).unwrap_or_default();
+        let reported = heard.reported_at.map(|at| at.format(&Rfc3339)).transpose()?;
+        table.push([
+            kit.name.into(),
+            kit.kit_id.to_string().into(),
+            kit.unit.to_string().into(),
+            if kit.revoked_at.is_some() { "revoked" } else { "registered" }.into(),
+            heard.packets.into(),
+            heard.unsent.map_or(Value::Null, Value::from),
+            reported.into(),
+            heard.revoked_reason.into(),
+        ]);
+    }
+    table.print(form)
+}
+
+fn centre_keys(centre: &Centre, out: Option<&Path>, json: bool) -> Result<()> {
+    let keys = [("intake", centre.intake_public.to_pem()), ("receipt", centre.receipt_public.to_pem())];
+    if let Some(folder) = out {
+        fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+        for (name, pem) in &keys {
+            let path = folder.join(format!("{name}.pem"));
+            fs::write(&path, pem).with_context(|| format!("{}", path.display()))?;
+            if !json {
+                say!("{:<10} {}", "written", path.display());
+            }
+        }
+    }
+    let [(_, intake), (_, receipt)] = &keys;
+    match (json, out) {
+        (true, _) => output::print_json(&json!({ "intake": intake, "receipt": receipt })),
+        (false, Some(_)) => Ok(()),
+        (false, None) => {
+            say!("# intake: packets are sealed for this key\n{}", intake.trim_end());
+            say!("# receipt: receipts are signed with this key\n{}", receipt.trim_end());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A mobile team with its laptop: the library of the kit, and the centre's door over HTTP.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use domain::ResidentRecord;
+use domain::application::Kind;
+use domain::id::{ApplicationId, KitId, PersonId};
+use fingerprint::FingerPosition;
+use kit::{CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Transport, new_ids};
+use packet::keys::PublicKey;
+use packet::rules::chip_fingers;
+use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
+use simulate::TruthId;
+
+use super::world::World;
+
+/// One invited person, as `dancu campaign guests` tells of them.
+pub struct Guest {
+    pub truth: TruthId,
+    pub person: PersonId,
+    pub record: ResidentRecord,
+    pub round: i16,
+}
+
+impl Guest {
+    pub fn read(world: &World, told: &Value) -> Guest {
+        let text = |field: &str| told[field].as_str().unwrap();
+        Guest {
+            truth: world.by_form[text("form")],
+            person: text("person").parse().unwrap(),
+            record: serde_json::from_value(told["record"].clone()).unwrap(),
+            round: told["round"].as_i64().unwrap() as i16,
+        }
+    }
+}
+
+/// The team's folder before the centre knows it: a key, and its public half in a file.
+pub fn new_key(folder: &Path, seed: u64) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let key = IdentityKey::open_or_create(&folder.join("identity.pem"), &mut rng).unwrap();
+    let public = folder.join("public.pem");
+    fs::write(&public, key.public().to_pem()).unwrap();
+    public
+}
+
+pub struct Team {
+    laptop: Laptop,
+    transport: Transport,
+    rng: ChaCha20Rng,
+}
+
+impl Team {
+    /// Opens the laptop with what `dancu kit add` and `dancu kit centre-keys` answered.
+    pub fn open(folder: &Path, id: &str, centre: &Value, base: &str, seed: u64) -> Team {
+        let key = |name: &str| PublicKey::from_pem(centre[name].as_str().unwrap()).unwrap();
+        let keys = CentrePublicKeys { intake: key("intake"), receipt: key("receipt") };
+        let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 1);
+        let laptop = Laptop::open(folder, id.parse::<KitId>().unwrap(), keys, &mut rng).unwrap();
+        Team { laptop, transport: Transport::new(base), rng }
+    }
+
+    /// Captures one person; the same fingers whoever applies, a fresh impression each time.
+    pub fn capture(&mut self, world: &World, guest: &Guest, at: OffsetDateTime) -> ApplicationId {
+        let fingers: Vec<Finger> = world
+            .fingers(guest.truth, 1)
+            .into_iter()
+            .map(|(code, template)| Finger {
+                position: FingerPosition::from_code(code).unwrap(),
+                capture: match template {
+                    Some(view) => {
+                        FingerCapture::Template(Biometric::new(fingerprint::encode(&[view]).unwrap()))
+                    }
+                    None => FingerCapture::Missing(MissingReason::Amputated),
+                },
+            })
+            .collect();
+        let image = |position: FingerPosition| FingerImage {
+            position,
+            jpeg: Biometric::new(world.finger_image(guest.truth, position.code())),
+        };
+        let finger_images = chip_fingers(&fingers).into_iter().map(image).collect();
+        let (packet_id, application_id) = new_ids(at, &mut self.rng);
+        let input = CaptureInput {
+            packet_id,
+            application_id,
+            kind: Kind::New,
+            unit: guest.record.permanent.unit,
+            record: world.draws.declared(guest.truth, &guest.record),
+            register: Some((guest.person, guest.record.clone())),
+            fingers,
+            finger_images,
+            photo: Biometric::new(world.portrait(guest.truth, at.date())),
+            meta: CaptureMeta {
+                officer: "canbo".to_owned(),
+                scanner: "simulated".to_owned(),
+                camera: "simulated".to_owned(),
+                software: "test".to_owned(),
+            },
+        };
+        let saved = self.laptop.capture(input, at, &mut self.rng).unwrap();
+        assert!(!saved.repeated);
+        application_id
+    }
+
+    /// Sends everything, and says how many packets were taken over and how many refused.
+    pub fn sync(&mut self, now: OffsetDateTime) -> (usize, usize) {
+        let sent = self.laptop.sync(&self.transport, now).unwrap();
+        (sent.accepted, sent.refused)
+    }
+
+    pub fn report(&mut self, now: OffsetDateTime) {
+        let day = now.to_offset(domain::clock::VIETNAM).date();
+        self.laptop.send_day_report(&self.transport, day, now).unwrap();
+    }
+}
