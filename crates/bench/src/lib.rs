@@ -3,6 +3,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod card;
+mod desks;
 mod fingerprint;
 mod linkage;
 mod pipeline;
@@ -16,6 +17,8 @@ use centre::Place;
 pub enum Command {
     /// Complete chip images a second with each kind of key, against `openssl speed` and through SoftHSM2.
     Card(card::Options),
+    /// Officers who search, list, open and decide at once through the pages, on a province's register.
+    Desks(desks::Options),
     /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million
     /// people.
     Fingerprint(fingerprint::Options),
@@ -33,6 +36,7 @@ pub enum Command {
 pub async fn run(place: &Place, command: &Command) -> Result<()> {
     match command {
         Command::Card(options) => tokio::task::block_in_place(|| card::run(options)),
+        Command::Desks(options) => desks::run(place, options).await,
         Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
         Command::Pipeline(options) => pipeline::run(place, options).await,
         Command::Linkage(options) => linkage::run(&place.data, options),

@@ -339,25 +339,31 @@ impl EvidenceCount {
 /// Applications below `scope` by state and by what all sources know of them, in one pass over each source.
 ///
 /// Evidence of an application that does not exist belongs to no unit, so only the whole country's count has
-/// it.
+/// it. A unit's count begins with the unit's applications: the sources of the whole country are many times
+/// as long.
 pub async fn evidence_counts(
     conn: &mut PgConnection,
     scope: &UnitScope,
 ) -> Result<Vec<EvidenceCount>, Error> {
-    let union: Vec<String> = Evidence::ALL
-        .iter()
-        .map(|&evidence| {
-            format!("SELECT application_id, {} AS bit FROM ({}) x{0}", 1 << evidence as i32, evidence.ids())
-        })
-        .collect();
-    let sql = format!(
-        "SELECT a.state, coalesce(e.seen, 0) AS seen, count(*) AS count FROM application a FULL JOIN \
-         (SELECT application_id, bit_or(bit) AS seen FROM ({}) u \
-         GROUP BY application_id) e USING (application_id) \
-         WHERE coalesce(a.unit_path, '') LIKE $1 || '%' GROUP BY 1, 2",
-        union.join(" UNION ALL ")
+    let is_whole = *scope == UnitScope::everything();
+    let part = |evidence: Evidence| {
+        let (bit, ids) = (1 << evidence as i32, evidence.ids());
+        let own = if is_whole { "" } else { " JOIN own USING (application_id)" };
+        format!("SELECT application_id, {bit} AS bit FROM ({ids}) x{bit}{own}")
+    };
+    let seen = format!(
+        "SELECT application_id, bit_or(bit) AS seen FROM ({}) u GROUP BY application_id",
+        Evidence::ALL.map(part).join(" UNION ALL ")
     );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope.as_str()).fetch_all(conn).await?;
+    let join = if is_whole { "FULL" } else { "LEFT" };
+    let sql = format!(
+        "WITH own AS (SELECT application_id, state FROM application \
+                      WHERE unit_path ~>=~ $1 AND unit_path ~<~ $2) \
+         SELECT own.state, coalesce(e.seen, 0) AS seen, count(*) AS count \
+         FROM own {join} JOIN ({seen}) e USING (application_id) GROUP BY 1, 2"
+    );
+    let rows =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope.as_str()).bind(scope.end()).fetch_all(conn).await?;
     rows.iter()
         .map(|row| {
             let code: Option<String> = row.try_get("state")?;

@@ -41,7 +41,7 @@ pub struct AppState {
     entropy: Arc<Mutex<dyn CryptoRng + Send>>,
     pub(crate) guesses: Arc<Throttle>,
     /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the
-    /// machine.
+    /// machine, and on all cores at once those who are signed in would wait for those who come.
     pub(crate) hashing: Arc<Semaphore>,
 }
 
@@ -89,7 +89,9 @@ impl AppState {
             settings: parts.settings,
             entropy: parts.entropy,
             guesses: Arc::new(Throttle::default()),
-            hashing: Arc::new(Semaphore::new(4)),
+            hashing: Arc::new(Semaphore::new(
+                std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            )),
         }
     }
 

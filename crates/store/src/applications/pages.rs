@@ -70,17 +70,18 @@ pub async fn applications(
     let ids = query.ids.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{APPLICATION_HIT} WHERE ($1::text IS NULL OR a.state = $1) AND ($2::text IS NULL \
-         OR a.unit_path LIKE $2) \
+         OR (a.unit_path ~>=~ $2 AND a.unit_path ~<~ $6)) \
            AND ($3::uuid[] IS NULL OR a.application_id = ANY($3)) AND ($4::uuid IS NULL OR (a.captured_at, \
                 a.application_id) < (SELECT l.captured_at, l.application_id FROM application l \
                 WHERE l.application_id = $4)) \
          ORDER BY a.captured_at DESC, a.application_id DESC LIMIT $5"
     )))
     .bind(query.state.map(State::code))
-    .bind(query.under.as_ref().map(|scope| format!("{}%", scope.as_str())))
+    .bind(query.under.as_ref().map(UnitScope::as_str))
     .bind(ids)
     .bind(query.after.map(ApplicationId::uuid))
     .bind(query.limit)
+    .bind(query.under.as_ref().map(UnitScope::end))
     .fetch_all(scoped)
     .await?;
     Ok(rows)

@@ -33,11 +33,13 @@ pub async fn invited_on(
 ) -> Result<Vec<InvitedSeat>, Error> {
     let rows = sqlx::query_as(
         "SELECT s.slot_id, s.site, s.shift, s.starts_at, s.minutes, s.capacity, i.seat, i.person_id, i.state \
-         FROM slot s JOIN invitation i USING (slot_id) WHERE s.day = $1 AND i.unit_path LIKE $2 \
-         ORDER BY s.starts_at, s.site, s.slot_id, i.seat LIMIT $3",
+         FROM slot s JOIN invitation i USING (slot_id) \
+         WHERE s.day = $1 AND i.unit_path ~>=~ $2 AND i.unit_path ~<~ $3 \
+         ORDER BY s.starts_at, s.site, s.slot_id, i.seat LIMIT $4",
     )
     .bind(day)
-    .bind(format!("{}%", scope.as_str()))
+    .bind(scope.as_str())
+    .bind(scope.end())
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -51,10 +53,11 @@ pub async fn nearest_slot_day(
     day: Date,
 ) -> Result<Option<Date>, Error> {
     let found = sqlx::query_scalar(
-        "SELECT coalesce((SELECT max(day) FROM slot WHERE unit_path LIKE $1 AND day <= $2), \
-                         (SELECT min(day) FROM slot WHERE unit_path LIKE $1 AND day > $2))",
+        "SELECT coalesce(max(day) FILTER (WHERE day <= $3), min(day)) FROM slot \
+         WHERE unit_path ~>=~ $1 AND unit_path ~<~ $2",
     )
-    .bind(format!("{}%", scope.as_str()))
+    .bind(scope.as_str())
+    .bind(scope.end())
     .bind(day)
     .fetch_one(conn)
     .await?;

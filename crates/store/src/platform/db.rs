@@ -171,11 +171,14 @@ impl Database {
     /// When no connection can be had, or the role is missing (schema not migrated).
     pub async fn scoped(&self, scope: &UnitScope) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.web.begin().await?;
+        // A plan that was made for one reader's unit is not another's: for a commune an index is right, for a
+        // province it may be the whole table.
         // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a
         // function. UnitScope admits no character that could leave the literal.
         let sql = format!(
             "SET TRANSACTION READ ONLY; SET LOCAL ROLE dancu_scoped; \
-             SET LOCAL app.unit_path = '{}'; SET LOCAL statement_timeout = '15s'",
+             SET LOCAL app.unit_path = '{}'; SET LOCAL statement_timeout = '15s'; \
+             SET LOCAL plan_cache_mode = force_custom_plan",
             scope.as_str()
         );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
@@ -226,6 +229,17 @@ impl Database {
                 .fetch_one(&self.work)
                 .await?;
         Ok(version)
+    }
+
+    /// Brings up to date what the server knows of the tables' sizes and values, and of which pages need no
+    /// look at single rows. The server does it by itself after a while; whoever has just written a whole
+    /// register does not want to wait for it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn vacuum_analyze(&self) -> Result<(), Error> {
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&self.work).await?;
+        Ok(())
     }
 
     /// The embedded cluster, if this database is in one that [`Database::open`] started or found.

@@ -38,6 +38,13 @@ impl UnitScope {
         &self.0
     }
 
+    /// What comes after all paths inside, and before all others that come after the path itself, in the order
+    /// of bytes: `unit_path ~>=~ path AND unit_path ~<~ end` is a condition that an index with
+    /// `text_pattern_ops` answers also where the path is not known before.
+    pub fn end(&self) -> String {
+        format!("{}~", self.0)
+    }
+
     /// Whether a row with this `unit_path` is inside.
     pub fn covers(&self, unit_path: &str) -> bool {
         unit_path.starts_with(&self.0)
@@ -55,6 +62,17 @@ mod tests {
         assert!(!UnitScope::parse("52/54").unwrap().covers("52/540/21550/"));
         assert!(UnitScope::parse("52").unwrap().covers("52/540/21550/"));
         assert!(UnitScope::everything().covers("52/540/21550/"));
+    }
+
+    #[test]
+    fn what_is_inside_lies_between_the_path_and_its_end() {
+        let paths = ["", "5/", "52/", "52/54/", "52/540/", "52/540/21550/", "52/54a/", "52/Z-9/", "53/"];
+        for scope in paths.map(|path| UnitScope::parse(path).unwrap()) {
+            for path in paths {
+                let between = scope.as_str() <= path && path < scope.end().as_str();
+                assert_eq!(between, scope.covers(path), "{path} in {}", scope.as_str());
+            }
+        }
     }
 
     #[test]

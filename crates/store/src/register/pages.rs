@@ -103,25 +103,40 @@ impl PersonHit {
 }
 
 /// People by name, year of birth or id.
+///
+/// Those whom the page shows are found in an index that has all that is asked and sorted by; only they are
+/// read whole.
 pub async fn people(scoped: &mut PgConnection, query: &PeopleQuery) -> Result<Vec<PersonHit>, Error> {
     let pattern = query.name_fold.as_deref().map(|words| {
         let words: Vec<String> = words.split_whitespace().map(escape_like).collect();
         format!("%{}%", words.join("%"))
     });
     let years = query.birth_year.map(|year| (i32::from(year) * 10_000, i32::from(year) * 10_000 + 9_999));
-    let rows = sqlx::query_as(
-        "SELECT person_id, pin, full_name, sex, birth, permanent_unit, permanent_detail, status FROM person \
-         WHERE ($1::text IS NULL OR name_fold LIKE $1) AND ($2::int IS NULL OR birth BETWEEN $2 AND $3) \
-           AND ($4::uuid IS NULL OR person_id = $4) \
-         ORDER BY name_fold, birth, person_id LIMIT $5",
-    )
-    .bind(pattern)
-    .bind(years.map(|(from, _)| from))
-    .bind(years.map(|(_, to)| to))
-    .bind(query.person_id.map(PersonId::uuid))
-    .bind(query.limit)
-    .fetch_all(scoped)
-    .await?;
+    // Apart, so that one person is always found by the key.
+    let sql = match query.person_id {
+        Some(_) => {
+            "SELECT person_id, pin, full_name, sex, birth, permanent_unit, permanent_detail, status \
+             FROM person WHERE person_id = $5 AND ($1::text IS NULL OR name_fold LIKE $1) \
+               AND ($2::int IS NULL OR birth BETWEEN $2 AND $3) LIMIT $4"
+        }
+        None => {
+            "WITH found AS MATERIALIZED ( \
+                 SELECT person_id FROM person WHERE ($1::text IS NULL OR name_fold LIKE $1) \
+                   AND ($2::int IS NULL OR birth BETWEEN $2 AND $3) AND $5::uuid IS NULL \
+                 ORDER BY name_fold, birth, person_id LIMIT $4) \
+             SELECT p.person_id, p.pin, p.full_name, p.sex, p.birth, p.permanent_unit, p.permanent_detail, \
+                    p.status FROM found JOIN person p USING (person_id) \
+             ORDER BY p.name_fold, p.birth, p.person_id"
+        }
+    };
+    let rows = sqlx::query_as(sql)
+        .bind(pattern)
+        .bind(years.map(|(from, _)| from))
+        .bind(years.map(|(_, to)| to))
+        .bind(query.limit)
+        .bind(query.person_id.map(PersonId::uuid))
+        .fetch_all(scoped)
+        .await?;
     Ok(rows)
 }
 
