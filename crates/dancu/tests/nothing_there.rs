@@ -39,6 +39,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("batch-results", Ends, &["--all-printed", "--batch", "1"]),
     ("batch-show", Ends, &["1"]),
     ("bench-card", NeedsNone, &["--help"]),
+    ("bench-desks", NeedsNone, &["--help"]),
     ("bench-fingerprint", NeedsNone, &["--help"]),
     ("bench-linkage", NeedsNone, &["--help"]),
     ("bench-pipeline", NeedsNone, &["--help"]),
