@@ -35,9 +35,9 @@ async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
 }
 
 async fn carry(db: &Database) {
-    let sent = dispatch(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap().unwrap();
+    let sent = dispatch(db, &scope(), DISTRICT, &Actor::Centre, NOW).await.unwrap().unwrap();
     receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
-    for sent in forward(db, &scope(), DISTRICT, &OFFICER, NOW).await.unwrap() {
+    for sent in forward(db, &scope(), DISTRICT, &Actor::Centre, NOW).await.unwrap() {
         receive(db, sent.consignment, &[], &OFFICER, NOW).await.unwrap();
     }
 }
