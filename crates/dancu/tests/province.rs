@@ -103,7 +103,10 @@ impl Province {
         assert_eq!(read, self.world.forms as u64, "{imported}");
         let found = self.json(&["register", "dedupe", "--operator", "thamdinh1"]);
         let merged = found["merged"].as_array().unwrap();
-        assert!(!merged.is_empty(), "some people have two forms: {found}");
+        assert!(
+            merged.len() as u64 + found["cases"].as_u64().unwrap() > 0,
+            "some people have two forms: {found}"
+        );
         let again = self.json(&["register", "dedupe"]);
         assert_eq!((&again["merged"], &again["cases"]), (&json!([]), &json!(0)), "{again}");
         for pair in merged {
@@ -146,7 +149,7 @@ impl Province {
         let public = public.to_str().unwrap();
         let add = ["kit", "add", "--unit", self.district, "--name", "kit-01", "--public-key", public];
         let private = folder.join("identity.pem");
-        let leaked = self.data.run(&[&add[..6], &["x", "--public-key", private.to_str().unwrap()]].concat());
+        let leaked = self.data.run(&[&add[..5], &["x", "--public-key", private.to_str().unwrap()]].concat());
         assert!(refused(&leaked).contains("stays on the kit"));
         let added = self.json(&add);
         assert_eq!(added["repeated"], false);
@@ -203,7 +206,7 @@ impl Province {
         team.report(self.now);
         let unopened = refused(&self.data.run(&close));
         assert!(unopened.contains("packets are not opened"), "{unopened}");
-        self.work();
+        self.run(&["work", "--once"]);
         let closed = self.json(&close);
         let (attended, missed) = (coming.len(), guests.len() - coming.len());
         assert_eq!((&closed["attended"], &closed["missed"]), (&json!(attended), &json!(missed)), "{closed}");
