@@ -13,8 +13,6 @@ pub use day::{DaySummary, receive_day_report, report_day};
 pub use open::{OpenSummary, open_received, read_contents};
 pub use receive::{Received, receive, receive_batch};
 
-/// How the centre is named as an actor.
-
 /// Runs work that keeps a core busy where it does not hold up the server's other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EnrolError> {
     match tokio::task::spawn_blocking(work).await {
