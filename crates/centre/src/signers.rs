@@ -170,7 +170,10 @@ pub async fn issue(
 
 /// The authority that signed last, so that its key is opened once and not in every round.
 #[derive(Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Option<(String, Arc<Authority>)>>>);
+pub(crate) struct Remembered(Arc<Mutex<Option<Kept>>>);
+
+/// An authority under the serial number of its document signer's certificate.
+type Kept = (String, Arc<Authority>);
 
 impl Remembered {
     fn get(&self, serial: &str) -> Option<Arc<Authority>> {

@@ -174,7 +174,7 @@ impl Canvas {
         if from < to {
             let [brightness, blue, red] = in_file(colour);
             self.brightness[row * WIDTH + from..row * WIDTH + to].fill(brightness);
-            if row % 2 == 0 {
+            if row.is_multiple_of(2) {
                 let start = row / 2 * COLOUR.0;
                 for (plane, value) in self.colours.iter_mut().zip([blue, red]) {
                     plane[start + from.div_ceil(2)..start + to.div_ceil(2)].fill(value);
