@@ -50,8 +50,8 @@ pub enum Error {
     #[error("{} has its keys, and a key is never replaced; `dancu keys list` names them", folder.display())]
     KeysThere { folder: PathBuf },
     #[error(
-        "missing beside other keys: {}. Take it from a backup: a new one opens nothing that was sealed to the \
-         lost one. If nothing was sealed yet, move the other keys away and run `dancu keys init` again",
+        "missing beside other keys: {}. Take it from a backup: a new one opens nothing that was sealed to \
+         the lost one. If nothing was sealed yet, move the other keys away and run `dancu keys init` again",
         listed(missing)
     )]
     KeysLost { missing: Vec<PathBuf> },

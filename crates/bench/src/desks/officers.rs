@@ -10,7 +10,7 @@ use super::browser::{Browser, value_of};
 use domain::clock::SystemClock;
 use domain::text::fold_ascii;
 use domain::unit::Units;
-use domain::{Clock, UnitCode};
+use domain::{Actor, Clock, UnitCode};
 use simulate::Population;
 use simulate::stream::{Stream, Streams};
 use store::{Database, UnitScope};
@@ -135,7 +135,7 @@ pub async fn make_accounts(db: &Database, officers: &[Officer]) -> Result<()> {
             role: officer.role,
             unit: Some(officer.unit),
         };
-        add(db, units, &new, &officer.password, "centre", SystemClock.now(), &mut rng).await?;
+        add(db, units, &new, &officer.password, &Actor::Centre, SystemClock.now(), &mut rng).await?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! through the store's own writers. It is kept, and a run that was stopped goes on where it was.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -18,7 +17,7 @@ use domain::deadline::Wording;
 use domain::id::{ApplicationId, CaseId, ImportId, KitId, PacketId, PersonId, SlotId};
 use domain::text::fold_ascii;
 use domain::unit::Units;
-use domain::{Deadline, ResidentRecord, UnitCode};
+use domain::{Actor, Deadline, ResidentRecord, UnitCode};
 use resolve::CaseKind;
 use resolve::evidence::{Candidate, Linkage, Stored, Weight};
 use simulate::{Model, Population};
@@ -127,7 +126,7 @@ struct World<'a> {
     population: &'a Population,
     paths: Paths,
     import: ImportId,
-    actor: Arc<str>,
+    actor: Actor,
 }
 
 /// Where somebody stands in the list of all.
@@ -155,7 +154,7 @@ impl One<'_> {
     }
 }
 
-pub fn person_id(index: usize) -> PersonId {
+pub(crate) fn person_id(index: usize) -> PersonId {
     PersonId::derive(BEGUN, &[b"bench desks", &index.to_be_bytes()])
 }
 
@@ -165,7 +164,7 @@ impl<'a> World<'a> {
         let path = |unit: UnitCode| Ok((unit, units.path(unit).context("a commune has a path")?));
         let paths = population.communes.iter().map(|commune| path(commune.unit)).collect::<Result<_>>()?;
         let import = ImportId::derive(BEGUN, &[b"bench desks"]);
-        Ok(World { plan, population, paths, import, actor: Arc::from("centre") })
+        Ok(World { plan, population, paths, import, actor: Actor::Centre })
     }
 
     fn one(&self, index: usize) -> One<'_> {
