@@ -23,7 +23,7 @@ use domain::UnitCode;
 use domain::clock::VirtualClock;
 use domain::id::ApplicationId;
 use domain::text::fold_ascii;
-use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
+use enrol::desks::{Answer, Asker, KitAnswer, KitDesk, Photo, PhotoSource};
 use figures::{Figures, tenths};
 use officers::{Officer, make_accounts, officers, sign_in};
 use province::Plan;
@@ -124,8 +124,8 @@ async fn measure(db: &Database, plan: &Plan, options: &Options) -> Result<Value>
 struct Without;
 
 impl PhotoSource for Without {
-    fn photo(&self, _: ApplicationId) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(std::future::ready(None))
+    fn photo<'a>(&'a self, _: Asker<'a>, _: ApplicationId) -> Answer<'a, Photo> {
+        Box::pin(std::future::ready(Photo::NotShown))
     }
 }
 

@@ -4,13 +4,11 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use time::Duration;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::installation::Installation;
 use crate::key_files::{KeyFiles, key_folder};
-use crate::keys::{Keys, serials};
+use crate::{Error, signers};
 use hsm::SoftwareSigner;
 use issue::{Authority, ChipKeySource};
 use packet::keys::{CentreKeys, IntakeKey, PublicKey};
@@ -36,6 +34,7 @@ pub struct Centre {
     pub intake_public: PublicKey,
     /// Kits check receipts with it.
     pub receipt_public: PublicKey,
+    signing: signers::Remembered,
 }
 
 /// What needs no key takes the installation alone.
@@ -68,6 +67,7 @@ impl Centre {
             intake_public: keys.intake.public_key().clone(),
             receipt_public: PublicKey::from_spki(pki::Signer::public_key(&keys.receipts))?,
             receipts: Arc::new(keys.receipts),
+            signing: signers::Remembered::default(),
             keys: Arc::new(CentreKeys {
                 intake: vec![Box::new(keys.intake)],
                 wrapping: Box::new(keys.wrapping),
@@ -75,24 +75,14 @@ impl Centre {
         })
     }
 
-    /// The authority that signs cards now. A document signer's key signs for a limited time (ICAO Doc
-    /// 9303-12); when the newest has less than a day left, another is made.
+    /// The authority that signs cards now: the document signer of the day, which `dancu pki` made ahead. The
+    /// CSCA's key is not opened.
     ///
     /// # Errors
-    /// Keys that cannot be used; those of `issue::Authority::establish`.
+    /// [`Error::NoSigner`] when no document signer may sign now; [`Error::SignersKey`] when its key is not
+    /// here.
     pub async fn authority(&self) -> Result<Arc<Authority>, Error> {
-        let now = self.clock.now();
-        let keys = Keys::of(self).await?;
-        let csca = keys.current_csca().await?;
-        for number in 1.. {
-            let signer = keys.make(Keys::document_signer_name(number)).await?;
-            let authority =
-                Authority::establish(&self.db, keys.suite, csca.as_ref(), signer, serials(), now).await?;
-            if authority.signs_until().is_none_or(|until| until > now + Duration::days(1)) {
-                return Ok(Arc::new(authority.with_chip_keys(self.chip_keys()?)));
-            }
-        }
-        unreachable!("the numbers of document signers do not run out")
+        signers::authority(self, &self.signing).await
     }
 
     /// The keys of all chips follow from this (docs/decisions/0012): what the key-encryption key makes of a

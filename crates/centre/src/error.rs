@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use time::Date;
+
 use domain::UnitCode;
 use enrol::EnrolError;
 use packet::keys::KeyError;
@@ -55,6 +57,38 @@ pub enum Error {
         listed(missing)
     )]
     KeysLost { missing: Vec<PathBuf> },
+    #[error(
+        "no document signer may sign on {day}{}: cards are not signed until there is one. Make some ahead, \
+         where the CSCA's key is, with `dancu pki issue-ds --until DATE`", from(*next)
+    )]
+    NoSigner { day: Date, next: Option<Date> },
+    #[error(
+        "the key of document signer {serial}, which signs today, is not here: bring its key file, or make \
+         another signer with `dancu pki issue-ds`"
+    )]
+    SignersKey { serial: String },
+    #[error(
+        "the CSCA's key certifies document signers that begin until {until}, and {made} were made: change it \
+         with `dancu pki roll` first"
+    )]
+    BeyondCsca { until: Date, made: usize },
+    #[error("{made} document signers were made and more are asked for than one command makes; run it again")]
+    TooFarAhead { made: u32 },
+    #[error("there is no CSCA yet; make one with `dancu pki init`")]
+    NoCsca,
+    #[error("another process answers on {}: it holds the keys; stop it first", path.display())]
+    SocketTaken { path: PathBuf },
+    #[error(
+        "{} is not a directory of this user's that is closed to strangers: run `chmod o= {}`, or name \
+         another place for the socket with --socket",
+        folder.display(),
+        folder.display()
+    )]
+    SocketFolder { folder: PathBuf },
+    #[error("a question on the socket that cannot be read")]
+    Question(#[source] packet::PacketError),
+    #[error("the connection on the socket")]
+    Line(#[source] std::io::Error),
     #[error("another process is making the keys in {}", folder.display())]
     KeysBeingMade { folder: PathBuf },
     #[error("{}: no certificate", path.display())]
@@ -106,10 +140,20 @@ impl Error {
         }
     }
 
+    /// Whether nothing but a document signer of the day is missing: cards cannot be signed, and all else can
+    /// be done.
+    pub fn is_no_signer(&self) -> bool {
+        matches!(self, Error::NoSigner { .. } | Error::SignersKey { .. })
+    }
+
     /// For `map_err` of what is done to a file.
     pub(crate) fn file(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::File { path: path.to_owned(), doing, source }
     }
+}
+
+fn from(next: Option<Date>) -> String {
+    next.map_or_else(String::new, |day| format!(" (the next one from {day} on)"))
 }
 
 fn listed(paths: &[PathBuf]) -> String {

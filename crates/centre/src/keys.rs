@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::key_files::{existing, key_folder, make_signing_key, passphrase};
 use crate::{Error, Installation};
 use hsm::{Passphrase, Pin, SoftwareSigner, Token, TokenConfig};
-use issue::certificates::{Certifier, hex};
-use pki::{Certificate, Crl, PublicKey, Signer, Suite};
-use store::cards::certificates as lists;
+use issue::certificates::Certifier;
+use pki::{Certificate, PublicKey, Signer, Suite};
 
 /// What `dancu pki init` chose, in `keys/pki.json`. Without the file: P-256, key files, the first CSCA key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The suite's name.
     pub suite: String,
@@ -29,7 +28,7 @@ pub struct Settings {
 }
 
 /// Which token holds the keys, and how it is opened.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenSettings {
     /// The PKCS#11 module.
     pub module: PathBuf,
@@ -42,7 +41,11 @@ pub struct TokenSettings {
 }
 
 impl Settings {
-    fn load(path: &Path) -> Result<Settings, Error> {
+    /// The settings in this file; without it those of an installation that chose none.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Settings`].
+    pub fn load(path: &Path) -> Result<Settings, Error> {
         if !path.exists() {
             return Ok(Settings { suite: Suite::ALL[0].name.to_owned(), csca: 1, token: None });
         }
@@ -232,7 +235,7 @@ fn maker(name: &str) -> &'static str {
 }
 
 /// Serial numbers from the system's generator.
-pub(crate) fn serials() -> impl FnMut() -> [u8; 16] {
+fn serials() -> impl FnMut() -> [u8; 16] {
     let mut rng: StdRng = rand::make_rng();
     move || {
         let mut serial = [0; 16];
@@ -262,25 +265,4 @@ pub async fn cscas(centre: &Installation, keys: &Keys) -> Result<Vec<(Certificat
         }
     }
     Ok(found)
-}
-
-/// The list that covers now of the CSCA certificate with this serial number: the newest one, or another if
-/// that is over. Without the CSCA's key only what was issued before; `None` when there is nothing.
-///
-/// # Errors
-/// Those of [`cscas`]; a list that cannot be signed.
-pub async fn current_crl(centre: &Installation, csca_serial: &str) -> Result<Option<Vec<u8>>, Error> {
-    let mut conn = centre.db.begin().await?;
-    let newest = lists::newest_crl(&mut conn, csca_serial).await?;
-    drop(conn);
-    let keys = Keys::of(centre).await?;
-    let cscas = cscas(centre, &keys).await?;
-    let found = cscas.into_iter().find(|(csca, _)| hex(csca.serial()) == csca_serial);
-    let Some((csca, key)) = found else { return Ok(newest) };
-    if let Some(der) = newest
-        && Crl::from_der(&der, &csca)?.covers(centre.clock.now())
-    {
-        return Ok(Some(der));
-    }
-    Ok(Some(keys.certifier(centre).crl(&csca, key.as_ref(), 90).await?))
 }

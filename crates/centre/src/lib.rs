@@ -7,14 +7,16 @@ mod error;
 pub mod inspection;
 pub mod installation;
 mod key_files;
+pub mod keyholder;
 mod keys;
+pub mod signers;
 pub mod snapshot;
 pub mod upkeep;
 pub mod work;
 
 pub use centre::{Centre, Place};
-pub use desks::{Kits, Photos};
+pub use desks::{Kits, Photos, readers};
 pub use error::Error;
 pub use installation::Installation;
 pub use key_files::{CentreKey, KeySet, check_key, key_folder, key_set, make_keys, passphrase_path};
-pub use keys::{Keys, Settings, TokenSettings, cscas, current_crl, settings_path, suite};
+pub use keys::{Keys, Settings, TokenSettings, cscas, settings_path, suite};

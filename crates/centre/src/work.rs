@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 use tokio::task::JoinSet;
 
 use crate::upkeep::{self, Round};
-use crate::{Centre, Error, Installation, snapshot};
+use crate::{Centre, Error, Installation, signers, snapshot};
 use card::lds::dg3::Finger;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::Units;
@@ -326,6 +326,8 @@ pub enum WhenIdle {
 
 /// How long the work rests when there was nothing to do.
 const REST: Duration = Duration::from_secs(2);
+/// With fewer days left for which there are document signers, the work says so.
+const SOON_DAYS: i64 = 14;
 /// How long it waits for a database that is gone.
 const RECONNECT: Duration = Duration::from_secs(5);
 
@@ -333,16 +335,18 @@ const RECONNECT: Duration = Duration::from_secs(5);
 /// the cards of these districts. Without districts no cards are made.
 ///
 /// # Errors
-/// Those of a round; that the database is gone only with [`WhenIdle::End`].
+/// Those of a round; that the database is gone, and that nobody may sign cards, only with [`WhenIdle::End`],
+/// and then everything else is done.
 pub async fn run(centre: &Centre, districts: &[UnitCode], idle: WhenIdle) -> Result<(), Error> {
+    let mut press = Press { districts, said: None, missing: None };
     let (mut identities, mut written) = load_kept(centre, &UnitScope::everything()).await?;
     loop {
-        match round(centre, &mut identities, districts).await {
+        match round(centre, &mut identities, &mut press).await {
             Ok(true) => keep_gallery(centre, &identities, &mut written, false).await,
             Ok(false) => {
                 keep_gallery(centre, &identities, &mut written, true).await;
                 match idle {
-                    WhenIdle::End => return Ok(()),
+                    WhenIdle::End => return press.missing.map_or(Ok(()), Err),
                     WhenIdle::Wait => tokio::time::sleep(REST).await,
                 }
             }
@@ -374,7 +378,7 @@ async fn keep_gallery(centre: &Centre, identities: &Identities, written: &mut us
 }
 
 /// One round of everything that needs nobody's decision. Says whether anything was done.
-async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCode]) -> Result<bool, Error> {
+async fn round(centre: &Centre, identities: &mut Identities, press: &mut Press<'_>) -> Result<bool, Error> {
     let (opened, rejected) = open_packets(centre).await?;
     let (merged, asked) = dedupe(centre, identities).await?;
     let (linked, cases) = resolve_waiting(centre, identities).await?;
@@ -383,17 +387,70 @@ async fn round(centre: &Centre, identities: &mut Identities, districts: &[UnitCo
         tracing::info!(opened, rejected, merged, asked, linked, cases, "worked");
     }
     is_busy |= upkeep::work_off(&centre.db, &Round::ALL, centre.clock.now()).await? > 0;
-    let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
-    let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
-    for &district in districts {
-        let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
-        let scope = UnitScope::parse(&path)?;
-        let authority = centre.authority().await?;
-        let before = unfinished(centre).await?;
-        make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;
-        is_busy |= unfinished(centre).await? != before;
-    }
+    is_busy |= press.make_cards(centre).await?;
     Ok(is_busy)
+}
+
+/// The districts for which cards are made, and what was said of who signs them.
+struct Press<'a> {
+    districts: &'a [UnitCode],
+    /// The day on which something was said last: once a day is loud enough for a log.
+    said: Option<Date>,
+    /// Why no cards were made in the last round.
+    missing: Option<Error>,
+}
+
+impl Press<'_> {
+    /// Batches and cards of every district. Says whether anything was done. Without a document signer of the
+    /// day nothing is, and that is told and no error: the rest of the work goes on.
+    async fn make_cards(&mut self, centre: &Centre) -> Result<bool, Error> {
+        if self.districts.is_empty() {
+            return Ok(false);
+        }
+        self.missing = None;
+        let authority = match centre.authority().await {
+            Err(error) if error.is_no_signer() => {
+                if self.is_first_today(centre) {
+                    tracing::error!(error = crate::error::with_causes(&error), "no cards are signed");
+                }
+                self.missing = Some(error);
+                return Ok(false);
+            }
+            authority => authority?,
+        };
+        self.look_ahead(centre).await?;
+        let rng: Mutex<StdRng> = Mutex::new(rand::make_rng());
+        let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
+        let mut is_busy = false;
+        for &district in self.districts {
+            let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
+            let scope = UnitScope::parse(&path)?;
+            let before = unfinished(centre).await?;
+            make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;
+            is_busy |= unfinished(centre).await? != before;
+        }
+        Ok(is_busy)
+    }
+
+    /// Says when the document signers are about to run out.
+    async fn look_ahead(&mut self, centre: &Centre) -> Result<(), Error> {
+        let now = centre.clock.now();
+        let covered = signers::covered_until(&signers::periods(centre).await?, now);
+        let left_days = covered.map_or(0, |until| (until - now).whole_days());
+        if left_days < SOON_DAYS && self.is_first_today(centre) {
+            tracing::warn!(
+                left_days,
+                "soon no document signer may sign: make some ahead, where the CSCA's key is, with `dancu pki \
+                 issue-ds --until DATE`"
+            );
+        }
+        Ok(())
+    }
+
+    fn is_first_today(&mut self, centre: &Centre) -> bool {
+        let today = centre.clock.today();
+        self.said.replace(today) != Some(today)
+    }
 }
 
 async fn unfinished(centre: &Centre) -> Result<usize, Error> {

@@ -97,8 +97,7 @@ async fn list(centre: &Installation, limit: u32, form: Form) -> Result<()> {
 async fn export(centre: &Centre, card: CardId, out: &Path) -> Result<()> {
     let Chip { files, signer, csca, .. } = made_card::load(centre, card).await?;
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let serial = issue::certificates::hex(pki::Certificate::from_der(&csca)?.serial());
-    let crl = centre::current_crl(centre, &serial).await?;
+    let crl = made_card::list_of(centre, &csca).await?;
     let certificates = [("csca.der", csca.as_slice()), ("ds.der", signer.as_slice())];
     let certificates = certificates.into_iter().chain(crl.as_deref().map(|crl| ("crl.der", crl)));
     let mut conn = centre.db.begin().await?;

@@ -120,8 +120,16 @@ pub fn list(centre: &Installation, table: &mut Table) -> Result<()> {
     let today = centre.clock.now().date();
     for certificate in inspection::all(centre)? {
         let state = if certificate.expires() < today { "over" } else { "valid" };
-        let (holder, last_day) = (certificate.holder().to_string(), certificate.expires().to_string());
-        table.push([holder.into(), role(&certificate).into(), last_day.into(), state.into()]);
+        let (holder, from) = (certificate.holder().to_string(), certificate.effective().to_string());
+        let last_day = certificate.expires().to_string();
+        table.push([
+            holder.into(),
+            role(&certificate).into(),
+            from.into(),
+            last_day.clone().into(),
+            last_day.into(),
+            state.into(),
+        ]);
     }
     Ok(())
 }

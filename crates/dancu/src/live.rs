@@ -1,19 +1,41 @@
-//! The commands of a running installation: `serve`, `work`, `migrate`.
+//! The commands of a running installation: `serve`, `work`, `keyholder`, `migrate`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
+use tokio::signal::unix::{SignalKind, signal};
 
 use centre::work::WhenIdle;
-use centre::{Centre, Installation, Kits, Photos, Place, installation, work};
+use centre::{Centre, Installation, Kits, Photos, Place, installation, keyholder, work};
 use domain::UnitCode;
+use enrol::desks::{KitDesk, PhotoSource};
 use ui::{say, tell};
-use web::{AppState, Server, Settings};
+use web::{AppState, Keyholder, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServeOptions {
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// Open no key: photos and the answers to kits come from the process that holds the keys, `dancu work` or
+    /// `dancu keyholder`, over its socket. Without it, this process opens the keys itself.
+    #[arg(long)]
+    pages_only: bool,
+    #[command(flatten)]
+    socket: SocketOptions,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SocketOptions {
+    /// Where whoever holds the keys answers; `run/keyholder.sock` in the data directory when it is not given.
+    #[arg(long, value_name = "PATH", env = "DANCU_SOCKET")]
+    socket: Option<PathBuf>,
+}
+
+impl SocketOptions {
+    fn path(&self, place: &Place) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| keyholder::socket_path(place))
+    }
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -25,22 +47,31 @@ pub(crate) struct WorkOptions {
     /// End when there is nothing left to do, instead of waiting for more.
     #[arg(long)]
     once: bool,
+    #[command(flatten)]
+    socket: SocketOptions,
 }
 
 pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let listener = web::listen(options.port).await?;
-    let centre = Centre::open(place).await?;
-    let specimen = installation::has_invented_people(&centre.db).await?;
+    let installation = Installation::open(place).await?;
+    let specimen = installation::has_invented_people(&installation.db).await?;
+    let (photos, kits): (Arc<dyn PhotoSource>, Arc<dyn KitDesk>) = if options.pages_only {
+        let holder = Keyholder::at(options.socket.path(place));
+        (Arc::new(holder.clone()), Arc::new(holder))
+    } else {
+        let centre = Centre::of(installation.clone()).await?;
+        (Arc::new(Photos(centre.clone())), Arc::new(Kits(centre)))
+    };
     let state = AppState::of_installation(
-        centre.db.clone(),
-        Arc::clone(&centre.clock),
-        Arc::new(Photos(centre.clone())),
-        Arc::new(Kits(centre.clone())),
+        installation.db.clone(),
+        Arc::clone(&installation.clock),
+        photos,
+        kits,
         Settings { specimen, ..Settings::default() },
     );
     let server = Server::start(listener, state)?;
     if specimen {
-        demo::announce(&centre, server.address()).await?;
+        demo::announce(&installation, server.address()).await?;
     } else {
         say!("open       {}/", server.base_url());
     }
@@ -51,8 +82,39 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
 
 pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
-    let idle = if options.once { WhenIdle::End } else { WhenIdle::Wait };
-    Ok(work::run(&centre, &options.district, idle).await?)
+    if options.once {
+        return Ok(work::run(&centre, &options.district, WhenIdle::End).await?);
+    }
+    let answering = match keyholder::Keyholder::bind(&options.socket.path(place)) {
+        Ok(holder) => {
+            let centre = centre.clone();
+            tokio::spawn(async move { holder.answer(&centre).await })
+        }
+        Err(centre::Error::SocketTaken { path }) => {
+            tracing::info!(socket = %path.display(), "another process answers the pages");
+            tokio::spawn(async {})
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let worked = work::run(&centre, &options.district, WhenIdle::Wait).await;
+    answering.abort();
+    Ok(worked?)
+}
+
+/// Holds the keys for processes that have none, and answers them until it is told to stop.
+pub(crate) async fn hold_keys(place: &Place, options: &SocketOptions) -> Result<()> {
+    let centre = Centre::open(place).await?;
+    let path = options.path(place);
+    let holder = keyholder::Keyholder::bind(&path)?;
+    say!("answers    on {}", path.display());
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        () = holder.answer(&centre) => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    say!("stopping");
+    Ok(())
 }
 
 pub(crate) async fn migrate(place: &Place) -> Result<()> {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use crate::card_name::CardName;
 use centre::{Centre, Installation, work};
 use domain::id::CardId;
+use ui::tell;
 
 /// A card's files, and the certificates of its document signer and of the CSCA above.
 pub(crate) struct Chip {
@@ -55,4 +56,21 @@ pub(crate) async fn named(centre: &Installation, text: &str) -> Result<CardId> {
     let name: CardName =
         text.parse().map_err(|error| anyhow::anyhow!("`{text}` is not a directory, and {error}"))?;
     name.find(centre).await
+}
+
+/// The newest revocation list of this CSCA certificate. That one is over is told: whoever checks the card
+/// must know that it proves nothing.
+pub(crate) async fn list_of(centre: &Installation, csca: &[u8]) -> Result<Option<Vec<u8>>> {
+    let csca = pki::Certificate::from_der(csca)?;
+    let Some((list, due)) = centre::signers::newest_list(centre, &csca).await? else {
+        tell!("dancu: there is no revocation list of this card's CSCA; issue it with `dancu pki crl`");
+        return Ok(None);
+    };
+    if let Some(due) = due.filter(|due| *due < centre.clock.now()) {
+        tell!(
+            "dancu: the revocation list was to be replaced by {}; issue it with `dancu pki crl`",
+            due.date()
+        );
+    }
+    Ok(Some(list))
 }

@@ -79,6 +79,9 @@ enum Command {
     Serve(live::ServeOptions),
     /// Do the centre's work: open packets, resolve, make and sign cards.
     Work(live::WorkOptions),
+    /// Hold the keys for `serve --pages-only`, and answer it over a socket; `dancu work` does the same beside
+    /// its work.
+    Keyholder(live::SocketOptions),
     /// Import files of population forms (CSV or QCVN 109:2017 XML).
     Import(import::Options),
     /// People with two records, and one person's record.
@@ -174,6 +177,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Demo(options) => demo::run(place, &options).await?,
         Command::Serve(options) => live::serve(place, &options).await?,
         Command::Work(options) => live::work(place, &options).await?,
+        Command::Keyholder(options) => live::hold_keys(place, &options).await?,
         Command::Import(options) => return import::run(place, &options).await,
         Command::Register(command) => register::run(place, &command).await?,
         Command::Unit(command) => units::run(&command)?,

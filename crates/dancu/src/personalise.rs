@@ -134,8 +134,7 @@ impl<'a> Bench<'a> {
         drop(conn);
         let mut crls = Vec::new();
         for csca in &trust {
-            let serial = issue::certificates::hex(pki::Certificate::from_der(csca)?.serial());
-            crls.extend(centre::current_crl(centre, &serial).await?);
+            crls.extend(made_card::list_of(centre, csca).await?);
         }
         Ok(Bench { centre, trust, links, crls })
     }

@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use time::Date;
+use time::macros::time;
 
 use crate::inspection;
 use crate::output::{Form, Table};
+use centre::signers::{self, Ahead, IssuedList, LIST_DAYS};
 use centre::{Installation, Keys, Place, Settings, TokenSettings};
-use issue::certificates::hex;
-use pki::{Certificate, Crl, MasterList, PublicKey, Suite};
+use domain::clock::VIETNAM;
+use issue::certificates::{hex, signs_until};
+use pki::{Certificate, Crl, MasterList, Suite};
 use store::cards::certificates as lists;
 use ui::say;
 
@@ -18,15 +22,12 @@ const MOST_FILE_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Choose algorithm and key store, and make the CSCA. Without it the first card makes one: P-256, key
-    /// files.
+    /// Choose algorithm and key store, and make the CSCA, its first document signers and its first revocation
+    /// list.
     Init(Init),
-    /// Make the next document signer: a new key and its certificate.
-    IssueDs {
-        /// Also write the certificate here, in DER.
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
+    /// Make document signers, each a new key and its certificate: one from now on, or several ahead. `dancu
+    /// work` finds that of the day and needs no other key.
+    IssueDs(IssueDs),
     /// Issue the revocation list of every CSCA key, after revoking a certificate if one is named.
     Crl {
         /// The serial number of a certificate to revoke, in hexadecimal.
@@ -90,9 +91,36 @@ pub(crate) struct Init {
     /// The environment variable with the token's PIN.
     #[arg(long, requires = "module")]
     pin_env: Option<String>,
-    /// Also write the certificate here, in DER.
+    /// Make so many document signers ahead, each for three months.
+    #[arg(long, default_value_t = 1)]
+    ahead: u32,
+    /// Also write the CSCA's certificate here, in DER.
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct IssueDs {
+    /// So many more, each for three months, the first from the end of those that there are. Without this or
+    /// --until one is made that signs from now on: after a suspected leak, for example.
+    #[arg(long, conflicts_with = "until")]
+    ahead: Option<u32>,
+    /// As many as it takes for one to sign on every day up to this one (yyyy-mm-dd).
+    #[arg(long, value_parser = crate::cli::date)]
+    until: Option<Date>,
+    /// Also write the certificate here, in DER; of several, each with its number before the ending.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl IssueDs {
+    fn how_many(&self) -> Ahead {
+        match (self.ahead, self.until) {
+            (Some(periods), _) => Ahead::Periods(periods),
+            (None, Some(day)) => Ahead::Until(day.with_time(time!(23:59:59)).assume_offset(VIETNAM)),
+            (None, None) => Ahead::Now,
+        }
+    }
 }
 
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
@@ -102,7 +130,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     let centre = Installation::open(place).await?;
     match command {
         Command::Init(options) => init(&centre, options).await,
-        Command::IssueDs { out } => issue_ds(&centre, out.as_deref()).await,
+        Command::IssueDs(options) => issue_ds(&centre, options).await,
         Command::Crl { revoke, reason, days, out } => {
             if let Some(serial) = revoke {
                 let keys = Keys::of(&centre).await?;
@@ -123,11 +151,6 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
 
 async fn init(centre: &Installation, options: &Init) -> Result<()> {
     let path = centre::settings_path(centre);
-    ensure!(
-        !path.exists(),
-        "{} exists: this installation has its keys; change the CSCA's with `dancu pki roll`",
-        path.display()
-    );
     let mut conn = centre.db.begin().await?;
     let made = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
@@ -142,44 +165,52 @@ async fn init(centre: &Installation, options: &Init) -> Result<()> {
         _ => None,
     };
     let settings = Settings { suite: options.suite.name.to_owned(), csca: 1, token };
+    // Somebody stopped this command before the certificate: what was chosen then must be chosen again.
+    ensure!(
+        !path.exists() || Settings::load(&path)? == settings,
+        "{} says that other keys were chosen; give the same options, or remove the file: nothing was \
+         certified",
+        path.display()
+    );
     // The keys are opened first: settings that lead nowhere must not be left behind.
     let keys = Keys::with(centre, settings.clone()).await?;
-    let key = keys.make(Keys::csca_name(settings.csca)).await?;
     settings.save(&path)?;
-    let certificate = keys.certifier(centre).csca(key.as_ref()).await?;
+    let certificate = signers::make_csca(centre, &keys).await?;
     report("CSCA", &certificate);
-    write(options.out.as_deref(), certificate.der())
+    write(options.out.as_deref(), certificate.der())?;
+    for (number, signer) in signers::issue(centre, &keys, Ahead::Periods(options.ahead)).await? {
+        report(&format!("document signer {number}"), &signer);
+    }
+    crls(centre, LIST_DAYS, None).await
 }
 
-async fn issue_ds(centre: &Installation, out: Option<&Path>) -> Result<()> {
+async fn issue_ds(centre: &Installation, options: &IssueDs) -> Result<()> {
     let keys = Keys::of(centre).await?;
-    let csca_key = keys.csca(keys.settings.csca).await?;
-    let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
-    let mut conn = centre.db.begin().await?;
-    let mut certified = Vec::new();
-    for der in store::cards::certificates::certificates(&mut conn, "document_signer").await? {
-        certified.push(Certificate::from_der(&der)?.key()?);
+    let issued = signers::issue(centre, &keys, options.how_many()).await?;
+    for (number, certificate) in &issued {
+        report(&format!("document signer {number}"), certificate);
+        let out = options.out.as_deref().map(|out| match issued.len() {
+            1 => out.to_owned(),
+            _ => numbered(out, *number),
+        });
+        write(out.as_deref(), certificate.der())?;
     }
-    drop(conn);
-    for number in 1.. {
-        let key = keys.make(Keys::document_signer_name(number)).await?;
-        if certified.contains(&PublicKey::from_spki(key.public_key())?) {
-            continue;
-        }
-        let certificate =
-            keys.certifier(centre).document_signer(&csca, csca_key.as_ref(), key.as_ref()).await?;
-        report(&format!("document signer {number}"), &certificate);
-        return write(out, certificate.der());
-    }
-    unreachable!("the numbers of document signers do not run out")
+    let until = signers::covered_until(&signers::periods(centre).await?, centre.clock.now());
+    let until = until.map_or("nobody signs now".to_owned(), |until| format!("signed for until {until}"));
+    say!("{} made; {until}", issued.len());
+    Ok(())
+}
+
+/// `ds.der` becomes `ds-3.der`.
+fn numbered(out: &Path, number: u32) -> PathBuf {
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = out.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    out.with_file_name(format!("{stem}-{number}{ending}"))
 }
 
 async fn crls(centre: &Installation, days: u8, out: Option<&Path>) -> Result<()> {
     let keys = Keys::of(centre).await?;
-    let cscas = centre::cscas(centre, &keys).await?;
-    ensure!(!cscas.is_empty(), "there is no CSCA yet; make one with `dancu pki init`");
-    for (csca, key) in cscas {
-        let der = keys.certifier(centre).crl(&csca, key.as_ref(), days).await?;
+    for IssuedList { csca, der } in signers::issue_lists(centre, &keys, days).await? {
         let list = Crl::from_der(&der, &csca)?;
         let number = hex(&list.number().unwrap_or_default());
         let serial = hex(csca.serial());
@@ -251,23 +282,34 @@ async fn roll(centre: &Installation, out: Option<&Path>) -> Result<()> {
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.begin().await?;
-    let mut table = Table::new("certificates", &["serial", "role", "last_day", "state"]);
+    let columns = &["serial", "role", "signs_from", "signs_to", "last_day", "state"];
+    let mut table = Table::new("certificates", columns);
     for row in lists::all(&mut conn).await? {
         let certificate = Certificate::from_der(&row.der)?;
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
         let last_day = certificate.not_after().date().to_string();
-        table.push([row.serial.into(), row.role.into(), last_day.into(), state.into()]);
+        let (from, to) = (certificate.not_before(), signs_until(&certificate));
+        let to = to.unwrap_or(certificate.not_after()).date().to_string();
+        table.push([
+            row.serial.into(),
+            row.role.into(),
+            from.date().to_string().into(),
+            to.into(),
+            last_day.into(),
+            state.into(),
+        ]);
     }
     inspection::list(centre, &mut table)?;
     table.print(form)
 }
 
 fn report(what: &str, certificate: &Certificate) {
-    let signs = certificate.key_usage_period().and_then(|period| period.not_after);
+    let signs = signs_until(certificate);
     say!(
-        "{what} {} valid to {}, signs to {}, SHA-256 {}",
+        "{what} {} valid to {}, signs from {} to {}, SHA-256 {}",
         hex(certificate.serial()),
         certificate.not_after().date(),
+        certificate.not_before().date(),
         signs.map_or("its end".to_owned(), |end| end.date().to_string()),
         hex(&certificate.fingerprint())
     );

@@ -70,7 +70,8 @@ fn a_country_is_set_up_revokes_and_changes_its_key() {
     let early = data.fails(&["pki", "init"]);
     assert!(early.contains("passphrase is missing") && early.contains("dancu keys init"), "{early}");
     data.succeeds(&["keys", "init"]);
-    data.succeeds(&["pki", "init", "--suite", "brainpool-p256r1", "--out", &csca]);
+    let said = data.succeeds(&["pki", "init", "--suite", "brainpool-p256r1", "--out", &csca]);
+    assert!(said.contains("document signer 1 ") && said.contains("revocation list 01 "), "{said}");
     assert!(data.fails(&["pki", "init"]).contains("pki roll"), "a second CSCA");
     data.succeeds(&["pki", "issue-ds", "--out", &ds]);
 
@@ -88,7 +89,7 @@ fn a_country_is_set_up_revokes_and_changes_its_key() {
     assert!(accepted, "{said}");
     let listed = data.succeeds(&["pki", "list"]);
     let serial =
-        listed.lines().find(|line| line.contains("document_signer")).unwrap().split(' ').next().unwrap();
+        listed.lines().rfind(|line| line.contains("document_signer")).unwrap().split(' ').next().unwrap();
     data.succeeds(&["pki", "crl", "--revoke", serial, "--reason", "1", "--out", &lists]);
     let (accepted, said) = verify();
     assert!(!accepted && said.contains("revoked"), "{said}");
@@ -114,4 +115,51 @@ fn a_country_is_set_up_revokes_and_changes_its_key() {
     let read = data.succeeds(&["pki", "master-list", "--read", &master, "--trust", &trust]);
     assert_eq!(read.lines().count(), 3, "two CSCA certificates and a link: {read}");
     assert!(data.fails(&["pki", "master-list", "--read", &master, "--trust", &ds]).contains("trusted CSCA"));
+}
+
+#[test]
+fn signers_are_made_ahead_and_cards_are_signed_without_the_root_key() {
+    let folder = std::env::temp_dir().join(format!("dancu-test-signers-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let data = Data(folder);
+    data.succeeds(&["migrate"]);
+    data.succeeds(&["keys", "init"]);
+    let early = data.fails(&["work", "--once", "--district", "445"]);
+    assert!(early.contains("no document signer may sign on ") && early.contains("pki issue-ds"), "{early}");
+    let early = data.fails(&["pki", "issue-ds"]);
+    assert!(early.contains("csca.key is missing") && early.contains("dancu pki init"), "{early}");
+
+    data.succeeds(&["pki", "init"]);
+    let listed = || {
+        let json = data.succeeds(&["pki", "list", "--json"]);
+        let list: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let all = list["certificates"].as_array().unwrap().clone();
+        let signers = all.into_iter().filter(|certificate| certificate["role"] == "document_signer");
+        let days = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
+        signers.map(|row| (days(&row, "signs_from"), days(&row, "signs_to"))).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().len(), 1);
+    let said = data.succeeds(&["pki", "issue-ds", "--ahead", "2", "--out", &data.path("ds.der")]);
+    assert!(said.contains("2 made; signed for until "), "{said}");
+    assert!(Path::new(&data.path("ds-2.der")).exists() && Path::new(&data.path("ds-3.der")).exists());
+    let signers = listed();
+    assert_eq!(signers.len(), 3);
+    for pair in signers.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "a term ends a second before the next begins, on the same day");
+    }
+    let last = &signers[2].1;
+    assert!(data.succeeds(&["pki", "issue-ds", "--until", &signers[1].1]).contains("0 made"), "{last}");
+    let far = data.fails(&["pki", "issue-ds", "--until", "9998-01-01"]);
+    assert!(far.contains("pki roll") || far.contains("run it again"), "{far}");
+
+    let (csca, away) = (data.path("keys/csca.key"), data.path("csca-in-the-safe"));
+    fs::rename(&csca, &away).unwrap();
+    data.succeeds(&["work", "--once", "--district", "445"]);
+    for command in [&["pki", "issue-ds"][..], &["pki", "crl"], &["pki", "roll"]] {
+        assert!(data.fails(command).contains("csca.key is missing"), "{command:?}");
+    }
+    assert!(!Path::new(&csca).exists(), "a lost root key is not made anew");
+    fs::rename(&away, &csca).unwrap();
+    data.succeeds(&["pki", "crl"]);
 }

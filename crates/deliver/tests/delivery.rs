@@ -36,9 +36,9 @@ async fn at_units(count: u32) -> (FreshDatabase, Vec<ApplicationId>) {
 
 async fn carry(db: &Database) {
     let by = officer();
-    let sent = dispatch(db, &scope(), DISTRICT, &by, NOW).await.unwrap().unwrap();
+    let sent = dispatch(db, &scope(), DISTRICT, &Actor::Centre, NOW).await.unwrap().unwrap();
     receive(db, sent.consignment, &[], &by, NOW).await.unwrap();
-    for sent in forward(db, &scope(), DISTRICT, &by, NOW).await.unwrap() {
+    for sent in forward(db, &scope(), DISTRICT, &Actor::Centre, NOW).await.unwrap() {
         receive(db, sent.consignment, &[], &by, NOW).await.unwrap();
     }
 }

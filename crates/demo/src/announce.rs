@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 
 use crate::{prepare, receipts, staff};
-use centre::Centre;
+use centre::Installation;
 use domain::unit::Units;
 use store::UnitScope;
 use store::report::work::{self, Waiting};
@@ -19,7 +19,7 @@ const CONFIRMER: &str = "thamdinh2";
 ///
 /// # Errors
 /// A data directory without a demonstration, or accounts that cannot be written.
-pub async fn announce(centre: &Centre, address: SocketAddr) -> Result<()> {
+pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> {
     let district = prepare::district_of(centre).await?;
     let units = Units::on(centre.clock.today());
     let accounts = staff::accounts(centre, district).await?;

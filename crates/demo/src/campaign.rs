@@ -25,7 +25,6 @@ use domain::id::PersonId;
 use domain::unit::Units;
 use domain::{Actor, Clock, UnitCode};
 use enrol::kits::NewKit;
-use issue::Authority;
 use plan::campaign::{Kits, NOTICE_DAYS, Opening};
 use plan::target::Target;
 use resolve::Identities;
@@ -51,7 +50,6 @@ pub struct Campaign {
     pub day: Date,
     fleet: Fleet,
     identities: Identities,
-    authority: Option<Arc<Authority>>,
     until: Until,
     leave_cards: bool,
     /// Who has applied, and the day of the first application.
@@ -107,7 +105,6 @@ impl Campaign {
                 &prepare::kit_keys(&centre),
             )?,
             identities: stages.run("dedupe", prepare::dedupe(&centre, &scope)).await?,
-            authority: None,
             until: options.until,
             leave_cards: options.leave_cards,
             captured: BTreeMap::new(),
@@ -124,6 +121,8 @@ impl Campaign {
             target,
             forms,
         };
+        let last = campaign.target.deadline.date + Duration::days(MOST_DAYS_AFTER_DEADLINE + 1);
+        prepare::make_signers(&campaign.centre, at(last, time!(0:00))).await?;
         stages.run("plan", campaign.plan(options)).await?;
         campaign.recall(left).await?;
         Ok(campaign)
@@ -313,6 +312,7 @@ impl Campaign {
     async fn night(&mut self, day: Date, stages: &mut Stages) -> Result<()> {
         self.clock.set(at(day, time!(23:00)));
         let centre = self.centre.clone();
+        prepare::keep_lists(&centre).await?;
         stages
             .part("intake", async {
                 let (opened, rejected) = work::open_packets(&centre).await?;
@@ -328,7 +328,7 @@ impl Campaign {
                 Ok(((), (linked + cases) as u64))
             })
             .await?;
-        let authority = self.authority().await?;
+        let authority = centre.authority().await?;
         let district = self.district.to_string();
         let (world, scope) = (&self.world, &self.scope);
         let leaves_cards = self.leave_cards && self.until == Until::Day(day);
@@ -351,20 +351,6 @@ impl Campaign {
                 Ok((duties::move_boxes(&centre, world, scope, &district, &self.staff.officer, day).await?, 0))
             })
             .await
-    }
-
-    async fn authority(&mut self) -> Result<Arc<Authority>> {
-        let tomorrow = at(self.day, time!(23:00)) + Duration::days(1);
-        match &self.authority {
-            Some(authority) if authority.signs_until().is_none_or(|until| until > tomorrow) => {
-                Ok(Arc::clone(authority))
-            }
-            _ => {
-                let authority = self.centre.authority().await?;
-                self.authority = Some(Arc::clone(&authority));
-                Ok(authority)
-            }
-        }
     }
 
     /// Nobody is invited any more, nothing is on a kit, in a queue or in a box, and every card that waits has

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use time::macros::date;
+use time::{Duration, OffsetDateTime};
 
 use crate::world::World;
 use crate::{BEGIN, Options};
-use centre::{Centre, Installation, KeySet, Place, installation, work};
+use centre::signers::{Ahead, LIST_DAYS};
+use centre::{Centre, Installation, KeySet, Keys, Place, installation, work};
 use domain::unit::Units;
 use domain::{Clock, Deadline, UnitCode};
 use kit::CentrePublicKeys;
@@ -39,6 +41,29 @@ pub async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre> {
     })
     .await??;
     Ok(Centre::of(installation).await?)
+}
+
+/// What an operator does with `dancu pki` before the first day: a CSCA, and document signers for the whole
+/// campaign.
+pub async fn make_signers(centre: &Centre, until: OffsetDateTime) -> Result<()> {
+    let keys = Keys::of(centre).await?;
+    let mut conn = centre.db.begin().await?;
+    let has_csca = !store::cards::certificates::certificates(&mut conn, "csca").await?.is_empty();
+    drop(conn);
+    if !has_csca {
+        centre::signers::make_csca(centre, &keys).await?;
+    }
+    centre::signers::issue(centre, &keys, Ahead::Until(until)).await?;
+    keep_lists(centre).await
+}
+
+/// What an operator does with `dancu pki crl` before the lists are over.
+pub async fn keep_lists(centre: &Centre) -> Result<()> {
+    let due = centre::signers::lists_due(centre).await?;
+    if due.is_none_or(|due| due < centre.clock.now() + Duration::days(2)) {
+        centre::signers::issue_lists(centre, &Keys::of(centre).await?, LIST_DAYS).await?;
+    }
+    Ok(())
 }
 
 /// What every kit of this centre is set up with.
@@ -86,7 +111,7 @@ pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
 }
 
 /// The district of the demonstration that this data directory holds.
-pub async fn district_of(centre: &Centre) -> Result<UnitCode> {
+pub async fn district_of(centre: &Installation) -> Result<UnitCode> {
     let mut conn = centre.db.begin().await?;
     let run = store::progress::load(&mut conn, "demo.run").await?;
     let run = run.with_context(|| format!("{} holds no demonstration", centre.place.data.display()))?;

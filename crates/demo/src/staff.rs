@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 
-use centre::Centre;
+use centre::Installation;
 use domain::clock::SystemClock;
 use domain::id::AccountId;
 use domain::unit::Units;
@@ -24,7 +24,7 @@ impl Staff {
     ///
     /// # Errors
     /// Accounts that cannot be written, or of which there are too few.
-    pub async fn of(centre: &Centre, district: UnitCode) -> Result<Staff> {
+    pub async fn of(centre: &Installation, district: UnitCode) -> Result<Staff> {
         let made = accounts(centre, district).await?;
         let mut conn = centre.db.begin().await?;
         let (mut adjudicators, mut officers) = (Vec::new(), Vec::new());
@@ -48,7 +48,7 @@ impl Staff {
 ///
 /// # Errors
 /// Accounts that cannot be written.
-pub async fn accounts(centre: &Centre, district: UnitCode) -> Result<Vec<DemoAccount>> {
+pub async fn accounts(centre: &Installation, district: UnitCode) -> Result<Vec<DemoAccount>> {
     let mut rng: StdRng = rand::make_rng();
     let (units, now) = (Units::on(centre.clock.today()), SystemClock.now());
     web::accounts::create_demo(&centre.db, units, district, &centre.place.data, now, &mut rng)

@@ -5,16 +5,37 @@ use std::future::Future;
 use std::pin::Pin;
 
 use domain::id::ApplicationId;
+pub use packet::desk::Page;
 
 /// An answer that takes a while.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Who wants to see a photo, and why. Whoever holds the keys believes none of it without asking the database.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    /// The token of the session in which it is asked.
+    pub session: &'a str,
+    /// The page that shows it.
+    pub page: Page,
+}
+
+/// What became of a wish to see a photo.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Photo {
+    /// A JPEG.
+    Shown(Vec<u8>),
+    /// There is none, it cannot be opened, or the asker may not see it.
+    NotShown,
+    /// Whoever holds the keys does not answer now.
+    Away,
+}
+
 /// The photo of an application. It lies encrypted, and its key is wrapped by a key that the pages must not
 /// reach.
 pub trait PhotoSource: Send + Sync {
-    /// A JPEG, or `None` when there is none or it cannot be opened now. Called only for applications that the
-    /// reader's scope let through.
-    fn photo(&self, id: ApplicationId) -> Answer<'_, Option<Vec<u8>>>;
+    /// The photo, for a session that is alive and whose account may see the application. Every answer leaves a
+    /// row of the audit trail.
+    fn photo<'a>(&'a self, asker: Asker<'a>, id: ApplicationId) -> Answer<'a, Photo>;
 }
 
 /// The kits' end of the line: raw bytes in, raw bytes out. Every message is signed by the kit and every

@@ -28,6 +28,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "packet_content", run: messages::content, seeds: messages::content_seeds },
     Target { name: "batch", run: messages::batch, seeds: messages::batch_seeds },
     Target { name: "receipt", run: messages::receipt, seeds: messages::receipt_seeds },
+    Target { name: "desk", run: messages::desk, seeds: messages::desk_seeds },
     Target { name: "day_report", run: messages::day_report, seeds: messages::day_report_seeds },
     Target { name: "finger_template", run: keys::template, seeds: material::template_seeds },
     Target { name: "mrz", run: cards::mrz, seeds: cards::mrz_seeds },

@@ -6,6 +6,7 @@ use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use crate::material::{DAY, centre, content_of, envelope, kit, rng};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
+use packet::desk::{Answer, Page, Request};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::rules::problems;
 use packet::wire::{decode_batch, encode_batch};
@@ -27,6 +28,38 @@ pub(crate) fn packet_seeds() -> Vec<Vec<u8>> {
         sealed.expect("our own packet")
     });
     vec![SEED.clone()]
+}
+
+/// What a process without keys and the one that holds them say to each other: what is taken is written the
+/// same.
+pub(crate) fn desk(data: &[u8]) -> bool {
+    let (request, answer) = (Request::decode(data), Answer::decode(data));
+    told(request.as_ref().err().cloned());
+    told(answer.as_ref().err().cloned());
+    if let Ok(request) = &request {
+        assert_eq!(request.encode(), data);
+    }
+    if let Ok(answer) = &answer {
+        assert_eq!(answer.encode(), data);
+    }
+    request.is_ok() || answer.is_ok()
+}
+
+pub(crate) fn desk_seeds() -> Vec<Vec<u8>> {
+    let photo = Request::Photo {
+        session: "00".repeat(32),
+        application: ApplicationId::derive(time::OffsetDateTime::UNIX_EPOCH, &[b"desk"]),
+        page: Page::Case,
+    };
+    let kit = Answer::Kit { status: 200, body: b"receipt".to_vec(), refused: 2 };
+    vec![
+        photo.encode(),
+        Request::Packets(batch_seeds()[0].clone()).encode(),
+        Request::DayReport(b"report".to_vec()).encode(),
+        Answer::Photo(b"jpeg".to_vec()).encode(),
+        Answer::Refused.encode(),
+        kit.encode(),
+    ]
 }
 
 /// The content of a packet as it is after decryption, which an enrolled kit is free to fill as it likes.

@@ -48,6 +48,18 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         csca_key: &dyn Signer,
         key: &dyn Signer,
     ) -> Result<Certificate, Error> {
+        self.document_signer_from(csca, csca_key, key, self.now).await
+    }
+
+    /// The same, whose key may sign from this instant on: signers are made ahead, each from the end of the one
+    /// before.
+    pub async fn document_signer_from(
+        &mut self,
+        csca: &Certificate,
+        csca_key: &dyn Signer,
+        key: &dyn Signer,
+        from: OffsetDateTime,
+    ) -> Result<Certificate, Error> {
         if let Some(certificate) = self.still_signing("document_signer", key).await? {
             return Ok(certificate);
         }
@@ -55,7 +67,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         let serial = self.intend("document_signer", subject).await?;
         let (profile, public_key) = (self.suite.document_signer(), key.public_key());
         let prepared =
-            prepare_document_signer(&profile, csca, &name(subject)?, serial.clone(), self.now, public_key)?;
+            prepare_document_signer(&profile, csca, &name(subject)?, serial.clone(), from, public_key)?;
         self.finish(prepared, serial, csca_key, Some(csca)).await
     }
 
@@ -219,7 +231,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
 }
 
 /// Until when the certified key may sign.
-pub(crate) fn signs_until(certificate: &Certificate) -> Option<OffsetDateTime> {
+pub fn signs_until(certificate: &Certificate) -> Option<OffsetDateTime> {
     certificate.key_usage_period().and_then(|period| period.not_after)
 }
 

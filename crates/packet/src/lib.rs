@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+pub mod desk;
 pub mod keys;
 pub mod message;
 pub mod rules;

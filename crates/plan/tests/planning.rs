@@ -203,7 +203,8 @@ async fn applies(db: &Database, kit: KitId, person: PersonId, opened: bool) {
         .await
         .unwrap();
         sqlx::query(
-            "INSERT INTO application_record (application_id, record, unit_path) VALUES ($1, '{}', '42/445/')",
+            "INSERT INTO application_record (application_id, record, differs, unit_path) \
+             VALUES ($1, '{}', '{}', '42/445/')",
         )
         .bind(application_id.uuid())
         .execute(&mut *tx)

@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod form;
 mod frame;
+mod keyholder;
 mod kit_door;
 mod lapse;
 mod layers;
@@ -21,6 +22,7 @@ mod static_files;
 mod throttle;
 
 pub use error::Error;
+pub use keyholder::Keyholder;
 pub use routes::router;
 pub use serve::{ServeError, Server, listen};
 pub use session::Role;

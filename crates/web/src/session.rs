@@ -70,6 +70,8 @@ pub struct Who {
     pub display_name: String,
     pub(crate) csrf_secret: [u8; 32],
     pub(crate) token_hash: [u8; 32],
+    /// What the cookie holds: whoever holds the keys asks for it before a photo is opened.
+    pub(crate) token: String,
 }
 
 impl Who {
@@ -193,6 +195,7 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
         display_name: account.display_name,
         csrf_secret: session.csrf_secret,
         token_hash,
+        token: token.to_owned(),
     }))
 }
 
@@ -238,6 +241,7 @@ mod tests {
             display_name: String::new(),
             csrf_secret: secret,
             token_hash: [0; 32],
+            token: String::new(),
         }
     }
 

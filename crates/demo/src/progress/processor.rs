@@ -45,7 +45,8 @@ impl Sub for Busy {
 /// The server and all its processes: those that ended are counted in the server, which waited for them.
 fn server_time(server: u32) -> Option<Duration> {
     let mut sum = times(&server.to_string())?.iter().sum();
-    for child in fs::read_to_string(format!("/proc/{server}/task/{server}/children")).ok()?.split(' ') {
+    let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children")).ok()?;
+    for child in children.split_ascii_whitespace() {
         // One that ends between the list and its file is in the server's count the next time.
         sum += own_time(child).unwrap_or_default();
     }

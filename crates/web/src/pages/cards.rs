@@ -18,6 +18,7 @@ use card::lds::dg13::{Dg13, FieldNumber};
 use card::lds::{DataGroup, dg1, dg2};
 use card::sod::Sod;
 use domain::id::{ApplicationId, CardId};
+use enrol::desks::{Asker, Page as Shows, Photo};
 use store::cards::pages::CardPage;
 use ui::format;
 use ui::frame::Frame;
@@ -37,6 +38,8 @@ struct Page {
     /// SVG of both sides; empty until the chip data exist.
     front: String,
     back: String,
+    /// Whoever holds the keys does not answer now.
+    photo_away: bool,
     chip: Vec<ChipFile>,
     mrz: Vec<String>,
     qr: String,
@@ -67,7 +70,9 @@ pub(crate) async fn show(
     drop(tx);
     let Some(row) = found else { return Err(not_shown(&state, &who, subject).await) };
     note_read(&state, &who, "card.read", subject, &row.unit_path).await?;
-    let photo = photo(&state, ApplicationId::from_uuid(row.application_id)).await;
+    let photo = photo(&state, &who, Shows::Card, ApplicationId::from_uuid(row.application_id)).await;
+    let is_away = photo == Photo::Away;
+    let photo = jpeg(photo);
     let marking = if state.settings.specimen { Marking::Specimen } else { Marking::Issued };
     let (front, back) = draw(&row, photo.as_deref(), marking).unwrap_or_default();
     let lang = ui.lang;
@@ -81,6 +86,7 @@ pub(crate) async fn show(
         facts: facts(&state, lang, &row),
         front,
         back,
+        photo_away: is_away,
         chip: chip_files(lang, &row, photo.as_deref()),
         mrz: mrz.map(|mrz| mrz.lines().map(str::to_owned).to_vec()).unwrap_or_default(),
         qr: row.qr.clone().unwrap_or_default(),
@@ -88,9 +94,17 @@ pub(crate) async fn show(
     })
 }
 
-/// The photo of an application, unless it is too heavy for a page.
-pub(crate) async fn photo(state: &AppState, id: ApplicationId) -> Option<Vec<u8>> {
-    state.photos.photo(id).await.filter(|jpeg| jpeg.len() <= MOST_PHOTO_BYTES)
+/// The photo of an application, as far as the signed-in person may see it.
+pub(crate) async fn photo(state: &AppState, who: &Who, page: Shows, id: ApplicationId) -> Photo {
+    state.photos.photo(Asker { session: &who.token, page }, id).await
+}
+
+/// A photo that was shown, unless it is too heavy for a page.
+pub(crate) fn jpeg(photo: Photo) -> Option<Vec<u8>> {
+    match photo {
+        Photo::Shown(jpeg) => Some(jpeg).filter(|jpeg| jpeg.len() <= MOST_PHOTO_BYTES),
+        Photo::NotShown | Photo::Away => None,
+    }
 }
 
 /// A photo as the address of an image.

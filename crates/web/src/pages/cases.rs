@@ -235,8 +235,8 @@ async fn draw(
         right = Party::Person(chosen, "case.side.person");
     }
     let beside = right.person();
-    let (left, left_record) = side(state, &mut tx, lang, left).await?;
-    let (right, right_record) = side(state, &mut tx, lang, right).await?;
+    let (left, left_record) = side(state, who, &mut tx, lang, left).await?;
+    let (right, right_record) = side(state, who, &mut tx, lang, right).await?;
     drop(tx);
     note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path).await?;
     let said_by: Vec<String> = sheet.said.iter().map(|action| action.actor.to_string()).collect();

@@ -23,7 +23,7 @@ use domain::id::{ApplicationId, CardId, CaseId, ImportId, KitId, PersonId, SlotI
 use domain::record::{Place, Relative};
 use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
-use enrol::desks::{Answer, KitAnswer, KitDesk, PhotoSource};
+use enrol::desks::{Answer, Asker, KitAnswer, KitDesk, Photo, PhotoSource};
 use life::{One, application};
 use store::Database;
 use web::{AppState, Parts, Settings};
@@ -305,8 +305,9 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
 pub struct Portraits(pub Option<Vec<u8>>);
 
 impl PhotoSource for Portraits {
-    fn photo(&self, _: ApplicationId) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(async { self.0.clone() })
+    fn photo<'a>(&'a self, asker: Asker<'a>, _: ApplicationId) -> Answer<'a, Photo> {
+        assert_eq!(asker.session.len(), 64, "a page tells in which session it asks");
+        Box::pin(async { self.0.clone().map_or(Photo::NotShown, Photo::Shown) })
     }
 }
 

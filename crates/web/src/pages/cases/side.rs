@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::pages::{cards, record};
+use crate::session::Who;
 use crate::state::AppState;
 use domain::id::{ApplicationId, PersonId};
+use enrol::desks::{Page as Shows, Photo};
 use store::PgConnection;
 use store::cases::Case;
 use ui::i18n::Lang;
@@ -14,6 +16,8 @@ pub(super) struct Side {
     pub(super) title: &'static str,
     pub(super) href: Option<String>,
     pub(super) photo: Option<String>,
+    /// Whoever holds the keys does not answer now.
+    pub(super) photo_away: bool,
     /// What the photo shows, for those who do not see it.
     pub(super) alt: String,
     /// There is such a record, but the reader may not see it.
@@ -57,6 +61,7 @@ pub(super) fn parties(case: &Case) -> (Party, Party) {
 /// A party as the page shows it, as far as the reader may see it, and its record in words.
 pub(super) async fn side(
     state: &AppState,
+    who: &Who,
     scoped: &mut PgConnection,
     lang: Lang,
     party: Party,
@@ -65,6 +70,7 @@ pub(super) async fn side(
         title: lang.text(title),
         href: None,
         photo: None,
+        photo_away: false,
         alt: lang.fill("case.photo", &[("what", lang.text(title))]),
         hidden: false,
     };
@@ -76,8 +82,10 @@ pub(super) async fn side(
             }
             let declared = store::applications::pages::declared(scoped, id).await?;
             let described = declared.and_then(|declared| record::of_declared(state, lang, &declared.record));
-            let photo = cards::photo(state, id).await.map(|jpeg| cards::data_uri(&jpeg));
-            Ok((Side { href: Some(format!("/ho-so/{id}")), photo, ..empty(title) }, described))
+            let photo = cards::photo(state, who, Shows::Case, id).await;
+            let photo_away = photo == Photo::Away;
+            let photo = cards::jpeg(photo).map(|jpeg| cards::data_uri(&jpeg));
+            Ok((Side { href: Some(format!("/ho-so/{id}")), photo, photo_away, ..empty(title) }, described))
         }
         Party::Person(id, title) => {
             let described = record::of_person(state, scoped, lang, id).await?;
