@@ -38,6 +38,7 @@ const DOOR: usize = 4;
 /// Connections of the limit: as many as the pages' pool has.
 const STRAIGHT: usize = 12;
 
+/// What `dancu bench desks` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// People in the register.
@@ -73,6 +74,11 @@ fn think(text: &str) -> Result<Think, String> {
     if from > to { Err(wrong()) } else { Ok(Think { from, to }) }
 }
 
+/// Measures officers who search, list and write at once, and prints and writes the figures.
+///
+/// # Errors
+///
+/// When the register cannot be made, the server does not answer, or the figures cannot be written.
 pub async fn run(place: &Place, options: &Options) -> Result<()> {
     ensure!(
         options.officers > 0 && options.seconds > 0,

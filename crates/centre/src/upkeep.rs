@@ -1,8 +1,9 @@
 //! Rounds that may wait: each is due once a day or once a week, and whichever worker comes first does it.
 //!
-//! A round is a job of the queue `upkeep` with the day it is for as its key. So two workers side by side do it
-//! once, one that dies leaves it to the next, and one that fails again and again stays where an operator sees
-//! it. A round may be begun anew at any point: each of its writes says by itself whether it was done before.
+//! A round is a job of the queue `upkeep` with the day it is for as its key. So two workers side by side do
+//! it once, one that dies leaves it to the next, and one that fails again and again stays where an operator
+//! sees it. A round may be begun anew at any point: each of its writes says by itself whether it was done
+//! before.
 
 use serde_json::json;
 use time::{Date, Duration, OffsetDateTime, Time};

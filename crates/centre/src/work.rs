@@ -126,7 +126,9 @@ pub async fn dedupe_register(
         action: "register.dedupe_asked".to_owned(),
         subject: "register".to_owned(),
         unit_path: scope.as_str().to_owned(),
-        detail: serde_json::json!({ "pairs": found.pairs, "merged": found.merged.len(), "cases": found.cases }),
+        detail: serde_json::json!({
+            "pairs": found.pairs, "merged": found.merged.len(), "cases": found.cases,
+        }),
     };
     audit::append(&mut tx, &entry).await?;
     store::commit(tx).await?;

@@ -31,7 +31,8 @@ async fn a_round_that_fails_is_tried_again_and_then_left_in_sight() {
     let db = testkit::fresh_database().await;
     // An action of a card that is not there: no history can be compared with a row.
     sqlx::query(
-        "INSERT INTO card_action (application_id, card_id, seq, action, at, recorded_at, actor, reason, unit_path) \
+        "INSERT INTO card_action (application_id, card_id, seq, action, at, recorded_at, actor, reason, \
+         unit_path) \
          VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'revoke', now(), now(), 'centre', 'lost', '')",
     )
     .execute(db.work())

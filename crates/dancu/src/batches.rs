@@ -37,8 +37,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Record what the printer made of a batch. Nothing is written unless every card of the batch is named, once.
-    /// Run again it answers as the first time.
+    /// Record what the printer made of a batch. Nothing is written unless every card of the batch is named,
+    /// once. Run again it answers as the first time.
     Results(ResultsOptions),
 }
 
@@ -140,7 +140,8 @@ async fn record(centre: &Installation, options: &ResultsOptions) -> Result<ExitC
         Recorded::Batch { batch, printed, spoiled, before } => {
             if options.json {
                 output::print_json(&json!({
-                    "batch": batch, "printed": printed, "spoiled": spoiled, "repeated": before, "differences": [],
+                    "batch": batch, "printed": printed, "spoiled": spoiled, "repeated": before,
+                    "differences": [],
                 }))?;
             } else {
                 let word = if before { "unchanged" } else { "recorded" };
@@ -151,7 +152,10 @@ async fn record(centre: &Installation, options: &ResultsOptions) -> Result<ExitC
         Recorded::Differs { batch, differences } => {
             if options.json {
                 let told = differences.iter().map(|found| {
-                    json!({ "line": found.line, "card_number": found.number, "code": found.code, "what": found.what })
+                    json!({
+                        "line": found.line, "card_number": found.number, "code": found.code,
+                        "what": found.what,
+                    })
                 });
                 output::print_json(&json!({ "batch": batch, "differences": told.collect::<Vec<Value>>() }))?;
             } else {

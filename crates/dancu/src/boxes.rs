@@ -45,8 +45,8 @@ pub(crate) enum Command {
     Pack(WhereTo),
     /// Send every card that waits at a district on, a box for each commune.
     Forward(WhereTo),
-    /// Count a box at arrival: a number a line, as printed on the card or read from its QR code. What is foreign
-    /// or doubled is told at once; what is missing is told before the box is closed.
+    /// Count a box at arrival: a number a line, as printed on the card or read from its QR code. What is
+    /// foreign or doubled is told at once; what is missing is told before the box is closed.
     Count(CountOptions),
     /// The way of a card through boxes.
     Find {

@@ -18,8 +18,8 @@ use ui::{say, terminal};
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Open a campaign: its target, the quotas of its communes, the kits' shifts, and the invitation of everyone
-    /// eligible. Run again it changes nothing; without a kit before, it goes on with the plan.
+    /// Open a campaign: its target, the quotas of its communes, the kits' shifts, and the invitation of
+    /// everyone eligible. Run again it changes nothing; without a kit before, it goes on with the plan.
     Open(OpenOptions),
     /// The campaigns, the newest first.
     List {
@@ -34,8 +34,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// The people invited for a day, by kit and time, as the teams' lists have them. Reading it is a row of the
-    /// audit trail.
+    /// The people invited for a day, by kit and time, as the teams' lists have them. Reading it is a row of
+    /// the audit trail.
     Guests {
         /// The day (yyyy-mm-dd).
         #[arg(value_parser = crate::cli::date)]
@@ -175,7 +175,8 @@ async fn open(centre: &Installation, options: &OpenOptions) -> Result<()> {
             json!({ "slots": slots, "seats": seats, "invited": invited, "unseated": unseated })
         });
         return output::print_json(&json!({
-            "unit": options.unit, "from": options.from.to_string(), "last_day": deadline.last_day().to_string(),
+            "unit": options.unit, "from": options.from.to_string(),
+            "last_day": deadline.last_day().to_string(),
             "opened": is_new, "repeated": is_repeat, "target": target.amount, "eligible": eligible,
             "communes": areas.len(), "kits_needed": kits_needed, "planned": planned,
             "kits": kits.iter().map(|kit| kit.name.as_str()).collect::<Vec<_>>(),
@@ -288,7 +289,8 @@ fn say_guests(guests: &[Invitee], form: Form) -> Result<()> {
         let told = guests.iter().map(|Invitee { seat, kit, form, record }| {
             Ok(json!({
                 "kit": kit, "at": seat.starts_at.format(&Rfc3339)?, "seat": seat.seat, "round": seat.round,
-                "state": seat.state, "person": seat.person_id, "form": form, "record": serde_json::to_value(record)?,
+                "state": seat.state, "person": seat.person_id, "form": form,
+                "record": serde_json::to_value(record)?,
             }))
         });
         return output::print_json(&json!({ "guests": told.collect::<Result<Vec<Value>>>()? }));

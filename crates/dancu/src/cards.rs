@@ -44,8 +44,8 @@ pub(crate) enum Command {
     /// Read a card on a reader of this machine: PACE or Basic Access Control, all files, its proofs,
     /// verification.
     Read(card_chip::ReadOptions),
-    /// Hand a card over at its commune, after the fingers of whoever stands there were compared with those that
-    /// were enrolled; or record that nobody came.
+    /// Hand a card over at its commune, after the fingers of whoever stands there were compared with those
+    /// that were enrolled; or record that nobody came.
     HandOver(hand_over::Options),
     /// Take a card out of force until it is cleared up: it is refused wherever it is checked.
     Suspend(card_life::SuspendOptions),

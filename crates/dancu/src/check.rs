@@ -1,4 +1,5 @@
-//! `dancu check`: whether the rows of the register, of applications and of cards are what their histories say.
+//! `dancu check`: whether the rows of the register, of applications and of cards are what their histories
+//! say.
 
 use std::process::ExitCode;
 

@@ -29,8 +29,8 @@ pub(crate) struct Options {
     /// The fingers were compared elsewhere, or could not be, and did not match.
     #[arg(long, conflicts_with = "probe")]
     no_match: bool,
-    /// The number of the attempt, from 1, so that sending it again does nothing more; the next one when it is not
-    /// given.
+    /// The number of the attempt, from 1, so that sending it again does nothing more; the next one when it is
+    /// not given.
     #[arg(long)]
     attempt: Option<i16>,
     /// The login of the officer who hands over.

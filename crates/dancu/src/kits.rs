@@ -30,7 +30,8 @@ pub(crate) enum Command {
         /// What people call it.
         #[arg(long)]
         name: String,
-        /// The kit's public key: PEM, as `openssl pkey -in identity.pem -pubout` writes it; `-` is standard input.
+        /// The kit's public key: PEM, as `openssl pkey -in identity.pem -pubout` writes it; `-` is standard
+        /// input.
         #[arg(long)]
         public_key: PathBuf,
         /// Print one JSON document instead of lines.
@@ -57,8 +58,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         operator: Operator,
     },
-    /// What every kit must know of this centre: the key that packets are sealed for, and the key that receipts
-    /// are signed with. Both are public.
+    /// What every kit must know of this centre: the key that packets are sealed for, and the key that
+    /// receipts are signed with. Both are public.
     CentreKeys {
         /// Write them to intake.pem and receipt.pem in this directory instead of printing them.
         #[arg(long)]

@@ -40,8 +40,8 @@ impl SocketOptions {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkOptions {
-    /// The districts for which cards are made, by code or name; without it packets are opened and resolved, and
-    /// no cards are made.
+    /// The districts for which cards are made, by code or name; without it packets are opened and resolved,
+    /// and no cards are made.
     #[arg(long, value_parser = crate::cli::district)]
     district: Vec<UnitCode>,
     /// End when there is nothing left to do, instead of waiting for more.

@@ -1,5 +1,6 @@
-//! A small district is run from forms to cards in hands by commands alone, as an office would: over a serving and
-//! a working process, without the demonstration. People and forms are the simulator's, captures the kit's.
+//! A small district is run from forms to cards in hands by commands alone, as an office would: over a serving
+//! and a working process, without the demonstration. People and forms are the simulator's, captures the
+//! kit's.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -180,7 +181,8 @@ impl Province {
         told["guests"].as_array().unwrap().iter().map(|told| Guest::read(&self.world, told)).collect()
     }
 
-    /// The day at the kit: whoever comes is captured and sent. Returns how many were invited and how many came.
+    /// The day at the kit: whoever comes is captured and sent. Returns how many were invited and how many
+    /// came.
     fn capture(&mut self, team: &mut Team) -> (usize, usize) {
         let guests = self.guests();
         let person = |guest: &Guest| self.world.population.person(guest.truth).unwrap();

@@ -1,5 +1,5 @@
-//! Counting a box: one number after the other is compared with what was packed, and what differs is known before
-//! anything is recorded.
+//! Counting a box: one number after the other is compared with what was packed, and what differs is known
+//! before anything is recorded.
 
 use std::collections::HashMap;
 

@@ -265,8 +265,8 @@ impl UnitTable {
         &self.units
     }
 
-    /// The units as they stand on `day`. Of the days before the list begins nobody knows better than that they
-    /// stood as on its first.
+    /// The units as they stand on `day`. Of the days before the list begins nobody knows better than that
+    /// they stood as on its first.
     pub fn on(&self, day: Date) -> Units<'_> {
         Units { table: self, day: day.max(self.begins) }
     }

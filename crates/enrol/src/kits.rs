@@ -39,7 +39,8 @@ pub enum Came {
     Before,
 }
 
-/// The id of the kit with this key: the same whenever it is asked for, so that registering twice registers once.
+/// The id of the kit with this key: the same whenever it is asked for, so that registering twice registers
+/// once.
 pub fn id_of(key: &PublicKey) -> KitId {
     KitId::derive(OffsetDateTime::UNIX_EPOCH, &[b"kit", &key.to_point()])
 }

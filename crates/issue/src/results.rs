@@ -40,8 +40,8 @@ pub struct Fault {
     pub what: String,
 }
 
-/// Reads a results file: a card a line, `card_number,outcome,reason,blank_serial`, the last two of which may be
-/// left out. The outcome is `printed` or `spoiled`.
+/// Reads a results file: a card a line, `card_number,outcome,reason,blank_serial`, the last two of which may
+/// be left out. The outcome is `printed` or `spoiled`.
 ///
 /// # Errors
 /// All faults, by their lines.
@@ -133,12 +133,12 @@ pub enum Recorded {
     },
 }
 
-/// Records a printer's results: of the batch that is named, or of the one that the first card is of. Nothing is
-/// written unless the file names every card of the batch, once, and no other.
+/// Records a printer's results: of the batch that is named, or of the one that the first card is of. Nothing
+/// is written unless the file names every card of the batch, once, and no other.
 ///
 /// # Errors
-/// [`Error::NoBatchNumber`], [`Error::NoCardNumber`]; [`Error::StockShort`], [`Error::BeingWritten`]; those of
-/// the database.
+/// [`Error::NoBatchNumber`], [`Error::NoCardNumber`]; [`Error::StockShort`], [`Error::BeingWritten`]; those
+/// of the database.
 pub async fn record_sheet(
     db: &Database,
     batch: Option<i64>,
@@ -287,8 +287,8 @@ mod tests {
 
     #[test]
     fn a_file_is_read_or_all_its_faults_are_told_by_line() {
-        let good = "\u{feff}card_number,outcome,reason,blank_serial\n000012 0001,printed\n\n0000120002;SPOILED;misprinted\n\
-                    0000120003,spoiled,,47900DE0000100000001\n";
+        let good = "\u{feff}card_number,outcome,reason,blank_serial\n000012 0001,printed\n\n\
+                    0000120002;SPOILED;misprinted\n0000120003,spoiled,,47900DE0000100000001\n";
         let read =
             [("0000120001", None), ("0000120002", Some("misprinted")), ("0000120003", Some("printer"))];
         assert_eq!(check(good), Ok(read.map(|(number, reason)| (number.to_owned(), reason)).to_vec()));

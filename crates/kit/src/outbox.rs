@@ -53,8 +53,7 @@ CREATE TABLE IF NOT EXISTS sync_log (
     line INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     event TEXT NOT NULL,
-    packets INTEGER NOT NULL,
-    note TEXT NOT NULL
+    packets INTEGER NOT NULL, note TEXT NOT NULL
 ) STRICT;";
 
 /// Where a packet stands on the kit.

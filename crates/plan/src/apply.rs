@@ -166,8 +166,8 @@ pub(crate) async fn plan_and_invite_in(
     })
 }
 
-/// Invites whoever of these communes is eligible on a day and was never invited, to slots from a day on and of
-/// one round or any. Says how many are invited, and for whom no seat was left.
+/// Invites whoever of these communes is eligible on a day and was never invited, to slots from a day on and
+/// of one round or any. Says how many are invited, and for whom no seat was left.
 pub(crate) async fn seat_uninvited(
     tx: &mut PgConnection,
     scope: &UnitScope,

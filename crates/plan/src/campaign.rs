@@ -1,5 +1,5 @@
-//! A campaign from its opening to its last day: what a command, a page and the demonstration call. Each call is
-//! one transaction with its row in the audit trail, and may be repeated.
+//! A campaign from its opening to its last day: what a command, a page and the demonstration call. Each call
+//! is one transaction with its row in the audit trail, and may be repeated.
 
 mod days;
 
@@ -20,7 +20,8 @@ use store::{Database, PgConnection, UnitScope};
 
 pub use days::{Closed, Gaps, Invited, Invitee, close_day, guests, invite};
 
-/// Days between an invitation that was missed and the first on which the next may lie: a letter takes as long.
+/// Days between an invitation that was missed and the first on which the next may lie: a letter takes as
+/// long.
 pub const NOTICE_DAYS: i64 = 3;
 
 /// What a campaign is opened with.
@@ -233,7 +234,8 @@ async fn kits_of(
     names.iter().map(find).collect()
 }
 
-/// The campaign of a unit, or of the nearest unit above that has one: the one that `on` lies in, else the newest.
+/// The campaign of a unit, or of the nearest unit above that has one: the one that `on` lies in, else the
+/// newest.
 ///
 /// # Errors
 /// [`Error::NoCampaign`]; those of the database.

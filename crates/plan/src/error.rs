@@ -21,8 +21,8 @@ pub enum Error {
     },
     /// A campaign that was opened cannot become another.
     #[error(
-        "the campaign of {unit} from {starts_on} was opened with another {what}: {was}. A repeat gives the same; \
-         what was announced stays"
+        "the campaign of {unit} from {starts_on} was opened with another {what}: {was}. A repeat gives the \
+         same; what was announced stays"
     )]
     CampaignDiffers {
         /// The unit.
@@ -76,8 +76,8 @@ pub enum Error {
     },
     /// Not all that happened on the day is known, so that people would be counted as missing who came.
     #[error(
-        "not all of {day} is known: {}. Whoever came there would be counted as missing. Close the day all the \
-         same with --anyway: who applied is found out when a later day is closed",
+        "not all of {day} is known: {}. Whoever came there would be counted as missing. Close the day all \
+         the same with --anyway: who applied is found out when a later day is closed",
         .what.join("; ")
     )]
     NotAllKnown {

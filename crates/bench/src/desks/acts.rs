@@ -33,7 +33,7 @@ use Act::{
 };
 
 impl Act {
-    pub const fn code(self) -> &'static str {
+    pub(crate) const fn code(self) -> &'static str {
         match self {
             SearchName => "search_name",
             SearchNumber => "search_number",
@@ -81,7 +81,7 @@ pub struct Think {
 }
 
 impl Think {
-    pub const NONE: Think = Think { from: Duration::ZERO, to: Duration::ZERO };
+    pub(crate) const NONE: Think = Think { from: Duration::ZERO, to: Duration::ZERO };
 
     fn draw(self, stream: &mut Stream) -> Duration {
         let millis = (self.to - self.from).as_millis() as u32;
@@ -108,7 +108,7 @@ struct Form {
 }
 
 impl<'a> Desk<'a> {
-    pub fn new(officer: &'a Officer, browser: Browser, stream: Stream) -> Desk<'a> {
+    pub(crate) fn new(officer: &'a Officer, browser: Browser, stream: Stream) -> Desk<'a> {
         let (people, applications, cases) = (Vec::new(), Vec::new(), Vec::new());
         Desk { officer, browser, stream, people, applications, cases, form: None }
     }

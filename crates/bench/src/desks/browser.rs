@@ -42,7 +42,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn new(address: SocketAddr) -> Browser {
+    pub(crate) fn new(address: SocketAddr) -> Browser {
         Browser { address, connection: None, cookies: BTreeMap::new() }
     }
 

@@ -18,19 +18,19 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub fn add(&mut self, act: &'static str, took: Duration) {
+    pub(crate) fn add(&mut self, act: &'static str, took: Duration) {
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         self.took.entry(act).or_default().push(micros);
     }
 
-    pub fn fail(&mut self, act: &'static str, error: &anyhow::Error) {
+    pub(crate) fn fail(&mut self, act: &'static str, error: &anyhow::Error) {
         let text = format!("{act}: {error:#}");
         let known = self.failed.contains_key(&text) || self.failed.len() < MOST_TEXTS;
         let text = if known { text } else { format!("{act}: other reasons") };
         *self.failed.entry(text).or_default() += 1;
     }
 
-    pub fn join(&mut self, other: Figures) {
+    pub(crate) fn join(&mut self, other: Figures) {
         for (act, took) in other.took {
             self.took.entry(act).or_default().extend(took);
         }
@@ -39,11 +39,11 @@ impl Figures {
         }
     }
 
-    pub fn acts(&self) -> usize {
+    pub(crate) fn acts(&self) -> usize {
         self.took.values().map(Vec::len).sum()
     }
 
-    pub fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         self.failed.values().sum()
     }
 
@@ -79,7 +79,7 @@ fn quantiles(mut micros: Vec<u32>) -> Map<String, Value> {
     [("p50_ms".to_owned(), at(50)), ("p99_ms".to_owned(), at(99))].into_iter().collect()
 }
 
-pub fn tenths(number: f64) -> f64 {
+pub(crate) fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 

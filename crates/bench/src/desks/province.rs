@@ -154,7 +154,7 @@ impl One<'_> {
     }
 }
 
-pub fn person_id(index: usize) -> PersonId {
+pub(crate) fn person_id(index: usize) -> PersonId {
     PersonId::derive(BEGUN, &[b"bench desks", &index.to_be_bytes()])
 }
 

@@ -28,7 +28,10 @@ pub enum UnitNameError {
         near: Vec<String>,
     },
     /// Several units are called so.
-    #[error("`{text}` names several units; give a code, or the unit above after a comma: {}", .units.join("; "))]
+    #[error(
+        "`{text}` names several units; give a code, or the unit above after a comma: {}",
+        .units.join("; ")
+    )]
     Ambiguous {
         /// What was asked for.
         text: String,

@@ -81,7 +81,8 @@ pub struct Invited {
 }
 
 /// Invites who became eligible by `day` or came into the register, and who missed an invitation, to the free
-/// seats from [`NOTICE_DAYS`] after it on; where there is none, the campaign's kits come once more. A repeat invites nobody twice.
+/// seats from [`NOTICE_DAYS`] after it on; where there is none, the campaign's kits come once more. A repeat
+/// invites nobody twice.
 ///
 /// # Errors
 /// [`Error::Day`] after the last day; those of the database.
@@ -154,8 +155,8 @@ pub enum Gaps {
 }
 
 /// Closes a day: who applied has attended, everyone else who was invited missed it and is invited again, from
-/// [`NOTICE_DAYS`] later on; where no seat is left, the campaign's kits come once more after their plan. Who applied is what the applications at the centre say. A repeat counts those who
-/// have turned up since.
+/// [`NOTICE_DAYS`] later on; where no seat is left, the campaign's kits come once more after their plan. Who
+/// applied is what the applications at the centre say. A repeat counts those who have turned up since.
 ///
 /// # Errors
 /// [`Error::Day`] for a day that is not over or not the campaign's; [`Error::NotAllKnown`] with
@@ -214,8 +215,8 @@ pub async fn close_day(
     Ok(closed)
 }
 
-/// Slots for people without a seat, by the campaign's kits once their plan is done and until the last day. Says
-/// whether there are any.
+/// Slots for people without a seat, by the campaign's kits once their plan is done and until the last day.
+/// Says whether there are any.
 async fn add_slots(
     tx: &mut PgConnection,
     units: Units<'_>,
@@ -242,7 +243,8 @@ async fn add_slots(
         Ok(apply::slot_row(slot, planned[slot.kit].kit_id, &path, units))
     };
     let slots = slots.iter().map(row).collect::<Result<Vec<_>, Error>>()?;
-    // A kit that is promised to another campaign by then is not taken from it: its people stay without a seat.
+    // A kit that is promised to another campaign by then is not taken from it: its people stay without a
+    // seat.
     if slots.is_empty() || rows::stands_elsewhere(tx, &slots).await?.is_some() {
         return Ok(false);
     }

@@ -115,7 +115,8 @@ pub struct BatchLine {
 
 const BATCH: &str = "SELECT b.batch_id, b.number, b.unit_code, b.opened_at, b.closed_at, b.size, b.printed, \
                      b.spoiled, (SELECT count(*) FROM batch_item i JOIN card c USING (card_id) \
-                                 WHERE i.batch_id = b.batch_id AND c.state = 'intended') AS unsigned FROM batch b";
+                                 WHERE i.batch_id = b.batch_id AND c.state = 'intended') AS unsigned \
+                     FROM batch b";
 
 fn batch_line(row: &PgRow) -> Result<BatchLine, Error> {
     Ok(BatchLine {

@@ -417,8 +417,8 @@ pub async fn take_blanks(
     Ok(done.rows_affected())
 }
 
-/// Takes these blanks of the stock for the cards that a machine wrote on them, whatever became of them. Returns
-/// how many there were: fewer than cards when one of them is not in stock.
+/// Takes these blanks of the stock for the cards that a machine wrote on them, whatever became of them.
+/// Returns how many there were: fewer than cards when one of them is not in stock.
 ///
 /// # Errors
 /// Those of the database.

@@ -24,8 +24,8 @@ pub struct CampaignRow {
     pub opened_by: String,
 }
 
-const CAMPAIGN: &str = "SELECT unit_code, unit_path, starts_on, deadline, deadline_wording, amount, opened_at, \
-                        opened_by FROM campaign";
+const CAMPAIGN: &str = "SELECT unit_code, unit_path, starts_on, deadline, deadline_wording, amount, \
+                        opened_at, opened_by FROM campaign";
 
 /// Makes whoever opens campaigns wait for one another until the transaction ends: that two do not overlap is
 /// seen by nobody else.
@@ -40,7 +40,8 @@ pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
 /// Adds a campaign.
 ///
 /// # Errors
-/// Those of the database; the unit's campaign of this first day is there already (constraint `campaign_pkey`).
+/// Those of the database; the unit's campaign of this first day is there already (constraint
+/// `campaign_pkey`).
 pub async fn put(tx: &mut PgConnection, campaign: &CampaignRow) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO campaign (unit_code, unit_path, starts_on, deadline, deadline_wording, amount, \
@@ -110,10 +111,13 @@ pub async fn areas(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Are
                        WHERE unit_path LIKE $1 || '%' ORDER BY person_id, round DESC), \
               sums AS (SELECT unit_path, count(*) AS invited, \
                               count(*) FILTER (WHERE state = 'attended') AS attended, \
-                              count(*) FILTER (WHERE state = 'missed') AS missed FROM last GROUP BY unit_path) \
-         SELECT a.unit_code, a.unit_path, a.residents, a.eligible, a.quota, coalesce(s.invited, 0) AS invited, \
+                              count(*) FILTER (WHERE state = 'missed') AS missed \
+                       FROM last GROUP BY unit_path) \
+         SELECT a.unit_code, a.unit_path, a.residents, a.eligible, a.quota, coalesce(s.invited, 0) \
+                AS invited, \
                 coalesce(s.attended, 0) AS attended, coalesce(s.missed, 0) AS missed \
-         FROM area a LEFT JOIN sums s USING (unit_path) WHERE a.unit_path LIKE $1 || '%' ORDER BY a.unit_code",
+         FROM area a LEFT JOIN sums s USING (unit_path) WHERE a.unit_path LIKE $1 || '%' \
+         ORDER BY a.unit_code",
     )
     .bind(scope.as_str())
     .fetch_all(conn)
@@ -307,7 +311,8 @@ pub async fn stands_elsewhere(
     slots: &[super::SlotRow],
 ) -> Result<Option<(String, Date)>, Error> {
     Ok(sqlx::query_as(
-        "SELECT k.name, s.day FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) AS n (kit_id, starts_at, slot_id) \
+        "SELECT k.name, s.day FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[]) \
+              AS n (kit_id, starts_at, slot_id) \
          JOIN slot s ON s.kit_id = n.kit_id AND s.starts_at = n.starts_at AND s.slot_id <> n.slot_id \
          JOIN kit k ON k.kit_id = s.kit_id ORDER BY s.starts_at LIMIT 1",
     )
