@@ -173,7 +173,7 @@ impl<'a> World<'a> {
         // The youngest of a household come too, with their parents: age is looked at as the plan does.
         let old_enough = person.stated_birth().age_on(TODAY) >= MIN_AGE;
         let id = person_id(index);
-        let applied = index % APPLIED == 0 && old_enough;
+        let applied = index.is_multiple_of(APPLIED) && old_enough;
         One {
             index,
             id,
