@@ -33,8 +33,8 @@ pub enum Photo {
 /// The photo of an application. It lies encrypted, and its key is wrapped by a key that the pages must not
 /// reach.
 pub trait PhotoSource: Send + Sync {
-    /// The photo, for a session that is alive and whose account may see the application. Every answer leaves a
-    /// row of the audit trail.
+    /// The photo, for a session that is alive and whose account may see the application. Every answer leaves
+    /// a row of the audit trail.
     fn photo<'a>(&'a self, asker: Asker<'a>, id: ApplicationId) -> Answer<'a, Photo>;
 }
 

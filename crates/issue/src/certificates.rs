@@ -51,8 +51,8 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
         self.document_signer_from(csca, csca_key, key, self.now).await
     }
 
-    /// The same, whose key may sign from this instant on: signers are made ahead, each from the end of the one
-    /// before.
+    /// The same, whose key may sign from this instant on: signers are made ahead, each from the end of the
+    /// one before.
     pub async fn document_signer_from(
         &mut self,
         csca: &Certificate,
