@@ -15,10 +15,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 use ureq::Agent;
 use uuid::Uuid;
 
+use domain::Clock;
+use domain::clock::SystemClock;
 use packet::desk::{Answer, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, Page, Request, frame, frame_length};
 use store::accounts::{self, Account};
 use store::sessions::{self, Session};
@@ -210,10 +211,7 @@ async fn strangers_are_refused(data: &Data, socket: &std::path::Path) {
     let before = opened("photo.opened").await;
     assert!(before.len() >= 2 && before.iter().all(|(actor, _)| actor.starts_with("account:")), "{before:?}");
 
-    let now = OffsetDateTime::from_unix_timestamp(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64,
-    )
-    .unwrap();
+    let now = SystemClock.now();
     let account = |id: u128, role: &str, path: &str, disabled: bool| Account {
         id: Uuid::from_u128(id),
         login: format!("ask{id}"),

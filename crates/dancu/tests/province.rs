@@ -491,7 +491,6 @@ fn a_district_without_the_demonstration() {
 
 // Its people have no two forms that were both taken, so that nothing is merged; the first district's do.
 #[test]
-#[ignore = "not yet seen to its end; run it with --ignored"]
 fn another_district_with_other_people() {
     run("province-b", "Kien Hai", 11);
 }

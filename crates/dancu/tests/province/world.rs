@@ -50,8 +50,8 @@ impl World {
         let missing = self.draws.missing_fingers(truth);
         let body = self.body(truth);
         let impression = |master: &fingerprint::synthetic::Master| {
-            let seed =
-                body ^ occasion.wrapping_mul(0x9E37_79B9_7F4A_7C15) + u64::from(master.position().code());
+            let drawn = occasion.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let seed = body ^ drawn.wrapping_add(u64::from(master.position().code()));
             master.impression(seed, Condition::Station)
         };
         let masters = person_masters(body);
