@@ -180,7 +180,7 @@ fn it_is_taken_out_of_force(data: &Data, out: &Path, card: &str, number: &str) {
     for (refused, said) in [
         (act("suspend", card, "lost"), "cannot follow the state `revoked`"),
         (act("revoke", "0000000000", "lost"), "there is no card 0000000000"),
-        (act("revoke", "12", "lost"), "neither the number of a card"),
+        (act("revoke", "12", "lost"), "a card is named by its number"),
         (act("revoke", card, "rain"), "invalid value 'rain'"),
     ] {
         let error = String::from_utf8_lossy(&refused.stderr).into_owned();
