@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::output::{Form, Table};
+use crate::cli::Operator;
+use crate::output::{Form, Table, print_json};
 use centre::{Installation, Place};
 use domain::Actor;
 use domain::id::{AccountId, CaseId, PersonId};
@@ -32,8 +33,8 @@ pub(crate) enum Command {
         /// Only what this account sees.
         #[arg(long = "as", value_name = "LOGIN")]
         login: Option<String>,
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// A case: where it stands, what was said, what may be decided now and what may not.
     Show {
@@ -43,6 +44,8 @@ pub(crate) enum Command {
         login: Option<String>,
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        operator: Operator,
     },
     /// Propose a decision; a colleague must confirm it.
     Propose {
@@ -104,10 +107,12 @@ pub(crate) struct How {
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     let centre = Installation::open(place).await?;
     let (case, act, how) = match command {
-        Command::List { stage, limit, login, json } => {
-            return list(&centre, stage, *limit, login.as_deref(), *json).await;
+        Command::List { stage, limit, login, form } => {
+            return list(&centre, stage, *limit, login.as_deref(), *form).await;
         }
-        Command::Show { case, login, json } => return show(&centre, *case, login.as_deref(), *json).await,
+        Command::Show { case, login, json, operator } => {
+            return show(&centre, *case, login.as_deref(), operator, *json).await;
+        }
         Command::Propose { case, decision, person, how } => {
             ensure!(decision == "link" || person.is_none(), "--person goes with the decision `link` alone");
             let decision = Decision::from_parts(decision, *person, None).context("link takes --person")?;
@@ -143,8 +148,7 @@ async fn act_as(centre: &Installation, case: CaseId, act: &Act, how: &How) -> Re
             "case": case, "act": act.kind().code(), "stage": stage, "version": done.standing.version,
             "decision": decision.map(decision_json), "repeated": done.is_repeat,
         });
-        say!("{}", serde_json::to_string_pretty(&line)?);
-        return Ok(());
+        return print_json(&line);
     }
     let what = match (done.is_repeat, act.kind()) {
         (true, _) => "unchanged",
@@ -193,7 +197,7 @@ async fn read(centre: &Installation, scope: &UnitScope, case: CaseId) -> Result<
     }
 }
 
-async fn list(centre: &Installation, stage: &str, limit: u32, login: Option<&str>, json: bool) -> Result<()> {
+async fn list(centre: &Installation, stage: &str, limit: u32, login: Option<&str>, form: Form) -> Result<()> {
     let of = match stage {
         "proposed" => CaseStage::Unconfirmed,
         "closed" => CaseStage::Closed,
@@ -202,30 +206,33 @@ async fn list(centre: &Installation, stage: &str, limit: u32, login: Option<&str
     let scope = scope(centre, login).await?;
     let mut scoped = centre.db.scoped(&scope).await?;
     let found = store::cases::pages::cases(&mut scoped, of, limit.into()).await?;
-    if json {
-        let lines = found.iter().map(case_json).collect::<Result<Vec<Value>>>()?;
-        say!("{}", serde_json::to_string_pretty(&lines)?);
-        return Ok(());
+    if form.json {
+        return print_json(&found.iter().map(case_json).collect::<Result<Value>>()?);
     }
     let mut table = Table::new("cases", &["id", "kind", "due_on", "decision"]);
     for case in &found {
         let due = day(case.due_at).to_string();
         table.push([json!(case.case_id), json!(case.kind), json!(due), json!(case.decision)]);
     }
-    table.print(Form { json: false, no_header: false })
+    table.print(form)
 }
 
-async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bool) -> Result<()> {
+async fn show(
+    centre: &Installation,
+    case: CaseId,
+    login: Option<&str>,
+    operator: &Operator,
+    json: bool,
+) -> Result<()> {
     let reader = match login {
         Some(login) => Some(adjudicator(centre, login).await?),
         None => None,
     };
     let scope = reader.as_ref().map_or_else(UnitScope::everything, |account| account.scope.clone());
     let sheet = read(centre, &scope, case).await?;
-    // Whoever has a shell on this machine acts for the centre.
     let who = match &reader {
         Some(account) => Actor::Account(AccountId::from_uuid(account.id)),
-        None => Actor::Centre,
+        None => operator.actor(centre).await?,
     };
     note_read(centre, &who, &sheet).await?;
     let acts: Vec<&str> = match reader {
@@ -253,8 +260,7 @@ async fn show(centre: &Installation, case: CaseId, login: Option<&str>, json: bo
         shown["evidence"] = serde_json::to_value(&sheet.evidence)?;
         shown["said"] = said.collect::<Result<Value>>()?;
         shown["acts"] = json!(acts);
-        say!("{}", serde_json::to_string_pretty(&shown)?);
-        return Ok(());
+        return print_json(&shown);
     }
     let Sheet { case, standing, .. } = &sheet;
     say!("case       {} {}", case.case_id, case.kind);
