@@ -186,6 +186,9 @@ pub fn write(
     fs::rename(path.with_extension("draft"), path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()?;
+    // Said and not left to closing: a program that another thread is just starting holds a copy of this file
+    // for a moment, and the lock with it.
+    lock.unlock()?;
     Ok(true)
 }
 

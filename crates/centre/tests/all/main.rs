@@ -1,0 +1,7 @@
+//! The tests of the centre, one program: each test program compiles once more all that it polls.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod gallery_snapshot;
+mod signers;
+mod upkeep;

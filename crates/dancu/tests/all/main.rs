@@ -1,0 +1,24 @@
+//! The tests of the program as its users run it. One program, because each test program
+//! compiles once more all that it polls.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod browser;
+mod cases;
+mod cli;
+mod demo;
+mod desks;
+mod faults;
+mod keyholder;
+mod keys;
+mod nothing_there;
+#[path = "../../../chip/tests/common/other_reader.rs"]
+mod other_reader;
+#[path = "../../../chip/tests/common/pcscd.rs"]
+mod pcscd;
+mod personalise;
+mod pki;
+mod province;
+#[path = "../support/mod.rs"]
+mod support;
+mod tour;

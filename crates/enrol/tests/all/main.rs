@@ -1,0 +1,8 @@
+//! The tests of the intake, one program: each test program compiles once more all that it polls.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod intake;
+mod kits;
+#[path = "../../../packet/tests/support/mod.rs"]
+mod support;

@@ -1,0 +1,12 @@
+//! The tests of the pages, one program: each test program compiles once more all that it polls.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod checking;
+mod lapse;
+mod pages;
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
+mod words;
+mod work;
