@@ -122,6 +122,6 @@ async fn attempts(
     centre: &Centre,
     application: ApplicationId,
 ) -> Result<Vec<(i16, Outcome, Option<f32>)>, Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     Ok(handovers::attempts(&mut conn, application).await?)
 }

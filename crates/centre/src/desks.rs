@@ -40,9 +40,9 @@ impl Photos {
         hash: &[u8; 32],
         id: ApplicationId,
     ) -> Result<Standing, Error> {
-        let mut tx = self.0.db.begin().await?;
-        let found = store::sessions::find(&mut tx, hash, SystemClock.now()).await?;
-        drop(tx);
+        let mut conn = self.0.db.read().await?;
+        let found = store::sessions::find(&mut conn, hash, SystemClock.now()).await?;
+        drop(conn);
         let Some((_, account)) = found else {
             return Ok(Standing::MayNot { actor: Actor::Centre, why: "no_session" });
         };

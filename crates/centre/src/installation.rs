@@ -79,7 +79,7 @@ const INVENTED: &str = "people.invented";
 /// # Errors
 /// Those of the database; [`Error::Day`].
 pub async fn clock_of(db: &Database) -> Result<Arc<dyn Clock>, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     Ok(match day_of(&mut conn).await? {
         Some(day) => Arc::new(VirtualClock::at(day.with_time(time!(23:59)).assume_offset(VIETNAM))),
         None => Arc::new(SystemClock),
@@ -110,7 +110,7 @@ pub async fn finish_day(tx: &mut PgConnection, day: Date) -> Result<(), Error> {
 /// # Errors
 /// Those of the database.
 pub async fn has_invented_people(db: &Database) -> Result<bool, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     Ok(progress::load(&mut conn, INVENTED).await? == Some(Value::Bool(true)))
 }
 

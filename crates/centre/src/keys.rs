@@ -249,7 +249,7 @@ fn serials() -> impl FnMut() -> [u8; 16] {
 /// # Errors
 /// Those of the database and of [`Keys::key`]; a stored certificate that cannot be read.
 pub async fn cscas(centre: &Installation, keys: &Keys) -> Result<Vec<(Certificate, Arc<dyn Signer>)>, Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let stored = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
     let stored: Vec<Certificate> =

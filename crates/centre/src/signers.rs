@@ -97,7 +97,7 @@ async fn document_signers(conn: &mut PgConnection) -> Result<Vec<Signing>, Error
 /// # Errors
 /// Those of the database; a stored certificate that cannot be read.
 pub async fn periods(centre: &Installation) -> Result<Vec<Period>, Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     Ok(document_signers(&mut conn).await?.into_iter().map(|signing| signing.period).collect())
 }
 
@@ -139,7 +139,7 @@ pub async fn issue(
     }
     let csca_key = keys.current_csca().await?;
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let mut certified = Vec::new();
     for der in certificates::certificates(&mut conn, "document_signer").await? {
         certified.push(Certificate::from_der(&der)?.key()?);
@@ -194,7 +194,7 @@ impl Remembered {
 /// [`Error::NoSigner`] when none may sign now; [`Error::SignersKey`] when its key is not here.
 pub(crate) async fn authority(centre: &Centre, remembered: &Remembered) -> Result<Arc<Authority>, Error> {
     let now = centre.clock.now();
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let signers = document_signers(&mut conn).await?;
     let periods: Vec<Period> = signers.iter().map(|signing| signing.period.clone()).collect();
     let Some(of_the_day) = signing(&periods, now) else {
@@ -266,7 +266,7 @@ pub async fn issue_lists(centre: &Installation, keys: &Keys, days: u8) -> Result
 /// # Errors
 /// Those of the database; a stored certificate or list that cannot be read.
 pub async fn lists_due(centre: &Installation) -> Result<Option<OffsetDateTime>, Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let mut first = None;
     for der in certificates::certificates(&mut conn, "csca").await? {
         let csca = Certificate::from_der(&der)?;
@@ -288,7 +288,7 @@ pub async fn newest_list(
     centre: &Installation,
     csca: &Certificate,
 ) -> Result<Option<(Vec<u8>, Option<OffsetDateTime>)>, Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let Some(der) = certificates::newest_crl(&mut conn, &hex(csca.serial())).await? else { return Ok(None) };
     let due = Crl::from_der(&der, csca)?.next_update();
     Ok(Some((der, due)))

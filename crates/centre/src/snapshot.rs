@@ -119,7 +119,7 @@ fn ignored<T>(why: &Unusable) -> Option<T> {
 
 /// Whether a label is of this database as it is now.
 async fn is_of(db: &Database, label: &Label) -> Result<bool, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let installation = change_log::installation_id(&mut conn).await?;
     let entry = change_log::entry_at(&mut conn, label.position).await?.map(|entry| entry.to_string());
     Ok(label.installation == installation && label.entry == entry)
@@ -137,7 +137,7 @@ pub async fn save(
     identities: &Identities,
 ) -> Result<bool, Error> {
     let (position, write_gallery) = identities.gallery_writer();
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let installation = change_log::installation_id(&mut conn).await?;
     let entry = change_log::entry_at(&mut conn, position).await?.map(|entry| entry.to_string());
     drop(conn);

@@ -268,7 +268,7 @@ async fn sign(
     batch: BatchId,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let unsigned = store::cards::intended_cards(&mut conn, batch).await?;
     drop(conn);
     if unsigned.is_empty() {

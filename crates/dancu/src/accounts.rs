@@ -112,7 +112,7 @@ async fn open_or_make(place: &Place) -> Result<Installation> {
 
 async fn list(place: &Place, form: Form) -> Result<()> {
     let centre = Installation::open(place).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let accounts = store::accounts::all(&mut conn).await?;
     if accounts.is_empty() && !form.json {
         say!("none       make one with `dancu account add`");

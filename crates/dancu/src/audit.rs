@@ -33,9 +33,9 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
         Command::Verify { json } => verify(&db, *json).await,
         Command::Heads { form } => {
-            let mut tx = db.begin().await?;
+            let mut conn = db.read().await?;
             let mut table = Table::new("chains", &["chain", "rows", "hash"]);
-            for head in audit::heads(&mut tx).await? {
+            for head in audit::heads(&mut conn).await? {
                 let hash: String = head.hash.iter().map(|byte| format!("{byte:02x}")).collect();
                 table.push([head.chain.into(), head.seq.into(), hash.into()]);
             }

@@ -73,7 +73,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 }
 
 async fn list(centre: &Installation, waiting: bool, limit: u32, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let batches = rows::list(&mut conn, waiting, limit.into()).await?;
     if batches.is_empty() && !form.json {
         say!("none       {}", if waiting { "no batch waits for results" } else { "no batch was made yet" });
@@ -105,7 +105,7 @@ fn state(batch: &BatchLine) -> &'static str {
 }
 
 async fn show(centre: &Installation, number: i64, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let batch = rows::by_number(&mut conn, number)
         .await?
         .with_context(|| format!("there is no batch {number}; `dancu batch list` names those there are"))?;

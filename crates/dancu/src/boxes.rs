@@ -135,7 +135,7 @@ async fn list(
         _ => BoxStage::All,
     };
     let places = to.map(|unit| vec![unit.to_string()]);
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let boxes = rows::boxes(&mut conn, places.as_deref(), stage, limit.into()).await?;
     if boxes.is_empty() && !form.json {
         say!("none       no such box; `dancu box pack` packs printed cards");
@@ -267,7 +267,7 @@ async fn late(centre: &Installation, options: &CountOptions) -> Result<ExitCode>
 
 async fn find(centre: &Installation, card: &CardName, form: Form) -> Result<()> {
     let id = card.find(centre).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let item = store::cards::batches::card_item(&mut conn, id)
         .await?
         .context("this card is in no batch; `dancu card list` names those there are")?;

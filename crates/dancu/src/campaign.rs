@@ -149,7 +149,7 @@ fn today(centre: &Installation) -> Date {
 }
 
 async fn find(centre: &Installation, unit: UnitCode, on: Date) -> Result<CampaignRow> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     Ok(campaign::find(&mut conn, Units::latest(), unit, on).await?)
 }
 
@@ -206,7 +206,7 @@ async fn open(centre: &Installation, options: &OpenOptions) -> Result<()> {
 }
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let campaigns = rows::all(&mut conn).await?;
     if campaigns.is_empty() && !form.json {
         say!("none       open one with `dancu campaign open`");
@@ -228,7 +228,7 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
 async fn show(centre: &Installation, unit: UnitCode, form: Form) -> Result<()> {
     let units = Units::latest();
     let found = find(centre, unit, today(centre)).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let Standing { campaign, areas, kits } = campaign::standing(&mut conn, found).await?;
     let mut communes = Table::new(
         "communes",

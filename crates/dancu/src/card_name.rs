@@ -26,7 +26,7 @@ impl CardName {
     /// # Errors
     /// No such card; several that may be meant; a database that does not answer.
     pub async fn find(&self, centre: &Installation) -> Result<CardId> {
-        let mut conn = centre.db.begin().await?;
+        let mut conn = centre.db.read().await?;
         let cards = store::cards::lookup::find(&mut conn, &self.0).await?;
         match meant(&cards, |card| card.state) {
             Meant::One(card) => Ok(card.card_id),

@@ -293,7 +293,7 @@ async fn ask_register(centre: &Installation, asked: &Asked<'_>, number: Option<&
     // What cannot be read, the register cannot know.
     let Some(pin) = pin else { return Ok(CardStatus::Unknown) };
     let sod = asked.files.and_then(|files| files.get(EF_SOD)).map_or(&[][..], Vec::as_slice);
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let cards = store::cards::cards_of_pin(&mut conn, &pin, sod).await?;
     let is_this = |card: &&MadeCard| {
         let printed = qr.as_ref().is_none_or(|qr| qr.issued == card.issued_on)

@@ -173,7 +173,7 @@ async fn adjudicator(centre: &Installation, login: &str) -> Result<Account> {
 }
 
 async fn account(centre: &Installation, login: &str) -> Result<Account> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;

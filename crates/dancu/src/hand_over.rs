@@ -44,7 +44,7 @@ pub(crate) struct Options {
 /// Ends with [`Ending::Good`] when the card is in its holder's hand, with [`Ending::Bad`] when it stays.
 pub(crate) async fn run(centre: &Centre, options: &Options) -> Result<ExitCode> {
     let officer = stock::actor(centre, Some(&options.operator)).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let account = store::accounts::by_login(&mut conn, &options.operator).await?;
     let is_officer = account.is_some_and(|account| Role::from_code(&account.role) == Some(Role::Officer));
     ensure!(is_officer, "cards are handed over by officers; `dancu account list` names them");

@@ -127,7 +127,7 @@ async fn add(
 }
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let all = rows::all(&mut conn).await?;
     if all.is_empty() && !form.json {
         say!("none       register one with `dancu kit add`");

@@ -20,7 +20,7 @@ pub(crate) struct Chip {
 /// # Errors
 /// A card that is not signed; a packet that cannot be opened.
 pub(crate) async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let stored = store::cards::signed_card(&mut conn, card).await?.with_context(|| {
         format!("there is no signed card {card}; `dancu card list` names those there are")
     })?;

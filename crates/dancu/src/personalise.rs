@@ -128,7 +128,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn new(centre: &'a Centre) -> Result<Bench<'a>> {
-        let mut conn = centre.db.begin().await?;
+        let mut conn = centre.db.read().await?;
         let trust = store::cards::certificates::certificates(&mut conn, "csca").await?;
         let links = store::cards::certificates::certificates(&mut conn, "csca_link").await?;
         drop(conn);

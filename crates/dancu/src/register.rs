@@ -92,19 +92,19 @@ async fn dedupe(
 
 async fn show(centre: &Installation, person: &str, json: bool, operator: &Operator) -> Result<()> {
     let by = operator.actor(centre).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut tx = centre.db.begin().await?;
     let id = match (person.parse::<PersonId>(), Pin::parse(person)) {
         (Ok(id), _) => id,
-        (_, Ok(pin)) => store::register::pins::holder_of_pin(&mut conn, pin.as_str())
+        (_, Ok(pin)) => store::register::pins::holder_of_pin(&mut tx, pin.as_str())
             .await?
             .context("nobody in the register has this personal number")?,
         _ => bail!("a person is named by the id in the register, or by the personal number (12 digits)"),
     };
     let missing = || format!("there is no person {id} in the register");
-    let page = store::register::pages::person(&mut conn, id).await?.with_context(missing)?;
-    let records = store::register::people::records(&mut conn, &[id]).await?;
+    let page = store::register::pages::person(&mut tx, id).await?.with_context(missing)?;
+    let records = store::register::people::records(&mut tx, &[id]).await?;
     let (_, record) = records.into_iter().next().with_context(missing)?;
-    let events = store::register::changes::person_events(&mut conn, id).await?;
+    let events = store::register::changes::person_events(&mut tx, id).await?;
     let read = Entry {
         at: centre.clock.now(),
         actor: by.clone(),
@@ -113,8 +113,8 @@ async fn show(centre: &Installation, person: &str, json: bool, operator: &Operat
         unit_path: page.unit_path.clone(),
         detail: Value::Object(serde_json::Map::new()),
     };
-    audit::append(&mut conn, &read).await?;
-    store::commit(conn).await?;
+    audit::append(&mut tx, &read).await?;
+    store::commit(tx).await?;
     if json {
         let told = events.iter().map(|event| {
             Ok(json!({ "version": event.version, "event": event.kind, "at": event.at.format(&Rfc3339)?,

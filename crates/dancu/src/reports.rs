@@ -53,7 +53,7 @@ fn scope(unit: Option<UnitCode>) -> Result<UnitScope> {
 }
 
 async fn ledger(centre: &Installation, unit: Option<UnitCode>, json: bool) -> Result<ExitCode> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let identities = report::ledger(&mut conn, &scope(unit)?).await?;
     let holds = identities.iter().all(Identity::holds);
     let ending = if holds { Ending::Good } else { Ending::Bad };
@@ -92,7 +92,7 @@ fn identity_json(identity: &Identity) -> Value {
 }
 
 async fn funnel(centre: &Installation, unit: Option<UnitCode>, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let rows = report::funnel(&mut conn, &scope(unit)?).await?;
     let columns = &[
         "unit",

@@ -130,7 +130,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
 /// may name an account.
 pub async fn actor(centre: &Installation, login: Option<&str>) -> Result<Actor> {
     let Some(login) = login else { return Ok(Actor::Centre) };
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;
@@ -185,7 +185,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 async fn list_boxes(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let columns = &["box", "received", "in_stock", "writing", "used", "spoiled", "key"];
     let mut table = Table::new("boxes", columns);
     let line = |name: Value, totals: Totals, key: Value| {
@@ -207,7 +207,7 @@ async fn list_blanks(
     limit: u32,
     form: Form,
 ) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let mut table = Table::new("blanks", &["serial", "box", "state", "card_number", "reason"]);
     for blank in store::cards::stock::blanks(&mut conn, state, number, limit.into()).await? {
         table.push([

@@ -49,7 +49,7 @@ impl Count {
     /// # Errors
     /// [`Error::NoConsignment`]; those of the database.
     pub async fn begin(db: &Database, consignment: ConsignmentId) -> Result<Count, Error> {
-        let mut conn = db.begin().await?;
+        let mut conn = db.read().await?;
         let cards = boxes::cards_in(&mut conn, consignment).await?;
         if cards.is_empty() {
             return Err(Error::NoConsignment(consignment));

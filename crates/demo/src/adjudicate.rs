@@ -23,7 +23,7 @@ pub async fn decide_open(
     day: Date,
 ) -> Result<usize> {
     let midnight = day.with_time(Time::MIDNIGHT).assume_offset(VIETNAM);
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let asked = scoring::cases(&mut conn, &UnitScope::everything(), midnight).await?;
     drop(conn);
     let mut decided = 0;

@@ -36,7 +36,7 @@ pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> 
             account.unit
         );
     }
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let path = units.path(district).context("the district's path")?;
     let waiting = work::waiting(&mut conn, &UnitScope::parse(&path)?).await?;
     drop(conn);

@@ -132,7 +132,7 @@ impl Campaign {
     async fn plan(&mut self, options: &Options) -> Result<((), u64)> {
         let (db, now) = (&self.centre.db, BEGIN);
         let folder = self.centre.place.data.join("kits");
-        let mut conn = db.begin().await?;
+        let mut conn = db.read().await?;
         let planned = store::progress::load(&mut conn, "demo.kits").await?.and_then(|kits| kits.as_u64());
         drop(conn);
         if let Some(kits) = planned {
@@ -187,7 +187,7 @@ impl Campaign {
 
     /// What a run that was interrupted needs to know of the days before.
     async fn recall(&mut self, left: Vec<TruthId>) -> Result<()> {
-        let mut conn = self.centre.db.begin().await?;
+        let mut conn = self.centre.db.read().await?;
         if let Some(day) = installation::day_of(&mut conn).await? {
             self.day = day.next_day().context("a day after the last")?;
         }
@@ -361,7 +361,7 @@ impl Campaign {
         if pending(&self.again) || pending(&self.walk_ins) || self.fleet.holds_anything()? {
             return Ok(false);
         }
-        let mut conn = self.centre.db.begin().await?;
+        let mut conn = self.centre.db.read().await?;
         if store::plan::last_invited_day(&mut conn, self.scope.as_str()).await?.is_some() {
             return Ok(false);
         }
@@ -377,7 +377,7 @@ impl Campaign {
     }
 
     async fn show_week(&self, stages: &Stages) -> Result<()> {
-        let mut conn = self.centre.db.begin().await?;
+        let mut conn = self.centre.db.read().await?;
         let rows = report::funnel(&mut conn, &self.scope).await?;
         let sum = report::total(&rows);
         say!(

@@ -49,7 +49,7 @@ const BOX: u32 = 10_000;
 pub async fn print(centre: &Centre, world: &World, batches: &[BatchId]) -> Result<(usize, usize)> {
     let (mut printed, mut spoiled) = (0, 0);
     for &batch in batches {
-        let mut conn = centre.db.begin().await?;
+        let mut conn = centre.db.read().await?;
         let items = store::cards::batches::results(&mut conn, batch).await?;
         while !store::cards::stock::machine_stock_holds(&mut conn, items.len() as i64).await? {
             let number = store::cards::stock::next_box(&mut conn).await?;
@@ -108,7 +108,7 @@ pub async fn move_boxes(
     day: Date,
 ) -> Result<()> {
     let now = centre.clock.now();
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let open = store::boxes::open_consignments(&mut conn).await?;
     drop(conn);
     let mut counting: JoinSet<Result<()>> = JoinSet::new();
@@ -120,7 +120,7 @@ pub async fn move_boxes(
         let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
         if !consignment.counted && sent_on < day {
             let leg = u64::from(consignment.leg == "district");
-            let mut conn = centre.db.begin().await?;
+            let mut conn = centre.db.read().await?;
             let cards = store::boxes::cards_in(&mut conn, consignment.consignment).await?;
             drop(conn);
             let is_there =
@@ -163,7 +163,7 @@ pub async fn hand_over(
     day: Date,
 ) -> Result<HandedOver> {
     let now = centre.clock.now();
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let waiting = store::boxes::handovers::waiting_cards(&mut conn, scope).await?;
     drop(conn);
     let due: Vec<Due> = waiting

@@ -47,7 +47,7 @@ pub async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre> {
 /// campaign.
 pub async fn make_signers(centre: &Centre, until: OffsetDateTime) -> Result<()> {
     let keys = Keys::of(centre).await?;
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let has_csca = !store::cards::certificates::certificates(&mut conn, "csca").await?.is_empty();
     drop(conn);
     if !has_csca {
@@ -112,7 +112,7 @@ pub async fn check_same_run(centre: &Centre, options: &Options) -> Result<()> {
 
 /// The district of the demonstration that this data directory holds.
 pub async fn district_of(centre: &Installation) -> Result<UnitCode> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let run = store::progress::load(&mut conn, "demo.run").await?;
     let run = run.with_context(|| format!("{} holds no demonstration", centre.place.data.display()))?;
     Ok(run["district"].as_str().context("the demonstration's district")?.parse()?)

@@ -20,7 +20,7 @@ const FILE: &str = "demo-receipts.txt";
 
 /// Writes one code for each state that applications stand in, with the state.
 pub async fn write(campaign: &Campaign) -> Result<()> {
-    let mut conn = campaign.centre.db.begin().await?;
+    let mut conn = campaign.centre.db.read().await?;
     let outcomes = scoring::outcomes(&mut conn, &campaign.scope).await?;
     drop(conn);
     let mut lines = String::new();

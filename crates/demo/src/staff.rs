@@ -26,7 +26,7 @@ impl Staff {
     /// Accounts that cannot be written, or of which there are too few.
     pub async fn of(centre: &Installation, district: UnitCode) -> Result<Staff> {
         let made = accounts(centre, district).await?;
-        let mut conn = centre.db.begin().await?;
+        let mut conn = centre.db.read().await?;
         let (mut adjudicators, mut officers) = (Vec::new(), Vec::new());
         for account in &made {
             let of_role = match account.role {

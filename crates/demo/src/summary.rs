@@ -87,7 +87,7 @@ impl Summary {
 ///
 /// When the store cannot be read.
 pub async fn measure(campaign: &Campaign, stages: Vec<Stage>) -> Result<Summary> {
-    let mut conn = campaign.centre.db.begin().await?;
+    let mut conn = campaign.centre.db.read().await?;
     let rows = report::funnel(&mut conn, &campaign.scope).await?;
     let identities = report::ledger(&mut conn, &campaign.scope).await?;
     let kits = report::kits(&mut conn, &campaign.scope).await?;

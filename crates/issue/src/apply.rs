@@ -204,7 +204,7 @@ pub async fn sign_batch(
     if let Some(until) = authority.signs_until().filter(|until| *until < now) {
         return Err(Error::SigningPeriodOver { until });
     }
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let intended = cards::intended_cards(&mut conn, batch).await?;
     drop(conn);
     let ds_serial = authority.serial.clone();
@@ -250,7 +250,7 @@ fn sign_card(
 /// Batches whose cards are not all signed or whose results are not in: what a restarted worker finishes
 /// first.
 pub async fn unfinished_batches(db: &Database) -> Result<Vec<BatchId>, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     Ok(batches::unfinished_batches(&mut conn).await?)
 }
 

@@ -160,7 +160,7 @@ impl<D: FnMut() -> [u8; 16]> Certifier<'_, D> {
     /// The newest certificate of this key, if it has one.
     async fn stored(&self, role: &str, key: &dyn Signer) -> Result<Option<Certificate>, Error> {
         let wanted = PublicKey::from_spki(key.public_key())?;
-        let mut conn = self.db.begin().await?;
+        let mut conn = self.db.read().await?;
         for der in certificates::certificates(&mut conn, role).await? {
             let certificate = Certificate::from_der(&der)?;
             if certificate.key()? == wanted {

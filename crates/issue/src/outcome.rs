@@ -37,7 +37,7 @@ pub async fn record_results(
     spoiled: &[i32],
     now: OffsetDateTime,
 ) -> Result<(usize, usize), Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let items = batches::batch_items(&mut conn, batch).await?;
     drop(conn);
     if let Some(&position) = spoiled.iter().find(|p| !items.iter().any(|item| item.position == **p)) {

@@ -83,7 +83,7 @@ impl Wanted {
 /// How many of these cards wait for a blank, and how many are under way on one.
 pub async fn open_cards(db: &Database, wanted: Wanted) -> Result<(i64, i64), Error> {
     let (batch, card) = wanted.filter();
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     Ok(stock::open_cards(&mut conn, batch, card).await?)
 }
 
@@ -230,7 +230,7 @@ impl<W: Workshop> Station<'_, W> {
         if blank.state == BlankState::Used {
             return refused(Refusal::Twin(serial));
         }
-        let mut conn = self.db.begin().await?;
+        let mut conn = self.db.read().await?;
         let wrapped = stock::box_key(&mut conn, blank.box_number).await?;
         drop(conn);
         let Some(wrapped) = wrapped else { return refused(Refusal::NoKey(serial)) };
@@ -254,8 +254,8 @@ impl<W: Workshop> Station<'_, W> {
     }
 
     async fn row(&self, serial: ChipSerial) -> Result<Option<stock::Blank>, Error> {
-        let mut conn = self.db.begin().await?;
-        Ok(stock::lock_blank(&mut conn, &serial.to_string()).await?)
+        let mut conn = self.db.read().await?;
+        Ok(stock::blanks_named(&mut conn, &[serial.to_string()]).await?.pop())
     }
 
     /// The card that the blank was taken for, or is taken for now: the next that waits. Committed before
@@ -332,7 +332,7 @@ impl<W: Workshop> Station<'_, W> {
     where
         T: Transport + Send,
     {
-        let mut conn = self.db.begin().await?;
+        let mut conn = self.db.read().await?;
         let under_way = stock::blanks(&mut conn, Some(BlankState::Writing), None, MOST_UNDER_WAY).await?;
         drop(conn);
         for blank in under_way {

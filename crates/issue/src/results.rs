@@ -146,7 +146,7 @@ pub async fn record_sheet(
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Recorded, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let number = match (batch, rows.first()) {
         (Some(number), _) => number,
         (None, Some(row)) => batches::batch_of_card(&mut conn, &row.number)
@@ -183,7 +183,7 @@ pub async fn record_all_printed(
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Recorded, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     let line = batches::by_number(&mut conn, batch).await?.ok_or(Error::NoBatchNumber(batch))?;
     let items = batches::results(&mut conn, line.batch_id).await?;
     drop(conn);

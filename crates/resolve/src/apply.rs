@@ -73,8 +73,8 @@ impl ResolveSummary {
 /// # Errors
 /// Those of the database.
 pub async fn waiting(db: &Database, limit: u32) -> Result<Vec<ApplicationId>, Error> {
-    let mut tx = db.begin().await?;
-    Ok(resolutions::waiting(&mut tx, limit).await?)
+    let mut conn = db.read().await?;
+    Ok(resolutions::waiting(&mut conn, limit).await?)
 }
 
 /// [`make_ready`] and [`resolve_ready`] one after the other.

@@ -79,8 +79,8 @@ impl Identities {
         // Taken before anything is read: what changes meanwhile is read again, and nothing is missed.
         let newest = change_log::newest(db).await?;
         let index = load_index(db, scope, Params::default()).await?;
-        let mut tx = db.begin().await?;
-        let known = resolutions::looked_at(&mut tx).await?.len();
+        let mut conn = db.read().await?;
+        let known = resolutions::looked_at(&mut conn).await?.len();
         // Nearly everybody in the register is going to apply, and a gallery that grows files everyone again.
         let room = LEAST_ROOM.max(known + known / 4).max(index.len()).min(MAX_PEOPLE);
         let gallery = Gallery::new(GalleryParams { expected_people: room, threshold: PERSON_THRESHOLD });
@@ -129,8 +129,8 @@ impl Identities {
     /// # Errors
     /// Those of the database.
     pub async fn enrolled(db: &Database) -> Result<Vec<ApplicationId>, Error> {
-        let mut tx = db.begin().await?;
-        Ok(resolutions::looked_at(&mut tx).await?)
+        let mut conn = db.read().await?;
+        Ok(resolutions::looked_at(&mut conn).await?)
     }
 
     /// Takes over what others have changed by now. Resolving does it too; done before, it keeps the lock
@@ -140,7 +140,7 @@ impl Identities {
     /// Those of the database and of the source of fingers.
     pub async fn catch_up(&mut self, db: &Database) -> Result<(), Error> {
         change_log::newest(db).await?;
-        let mut conn = db.begin().await?;
+        let mut conn = db.read().await?;
         self.at = self.follow(&mut conn).await?;
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Identities {
     /// to.
     pub(crate) async fn catch_up_people(&mut self, db: &Database) -> Result<i64, Error> {
         change_log::newest(db).await?;
-        let mut conn = db.begin().await?;
+        let mut conn = db.read().await?;
         self.at.people = self.follow_people(&mut conn).await?;
         Ok(self.at.people)
     }
@@ -297,10 +297,10 @@ pub(crate) async fn load_index(db: &Database, scope: &UnitScope, params: Params)
         let pages = std::iter::from_fn(|| receive.blocking_recv());
         Index::build_with(params, pages.flatten().map(|row| record::of_row(&row)))
     });
-    let mut tx = db.begin().await?;
+    let mut conn = db.read().await?;
     let mut after = Uuid::nil();
     loop {
-        let page = matching::living_people(&mut tx, scope, after, PAGE).await?;
+        let page = matching::living_people(&mut conn, scope, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.person_id;
         if send.send(page).await.is_err() {

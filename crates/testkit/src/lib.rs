@@ -74,7 +74,7 @@ pub async fn fresh_database() -> FreshDatabase {
         .await
         .unwrap_or_else(|e| panic!("test database: {e}"));
     let _ = admin.close().await;
-    let database = Database::connect(server.connect_options(&name), PoolSizes { work: 8, web: 4 })
+    let database = Database::connect(server.connect_options(&name), PoolSizes { work: 8, pages: 4 })
         .await
         .unwrap_or_else(|e| panic!("test database: {e}"));
     FreshDatabase { database, name, server }
@@ -167,7 +167,7 @@ async fn make_template(server: &Server) -> Result<String, Box<dyn std::error::Er
         execute(&mut admin, format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await?;
         execute(&mut admin, format!("CREATE DATABASE {making}")).await?;
         let database =
-            Database::connect(server.connect_options(&making), PoolSizes { work: 2, web: 1 }).await?;
+            Database::connect(server.connect_options(&making), PoolSizes { work: 2, pages: 1 }).await?;
         let migrated = database.migrate().await;
         database.close().await;
         migrated?;

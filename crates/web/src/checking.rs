@@ -29,7 +29,7 @@ pub(crate) fn admit(state: &AppState, address: &str) -> Result<(), Error> {
 /// Judges a chip by the certificates and lists of this installation. The register is asked only about a card
 /// whose signed data proved genuine, and by its signed object (docs/decisions/0015).
 pub(crate) async fn chip(state: &AppState, card: Card, at: OffsetDateTime) -> Result<(Verdict, Card), Error> {
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let trust = store::cards::certificates::trust(&mut conn).await?;
     drop(conn);
     let judged = tokio::task::spawn_blocking(move || {
@@ -53,7 +53,7 @@ pub(crate) async fn chip(state: &AppState, card: Card, at: OffsetDateTime) -> Re
 async fn status(state: &AppState, card: &Card) -> Result<CardStatus, Error> {
     let zone = card.files.get(&DataGroup::DG1.file_name()).and_then(|file| dg1::parse(file).ok());
     let (Some(zone), Some(sod)) = (zone, card.files.get(EF_SOD)) else { return Ok(CardStatus::Unknown) };
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let made = store::cards::cards_of_pin(&mut conn, zone.pin(), sod).await?;
     let this = made.iter().find(|card| card.is_signed_so);
     Ok(this.map_or(CardStatus::Unknown, |card| CardStatus::of_state(card.state)))

@@ -29,6 +29,7 @@ pub struct Settings {
 /// Everything the handlers share. Cloning is cheap.
 #[derive(Clone)]
 pub struct AppState {
+    /// By the connections that are kept for pages.
     pub db: Database,
     /// Real time: sessions, throttling, audit.
     pub clock: Arc<dyn Clock>,
@@ -81,7 +82,7 @@ impl AppState {
     /// The state of a server from its parts, for tests that set clock and randomness.
     pub fn new(parts: Parts) -> AppState {
         AppState {
-            db: parts.db,
+            db: parts.db.for_pages(),
             clock: parts.clock,
             campaign: parts.campaign,
             photos: parts.photos,

@@ -123,7 +123,7 @@ fn sought(population: &Population, people: &Range<usize>, stream: &mut Stream) -
 pub async fn make_accounts(db: &Database, officers: &[Officer]) -> Result<()> {
     let mut rng: StdRng = rand::make_rng();
     let units = Units::latest();
-    let known: Vec<String> = store::accounts::all(&mut *db.begin().await?)
+    let known: Vec<String> = store::accounts::all(&mut *db.read().await?)
         .await?
         .into_iter()
         .map(|account| account.login)

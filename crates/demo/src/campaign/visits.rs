@@ -13,7 +13,7 @@ use domain::id::PersonId;
 impl Campaign {
     /// Who stands before which kit today, in the order of time; and whose invitations that answers.
     pub(super) async fn visits(&mut self, day: Date) -> Result<(Vec<Vec<Visit>>, Vec<PersonId>)> {
-        let mut conn = self.centre.db.begin().await?;
+        let mut conn = self.centre.db.read().await?;
         let expected = store::plan::expected_on(&mut conn, self.scope.as_str(), day).await?;
         let (expected, strangers): (Vec<_>, Vec<_>) =
             expected.into_iter().partition(|invited| self.world.by_person.contains_key(&invited.person_id));

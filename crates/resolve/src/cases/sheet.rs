@@ -35,7 +35,7 @@ pub async fn read(db: &Database, scope: &UnitScope, id: CaseId) -> Result<Option
     let Some(case) = cases::pages::case(&mut scoped, id).await? else { return Ok(None) };
     let said = cases::actions(&mut scoped, id).await?;
     drop(scoped);
-    let facts = Facts::load(&mut *db.begin().await?, &case).await?;
+    let facts = Facts::load(&mut *db.read().await?, &case).await?;
     let standing = standing(&case, &said)?;
     let obstacle = match &standing.stage {
         Stage::Open => None,

@@ -86,7 +86,7 @@ pub async fn dedupe_new(
 /// # Errors
 /// Those of the database.
 pub async fn was_deduped(db: &Database, scope: &UnitScope) -> Result<bool, Error> {
-    let mut conn = db.begin().await?;
+    let mut conn = db.read().await?;
     Ok(change_log::cursor(&mut conn, &reader(scope)).await?.is_some())
 }
 

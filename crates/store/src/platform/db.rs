@@ -1,12 +1,13 @@
-//! Opening the database, and the two ways into it: the work pool, which sees everything, and scoped read
-//! transactions, which see one unit's rows.
+//! Opening the database, and the three ways into it: transactions that write, connections that only read, and
+//! scoped transactions, which read one unit's rows. Pages have connections of their own for each.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::platform::binaries::MINIMUM_MAJOR;
 use crate::platform::cluster::{Cluster, Durability, has_cluster};
@@ -42,27 +43,55 @@ impl std::fmt::Debug for OpenOptions {
     }
 }
 
-/// How many connections each pool may open.
+/// How many connections may be open at once, for those who write and as many again for those who only read.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSizes {
     /// Connections for commands and jobs.
     pub work: u32,
-    /// Connections for pages, apart so that a busy worker cannot starve them.
-    pub web: u32,
+    /// Connections for pages, apart so that a busy worker cannot starve them: see [`Database::for_pages`].
+    pub pages: u32,
 }
 
 impl Default for PoolSizes {
     fn default() -> PoolSizes {
-        PoolSizes { work: 24, web: 12 }
+        PoolSizes { work: 16, pages: 12 }
     }
 }
 
 /// The centre's database. Cloning shares the pools.
 #[derive(Debug, Clone)]
 pub struct Database {
-    work: PgPool,
-    web: PgPool,
+    own: Pools,
+    pages: Pools,
     cluster: Option<Cluster>,
+}
+
+/// The connections of one kind of user.
+#[derive(Debug, Clone)]
+struct Pools {
+    write: PgPool,
+    read: PgPool,
+}
+
+impl Pools {
+    fn new(options: &PgConnectOptions, name: &str, size: u32) -> Pools {
+        let pool = || PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(15));
+        let named = |ends: &str| options.clone().application_name(&format!("{name}{ends}"));
+        // Whoever reads outside a transaction commits each statement by itself. A write that strayed there
+        // would be half of a change, so that the server is told to refuse it.
+        let read = pool().after_connect(|conn, _| {
+            Box::pin(async move {
+                conn.execute("SET default_transaction_read_only = on").await?;
+                Ok(())
+            })
+        });
+        Pools { write: pool().connect_lazy_with(named("")), read: read.connect_lazy_with(named("-read")) }
+    }
+
+    async fn close(&self) {
+        self.write.close().await;
+        self.read.close().await;
+    }
 }
 
 impl Database {
@@ -127,30 +156,40 @@ impl Database {
         if u32::try_from(version / 10_000).unwrap_or(0) < MINIMUM_MAJOR {
             return Err(Error::ServerTooOld { found: version / 10_000, minimum: MINIMUM_MAJOR });
         }
-        let pool = |name: &str, size: u32| {
-            PgPoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(Duration::from_secs(15))
-                .connect_lazy_with(options.clone().application_name(name))
-        };
         Ok(Database {
-            work: pool("dancu-work", sizes.work),
-            web: pool("dancu-web", sizes.web),
+            own: Pools::new(&options, "dancu-work", sizes.work),
+            pages: Pools::new(&options, "dancu-web", sizes.pages),
             cluster: None,
         })
     }
 
-    /// The pool for commands and jobs. Its user owns the tables, so row-level security does not apply.
-    pub fn work(&self) -> &PgPool {
-        &self.work
+    /// The same database by the connections that are kept for pages: all that is done with what this returns
+    /// takes those, so that a page waits for no worker, whatever it calls.
+    #[must_use]
+    pub fn for_pages(&self) -> Database {
+        Database { own: self.pages.clone(), ..self.clone() }
     }
 
-    /// Begins a transaction on the work pool.
+    /// The pool of those who write. Its user owns the tables, so row-level security does not apply.
+    pub fn work(&self) -> &PgPool {
+        &self.own.write
+    }
+
+    /// Begins a transaction that writes.
     ///
     /// # Errors
     /// When no connection can be had.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(self.work.begin().await?)
+        Ok(self.own.write.begin().await?)
+    }
+
+    /// A connection for reading: each statement sees what is committed when it begins, and one that writes or
+    /// locks a row is refused. Nothing is begun and nothing has to be ended.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn read(&self) -> Result<PoolConnection<Postgres>, Error> {
+        Ok(self.own.read.acquire().await?)
     }
 
     /// Begins a read-only transaction that sees one instant of the database, however long it reads.
@@ -158,7 +197,7 @@ impl Database {
     /// # Errors
     /// When no connection can be had.
     pub async fn begin_snapshot(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        let mut tx = self.work.begin().await?;
+        let mut tx = self.own.read.begin().await?;
         let isolation = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
         sqlx::query(isolation).execute(&mut *tx).await?;
         Ok(tx)
@@ -170,7 +209,7 @@ impl Database {
     /// # Errors
     /// When no connection can be had, or the role is missing (schema not migrated).
     pub async fn scoped(&self, scope: &UnitScope) -> Result<Transaction<'static, Postgres>, Error> {
-        let mut tx = self.web.begin().await?;
+        let mut tx = self.own.read.begin().await?;
         // A plan that was made for one reader's unit is not another's: for a commune an index is right, for a
         // province it may be the whole table.
         // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a
@@ -196,7 +235,7 @@ impl Database {
         if found > known {
             return Err(Error::SchemaTooNew { found, known });
         }
-        migrate::run(&self.work).await
+        migrate::run(&self.own.write).await
     }
 
     /// Checks that the schema is exactly the one this program needs, without changing it.
@@ -219,14 +258,14 @@ impl Database {
     /// When the server cannot be reached.
     pub async fn schema_version(&self) -> Result<i64, Error> {
         let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-            .fetch_one(&self.work)
+            .fetch_one(&self.own.read)
             .await?;
         if !exists {
             return Ok(0);
         }
         let version =
             sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.work)
+                .fetch_one(&self.own.read)
                 .await?;
         Ok(version)
     }
@@ -238,7 +277,7 @@ impl Database {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn vacuum_analyze(&self) -> Result<(), Error> {
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&self.work).await?;
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&self.own.write).await?;
         Ok(())
     }
 
@@ -249,8 +288,8 @@ impl Database {
 
     /// Closes the pools; the server goes on running.
     pub async fn close(&self) {
-        self.work.close().await;
-        self.web.close().await;
+        self.own.close().await;
+        self.pages.close().await;
     }
 
     /// Closes the pools and stops the embedded cluster, if there is one. For the end of a demo.

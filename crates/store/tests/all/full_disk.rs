@@ -56,7 +56,7 @@ fn a_disk_too_small_for_a_first_start_is_named_and_more_room_lets_it_begin() {
 async fn a_disk_that_fills_up_is_named_and_what_was_committed_stays() {
     let Some(disk) = SmallDisk::mount(160) else { return };
     let cluster = Cluster::start(&disk.path().join("data"), Durability::Disposable).unwrap();
-    let db = Database::connect(cluster.connect_options("postgres"), PoolSizes { work: 2, web: 1 })
+    let db = Database::connect(cluster.connect_options("postgres"), PoolSizes { work: 2, pages: 1 })
         .await
         .unwrap();
     // Unlogged, so that the table meets the end of the disk and not the write-ahead log.

@@ -23,7 +23,7 @@ impl Actors {
         ids.dedup();
         let names = match ids.is_empty() {
             true => BTreeMap::new(),
-            false => accounts::account_names(&mut *state.db.begin().await?, &ids).await?,
+            false => accounts::account_names(&mut *state.db.read().await?, &ids).await?,
         };
         Ok(Actors { names })
     }

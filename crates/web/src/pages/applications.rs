@@ -169,7 +169,7 @@ async fn differences(
     scope: &UnitScope,
     code: &str,
 ) -> Result<(Vec<ApplicationId>, &'static str), Error> {
-    let identities = report::ledger(&mut *state.db.begin().await?, scope).await?;
+    let identities = report::ledger(&mut *state.db.read().await?, scope).await?;
     let found = identities.into_iter().find(|identity| identity.code == code).ok_or(Error::NotFound)?;
     let ids = found.differences.iter().map(|difference| difference.application).collect();
     Ok((ids, lang.text(&format!("ledger.{}", found.code))))
@@ -199,7 +199,7 @@ pub(crate) async fn show(
     let cases = store::cases::pages::cases_of(&mut tx, application_id).await?;
     drop(tx);
     let resolution =
-        store::cases::resolutions::resolution(&mut *state.db.begin().await?, application_id).await?;
+        store::cases::resolutions::resolution(&mut *state.db.read().await?, application_id).await?;
     note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;

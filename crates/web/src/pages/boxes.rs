@@ -102,7 +102,7 @@ pub(crate) async fn list(
         _ => BoxStage::OnTheWay,
     };
     let places = places(&state, &who.scope);
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let mut rows = store::boxes::pages::boxes(&mut conn, places.as_deref(), stage, PAGE.asked()).await?;
     let (way, missing, all) = store::boxes::pages::box_counts(&mut conn, places.as_deref()).await?;
     drop(conn);
@@ -153,7 +153,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Error> {
     let consignment_id: ConsignmentId = id(&consignment_id)?;
     let subject = format!("consignment:{consignment_id}");
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let found = store::boxes::pages::one_box(&mut conn, consignment_id).await?;
     let path = |row: &BoxRow| row.to_code.parse().ok().and_then(|code| state.units().path(code));
     let seen = found.and_then(|row| Some((path(&row).filter(|path| who.scope.covers(path))?, row)));

@@ -100,7 +100,7 @@ pub(crate) async fn show(
     };
     let unit = code_of(scope.as_str());
     let (lang, now, today) = (ui.lang, state.campaign.now(), state.campaign.today());
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let progress = match unit {
         Some(unit) => report::progress(&mut conn, unit, &scope, today).await?,
         None => None,

@@ -14,7 +14,7 @@ pub(crate) async fn alive() -> &'static str {
 /// The database answers too, with the schema of this program.
 pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
     let answers = async {
-        let mut conn = state.db.begin().await?;
+        let mut conn = state.db.read().await?;
         ping(&mut conn).await?;
         drop(conn);
         Ok::<(), crate::error::Error>(state.db.check_schema().await?)

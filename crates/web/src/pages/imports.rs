@@ -73,7 +73,7 @@ pub(crate) struct After {
 }
 
 pub(crate) async fn files(State(state): State<AppState>, _who: Who, ui: Frame) -> Result<Response, Error> {
-    let rows = store::imports::pages::import_files(&mut *state.db.begin().await?, FILES).await?;
+    let rows = store::imports::pages::import_files(&mut *state.db.read().await?, FILES).await?;
     let files = rows.iter().map(|row| file_line(ui.lang, row)).collect();
     page(&FilesPage { ui, files })
 }
@@ -109,7 +109,7 @@ pub(crate) async fn rejects(
     let import_id: ImportId = id(&import_id)?;
     let from = after.sau.unwrap_or(0);
     let mut rows =
-        store::imports::pages::import_rejects(&mut *state.db.begin().await?, import_id, from, PAGE.asked())
+        store::imports::pages::import_rejects(&mut *state.db.read().await?, import_id, from, PAGE.asked())
             .await?;
     let more = PAGE.cut(&mut rows);
     let last = rows.last().map(|row| row.row_no);

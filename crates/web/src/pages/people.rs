@@ -131,7 +131,7 @@ pub(crate) async fn search(
     if asked && wrong.is_empty() {
         let holder = match parsed_pin {
             Ok(pin) => {
-                Some(store::register::pins::holder_of_pin(&mut *state.db.begin().await?, pin.as_str()).await?)
+                Some(store::register::pins::holder_of_pin(&mut *state.db.read().await?, pin.as_str()).await?)
             }
             Err(_) => None,
         };

@@ -124,7 +124,7 @@ pub(crate) async fn enter(
     if !guesses.iter().all(|guess| state.guesses.take(guess, now)) {
         return Err(state.guesses.refusal(&guesses, now));
     }
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let account = by_login(&mut conn, &login).await?;
     drop(conn);
     let right = {

@@ -63,7 +63,7 @@ pub(crate) async fn answer(
     }
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let Some(followed) = store::applications::pages::follow(&mut conn, &hash).await? else {
         return page(&Page { ui, wrong: true, found: None });
     };

@@ -74,7 +74,7 @@ pub(crate) async fn show(
     Query(when): Query<When>,
 ) -> Result<Response, Error> {
     let today = state.campaign.today();
-    let mut conn = state.db.begin().await?;
+    let mut conn = state.db.read().await?;
     let day = match when.ngay.as_deref().and_then(parse_day) {
         Some(day) => day,
         None => store::plan::pages::nearest_slot_day(&mut conn, &who.scope, today).await?.unwrap_or(today),
