@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use centre::work::WhenIdle;
 use centre::{Centre, Installation, Kits, Photos, Place, installation, keyholder, work};
 use domain::UnitCode;
+use domain::unit::Units;
 use enrol::desks::{KitDesk, PhotoSource};
 use ui::{say, tell};
 use web::{AppState, Keyholder, Server, Settings};
@@ -82,6 +83,7 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
 
 pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
+    tell!("dancu: {}", work_ahead(&options.district));
     if options.once {
         return Ok(work::run(&centre, &options.district, WhenIdle::End).await?);
     }
@@ -99,6 +101,17 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let worked = work::run(&centre, &options.district, WhenIdle::Wait).await;
     answering.abort();
     Ok(worked?)
+}
+
+/// What a worker is going to do, for whoever has just started it and sees it read for a minute.
+fn work_ahead(districts: &[UnitCode]) -> String {
+    let units = Units::latest();
+    let names: Vec<String> = districts.iter().filter_map(|code| units.full_name(*code)).collect();
+    let cards = match names.as_slice() {
+        [] => "no cards are made, since no --district is given".to_owned(),
+        names => format!("cards are made for {}", names.join("; ")),
+    };
+    format!("the register and its fingers are read, then packets are opened and resolved; {cards}")
 }
 
 /// Holds the keys for processes that have none, and answers them until it is told to stop.

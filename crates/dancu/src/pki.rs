@@ -15,7 +15,7 @@ use domain::clock::VIETNAM;
 use issue::certificates::{hex, signs_until};
 use pki::{Certificate, Crl, MasterList, Suite};
 use store::cards::certificates as lists;
-use ui::say;
+use ui::{say, tell};
 
 /// Longest file that a certificate or list is read from.
 const MOST_FILE_BYTES: u64 = 16 << 20;
@@ -58,6 +58,8 @@ pub(crate) enum Command {
         /// The CSCA certificate under which the list that is read must have been signed (DER or PEM).
         #[arg(long)]
         trust: Option<PathBuf>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Change the CSCA's key: a new self-signed certificate, and a link from the old key to it.
     Roll {
@@ -124,8 +126,8 @@ impl IssueDs {
 }
 
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
-    if let Command::MasterList { read: Some(list), trust: Some(trust), .. } = command {
-        return read_master_list(list, trust);
+    if let Command::MasterList { read: Some(list), trust: Some(trust), form, .. } = command {
+        return read_master_list(list, trust, *form);
     }
     let centre = Installation::open(place).await?;
     match command {
@@ -151,7 +153,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
 
 async fn init(centre: &Installation, options: &Init) -> Result<()> {
     let path = centre::settings_path(centre);
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let made = store::cards::certificates::certificates(&mut conn, "csca").await?;
     drop(conn);
     ensure!(made.is_empty(), "this installation has a CSCA already; change its key with `dancu pki roll`");
@@ -232,7 +234,7 @@ async fn master_list(centre: &Installation, add: &[PathBuf], out: &Path) -> Resu
     let csca = keys.certifier(centre).csca(csca_key.as_ref()).await?;
     let mut certificates: Vec<Certificate> =
         centre::cscas(centre, &keys).await?.into_iter().map(|(csca, _)| csca).collect();
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     for der in store::cards::certificates::certificates(&mut conn, "csca_link").await? {
         certificates.push(Certificate::from_der(&der)?);
     }
@@ -247,15 +249,26 @@ async fn master_list(centre: &Installation, add: &[PathBuf], out: &Path) -> Resu
     write(Some(out), &der)
 }
 
-fn read_master_list(list: &Path, trust: &Path) -> Result<()> {
+fn read_master_list(list: &Path, trust: &Path, form: Form) -> Result<()> {
     let list = MasterList::from_der(&read(list)?, &[certificate(trust)?])?;
+    let columns = &["serial", "role", "signs_from", "signs_to", "last_day", "sha256"];
+    let mut table = Table::new("certificates", columns);
     for certificate in list.certificates() {
-        report(if certificate.is_link() { "link" } else { "CSCA" }, certificate);
+        let to = signs_until(certificate).unwrap_or(certificate.not_after());
+        table.push([
+            hex(certificate.serial()).into(),
+            if certificate.is_link() { "csca_link" } else { "csca" }.into(),
+            certificate.not_before().date().to_string().into(),
+            to.date().to_string().into(),
+            certificate.not_after().date().to_string().into(),
+            hex(&certificate.fingerprint()).into(),
+        ]);
     }
+    // Told apart from the list, so that what reads the list reads nothing else.
     if list.left_out() > 0 {
-        say!("{} entries were left out: they cannot be read or are no CSCA certificates", list.left_out());
+        tell!("{} entries were left out: they cannot be read or are no CSCA certificates", list.left_out());
     }
-    Ok(())
+    table.print(form)
 }
 
 async fn roll(centre: &Installation, out: Option<&Path>) -> Result<()> {
@@ -281,7 +294,7 @@ async fn roll(centre: &Installation, out: Option<&Path>) -> Result<()> {
 }
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.begin().await?;
+    let mut conn = centre.db.read().await?;
     let columns = &["serial", "role", "signs_from", "signs_to", "last_day", "state"];
     let mut table = Table::new("certificates", columns);
     for row in lists::all(&mut conn).await? {

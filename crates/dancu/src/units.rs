@@ -19,8 +19,9 @@ pub(crate) enum Command {
     },
     /// The units whose name contains a text, with or without marks and kind; those of just that name first.
     Find {
-        /// A name or a part of one, such as `thach ha`.
-        name: String,
+        /// A name or a part of one, such as thach ha; its words need no quotation marks.
+        #[arg(required = true)]
+        name: Vec<String>,
         /// At most so many.
         #[arg(long, default_value = "50", value_parser = terminal::count)]
         limit: u32,
@@ -36,7 +37,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::List { unit: Some(code), form } => {
             (units.children(*code).into_iter().filter_map(|code| units.get(code)).collect(), *form)
         }
-        Command::Find { name, limit, form } => (units.search(name, *limit as usize), *form),
+        Command::Find { name, limit, form } => (units.search(&name.join(" "), *limit as usize), *form),
     };
     if found.is_empty() && !form.json {
         say!("none       no unit fits; `dancu unit list` begins with the provinces");

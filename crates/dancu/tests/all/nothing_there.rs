@@ -110,7 +110,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("stock-list", Ends, &[]),
     ("stock-receive", Ends, &["--box", "1", "--from", "47900000000000000001", "--count", "1"]),
     ("stock-spoil", Ends, &["47900000000000000001", "--reason", "lost"]),
-    ("unit-find", NeedsNone, &["thach ha"]),
+    ("unit-find", NeedsNone, &["thach", "ha"]),
     ("unit-list", NeedsNone, &[]),
     ("work", Ends, &["--once"]),
 ];
