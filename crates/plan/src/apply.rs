@@ -158,6 +158,7 @@ pub(crate) async fn plan_and_invite_in(
     }
     rows::put_slots(tx, &slots).await?;
     let (invited, without) = seat_uninvited(tx, scope, areas, days.0, (days.0, Some(1)), now).await?;
+    rows::refresh_statistics(tx).await?;
     Ok(Planned {
         slots: slots.len(),
         seats: planned.iter().map(|s| u32::from(s.capacity)).sum(),

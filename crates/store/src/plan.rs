@@ -349,6 +349,17 @@ fn expected(row: &PgRow) -> Result<Expected, Error> {
     })
 }
 
+/// Tells the server anew how many slots and invitations there are and of what values. It does so by itself
+/// after a minute; until then it takes the tables that a plan has just filled for empty, and reads them
+/// whole for each day.
+///
+/// # Errors
+/// Those of the database.
+pub async fn refresh_statistics(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::raw_sql("ANALYZE slot, invitation").execute(tx).await?;
+    Ok(())
+}
+
 /// Closes a day's invitations: `attended` came, the rest of the day's missed. Says how many rows changed.
 pub async fn close_day(
     conn: &mut PgConnection,

@@ -119,6 +119,7 @@ pub async fn invite(
     }
     let invited = Invited { first, again, unseated: without.len() + without_again.len() };
     if first + again > 0 {
+        store::plan::refresh_statistics(&mut tx).await?;
         let detail = json!({ "first": first, "again": again, "unseated": invited.unseated });
         note(&mut tx, "campaign.invited", campaign, by, detail, now).await?;
     }
