@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 program="$target/release/$1"
 if [ "$1" = dancu ] && [ ! -x "$program" ]; then
-    printf 'compiling some 430 libraries and programs: about seven minutes on two cores, the first time only\n' >&2
+    printf 'compiling some 430 libraries and programs: about ten minutes on two cores, the first time only\n' >&2
 fi
 cargo build --release --locked --workspace --bin "$1" --test same_build >&2
 printf '%s\n' "$program"
