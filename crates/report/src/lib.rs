@@ -4,12 +4,14 @@ mod funnel;
 mod kits;
 mod ledger;
 mod outlook;
+mod overview;
 mod progress;
 
 pub use funnel::{Counts, FunnelRow, StageAge, ages, funnel, total};
 pub use kits::{KitTotal, kits};
 pub use ledger::{Difference, Identity, ledger};
 pub use outlook::{Outlook, Seats, outlook};
+pub use overview::{Overview, overview};
 pub use progress::{Counts as PeopleCounts, Day, Progress, burn_up, measure, progress, share_tenths};
 pub use store::report::KitDay;
 

@@ -105,12 +105,36 @@ pub async fn progress(
     scope: &UnitScope,
     as_of: Date,
 ) -> Result<Option<Progress>, Error> {
+    let happened = Happened::load(conn, scope).await?;
+    progress_of(conn, unit, scope, as_of, &happened).await
+}
+
+/// What happened on each day below a unit. Counting it takes longest of all that a commander asks, so that it
+/// is done once for everything that is said of it.
+pub(crate) struct Happened {
+    people: Vec<rows::PeopleRow>,
+    cards: Vec<rows::DailyRow>,
+}
+
+impl Happened {
+    pub(crate) async fn load(conn: &mut PgConnection, scope: &UnitScope) -> Result<Happened, Error> {
+        let people = rows::people_by_day(conn, scope, MIN_AGE).await?;
+        Ok(Happened { people, cards: rows::daily(conn, scope).await? })
+    }
+}
+
+pub(crate) async fn progress_of(
+    conn: &mut PgConnection,
+    unit: UnitCode,
+    scope: &UnitScope,
+    as_of: Date,
+    happened: &Happened,
+) -> Result<Option<Progress>, Error> {
     let Some(target) = rows::target(conn, unit, scope).await? else {
         return Ok(None);
     };
-    let people = rows::people_by_day(conn, scope, MIN_AGE).await?;
+    let Happened { people, cards } = happened;
     let until = |day: Date| people.iter().filter(|row| row.day <= day).map(|row| row.people).sum();
-    let cards = rows::daily(conn, scope).await?;
     let made = |of: fn(&rows::DailyRow) -> i64| cards.iter().filter(|row| row.day <= as_of).map(of).sum();
     let counts = Counts {
         done: until(as_of),
@@ -135,12 +159,16 @@ pub struct Day {
 
 /// Every day from the first person to the last event, without gaps.
 pub async fn burn_up(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Day>, Error> {
+    Ok(days_of(&Happened::load(conn, scope).await?))
+}
+
+pub(crate) fn days_of(happened: &Happened) -> Vec<Day> {
     // People, printed and handed over on each day on which anything happened.
     let mut daily: BTreeMap<Date, [i64; 3]> = BTreeMap::new();
-    for row in rows::people_by_day(conn, scope, MIN_AGE).await? {
+    for row in &happened.people {
         daily.entry(row.day).or_default()[0] = row.people;
     }
-    for row in rows::daily(conn, scope).await? {
+    for row in &happened.cards {
         let [_, printed, handed_over] = daily.entry(row.day).or_default();
         (*printed, *handed_over) = (row.printed, row.handed_over);
     }
@@ -158,7 +186,7 @@ pub async fn burn_up(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<D
             handed_over: sum.handed_over + handed_over,
         });
     }
-    Ok(days)
+    days
 }
 
 #[cfg(test)]

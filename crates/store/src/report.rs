@@ -173,24 +173,40 @@ pub async fn people_by_day(
     let born_by =
         format!("{} <= to_char(e.eligible_on, 'YYYYMMDD')::integer - 10000 * $2", crate::plan::LATEST_BIRTH);
     let sql = format!(
-        "WITH RECURSIVE record (person_id, own) AS ( \
-             SELECT p.person_id, p.person_id FROM person p JOIN area e USING (unit_path) \
-             WHERE p.unit_path LIKE $1 || '%' AND p.{LIVING} AND {born_by} \
+        "WITH RECURSIVE merged (own, person_id) AS ( \
+             SELECT m.person_id, m.same_as FROM person m WHERE m.same_as IS NOT NULL \
              UNION ALL \
-             SELECT record.person_id, m.person_id FROM record JOIN person m ON m.same_as = record.own), \
+             SELECT c.own, p.same_as FROM merged c JOIN person p USING (person_id) \
+             WHERE p.same_as IS NOT NULL), \
+         eligible AS NOT MATERIALIZED ( \
+             SELECT p.person_id FROM person p JOIN area e USING (unit_path) \
+             WHERE p.unit_path ~>=~ $1 AND p.unit_path ~<~ $3 AND p.{LIVING} AND {born_by}), \
          live AS ( \
-             SELECT r.person_id, a.captured_at FROM record r JOIN application a ON a.person_id = r.own \
+             SELECT p.person_id, a.captured_at FROM eligible p JOIN application a USING (person_id) \
              WHERE a.state <> 'rejected' \
              UNION ALL \
-             SELECT r.person_id, a.captured_at FROM record r \
-             JOIN application a ON a.claimed_person_id = r.own \
+             SELECT p.person_id, a.captured_at FROM eligible p \
+             JOIN application a ON a.claimed_person_id = p.person_id \
+             WHERE a.person_id IS NULL AND a.state <> 'rejected' \
+             UNION ALL \
+             SELECT p.person_id, a.captured_at FROM merged m JOIN eligible p USING (person_id) \
+             JOIN application a ON a.person_id = m.own WHERE a.state <> 'rejected' \
+             UNION ALL \
+             SELECT p.person_id, a.captured_at FROM merged m JOIN eligible p USING (person_id) \
+             JOIN application a ON a.claimed_person_id = m.own \
              WHERE a.person_id IS NULL AND a.state <> 'rejected'), \
          first AS (SELECT person_id, min(captured_at) AS at FROM live GROUP BY person_id) \
          SELECT {} AS day, count(*) AS people FROM first GROUP BY 1 ORDER BY 1",
         vn_day!("at")
     );
-    let rows =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(scope.as_str()).bind(min_age).fetch_all(conn).await?;
+    // Planned for each unit anew: a commune's people are looked up, for a province everything is read once.
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .persistent(false)
+        .bind(scope.as_str())
+        .bind(min_age)
+        .bind(scope.end())
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| Ok(PeopleRow { day: row.try_get("day")?, people: row.try_get("people")? }))
         .collect()

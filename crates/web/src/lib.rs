@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod form;
 mod frame;
+mod kept;
 mod keyholder;
 mod kit_door;
 mod lapse;

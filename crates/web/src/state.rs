@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use rand::rngs::StdRng;
 use rand::{CryptoRng, Rng};
+use time::{Date, OffsetDateTime};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::kept::Kept;
 use crate::throttle::Throttle;
 use domain::Clock;
 use domain::clock::SystemClock;
 use domain::unit::Units;
 use enrol::desks::{KitDesk, PhotoSource};
+use report::Overview;
 use store::Database;
 
 /// How the listener is reached.
@@ -41,6 +44,8 @@ pub struct AppState {
     pub settings: Settings,
     entropy: Arc<Mutex<dyn CryptoRng + Send>>,
     pub(crate) guesses: Arc<Throttle>,
+    /// How units stand, by path and day.
+    pub(crate) overviews: Arc<Kept<(String, Date), Arc<Standing>>>,
     /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the
     /// machine, and on all cores at once those who are signed in would wait for those who come.
     pub(crate) hashing: Arc<Semaphore>,
@@ -56,6 +61,13 @@ pub struct Parts {
     pub settings: Settings,
     /// For session tokens: a cryptographic generator seeded by the system.
     pub entropy: Arc<Mutex<dyn CryptoRng + Send>>,
+}
+
+/// How a unit stood when it was counted.
+pub(crate) struct Standing {
+    pub overview: Overview,
+    /// By the machine's clock.
+    pub counted: OffsetDateTime,
 }
 
 impl AppState {
@@ -90,6 +102,7 @@ impl AppState {
             settings: parts.settings,
             entropy: parts.entropy,
             guesses: Arc::new(Throttle::default()),
+            overviews: Arc::default(),
             hashing: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             )),

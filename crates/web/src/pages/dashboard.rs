@@ -1,9 +1,12 @@
 //! What a commander looks at every morning: the sentence, the figures, the funnel, the burn-up, the units,
 //! the ledger and the oldest item of each stage.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use time::{Date, Duration};
 
 use crate::error::Error;
 use crate::extract::Query;
@@ -11,9 +14,9 @@ use crate::frame::{page, unit_of_path};
 use crate::pages::share;
 use crate::pages::units::{Column, UnitRow, View, code_of, columns, unit_rows};
 use crate::session::Who;
-use crate::state::AppState;
+use crate::state::{AppState, Standing};
 use domain::deadline::{Deadline, Wording};
-use report::{Counts, Outlook, Progress};
+use report::{Counts, Outlook, Overview, Progress};
 use store::UnitScope;
 use ui::chart::{BurnUp, DayPoint, bar, burn_up};
 use ui::format;
@@ -28,6 +31,8 @@ struct Page {
     /// The way back up, when a part of the reader's unit is shown.
     up: Option<String>,
     sentence: Sentence,
+    /// When the figures were counted, where that is a while ago.
+    counted: Option<String>,
     figures: Vec<Figure>,
     funnel: Vec<Bar>,
     chart: Option<String>,
@@ -98,35 +103,26 @@ pub(crate) async fn show(
             .ok_or(Error::NotFound)?,
         None => who.scope.clone(),
     };
-    let unit = code_of(scope.as_str());
     let (lang, now, today) = (ui.lang, state.campaign.now(), state.campaign.today());
-    let mut conn = state.db.read().await?;
-    let progress = match unit {
-        Some(unit) => report::progress(&mut conn, unit, &scope, today).await?,
-        None => None,
-    };
-    let rows = report::funnel(&mut conn, &scope).await?;
-    let days = report::burn_up(&mut conn, &scope).await?;
-    let identities = report::ledger(&mut conn, &scope).await?;
-    let kits = report::kits(&mut conn, &scope).await?;
-    let ages = report::ages(&mut conn, &scope).await?;
-    drop(conn);
-    let total = report::total(&rows);
+    let standing = standing(&state, &scope, today).await?;
+    let Overview { progress, funnel: rows, days, ledger: identities, kits, ages } = &standing.overview;
+    let total = report::total(rows);
     let under = view.duoi.as_deref().unwrap_or("");
     let ledger_holds =
         identities.iter().all(|identity| identity.holds()) && kits.iter().all(|kit| kit.agrees());
-    let chart = progress.as_ref().map(|progress| draw(lang, progress, &days));
+    let chart = progress.as_ref().map(|progress| draw(lang, progress, days));
     page(&Page {
         unit: unit_of_path(&state, scope.as_str()).unwrap_or_else(|| ui.t("unit.country").to_owned()),
         up: view.duoi.is_some().then(|| "/tong-quan".to_owned()),
         sentence: sentence(lang, progress.as_ref()),
+        counted: counted(&state, lang, &standing),
         figures: figures(lang, &total, progress.as_ref()),
         funnel: funnel(lang, &total),
         chart,
         columns: columns(lang, &view),
-        units: unit_rows(&state, lang, &scope, &rows, &view),
+        units: unit_rows(&state, lang, &scope, rows, &view),
         identities: identities.iter().map(|identity| ledger_row(lang, identity, under)).collect(),
-        kits: (!kits.is_empty()).then(|| kits_line(lang, &kits)),
+        kits: (!kits.is_empty()).then(|| kits_line(lang, kits)),
         ledger_holds,
         ages: ages
             .iter()
@@ -140,6 +136,25 @@ pub(crate) async fn show(
             .collect(),
         ui,
     })
+}
+
+/// How a unit stands: as it is now, or, where counting takes seconds, as it was some moments ago.
+async fn standing(state: &AppState, scope: &UnitScope, today: Date) -> Result<Arc<Standing>, report::Error> {
+    let key = (scope.as_str().to_owned(), today);
+    let (db, clock, scope) = (state.db.clone(), Arc::clone(&state.clock), scope.clone());
+    let count = async move {
+        let counted = clock.now();
+        let mut conn = db.read().await?;
+        let overview = report::overview(&mut conn, code_of(scope.as_str()), &scope, today).await?;
+        Ok(Arc::new(Standing { overview, counted }))
+    };
+    state.overviews.get(key, count).await
+}
+
+/// When it was counted, where that is a while ago.
+fn counted(state: &AppState, lang: Lang, standing: &Standing) -> Option<String> {
+    (state.clock.now() - standing.counted >= Duration::minutes(1))
+        .then(|| lang.fill("dashboard.counted", &[("at", &format::moment(standing.counted))]))
 }
 
 fn sentence(lang: Lang, progress: Option<&Progress>) -> Sentence {
