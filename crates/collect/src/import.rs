@@ -116,7 +116,7 @@ pub async fn load_units(db: &Database) -> Result<u64, Error> {
 /// # Errors
 /// Those of the database.
 pub async fn quality(db: &Database, scope: &str) -> Result<Vec<QualityRow>, Error> {
-    let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
+    let mut connection = db.read().await?;
     Ok(quality::quality(&mut connection, scope).await?)
 }
 
@@ -184,7 +184,7 @@ fn can_be_judged_again(error: &Error) -> bool {
 }
 
 async fn rows_read(db: &Database, import: ImportId) -> Result<u64, Error> {
-    let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
+    let mut connection = db.read().await?;
     let state = imports::find_import(&mut connection, import).await?;
     Ok(state.map_or(0, |state| state.progress.rows_read))
 }

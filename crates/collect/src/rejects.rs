@@ -81,7 +81,7 @@ async fn write_rows(
     out: &mut impl Write,
     dir: &Path,
 ) -> Result<u64, Error> {
-    let mut connection = db.work().acquire().await.map_err(store::Error::from)?;
+    let mut connection = db.read().await?;
     let (mut rows, mut after) = (0u64, 0u64);
     let mut line = DC01_COLUMNS.join(",");
     line.push(',');

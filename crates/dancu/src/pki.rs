@@ -254,15 +254,10 @@ fn read_master_list(list: &Path, trust: &Path, form: Form) -> Result<()> {
     let columns = &["serial", "role", "signs_from", "signs_to", "last_day", "sha256"];
     let mut table = Table::new("certificates", columns);
     for certificate in list.certificates() {
-        let to = signs_until(certificate).unwrap_or(certificate.not_after());
-        table.push([
-            hex(certificate.serial()).into(),
-            if certificate.is_link() { "csca_link" } else { "csca" }.into(),
-            certificate.not_before().date().to_string().into(),
-            to.date().to_string().into(),
-            certificate.not_after().date().to_string().into(),
-            hex(&certificate.fingerprint()).into(),
-        ]);
+        let role = if certificate.is_link() { "csca_link" } else { "csca" };
+        let (serial, sha256) = (hex(certificate.serial()), hex(&certificate.fingerprint()));
+        let [from, to, last] = days(certificate);
+        table.push([serial.into(), role.into(), from.into(), to.into(), last.into(), sha256.into()]);
     }
     // Told apart from the list, so that what reads the list reads nothing else.
     if list.left_out() > 0 {
@@ -300,20 +295,17 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
     for row in lists::all(&mut conn).await? {
         let certificate = Certificate::from_der(&row.der)?;
         let state = if row.revoked_at.is_some() { "revoked" } else { "valid" };
-        let last_day = certificate.not_after().date().to_string();
-        let (from, to) = (certificate.not_before(), signs_until(&certificate));
-        let to = to.unwrap_or(certificate.not_after()).date().to_string();
-        table.push([
-            row.serial.into(),
-            row.role.into(),
-            from.date().to_string().into(),
-            to.into(),
-            last_day.into(),
-            state.into(),
-        ]);
+        let [from, to, last] = days(&certificate);
+        table.push([row.serial.into(), row.role.into(), from.into(), to.into(), last.into(), state.into()]);
     }
     inspection::list(centre, &mut table)?;
     table.print(form)
+}
+
+/// The days from which and to which it signs, and its last.
+fn days(certificate: &Certificate) -> [String; 3] {
+    let to = signs_until(certificate).unwrap_or(certificate.not_after());
+    [certificate.not_before(), to, certificate.not_after()].map(|at| at.date().to_string())
 }
 
 fn report(what: &str, certificate: &Certificate) {

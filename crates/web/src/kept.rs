@@ -3,7 +3,7 @@
 //! How a commune stands is counted in a moment, and each time anew. How a province of millions stands takes
 //! seconds, and those who look at it each morning would wait for one another. So what took long is kept ten
 //! times as long as it took, whoever comes later gets it as it is while it is counted once more, and pages
-//! say of when it is.
+//! say of when it is. Only whoever comes first, or first after ten minutes, waits.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -102,12 +102,17 @@ where
             }
             Found::Nothing => {}
         }
-        let _counting = slot.counting.lock().await;
-        // Somebody else may have counted it while this one waited.
-        match slot.find() {
-            Found::Good(value) | Found::Old(value) => Ok(value),
-            Found::Nothing => slot.count(count).await,
-        }
+        // A task of its own: whoever loads the page again, tired of waiting, finds it under way and not begun
+        // anew.
+        let counted = tokio::spawn(async move {
+            let _counting = slot.counting.lock().await;
+            // Somebody else may have counted it while this one waited.
+            match slot.find() {
+                Found::Good(value) | Found::Old(value) => Ok(value),
+                Found::Nothing => slot.count(count).await,
+            }
+        });
+        counted.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
     }
 
     fn slot(&self, key: K) -> Arc<Slot<V>> {
@@ -153,6 +158,15 @@ mod tests {
         let long = QUICK + Duration::from_millis(20);
         let (one, other) = tokio::join!(ask(&kept, &asked, long), ask(&kept, &asked, long));
         assert_eq!((one, other, ask(&kept, &asked, long).await), (1, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_waiting_does_not_stop_the_counting() {
+        let (kept, asked) = (Kept::default(), Arc::default());
+        let long = QUICK * 2;
+        let impatient = tokio::time::timeout(QUICK / 5, ask(&kept, &asked, long)).await;
+        assert!(impatient.is_err(), "it takes longer");
+        assert_eq!(ask(&kept, &asked, long).await, 1, "what was under way is what the next one gets");
     }
 
     #[tokio::test]

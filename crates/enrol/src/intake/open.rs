@@ -61,7 +61,7 @@ pub async fn open_received(
     let mut summary = OpenSummary::default();
     let mut after = None;
     loop {
-        let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
+        let mut conn = db.read().await?;
         let mut page = packets::unopened(&mut conn, after, limit).await?;
         drop(conn);
         let Some(last) = page.last() else { return Ok(summary) };
@@ -131,7 +131,7 @@ pub async fn read_contents(
     keys: Arc<CentreKeys>,
     applications: &[ApplicationId],
 ) -> Result<Vec<(ApplicationId, Content)>, EnrolError> {
-    let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
+    let mut conn = db.read().await?;
     let packets = packets::sealed_packets(&mut conn, applications).await?;
     drop(conn);
     let contents = blocking(move || {

@@ -117,7 +117,7 @@ async fn examine(db: &Database, packets: Arc<Vec<Vec<u8>>>) -> Result<Vec<Arrive
         parsed.iter().filter_map(|(_, _, parsed)| Some(parsed.as_ref().ok()?.claimed().kit_id)).collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut conn = db.work().acquire().await.map_err(store::Error::from)?;
+    let mut conn = db.read().await?;
     let kits = kits::kits(&mut conn, &ids).await?;
     drop(conn);
     let keys: HashMap<KitId, PublicKey> = kits
