@@ -12,7 +12,7 @@ use crate::keys::cscas;
 use crate::{Centre, Error, Installation, Keys};
 use issue::Authority;
 use issue::certificates::{hex, signs_until};
-use pki::{Certificate, Crl, PublicKey, Signer};
+use pki::{Certificate, Crl, PublicKey, Signer, Suite};
 use store::PgConnection;
 use store::cards::certificates::{self, Listed};
 
@@ -152,7 +152,7 @@ pub async fn issue(
         if issued.len() as u32 == MOST_AT_ONCE {
             return Err(Error::TooFarAhead { made: MOST_AT_ONCE });
         }
-        if let Some(until) = signs_until(&csca).filter(|until| *until < next) {
+        if let Some(until) = beyond(&csca, keys.suite, next) {
             return Err(Error::BeyondCsca { until: until.date(), made: issued.len() });
         }
         // One that was made and not certified, because somebody pulled the plug, is taken.
@@ -166,6 +166,16 @@ pub async fn issue(
         issued.push((number, made));
     }
     Ok(issued)
+}
+
+/// Until when the CSCA's key certifies, when it does not certify a signer that begins at this instant: its
+/// own use is over, or the signer would outlive it. Months are not equally long: quarters counted from 30
+/// November soon begin on the 28th, so that one more than twenty begins within the five years of the key, and
+/// it ends in the same February as the CSCA, at a later time of the day.
+fn beyond(csca: &Certificate, suite: Suite, next: OffsetDateTime) -> Option<OffsetDateTime> {
+    let outlives = suite.document_signer().validity.end_from(next) > csca.not_after();
+    let until = signs_until(csca)?;
+    (until < next || outlives).then_some(until.min(next))
 }
 
 /// The authority that signed last, so that its key is opened once and not in every round.

@@ -98,3 +98,20 @@ async fn a_signer_that_is_doubted_is_replaced_at_once_and_nobody_signs_beyond_th
     let four_years = Ahead::Until(NOW + Duration::days(4 * 365));
     assert!(signers::issue(&installation, &keys, four_years).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_of_the_last_day_of_november_is_not_outlived_by_its_last_signer() {
+    let (data, clock) = (tempfile::tempdir().unwrap(), Arc::new(VirtualClock::at(NOW)));
+    let db = testkit::fresh_database().await;
+    let installation = installation_of(&db, data.path(), &clock);
+    let keys = Keys::of(&installation).await.unwrap();
+    clock.set(datetime!(2026-11-30 09:00 UTC));
+    let csca = signers::make_csca(&installation, &keys).await.unwrap();
+    clock.set(datetime!(2026-11-30 09:00:02 UTC));
+    let far = Ahead::Until(datetime!(2033-01-01 00:00 UTC));
+    let error = signers::issue(&installation, &keys, far).await.unwrap_err();
+    assert!(matches!(error, Error::BeyondCsca { made: 20, .. }), "{error}");
+    for period in signers::periods(&installation).await.unwrap() {
+        assert!(period.until < csca.not_after(), "{period:?}");
+    }
+}
