@@ -4,14 +4,15 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
 use crate::installation::Installation;
 use crate::key_files::{KeyFiles, key_folder};
 use crate::{Error, signers};
-use hsm::SoftwareSigner;
+use hsm::{ChipSecret, SoftwareSigner};
 use issue::{Authority, ChipKeySource};
-use packet::keys::{CentreKeys, IntakeKey, PublicKey};
+use packet::keys::{self, CentreKeys, IntakeKey, PublicKey};
 
 /// Where an installation keeps its files, and which database it uses.
 #[derive(Debug, Clone)]
@@ -34,6 +35,7 @@ pub struct Centre {
     pub intake_public: PublicKey,
     /// Kits check receipts with it.
     pub receipt_public: PublicKey,
+    chips: Arc<ChipSecret>,
     signing: signers::Remembered,
 }
 
@@ -61,16 +63,17 @@ impl Centre {
     /// A key that is missing, with the command that makes it; a key file that does not open.
     pub async fn of(installation: Installation) -> Result<Centre, Error> {
         let folder = key_folder(&installation.place);
-        let keys = tokio::task::spawn_blocking(move || KeyFiles::open(&folder)).await??;
+        let files = tokio::task::spawn_blocking(move || KeyFiles::open(&folder)).await??;
         Ok(Centre {
             installation,
-            intake_public: keys.intake.public_key().clone(),
-            receipt_public: PublicKey::from_spki(pki::Signer::public_key(&keys.receipts))?,
-            receipts: Arc::new(keys.receipts),
+            intake_public: files.intake.public_key().clone(),
+            receipt_public: PublicKey::from_spki(pki::Signer::public_key(&files.receipts))?,
+            receipts: Arc::new(files.receipts),
+            chips: Arc::new(files.chips),
             signing: signers::Remembered::default(),
             keys: Arc::new(CentreKeys {
-                intake: vec![Box::new(keys.intake)],
-                wrapping: Box::new(keys.wrapping),
+                intake: vec![Box::new(files.intake)],
+                wrapping: Box::new(files.wrapping),
             }),
         })
     }
@@ -85,14 +88,30 @@ impl Centre {
         signers::authority(self, &self.signing).await
     }
 
-    /// The keys of all chips follow from this (docs/decisions/0012): what the key-encryption key makes of a
-    /// constant, which whoever lacks that key can neither compute nor tell from chance, and which a hardware
-    /// module computes too.
+    /// Seals the master key of a box of blanks, for this box and nothing else.
     ///
     /// # Errors
     /// A key store that does not answer.
-    pub fn chip_keys(&self) -> Result<ChipKeySource, Error> {
-        let secret = self.keys.wrapping.wrap(b"dancu: secret of all chip keys 1")?;
-        Ok(ChipKeySource::new(Zeroizing::new(secret.to_vec())))
+    pub fn seal_transport_key(&self, box_number: i64, key: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        let mut rng: StdRng = rand::make_rng();
+        let wrapping = &*self.keys.wrapping;
+        Ok(keys::seal_secret(wrapping, &transport_context(box_number), key, &mut rng)?.to_vec())
     }
+
+    /// The inverse of [`Centre::seal_transport_key`].
+    ///
+    /// # Errors
+    /// A key that was sealed for another box or elsewhere; a key store that does not answer.
+    pub fn open_transport_key(&self, box_number: i64, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
+        Ok(keys::open_secret(&*self.keys.wrapping, &transport_context(box_number), sealed)?)
+    }
+
+    /// The keys of all chips follow from this: a secret that was drawn for it alone (docs/decisions/0012).
+    pub fn chip_keys(&self) -> ChipKeySource {
+        ChipKeySource::new(Zeroizing::new(self.chips.bytes().to_vec()))
+    }
+}
+
+fn transport_context(box_number: i64) -> Vec<u8> {
+    [&b"dancu box of blanks 1"[..], &box_number.to_be_bytes()].concat()
 }

@@ -54,9 +54,13 @@ pub async fn hand_over(
     let has_fingers = |person: &&AtCounter| matches!(person.came, Came::Fingers(_));
     let asked: Vec<ApplicationId> =
         people.iter().filter(has_fingers).map(|person| person.application).collect();
-    let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), &asked).await?;
+    let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), &asked, now).await?;
+    // Nobody is told that their fingers do not match because somebody exchanged what they are compared with.
+    if let Some(&application) = contents.altered.first() {
+        return Err(Error::PacketAltered { application });
+    }
     let mut enrolled: HashMap<ApplicationId, Vec<Template>> = HashMap::new();
-    for (application, content) in contents {
+    for (application, content) in contents.opened {
         enrolled.insert(application, work::templates(&content)?);
     }
     let attempt = |person: AtCounter| {

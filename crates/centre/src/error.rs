@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use time::Date;
 
 use domain::UnitCode;
+use domain::id::ApplicationId;
 use enrol::EnrolError;
 use packet::keys::KeyError;
 
@@ -74,6 +75,11 @@ pub enum Error {
     BeyondCsca { until: Date, made: usize },
     #[error("{made} document signers were made and more are asked for than one command makes; run it again")]
     TooFarAhead { made: u32 },
+    #[error(
+        "the packet of application {application} is not what the kit signed for it: it was set aside, and \
+         nothing is done with it before its row is brought back (`dancu packet list`)"
+    )]
+    PacketAltered { application: ApplicationId },
     #[error("there is no CSCA yet; make one with `dancu pki init`")]
     NoCsca,
     #[error("another process answers on {}: it holds the keys; stop it first", path.display())]

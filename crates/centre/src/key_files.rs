@@ -13,8 +13,8 @@ use rand::rngs::StdRng;
 use zeroize::Zeroizing;
 
 use crate::{Error, Place};
-use hsm::{DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
-use packet::keys::{IntakeKey, KeyError, PublicKey, WrappingKey};
+use hsm::{ChipSecret, DataKey, KeyEncryptionKey, Passphrase, SoftwareAgreementKey, SoftwareSigner};
+use packet::keys::{DrawnKey, IntakeKey, KeyError, PublicKey, WRAPPED_BYTES, WrappingKey};
 use pki::{SignatureAlgorithm, Signer};
 
 /// The command that makes the keys of [`CentreKey`] and the passphrase.
@@ -33,11 +33,14 @@ pub enum CentreKey {
     Receipt,
     /// Wraps the keys of everything that is stored sealed.
     KeyEncryption,
+    /// The keys of all chips follow from it.
+    ChipSecret,
 }
 
 impl CentreKey {
     /// Every one, in the order in which they are made.
-    pub const ALL: [CentreKey; 3] = [CentreKey::Intake, CentreKey::Receipt, CentreKey::KeyEncryption];
+    pub const ALL: [CentreKey; 4] =
+        [CentreKey::Intake, CentreKey::Receipt, CentreKey::KeyEncryption, CentreKey::ChipSecret];
 
     /// The file in the key folder.
     pub const fn file(self) -> &'static str {
@@ -45,6 +48,7 @@ impl CentreKey {
             CentreKey::Intake => "intake.key",
             CentreKey::Receipt => "receipt.key",
             CentreKey::KeyEncryption => "key-encryption.key",
+            CentreKey::ChipSecret => "chip-secret.key",
         }
     }
 
@@ -54,6 +58,7 @@ impl CentreKey {
             CentreKey::Intake => "opens the packets of kits",
             CentreKey::Receipt => "signs the answers to kits",
             CentreKey::KeyEncryption => "wraps the keys of photos and fingerprints",
+            CentreKey::ChipSecret => "gives every chip its keys",
         }
     }
 }
@@ -159,6 +164,7 @@ fn make(key: CentreKey, path: &Path, passphrase: &Passphrase) -> Result<(), Erro
         CentreKey::Intake => SoftwareAgreementKey::generate(&mut rng).save(path, passphrase, &mut rng)?,
         CentreKey::Receipt => SoftwareSigner::generate(&mut rng).save(path, passphrase, &mut rng)?,
         CentreKey::KeyEncryption => KeyEncryptionKey::generate(&mut rng).save(path, passphrase, &mut rng)?,
+        CentreKey::ChipSecret => ChipSecret::generate(&mut rng).save(path, passphrase, &mut rng)?,
     }
     Ok(())
 }
@@ -177,6 +183,10 @@ pub fn check_key(folder: &Path, key: CentreKey) -> Result<Option<[u8; 8]>, Error
             KeyEncryptionKey::load(&path, &passphrase)?;
             return Ok(None);
         }
+        CentreKey::ChipSecret => {
+            ChipSecret::load(&path, &passphrase)?;
+            return Ok(None);
+        }
     };
     Ok(Some(PublicKey::from_spki(&public)?.key_id()))
 }
@@ -186,6 +196,7 @@ pub(crate) struct KeyFiles {
     pub receipts: SoftwareSigner,
     pub intake: Intake,
     pub wrapping: Wrapping,
+    pub chips: ChipSecret,
 }
 
 impl KeyFiles {
@@ -199,15 +210,17 @@ impl KeyFiles {
 
     fn load(folder: &Path) -> Result<KeyFiles, Error> {
         let path = |key: CentreKey| existing(folder.join(key.file()), INIT);
-        let paths = [path(CentreKey::Intake)?, path(CentreKey::Receipt)?, path(CentreKey::KeyEncryption)?];
+        let intake = path(CentreKey::Intake)?;
+        let (receipt, wrapping) = (path(CentreKey::Receipt)?, path(CentreKey::KeyEncryption)?);
+        let chips = path(CentreKey::ChipSecret)?;
         let passphrase = passphrase(folder)?;
-        let [intake, receipt, wrapping] = paths;
         let key = SoftwareAgreementKey::load(&intake, &passphrase)?;
         let public = PublicKey::from_spki(key.public_key())?;
         Ok(KeyFiles {
             receipts: SoftwareSigner::load(&receipt, &passphrase)?,
             intake: Intake { key, public },
             wrapping: Wrapping(KeyEncryptionKey::load(&wrapping, &passphrase)?),
+            chips: ChipSecret::load(&chips, &passphrase)?,
         })
     }
 }
@@ -321,11 +334,12 @@ impl IntakeKey for Intake {
 pub(crate) struct Wrapping(KeyEncryptionKey);
 
 impl WrappingKey for Wrapping {
-    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
-        Ok(self.0.wrap(&DataKey::from_bytes(Zeroizing::new(*key))))
+    fn wrap(&self, key: &DrawnKey) -> Result<[u8; WRAPPED_BYTES], KeyError> {
+        Ok(self.0.wrap(&DataKey::from_bytes(key.bytes().clone())))
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        Ok(self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?.into_bytes())
+    fn unwrap(&self, wrapped: &[u8]) -> Result<DrawnKey, KeyError> {
+        let key = self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?;
+        Ok(DrawnKey::unwrapped(key.into_bytes()))
     }
 }

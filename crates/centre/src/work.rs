@@ -89,8 +89,9 @@ impl FingerSource for PacketFingers {
 async fn open_fingers(centre: &Centre, applications: &[ApplicationId]) -> Result<Vec<Opened>, Error> {
     let mut opened = Vec::with_capacity(applications.len());
     for page in applications.chunks(RESOLVE_AT_ONCE as usize) {
-        let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), page).await?;
-        for (application_id, content) in contents {
+        let now = centre.clock.now();
+        let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), page, now).await?;
+        for (application_id, content) in contents.opened {
             opened.push(Opened { application_id, templates: templates(&content)? });
         }
     }
@@ -280,13 +281,15 @@ async fn sign(
     Ok(())
 }
 
-/// The photos of these applications and the images of their fingers, from their packets.
+/// The photos of these applications and the images of their fingers, from their packets. One whose packet was
+/// altered has none.
 ///
 /// # Errors
 /// Those of the database; a key store that does not answer.
 pub async fn photos(centre: &Centre, applications: &[ApplicationId]) -> Result<Photos, Error> {
-    let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), applications).await?;
-    Ok(contents.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
+    let now = centre.clock.now();
+    let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), applications, now).await?;
+    Ok(contents.opened.into_iter().map(|(id, content)| (id, images(id, &content))).collect())
 }
 
 /// What of a packet goes on a chip.

@@ -332,8 +332,9 @@ impl Check<'_> {
 
     fn detail(&mut self, field: &'static str) -> String {
         let Some(detail) = self.text(field, false).map(text::tidy) else { return String::new() };
-        if let Some(position) = detail.chars().position(char::is_control) {
-            let message = format!("character {} is a control character: remove it", position + 1);
+        if let Some(position) = text::forbidden(&detail) {
+            let message =
+                format!("character {position} is a control character or an invisible mark: remove it");
             self.fault(field, FaultCode::BadCharacter, message);
         }
         let count = detail.chars().count();

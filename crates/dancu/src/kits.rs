@@ -45,7 +45,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Revoke a kit that was lost or is used no more: packets of it that come from now on are refused.
+    /// Revoke a kit that was lost or is used no more: packets of it that come from now on are set aside, see
+    /// `dancu packet`, and its day reports are refused.
     Revoke {
         /// The kit's name.
         name: String,
@@ -88,7 +89,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
                 return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
             }
             match came {
-                Came::Now => say!("revoked    {name}; what it sends from now on is refused"),
+                Came::Now => say!("revoked    {name}; packets that it sends from now on are set aside"),
                 Came::Before => say!("unchanged  {name} was revoked before"),
             }
             Ok(())

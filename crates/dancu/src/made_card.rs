@@ -36,7 +36,7 @@ pub(crate) async fn load(centre: &Centre, card: CardId) -> Result<Chip> {
     drop(conn);
     let mut images = work::photos(centre, &[stored.application_id]).await?;
     let images = images.remove(&stored.application_id).context("the application's photo")?;
-    let keys = centre.chip_keys()?.keys(card);
+    let keys = centre.chip_keys().keys(card);
     let files = issue::rebuild(stored.dg1, stored.dg13, stored.sod, &images, Some(&keys))?;
     Ok(Chip { files, keys, signer: signer.der, csca: csca.der })
 }

@@ -31,6 +31,7 @@ mod lost;
 mod made_card;
 mod manual;
 mod output;
+mod packets;
 mod personalise;
 mod pki;
 mod register;
@@ -96,6 +97,9 @@ enum Command {
     /// The laptops that packets are taken from: register, list, revoke.
     #[command(subcommand)]
     Kit(kits::Command),
+    /// Packets that wait to be opened or were set aside: list, retry, release.
+    #[command(subcommand)]
+    Packet(packets::Command),
     /// Production batches, and the printer's results.
     #[command(subcommand)]
     Batch(batches::Command),
@@ -183,6 +187,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Unit(command) => units::run(&command)?,
         Command::Campaign(command) => campaign::run(place, &command).await?,
         Command::Kit(command) => kits::run(place, &command).await?,
+        Command::Packet(command) => packets::run(place, &command).await?,
         Command::Batch(command) => return batches::run(place, &command).await,
         Command::Box(command) => return boxes::run(place, &command).await,
         Command::Report(command) => return reports::run(place, &command).await,

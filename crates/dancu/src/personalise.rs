@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rand::rngs::StdRng;
-use zeroize::Zeroizing;
 
 use crate::card_name::CardName;
 use crate::output::Ending;
@@ -154,9 +153,9 @@ impl Workshop for Bench<'_> {
         })
     }
 
-    fn master_key(&self, wrapped: &[u8]) -> Result<MasterKey, issue::Error> {
-        let key: Zeroizing<[u8; 32]> = self.centre.keys.wrapping.unwrap(wrapped).map_err(|error| {
-            issue::Error::Workshop(format!("the master key of the box cannot be unwrapped: {error}"))
+    fn master_key(&self, box_number: i64, sealed: &[u8]) -> Result<MasterKey, issue::Error> {
+        let key = self.centre.open_transport_key(box_number, sealed).map_err(|error| {
+            issue::Error::Workshop(format!("the master key of box {box_number} cannot be opened: {error}"))
         })?;
         Ok(MasterKey::from_bytes(key))
     }

@@ -163,8 +163,8 @@ async fn receive(centre: &Installation, options: &ReceiveOptions) -> Result<()> 
     };
     let wrapped_key = match &options.transport_key {
         Some(path) => {
-            let wrapping = &Centre::of(centre.clone()).await?.keys.wrapping;
-            Some(wrapping.wrap(master_key(path)?.bytes())?.to_vec())
+            let centre = Centre::of(centre.clone()).await?;
+            Some(centre.seal_transport_key(options.number, master_key(path)?.bytes())?)
         }
         None => None,
     };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::{Change, Field, FieldFault, Part, Values};
 use crate::pin::Sex;
-use crate::{OldId, PartialDate, PersonName, Pin, UnitCode};
+use crate::{OldId, PartialDate, PersonName, Pin, UnitCode, text};
 
 /// A validated record. Codes (`ethnicity`, `religion`, …) are in their list; see [`crate::codes`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,8 +274,14 @@ struct Reader<'v> {
 }
 
 impl<'v> Reader<'v> {
-    fn text(&self, field: Field, part: Part) -> Option<&'v str> {
-        self.values.get(&(field, part)).and_then(Option::as_deref)
+    fn text(&mut self, field: Field, part: Part) -> Option<&'v str> {
+        let text = self.values.get(&(field, part)).and_then(Option::as_deref)?;
+        if let Some(position) = text::forbidden(text) {
+            let reason = format!("character {position} is a control character or an invisible mark");
+            self.faults.push(FieldFault::Unreadable { field, reason });
+            return None;
+        }
+        Some(text)
     }
 
     fn parsed<T, E: Display>(

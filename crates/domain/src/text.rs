@@ -18,6 +18,19 @@ pub fn tidy(text: &str) -> String {
     out
 }
 
+/// Where a text of a record holds a character that none may hold, counted from one: a control character,
+/// which no database and no printer takes as it is, or a mark that changes the direction or hides between
+/// letters, with which a page or a card would show other than what is stored (Unicode TR 36 §3).
+pub fn forbidden(text: &str) -> Option<usize> {
+    let is_forbidden = |c: char| {
+        let turns = matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let hides = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
+        let breaks = matches!(c, '\u{2028}'..='\u{2029}');
+        c.is_control() || turns || hides || breaks
+    };
+    text.chars().position(is_forbidden).map(|position| position + 1)
+}
+
 /// Whether the text has a base letter followed by combining marks where NFC would have one letter.
 pub fn is_decomposed(text: &str) -> bool {
     text.chars().any(is_combining_mark)

@@ -51,6 +51,7 @@ async fn main() {
         public_key: public.to_point().to_vec(),
         registered_at: DAY,
         revoked_at: None,
+        heard_at: None,
     };
     let mut conn = db.begin().await.expect("a connection");
     register_kit(&mut conn, &row).await.expect("the kit is new");

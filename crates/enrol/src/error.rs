@@ -17,6 +17,9 @@ pub enum EnrolError {
     Store(#[from] store::Error),
     #[error("other uploads changed the same applications again and again; send the batch again")]
     Conflict,
+    /// A packet that is not set aside, or not to be released.
+    #[error("{0}")]
+    Packet(String),
     /// A kit that cannot be registered or revoked.
     #[error("{0}")]
     Kit(String),
@@ -25,6 +28,19 @@ pub enum EnrolError {
 }
 
 impl EnrolError {
+    /// Whether the error may lie in what was to be written, so that less of it may be written: not when the
+    /// server is gone, has no room or stops.
+    pub(crate) fn blames_content(&self) -> bool {
+        match self {
+            EnrolError::Store(store::Error::Inconsistent { .. }) => true,
+            // Classes of appendix A: connection, rollback, resources, locks, operator, system.
+            EnrolError::Store(error) => error.sqlstate().is_some_and(|state| {
+                !["08", "40", "53", "55", "57", "58"].iter().any(|class| state.starts_with(class))
+            }),
+            _ => false,
+        }
+    }
+
     /// Whether whoever sent the message must change it; otherwise the same message may succeed later.
     pub fn is_senders_fault(&self) -> bool {
         matches!(self, EnrolError::Batch(_) | EnrolError::ReportRefused { .. })

@@ -1,17 +1,22 @@
 //! Taking packets over: receive (no decryption key), open and validate (with it), and the kits' day reports.
 
+pub mod quarantine;
+
+mod clock;
 mod day;
 mod decide;
 mod open;
 mod receive;
+mod rest;
 
 use sha2::{Digest, Sha256};
 
 use crate::EnrolError;
 
 pub use day::{DaySummary, receive_day_report, report_day};
-pub use open::{OpenSummary, open_received, read_contents};
+pub use open::{OpenSummary, open_received};
 pub use receive::{Received, receive, receive_batch};
+pub use rest::{Contents, read_contents};
 
 /// Runs work that keeps a core busy where it does not hold up the server's other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EnrolError> {

@@ -72,6 +72,7 @@ pub async fn register(
         public_key: kit.public_key.to_point().to_vec(),
         registered_at: now,
         revoked_at: None,
+        heard_at: None,
     };
     let mut tx = db.begin().await?;
     kits::lock(&mut tx).await?;
@@ -110,7 +111,8 @@ fn repeated(known: &Kit, kit: &Kit) -> Result<Came, EnrolError> {
     Ok(Came::Before)
 }
 
-/// Revokes a kit: packets of it that arrive from now on are refused. What had come before stays.
+/// Revokes a kit: packets of it that arrive from now on are set aside ([`crate::intake::quarantine`]). What
+/// had come before stays.
 ///
 /// # Errors
 /// [`EnrolError::Kit`]: no kit of this name, no reason or one that is too long; those of the database.

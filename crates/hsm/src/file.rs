@@ -33,13 +33,18 @@ pub(crate) enum Kind {
     KeyEncryption = 3,
     SigningBrainpoolP256r1 = 4,
     SigningP384 = 5,
+    ChipSecret = 6,
 }
 
 impl Kind {
     fn secret_len(self) -> usize {
         match self {
             Kind::SigningP384 => 48,
-            Kind::Signing | Kind::Agreement | Kind::KeyEncryption | Kind::SigningBrainpoolP256r1 => 32,
+            Kind::Signing
+            | Kind::Agreement
+            | Kind::KeyEncryption
+            | Kind::SigningBrainpoolP256r1
+            | Kind::ChipSecret => 32,
         }
     }
 }

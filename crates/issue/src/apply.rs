@@ -187,13 +187,13 @@ async fn allocate_pins(
     if waiting.is_empty() { Ok(allocated) } else { Err(Error::PinSpace { tries: PIN_TRIES }) }
 }
 
-/// Signs the cards of a batch that are only intended. `photos` holds one for each of them.
+/// Signs the cards of a batch that are only intended. A card for which `photos` holds none waits: its packet
+/// was altered, and the batch is not finished before it is whole again.
 ///
 /// Returns how many were signed now. Signing runs outside any transaction, on all cores.
 ///
 /// # Errors
-/// [`Error::SigningPeriodOver`] once the document signer's key may sign no more; [`Error::PhotoMissing`].
-/// Nothing is stored then.
+/// [`Error::SigningPeriodOver`] once the document signer's key may sign no more. Nothing is stored then.
 pub async fn sign_batch(
     db: &Database,
     authority: &Arc<Authority>,
@@ -212,7 +212,7 @@ pub async fn sign_batch(
     let signed = tokio::task::spawn_blocking(move || {
         intended
             .par_iter()
-            .map(|card| sign_card(card, &authority, &photos))
+            .filter_map(|card| Some(sign_card(card, &authority, photos.get(&card.application_id)?)))
             .collect::<Result<Vec<_>, Error>>()
     })
     .await??;
@@ -225,9 +225,8 @@ pub async fn sign_batch(
 fn sign_card(
     card: &cards::CardToSign,
     authority: &Authority,
-    photos: &Photos,
+    images: &ChipImages,
 ) -> Result<cards::SignedCard, Error> {
-    let images = photos.get(&card.application_id).ok_or(Error::PhotoMissing(card.application_id))?;
     let face: Face = serde_json::from_value(card.face.clone()).map_err(|e| store::Error::Inconsistent {
         table: "card",
         row: card.card_id.to_string(),

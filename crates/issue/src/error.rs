@@ -2,7 +2,7 @@ use time::OffsetDateTime;
 
 use domain::blank::BlankState;
 use domain::card::CardError;
-use domain::id::{ApplicationId, BatchId, CardId};
+use domain::id::{BatchId, CardId};
 
 /// Why a card was not made, written, or changed.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +16,6 @@ pub enum Error {
     Pki(#[from] pki::PkiError),
     #[error("signing failed: {0}. Nothing was stored; the batch is signed when this is called again")]
     Sign(#[from] pki::SignError),
-    #[error("the photo of application {0} was not handed over; open its packet and sign the batch again")]
-    PhotoMissing(ApplicationId),
     #[error("the card's chip has keys, and none were given to put its files together with")]
     ChipKeysMissing,
     #[error("there is no batch {0}")]

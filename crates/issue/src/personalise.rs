@@ -36,8 +36,8 @@ pub trait Workshop: Sync {
     /// The files and keys of a signed card.
     fn image(&self, card: CardId) -> Later<'_, Result<ChipImage, Error>>;
 
-    /// The master key of a box, unwrapped.
-    fn master_key(&self, wrapped: &[u8]) -> Result<MasterKey, Error>;
+    /// The master key of a box, opened.
+    fn master_key(&self, box_number: i64, sealed: &[u8]) -> Result<MasterKey, Error>;
 
     /// Whether a relying party would accept the card as it was read; if not, why, without personal data.
     fn judge(&self, reading: &Reading) -> Result<(), String>;
@@ -231,10 +231,10 @@ impl<W: Workshop> Station<'_, W> {
             return refused(Refusal::Twin(serial));
         }
         let mut conn = self.db.read().await?;
-        let wrapped = stock::box_key(&mut conn, blank.box_number).await?;
+        let sealed = stock::box_key(&mut conn, blank.box_number).await?;
         drop(conn);
-        let Some(wrapped) = wrapped else { return refused(Refusal::NoKey(serial)) };
-        let key = self.workshop.master_key(&wrapped)?.transport_key(serial);
+        let Some(sealed) = sealed else { return refused(Refusal::NoKey(serial)) };
+        let key = self.workshop.master_key(blank.box_number, &sealed)?.transport_key(serial);
         // Before the intent, because it writes nothing: a wrong key letter must not spoil a box of blanks.
         match block(|| encoder.begin(&key, rng)) {
             Err(::chip::Error::WrongTransportKey) => return refused(Refusal::WrongKey(serial)),

@@ -22,8 +22,8 @@ pub struct Delivery {
     /// The box's number, from 1.
     pub number: i64,
     pub serials: Vec<ChipSerial>,
-    /// The key that the blanks are written with, wrapped by the centre; `None` when a machine of its own
-    /// writes them.
+    /// The key that the blanks are written with, sealed by the centre for this box; `None` when a machine of
+    /// its own writes them.
     pub wrapped_key: Option<Vec<u8>>,
 }
 

@@ -350,6 +350,7 @@ async fn register(db: &FreshDatabase, laptop: &Laptop) {
         public_key: laptop.public_key().to_point().to_vec(),
         registered_at: DAY,
         revoked_at: None,
+        heard_at: None,
     };
     let mut conn = db.begin().await.unwrap();
     register_kit(&mut conn, &kit).await.unwrap();

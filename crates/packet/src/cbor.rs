@@ -6,6 +6,11 @@ use coset::cbor::ser::into_writer;
 
 use crate::PacketError;
 
+/// Years of instants and days.
+const YEARS: std::ops::Range<i32> = 1900..2200;
+/// Of anything that a kit counts; one makes some 60 packets a day.
+const MOST_COUNTED: u64 = 10_000_000;
+
 /// Decodes exactly one item. An item that would be written otherwise (RFC 8949 §4.2) is refused, so that two
 /// different byte strings never mean the same message.
 pub(crate) fn decode(what: &'static str, bytes: &[u8]) -> Result<Value, PacketError> {
@@ -101,6 +106,10 @@ impl Items {
         if text.len() > limit {
             return Err(PacketError::TooLarge { what, bytes: text.len(), limit });
         }
+        if domain::text::forbidden(&text).is_some() {
+            let problem = "holds a text with a control character or an invisible mark";
+            return Err(PacketError::Structure { what, problem });
+        }
         Ok(text)
     }
 
@@ -120,12 +129,34 @@ impl Items {
         }
     }
 
-    /// An instant written as whole milliseconds since 1970.
+    /// A number of things, which also fits where such numbers are added up.
+    pub(crate) fn count(&mut self) -> Result<u64, PacketError> {
+        let what = self.what;
+        let structure = |problem| PacketError::Structure { what, problem };
+        let count: i64 = self.integer()?;
+        let count = u64::try_from(count).map_err(|_| structure("has a negative count"))?;
+        if count > MOST_COUNTED { Err(structure("counts more than 10,000,000")) } else { Ok(count) }
+    }
+
+    /// An instant written as whole milliseconds since 1970, in years that every calendar here holds: a clock
+    /// that stands at its maker's first day is among them, and the year 9999, which ends in Vietnam before it
+    /// ends in UTC, is not.
     pub(crate) fn instant(&mut self) -> Result<time::OffsetDateTime, PacketError> {
         let what = self.what;
         let ms: i64 = self.integer()?;
         time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
-            .map_err(|_| PacketError::Structure { what, problem: "holds an instant out of range" })
+            .ok()
+            .filter(|at| YEARS.contains(&at.year()))
+            .ok_or(PacketError::Structure { what, problem: "holds an instant outside 1900 to 2199" })
+    }
+
+    /// A day, by its Julian number, in the years of [`Items::instant`].
+    pub(crate) fn day(&mut self) -> Result<time::Date, PacketError> {
+        let what = self.what;
+        time::Date::from_julian_day(self.integer()?)
+            .ok()
+            .filter(|day| YEARS.contains(&day.year()))
+            .ok_or(PacketError::Structure { what, problem: "holds a day outside 1900 to 2199" })
     }
 
     pub(crate) fn array(&mut self, limit: usize) -> Result<Vec<Value>, PacketError> {

@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::PacketError;
 use crate::cbor;
-use crate::keys::{self, Ephemeral, IntakeKey, PublicKey, WrappingKey};
+use crate::keys::{self, Ephemeral, IntakeKey, PublicKey, SEALED_SECRET_BYTES, WrappingKey};
+use domain::id::{ApplicationId, PacketId};
 
 const WHAT: &str = "the packet's ciphertext";
 const TAG: u64 = iana::CborTag::CoseEncrypt as u64;
@@ -27,19 +28,44 @@ const NONCE_BYTES: usize = 12;
 /// The AES-256 key of one packet's content.
 pub struct ContentKey(Zeroizing<[u8; 32]>);
 
+/// The row in which a packet rests: what its content key is bound to there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtRest {
+    /// As the envelope has it.
+    pub packet_id: PacketId,
+    /// As the envelope has it.
+    pub application_id: ApplicationId,
+    /// SHA-256 of the sealed packet.
+    pub sha256: [u8; 32],
+}
+
+impl AtRest {
+    fn context(&self) -> Vec<u8> {
+        let (packet, application) = (self.packet_id.uuid(), self.application_id.uuid());
+        let parts: [&[u8]; 4] = [b"dancu packet 1", packet.as_bytes(), application.as_bytes(), &self.sha256];
+        parts.concat()
+    }
+}
+
 impl ContentKey {
-    /// Wraps the key for the database.
+    /// Seals the key for the database. The kit chose it, so that it is never wrapped itself
+    /// ([`keys::seal_secret`]), and opens in this row alone.
     ///
     /// # Errors
     /// Those of the key store.
-    pub fn wrap(&self, wrapping: &dyn WrappingKey) -> Result<[u8; 40], PacketError> {
-        Ok(wrapping.wrap(&self.0)?)
+    pub fn seal(
+        &self,
+        row: &AtRest,
+        wrapping: &dyn WrappingKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<[u8; SEALED_SECRET_BYTES], PacketError> {
+        Ok(keys::seal_secret(wrapping, &row.context(), &self.0, rng)?)
     }
 
     /// # Errors
     /// [`keys::KeyError::WrongWrappingKey`], and those of the key store.
-    pub fn unwrap(wrapped: &[u8], wrapping: &dyn WrappingKey) -> Result<Self, PacketError> {
-        Ok(Self(wrapping.unwrap(wrapped)?))
+    pub fn open(sealed: &[u8], row: &AtRest, wrapping: &dyn WrappingKey) -> Result<Self, PacketError> {
+        Ok(Self(keys::open_secret(wrapping, &row.context(), sealed)?))
     }
 }
 

@@ -63,10 +63,9 @@ impl Envelope {
             packet_id: PacketId::from_uuid(Uuid::from_bytes(items.bytes()?)),
             application_id: ApplicationId::from_uuid(Uuid::from_bytes(items.bytes()?)),
             kit_id: KitId::from_uuid(kit_id),
-            // The database counts in 63 bits.
-            kit_seq: items.integer::<i64>().and_then(|seq| {
-                u64::try_from(seq).ok().filter(|&seq| seq > 0).ok_or(structure("has a counter below 1"))
-            })?,
+            kit_seq: items
+                .count()
+                .and_then(|seq| if seq > 0 { Ok(seq) } else { Err(structure("has a counter below 1")) })?,
             captured_at: items.instant()?,
             unit: items.text(5)?.parse().map_err(|_| structure("has no unit code of 2, 3 or 5 digits"))?,
             kind: Kind::from_code(&items.text(16)?).ok_or(structure("has an unknown kind of application"))?,

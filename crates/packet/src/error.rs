@@ -30,6 +30,8 @@ pub enum PacketError {
     NotForThisKey,
     #[error("the packet's content does not decrypt: it was altered, or its envelope was exchanged")]
     Decrypt,
+    #[error("the packet is not the one that its row in the database says")]
+    Exchanged,
     #[error("the template of the {finger:?} in the packet's content cannot be read")]
     Template {
         finger: FingerPosition,
@@ -57,6 +59,7 @@ impl PacketError {
             PacketError::BadSignature { .. } => "bad_signature",
             PacketError::NotForThisKey => "unknown_intake_key",
             PacketError::Decrypt => "not_decrypted",
+            PacketError::Exchanged => "exchanged",
             PacketError::Template { .. } => "finger_unreadable",
             PacketError::Signer(_) | PacketError::Key(_) => "key_store",
         }

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, Payload};
 use aes_kw::{KeyInit, KwAes256};
 use aws_lc_rs::agreement;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
@@ -23,7 +25,7 @@ use zeroize::Zeroizing;
 pub enum KeyError {
     #[error("not a P-256 public key: expected the 65 bytes of an uncompressed point on the curve")]
     NotAPoint,
-    #[error("the wrapped key was made by another key-encryption key, or was altered")]
+    #[error("the wrapped key was made by another key-encryption key, or for something else, or was altered")]
     WrongWrappingKey,
     #[error("the key store did not answer: {0}")]
     Unavailable(String),
@@ -108,15 +110,99 @@ pub trait IntakeKey: Send + Sync {
     fn agree(&self, ephemeral: &PublicKey) -> Result<Zeroizing<[u8; 32]>, KeyError>;
 }
 
-/// The key-encryption key under which content keys rest in the database (RFC 3394).
+/// The key-encryption key under which keys rest in the database (RFC 3394). It wraps keys that were drawn
+/// here, and nothing else: AES key wrap gives the same bytes for the same key, so that whoever may choose
+/// what is wrapped learns what the key-encryption key makes of it.
 pub trait WrappingKey: Send + Sync {
     /// # Errors
     /// [`KeyError::Unavailable`].
-    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError>;
+    fn wrap(&self, key: &DrawnKey) -> Result<[u8; WRAPPED_BYTES], KeyError>;
 
     /// # Errors
     /// [`KeyError::WrongWrappingKey`], [`KeyError::Unavailable`].
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError>;
+    fn unwrap(&self, wrapped: &[u8]) -> Result<DrawnKey, KeyError>;
+}
+
+/// Bytes of a wrapped key.
+pub const WRAPPED_BYTES: usize = 40;
+/// Bytes of a secret that was sealed with [`seal_secret`]: the wrapped key, the secret, and the tag.
+pub const SEALED_SECRET_BYTES: usize = WRAPPED_BYTES + 32 + 16;
+
+/// An AES-256 key that was drawn here: nobody outside has chosen it, and none can be made of given bytes but
+/// by the key store that unwraps one.
+pub struct DrawnKey(Zeroizing<[u8; 32]>);
+
+impl DrawnKey {
+    /// A new key.
+    pub fn draw(rng: &mut impl CryptoRng) -> DrawnKey {
+        let mut key = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *key);
+        DrawnKey(key)
+    }
+
+    /// For the key store, of a key that it wrapped once.
+    pub fn unwrapped(bytes: Zeroizing<[u8; 32]>) -> DrawnKey {
+        DrawnKey(bytes)
+    }
+
+    /// For the cipher that uses it, and for the key store that wraps it.
+    pub fn bytes(&self) -> &Zeroizing<[u8; 32]> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DrawnKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DrawnKey(…)")
+    }
+}
+
+/// Seals a secret that came from outside, bound to what it belongs to: under a key that is drawn for it alone
+/// (AES-256-GCM, `context` authenticated), which is wrapped. In another row it does not open.
+///
+/// # Errors
+/// [`KeyError::Unavailable`].
+pub fn seal_secret(
+    wrapping: &dyn WrappingKey,
+    context: &[u8],
+    secret: &[u8; 32],
+    rng: &mut impl CryptoRng,
+) -> Result<[u8; SEALED_SECRET_BYTES], KeyError> {
+    let key = DrawnKey::draw(rng);
+    let mut sealed = [0; SEALED_SECRET_BYTES];
+    sealed[..WRAPPED_BYTES].copy_from_slice(&wrapping.wrap(&key)?);
+    let text = cipher(&key).encrypt(&ONLY_NONCE.into(), Payload { msg: secret, aad: context });
+    sealed[WRAPPED_BYTES..].copy_from_slice(&text.expect("GCM takes up to 64 GiB"));
+    Ok(sealed)
+}
+
+/// The inverse of [`seal_secret`].
+///
+/// # Errors
+/// [`KeyError::WrongWrappingKey`], also of a secret that was sealed for something else;
+/// [`KeyError::Unavailable`].
+pub fn open_secret(
+    wrapping: &dyn WrappingKey,
+    context: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    if sealed.len() != SEALED_SECRET_BYTES {
+        return Err(KeyError::WrongWrappingKey);
+    }
+    let (wrapped, text) = sealed.split_at(WRAPPED_BYTES);
+    let key = wrapping.unwrap(wrapped)?;
+    let secret = cipher(&key).decrypt(&ONLY_NONCE.into(), Payload { msg: text, aad: context });
+    let secret = Zeroizing::new(secret.map_err(|_| KeyError::WrongWrappingKey)?);
+    let mut bytes = Zeroizing::new([0; 32]);
+    bytes.copy_from_slice(&secret);
+    Ok(bytes)
+}
+
+/// Each key encrypts once.
+const ONLY_NONCE: [u8; 12] = [0; 12];
+
+fn cipher(key: &DrawnKey) -> Aes256Gcm {
+    Aes256Gcm::new((&**key.bytes()).into())
 }
 
 /// What opening a packet at the centre takes.

@@ -267,15 +267,15 @@ impl DayReport {
         message.verify(kit)?;
         let mut items = Items::of(WHAT, cbor::decode(WHAT, message.payload())?, 6)?;
         items.version(VERSION)?;
-        let day = Date::from_julian_day(items.integer()?).map_err(|_| structure("has a day out of range"))?;
+        let day = items.day()?;
         let reported_at = items.instant()?;
-        let unsent = count(&mut items)?;
-        let captured_total = count(&mut items)?;
+        let unsent = items.count()?;
+        let captured_total = items.count()?;
         let captures = items.array(MAX_REPORT_CAPTURES)?.into_iter().map(|capture| {
             let mut items = Items::of("a capture in the day report", capture, 5)?;
             Ok(ReportedCapture {
                 application_id: ApplicationId::from_uuid(Uuid::from_bytes(items.bytes()?)),
-                kit_seq: count(&mut items)?,
+                kit_seq: items.count()?,
                 captured_at: items.instant()?,
                 unit: items.text(5)?.parse().map_err(|_| structure("has a capture without a unit code"))?,
                 kind: Kind::from_code(&items.text(16)?)
@@ -291,11 +291,4 @@ fn kit_of(message: &sign1::Unverified) -> Result<KitId, PacketError> {
     Uuid::from_slice(&message.header().key_id)
         .map(KitId::from_uuid)
         .map_err(|_| PacketError::Structure { what: "the day report", problem: "has no kit id of 16 bytes" })
-}
-
-/// A count that also fits the database's signed column.
-fn count(items: &mut Items) -> Result<u64, PacketError> {
-    let count: i64 = items.integer()?;
-    u64::try_from(count)
-        .map_err(|_| PacketError::Structure { what: "the day report", problem: "has a negative count" })
 }

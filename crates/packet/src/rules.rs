@@ -11,6 +11,7 @@ use domain::ResidentRecord;
 use domain::clock::VIETNAM;
 use domain::codes::CodeList;
 use domain::pin::PinMismatch;
+use domain::text;
 use fingerprint::FingerPosition;
 
 /// A citizen gets a card from this age (2014 law, art. 19).
@@ -31,6 +32,8 @@ pub enum Problem {
     UnknownCode(&'static str),
     #[error("the field {0} is too long")]
     TooLong(&'static str),
+    #[error("the field {0} holds a control character or an invisible mark")]
+    Character(&'static str),
     #[error("the citizen is under 14 on the day of capture")]
     UnderAge,
     #[error("the day of birth lies after the day of capture")]
@@ -65,6 +68,7 @@ impl Problem {
             Problem::Missing(_) => "field_missing",
             Problem::UnknownCode(_) => "field_unknown_code",
             Problem::TooLong(_) => "field_too_long",
+            Problem::Character(_) => "field_character",
             Problem::UnderAge => "under_age",
             Problem::NotBorn => "not_born",
             Problem::Pin(PinMismatch::Sex) => "pin_sex",
@@ -84,9 +88,10 @@ impl Problem {
     /// The field or finger that it is about, by its stable name.
     pub fn subject(&self) -> Option<String> {
         match self {
-            Problem::Missing(field) | Problem::UnknownCode(field) | Problem::TooLong(field) => {
-                Some((*field).to_owned())
-            }
+            Problem::Missing(field)
+            | Problem::UnknownCode(field)
+            | Problem::TooLong(field)
+            | Problem::Character(field) => Some((*field).to_owned()),
             Problem::FingerMissing(finger)
             | Problem::FingerTwice(finger)
             | Problem::FingerUnreadable(finger)
@@ -129,21 +134,27 @@ fn record_problems(record: &ResidentRecord, day: Date) -> Vec<Problem> {
         ("religion", CodeList::Religion, Some(number(record.religion))),
         ("nationality", CodeList::Nationality, Some(record.nationality.clone())),
         ("marital", CodeList::MaritalState, record.marital.map(number)),
+        ("blood", CodeList::BloodType, record.blood.clone()),
+        ("relation_to_head", CodeList::RelationToHead, record.relation_to_head.map(number)),
     ];
     for (field, list, code) in codes {
         if code.is_some_and(|code| list.find(&code).is_none()) {
             found.push(Problem::UnknownCode(field));
         }
     }
-    let address = |place: &domain::record::Place| place.detail.chars().count() > MAX_ADDRESS_CHARS;
-    if address(&record.permanent) {
-        found.push(Problem::TooLong("permanent"));
-    }
-    if record.current.as_ref().is_some_and(address) {
-        found.push(Problem::TooLong("current"));
-    }
-    if record.household.as_ref().is_some_and(|number| number.chars().count() > MAX_HOUSEHOLD_CHARS) {
-        found.push(Problem::TooLong("household"));
+    let texts = [
+        ("permanent", Some(&record.permanent.detail), MAX_ADDRESS_CHARS),
+        ("current", record.current.as_ref().map(|place| &place.detail), MAX_ADDRESS_CHARS),
+        ("household", record.household.as_ref(), MAX_HOUSEHOLD_CHARS),
+    ];
+    for (field, text, limit) in texts {
+        let Some(text) = text else { continue };
+        if text.chars().count() > limit {
+            found.push(Problem::TooLong(field));
+        }
+        if text::forbidden(text).is_some() {
+            found.push(Problem::Character(field));
+        }
     }
     match record.birth.age_on(day) {
         age if age < 0 => found.push(Problem::NotBorn),

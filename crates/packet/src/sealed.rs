@@ -52,7 +52,21 @@ pub fn seal(
     intake: &PublicKey,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, PacketError> {
-    let plaintext = content.encode()?;
+    seal_encoded(envelope, &content.encode()?, kit, intake, rng)
+}
+
+/// As [`seal`], of a content that is encoded already, whatever it is: a kit may put there what it likes, and
+/// tests do.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_encoded(
+    envelope: &Envelope,
+    content: &[u8],
+    kit: &dyn pki::Signer,
+    intake: &PublicKey,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, PacketError> {
     let header = envelope.header();
     // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are
     // signed.
@@ -61,7 +75,7 @@ pub fn seal(
         ..header
     };
     let aad = crypto::header_bytes(&header)?;
-    let payload = crypto::encrypt(&plaintext, &aad, intake, rng)?;
+    let payload = crypto::encrypt(content, &aad, intake, rng)?;
     let sealed = sign1::sign(Context::Packet, header, payload, kit)?;
     if sealed.len() > MAX_PACKET_BYTES {
         return Err(PacketError::TooLarge {
@@ -132,7 +146,8 @@ pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Content, ContentKey
     Ok((content, key))
 }
 
-/// Opens a stored packet with its content key.
+/// Opens a stored packet with its content key. What the row says of it is checked before, by
+/// [`verify_envelope`].
 ///
 /// # Errors
 /// [`PacketError::Decrypt`], a malformed content.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use time::macros::date;
 
 use fingerprint::FingerPosition;
-use packet::keys::PublicKey;
+use packet::keys::{KeyError, PublicKey, open_secret, seal_secret};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::{
-    Biometric, Content, ContentKey, Finger, FingerCapture, FingerImage, ImagesForChip,
+    AtRest, Biometric, Content, ContentKey, Envelope, Finger, FingerCapture, FingerImage, ImagesForChip,
     MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient,
     seal, verify_envelope,
 };
@@ -28,10 +28,41 @@ fn what_is_sealed_can_be_verified_opened_and_opened_again() {
     let (opened, key) = open(&packet, &intake_key()).unwrap();
     assert_eq!(opened, content);
     let wrapping = TestWrappingKey::new(7);
-    let wrapped = key.wrap(&wrapping).unwrap();
-    let key = ContentKey::unwrap(&wrapped, &wrapping).unwrap();
+    let row = at_rest(&envelope);
+    let at_rest = key.seal(&row, &wrapping, &mut rng(1)).unwrap();
+    let key = ContentKey::open(&at_rest, &row, &wrapping).unwrap();
     assert_eq!(open_stored(&packet, &key).unwrap(), content);
-    assert!(ContentKey::unwrap(&wrapped, &TestWrappingKey::new(8)).is_err());
+    assert!(ContentKey::open(&at_rest, &row, &TestWrappingKey::new(8)).is_err());
+}
+
+fn at_rest(envelope: &Envelope) -> AtRest {
+    AtRest { packet_id: envelope.packet_id, application_id: envelope.application_id, sha256: [5; 32] }
+}
+
+#[test]
+fn a_content_key_rests_in_its_own_row_and_under_a_key_that_nobody_chose() {
+    let kit = TestKit::new(1);
+    let (one, other) = (envelope(kit.id, 5, 9), envelope(kit.id, 6, 10));
+    let packet = kit.seal(&one, &content(5), 5);
+    let (_, key) = open(&packet, &intake_key()).unwrap();
+    let (wrapping, row) = (TestWrappingKey::new(7), at_rest(&one));
+    let sealed = key.seal(&row, &wrapping, &mut rng(1)).unwrap();
+    // The same key twice gives nothing that can be recognised, as the bare key wrap does.
+    let again = key.seal(&row, &wrapping, &mut rng(2)).unwrap();
+    assert!(sealed[..40] != again[..40] && sealed[40..] != again[40..]);
+    for elsewhere in [
+        AtRest { packet_id: other.packet_id, ..row },
+        AtRest { application_id: other.application_id, ..row },
+        AtRest { sha256: [6; 32], ..row },
+    ] {
+        let opened = ContentKey::open(&sealed, &elsewhere, &wrapping);
+        assert_eq!(opened.map(|_| ()), Err(PacketError::Key(KeyError::WrongWrappingKey)));
+    }
+    // What was sealed as another kind of secret is no content key.
+    let foreign = seal_secret(&wrapping, b"dancu box of blanks 1", &[1; 32], &mut rng(3)).unwrap();
+    assert!(ContentKey::open(&foreign, &row, &wrapping).is_err());
+    assert!(open_secret(&wrapping, b"dancu box of blanks 1", &sealed).is_err());
+    assert!(open_secret(&wrapping, b"dancu box of blanks 1", &sealed[..40]).is_err());
 }
 
 #[test]
@@ -299,7 +330,7 @@ proptest! {
     }
 
     #[test]
-    fn any_record_round_trips(number in 0u64..1_000_000, kit_seq in 1u64..i64::MAX as u64) {
+    fn any_record_round_trips(number in 0u64..1_000_000, kit_seq in 1u64..=10_000_000) {
         let kit = TestKit::new(1);
         let (envelope, content) = (envelope(kit.id, number, kit_seq), content(number));
         let packet = kit.seal(&envelope, &content, number);

@@ -189,6 +189,7 @@ async fn applies(db: &Database, kit: KitId, person: PersonId, opened: bool) {
         unit,
         unit_path: Units::latest().path(unit).unwrap(),
         captured_at: datetime!(2021-03-01 09:00 +7),
+        kit_clock_at: None,
         actor: Actor::Centre,
     };
     let mut tx = db.begin().await.unwrap();

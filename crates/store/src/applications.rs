@@ -8,6 +8,7 @@ pub mod intake;
 pub mod kits;
 pub mod packets;
 pub mod pages;
+pub mod quarantine;
 
 use std::collections::HashMap;
 
@@ -54,6 +55,8 @@ pub struct NewApplication {
     /// Path of `unit` (`42/445/18562/`), which row-level security compares.
     pub unit_path: String,
     pub captured_at: OffsetDateTime,
+    /// What the kit's clock said, where that cannot be.
+    pub kit_clock_at: Option<OffsetDateTime>,
     pub actor: Actor,
 }
 
@@ -108,10 +111,10 @@ pub async fn create(
     sorted.dedup_by_key(|application| application.application_id);
     let created: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
-         unit_path, captured_at) \
-         SELECT id, kit, kind, 'captured', at, 1, unit, path, at \
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) \
-              AS n (id, kit, kind, at, unit, path) \
+         unit_path, captured_at, kit_clock_at) \
+         SELECT id, kit, kind, 'captured', at, 1, unit, path, at, clock \
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], \
+                     $7::timestamptz[]) AS n (id, kit, kind, at, unit, path, clock) \
          ON CONFLICT (application_id) DO NOTHING RETURNING application_id",
     )
     .bind(sorted.iter().map(|n| n.application_id.uuid()).collect::<Vec<_>>())
@@ -120,6 +123,7 @@ pub async fn create(
     .bind(sorted.iter().map(|n| n.captured_at).collect::<Vec<_>>())
     .bind(sorted.iter().map(|n| n.unit.to_string()).collect::<Vec<_>>())
     .bind(sorted.iter().map(|n| n.unit_path.as_str()).collect::<Vec<_>>())
+    .bind(sorted.iter().map(|n| n.kit_clock_at).collect::<Vec<_>>())
     .fetch_all(&mut *tx)
     .await?;
     let mut actions = ActionRows::default();

@@ -46,6 +46,8 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
          FROM application a JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
          WHERE a.state = 'accepted' AND a.unit_path LIKE $1 || '%' AND p.status = $3 \
            AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = a.application_id) \
+           AND NOT EXISTS (SELECT 1 FROM packet q WHERE q.application_id = a.application_id \
+                 AND q.quarantined IS NOT NULL) \
            AND NOT EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
                  AND c.state IN ('intended', 'signed', 'personalised')) \
            AND NOT (a.kind = 'new' AND EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \

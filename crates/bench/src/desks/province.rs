@@ -213,6 +213,7 @@ impl<'a> World<'a> {
             kit_seq: one.person.index as u64 + 1,
             sha256: [0; 32],
             sealed: b"nothing is sealed here",
+            quarantined: None,
         };
         insert_packets(tx, BEGUN, &applied.iter().map(packet).collect::<Vec<_>>()).await?;
         let opened = applied.iter().map(Applied::opened).collect::<Result<Vec<_>>>()?;
@@ -244,6 +245,7 @@ impl<'a> World<'a> {
             unit,
             unit_path: one.person.path.to_owned(),
             captured_at: one.at,
+            kit_clock_at: None,
             actor: self.actor.clone(),
         }
     }
@@ -370,7 +372,7 @@ impl<'a> Applied<'a> {
         Ok(Opened {
             packet_id: self.packet,
             application_id: self.id,
-            wrapped_key: [0; 40],
+            wrapped_key: vec![0; 88],
             record: serde_json::to_value(&self.person.record)?,
             differs: Vec::new(),
             claimed_person_id: Some(self.person.id),

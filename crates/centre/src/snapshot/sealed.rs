@@ -4,12 +4,11 @@ use std::io::{self, Read, Write};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
-use rand::Rng;
 use rand::rngs::StdRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Label, Unusable};
-use packet::keys::WrappingKey;
+use packet::keys::{DrawnKey, WrappingKey};
 
 const MAGIC: &[u8; 8] = b"dancuGS1";
 /// Bytes that are encrypted together.
@@ -65,16 +64,15 @@ pub(super) struct Sealer<W: Write> {
 
 impl<W: Write> Sealer<W> {
     pub(crate) fn new(mut out: W, label: &Label, wrapping: &dyn WrappingKey) -> io::Result<Sealer<W>> {
-        let mut key = Zeroizing::new([0; 32]);
         let mut rng: StdRng = rand::make_rng();
-        rng.fill_bytes(key.as_mut_slice());
+        let key = DrawnKey::draw(&mut rng);
         let label = serde_json::to_vec(label)?;
         let mut head = MAGIC.to_vec();
         head.extend(u32::try_from(label.len()).map_err(io::Error::other)?.to_le_bytes());
         head.extend(label);
         head.extend(wrapping.wrap(&key).map_err(io::Error::other)?);
         out.write_all(&head)?;
-        let chunks = Chunks { cipher: Aes256Gcm::new((&*key).into()), head, next: 0 };
+        let chunks = Chunks { cipher: Aes256Gcm::new((&**key.bytes()).into()), head, next: 0 };
         Ok(Sealer { out, chunks, plain: Zeroizing::new(Vec::with_capacity(CHUNK)) })
     }
 
@@ -145,7 +143,7 @@ pub(super) struct Opener<R: Read> {
 impl<R: Read> Opener<R> {
     pub(crate) fn new(input: R, head: Head, wrapping: &dyn WrappingKey) -> Result<Opener<R>, Unusable> {
         let key = wrapping.unwrap(&head.wrapped)?;
-        let chunks = Chunks { cipher: Aes256Gcm::new((&*key).into()), head: head.bytes, next: 0 };
+        let chunks = Chunks { cipher: Aes256Gcm::new((&**key.bytes()).into()), head: head.bytes, next: 0 };
         Ok(Opener { input, chunks, plain: Zeroizing::new(Vec::new()), read: 0, is_over: false })
     }
 

@@ -8,13 +8,12 @@ use std::time::Duration;
 use std::{fs, io};
 
 use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
 use centre::snapshot::{self, Label, Unusable};
 use domain::id::ApplicationId;
 use fingerprint::synthetic::{Condition, person_masters};
 use hsm::{DataKey, KeyEncryptionKey};
-use packet::keys::{CentreKeys, KeyError, WrappingKey};
+use packet::keys::{CentreKeys, DrawnKey, KeyError, WRAPPED_BYTES, WrappingKey};
 use resolve::{FingerSource, Identities, Opened};
 use store::cases::resolutions::{Resolution, write_resolutions};
 use store::{Database, UnitScope};
@@ -26,12 +25,13 @@ const CHILD: &str = "DANCU_TEST_SNAPSHOT";
 struct Wrapping(KeyEncryptionKey);
 
 impl WrappingKey for Wrapping {
-    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
-        Ok(self.0.wrap(&DataKey::from_bytes(Zeroizing::new(*key))))
+    fn wrap(&self, key: &DrawnKey) -> Result<[u8; WRAPPED_BYTES], KeyError> {
+        Ok(self.0.wrap(&DataKey::from_bytes(key.bytes().clone())))
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        Ok(self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?.into_bytes())
+    fn unwrap(&self, wrapped: &[u8]) -> Result<DrawnKey, KeyError> {
+        let key = self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?;
+        Ok(DrawnKey::unwrapped(key.into_bytes()))
     }
 }
 

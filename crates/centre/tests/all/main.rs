@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod gallery_snapshot;
+mod hostile;
 mod signers;
+#[path = "../../../packet/tests/support/mod.rs"]
+mod support;
 mod upkeep;

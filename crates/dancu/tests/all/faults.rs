@@ -116,7 +116,7 @@ async fn data_of_another_version_is_refused_by_every_command_and_left_alone() {
 
     let described = data.0.join("dancu.json");
     let ours = fs::read_to_string(&described).unwrap();
-    fs::write(&described, ours.replacen("\"layout\": 1", "\"layout\": 99", 1)).unwrap();
+    fs::write(&described, ours.replacen("\"layout\": 2", "\"layout\": 99", 1)).unwrap();
     for command in commands {
         let said = refused(&data.run(command));
         assert!(said.contains("layout 99") && said.contains("--data"), "{command:?}: {said}");

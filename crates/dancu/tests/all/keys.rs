@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::{Data, ended, succeeded};
 
-const FILES: [&str; 4] = ["intake.key", "key-encryption.key", "passphrase", "receipt.key"];
+const FILES: [&str; 5] = ["chip-secret.key", "intake.key", "key-encryption.key", "passphrase", "receipt.key"];
 
 /// The files of the key folder and what is in them.
 fn keys(data: &Data) -> BTreeMap<String, Vec<u8>> {
@@ -28,7 +28,7 @@ fn names(data: &Data) -> Vec<String> {
 fn keys_are_made_once_and_without_a_database() {
     let data = Data::new("keys-once");
     let said = succeeded(&data.run(&["keys", "list"]));
-    assert_eq!(said.matches("not made").count(), 4, "{said}");
+    assert_eq!(said.matches("not made").count(), 5, "{said}");
     succeeded(&data.run(&["keys", "init"]));
     assert_eq!(names(&data), FILES);
     for name in FILES {
@@ -39,10 +39,10 @@ fn keys_are_made_once_and_without_a_database() {
     let made = keys(&data);
     ended(&data.run(&["keys", "init"]), 3, "a key is never replaced");
     assert_eq!(keys(&data), made);
-    assert_eq!(succeeded(&data.run(&["keys", "check"])).matches("opens").count(), 3);
+    assert_eq!(succeeded(&data.run(&["keys", "check"])).matches("opens").count(), 4);
     let listed: serde_json::Value =
         serde_json::from_str(&succeeded(&data.run(&["keys", "list", "--json"]))).unwrap();
-    assert_eq!(listed["keys"].as_array().unwrap().len(), 4);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 5);
     assert!(listed["keys"].as_array().unwrap().iter().all(|key| key["state"] == "there"), "{listed}");
 }
 

@@ -17,7 +17,7 @@ use time::{Date, Duration, OffsetDateTime};
 
 use crate::support::{Data, ended, refused};
 use domain::Clock;
-use domain::clock::{SystemClock, VIETNAM};
+use domain::clock::{SystemClock, day_in_vietnam};
 use domain::unit::Units;
 use simulate::TruthId;
 use team::{Guest, Team};
@@ -54,7 +54,7 @@ impl Province {
         let code = Units::latest().named(district, None).unwrap();
         let world = World::make(code, PEOPLE, seed, &data.0.join("paper"));
         let now = SystemClock.now();
-        let day = now.to_offset(VIETNAM).date();
+        let day = day_in_vietnam(now);
         Province { data, district, code: code.to_string(), world, day, now, applications: HashMap::new() }
     }
 
@@ -422,7 +422,13 @@ impl Province {
             .into_iter()
             .find(|guest| !self.applications.values().any(|who| *who == guest.truth));
         team.capture(&self.world, &missed.unwrap(), self.now);
-        assert_eq!(team.sync(self.now), (0, 1), "a revoked kit's packet is refused");
+        assert_eq!(team.sync(self.now), (1, 0), "a revoked kit's packet is taken over");
+        self.run(&["work", "--once"]);
+        let set_aside = self.json(&["packet", "list"]);
+        let packets = set_aside["packets"].as_array().unwrap();
+        assert_eq!(packets.len(), 1, "and is set aside: {set_aside}");
+        assert_eq!((&packets[0]["reason"], &packets[0]["kit"]), (&json!("kit_revoked"), &json!("kit-01")));
+        assert_eq!(self.json(&["packet", "retry", "--all"])["retried"], 0);
         let listed = self.json(&["kit", "list"]);
         assert_eq!(
             (&listed["kits"][0]["state"], &listed["kits"][0]["reason"]),
@@ -474,7 +480,7 @@ fn run(name: &str, district: &'static str, seed: u64) -> usize {
         sum("at_unit"),
         sum("handed_over"),
     ];
-    assert_eq!(counts, [invited, came, cards.len(), cards.len(), cards.len(), handed]);
+    assert_eq!(counts, [invited, came + 1, cards.len(), cards.len(), cards.len(), handed]);
     assert_eq!((sum("rejected"), sum("in_case")), (rejected, 0));
     province.run(&["audit", "verify"]);
     pairs

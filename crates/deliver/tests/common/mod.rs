@@ -43,6 +43,7 @@ pub async fn print(db: &Database, tag: &str, people: std::ops::Range<u32>) -> Ve
             unit,
             unit_path: Units::latest().path(unit).unwrap(),
             captured_at: NOW,
+            kit_clock_at: None,
             actor: Actor::Centre,
         });
     }

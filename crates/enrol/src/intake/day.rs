@@ -1,5 +1,6 @@
 use time::OffsetDateTime;
 
+use super::clock::{self, Heard};
 use super::sha256;
 use crate::EnrolError;
 use domain::Actor;
@@ -103,14 +104,18 @@ async fn book(
 ) -> Result<DaySummary, EnrolError> {
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = units::unit_paths(tx, &units).await?;
+    let kits = kits::kits(tx, &[report.kit_id]).await?;
+    let heard = kits.first().map(Heard::of);
     let placed = report.captures.iter().filter_map(|capture| {
+        let captured = clock::bound(capture.captured_at, heard.as_ref(), now);
         Some(NewApplication {
             application_id: capture.application_id,
             kit_id: report.kit_id,
             kind: capture.kind,
             unit: capture.unit,
             unit_path: paths.get(&capture.unit)?.clone(),
-            captured_at: capture.captured_at,
+            captured_at: captured.at,
+            kit_clock_at: captured.kit_clock_at,
             actor: Actor::Kit(report.kit_id),
         })
     });
@@ -129,5 +134,6 @@ async fn book(
         },
     )
     .await?;
+    kits::note_heard(tx, &[report.kit_id], now).await?;
     Ok(DaySummary { created, unplaced: report.captures.len() - placed.len(), stored })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::clock::Heard;
+use super::quarantine::Reason;
 use domain::UnitCode;
 use domain::application::State;
 use domain::id::{ApplicationId, KitId, PacketId};
@@ -24,6 +26,7 @@ pub(super) struct Arrived {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub revoked: HashSet<KitId>,
+    pub heard: HashMap<KitId, Heard>,
     pub packets: HashMap<PacketId, (KitId, [u8; 32])>,
     pub counters: HashMap<(KitId, u64), PacketId>,
     pub applications: HashMap<ApplicationId, (KitId, State)>,
@@ -35,16 +38,31 @@ pub(super) struct Known {
 pub(super) enum Decision {
     /// Store it.
     Store,
+    /// Store it, and do not open it before somebody has looked at it.
+    SetAside(Reason),
     /// It is stored already, byte for byte: answer as the first time.
     Repeat,
     Refuse(Refusal),
 }
 
 impl Decision {
+    /// Whether the packet is stored now.
+    pub fn is_new(self) -> bool {
+        matches!(self, Decision::Store | Decision::SetAside(_))
+    }
+
+    /// Why it is not opened before somebody has looked at it.
+    pub fn quarantine(self) -> Option<Reason> {
+        match self {
+            Decision::SetAside(reason) => Some(reason),
+            Decision::Store | Decision::Repeat | Decision::Refuse(_) => None,
+        }
+    }
+
     /// What the receipt tells the kit: a repeat is accepted as the first was.
     pub fn outcome(self) -> Outcome {
         match self {
-            Decision::Store | Decision::Repeat => Outcome::Accepted,
+            Decision::Store | Decision::SetAside(_) | Decision::Repeat => Outcome::Accepted,
             Decision::Refuse(refusal) => Outcome::Refused(refusal),
         }
     }
@@ -63,9 +81,6 @@ pub(super) fn decide(arrived: &Arrived, known: &mut Known) -> Decision {
         Some(_) => return Decision::Refuse(Refusal::PacketIdReused),
         None => {}
     }
-    if known.revoked.contains(&envelope.kit_id) {
-        return Decision::Refuse(Refusal::RevokedKit);
-    }
     if known.counters.contains_key(&(envelope.kit_id, envelope.kit_seq)) {
         return Decision::Refuse(Refusal::SequenceReused);
     }
@@ -80,6 +95,11 @@ pub(super) fn decide(arrived: &Arrived, known: &mut Known) -> Decision {
     known.packets.insert(envelope.packet_id, (envelope.kit_id, arrived.sha256));
     known.counters.insert((envelope.kit_id, envelope.kit_seq), envelope.packet_id);
     known.applications.insert(envelope.application_id, (envelope.kit_id, State::Received));
+    // What a stolen kit sends is evidence, and what an honest team captured before its kit was revoked is
+    // somebody's application: neither is lost, and neither is worked on unseen.
+    if known.revoked.contains(&envelope.kit_id) {
+        return Decision::SetAside(Reason::KitRevoked);
+    }
     Decision::Store
 }
 
@@ -128,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_kit_still_gets_its_old_answers() {
+    fn a_revoked_kit_still_gets_its_old_answers_and_what_it_sends_is_set_aside() {
         let mut known = known();
         assert_eq!(decide(&arrived(1, 1, 1), &mut known), Decision::Store);
         known.revoked.insert(kit(1));
         check(
             &[arrived(1, 1, 1), arrived(2, 2, 1)],
             known,
-            &[Decision::Repeat, Decision::Refuse(Refusal::RevokedKit)],
+            &[Decision::Repeat, Decision::SetAside(Reason::KitRevoked)],
         );
     }
 

@@ -1,18 +1,20 @@
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
 use rayon::prelude::*;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::blocking;
+use super::{blocking, quarantine};
 use crate::EnrolError;
 use domain::Actor;
 use domain::application::Action;
 use domain::id::{ApplicationId, PacketId};
+use packet::PacketError;
 use packet::keys::{CentreKeys, KeyError};
 use packet::rules::{Problem, problems};
-use packet::{Content, ContentKey, PacketError};
 use store::Database;
 use store::applications::content::{self, Opened};
 use store::applications::packets::{self, SealedPacket};
@@ -27,6 +29,10 @@ pub struct OpenSummary {
     pub rejected: usize,
     /// Encrypted to an intake key that is not held here; they stay in the queue until it is.
     pub waiting_for_key: usize,
+    /// Could not be opened or written, for no reason that is known; they are tried again.
+    pub failed: usize,
+    /// Of those, tried for the last time: they are set aside until somebody looks.
+    pub quarantined: usize,
 }
 
 /// Packets whose outcomes are written in one transaction, while the next are decrypted.
@@ -42,16 +48,21 @@ enum Outcome {
     Valid(Box<Opened>),
     Invalid(Invalid),
     WaitingForKey,
+    /// The program failed on it.
+    Failed,
 }
+
+type Examined = (PacketId, ApplicationId, Outcome);
 
 /// Opens and validates up to `limit` of the packets received and not opened yet, oldest first. Run it again
 /// until it did nothing. Safe to run several times at once.
 ///
 /// No key is used inside the transaction: two workers may open the same packet, and the second's result is
-/// dropped.
+/// dropped. A packet that the program or the database fails on holds up no other: it is tried again, and set
+/// aside after a few times ([`super::quarantine`]).
 ///
 /// # Errors
-/// Those of the database and of the key store; nothing is changed then.
+/// Those of the database and of the key store as a whole; nothing is changed then.
 pub async fn open_received(
     db: &Database,
     keys: Arc<CentreKeys>,
@@ -80,7 +91,7 @@ pub async fn open_received(
                 None => break,
             }
         }
-        // A page of packets that all wait for a key must not hide those behind it.
+        // A page of packets that all wait for a key, or fail, must not hide those behind it.
         if summary.opened + summary.rejected > 0 {
             return Ok(summary);
         }
@@ -91,19 +102,27 @@ pub async fn open_received(
 async fn examine_all(
     packets: Vec<SealedPacket>,
     keys: &Arc<CentreKeys>,
-) -> Result<Vec<(PacketId, ApplicationId, Outcome)>, EnrolError> {
+) -> Result<Vec<Examined>, EnrolError> {
     let keys = Arc::clone(keys);
     let outcomes = blocking(move || {
-        let open =
-            |packet: &SealedPacket| Ok((packet.packet_id, packet.application_id, examine(packet, &keys)?));
+        let open = |packet: &SealedPacket| {
+            let outcome = caught(|| examine(packet, &keys)).unwrap_or(Ok(Outcome::Failed))?;
+            Ok((packet.packet_id, packet.application_id, outcome))
+        };
         packets.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
     });
     Ok(outcomes.await??)
 }
 
+/// Runs work on one packet whose panic is that packet's and nobody else's; the panic itself has been logged
+/// where it happened. Nothing that the work changes outlives it.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
 async fn take_over(
     db: &Database,
-    outcomes: &[(PacketId, ApplicationId, Outcome)],
+    outcomes: &[Examined],
     now: OffsetDateTime,
     summary: &mut OpenSummary,
 ) -> Result<(), EnrolError> {
@@ -112,38 +131,70 @@ async fn take_over(
     if waiting > 0 {
         tracing::warn!(packets = waiting, "packets are encrypted to an intake key that is not held here");
     }
-    if waiting < outcomes.len() {
-        let is_passing =
-            |error: &EnrolError| matches!(error, EnrolError::Store(error) if error.is_retryable());
-        let (opened, rejected) = store::retry(is_passing, || write(db, outcomes, now)).await?;
-        summary.opened += opened;
-        summary.rejected += rejected;
+    match write_all(db, outcomes, now).await {
+        Ok((opened, rejected)) => {
+            summary.opened += opened;
+            summary.rejected += rejected;
+        }
+        Err(error) if error.blames_content() => {
+            tracing::warn!(error = %error, "packets cannot be written together; each is written alone");
+            for one in outcomes {
+                write_alone(db, one, now, summary).await?;
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    for (packet, ..) in outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::Failed)) {
+        give_up(db, *packet, now, summary).await?;
     }
     Ok(())
 }
 
-/// The contents of applications that were opened before, in the order of their ids.
-///
-/// # Errors
-/// Those of the database and of the key store; a stored packet that no longer opens.
-pub async fn read_contents(
+/// Writes what came of one packet, after it or another could not be written.
+async fn write_alone(
     db: &Database,
-    keys: Arc<CentreKeys>,
-    applications: &[ApplicationId],
-) -> Result<Vec<(ApplicationId, Content)>, EnrolError> {
-    let mut conn = db.read().await?;
-    let packets = packets::sealed_packets(&mut conn, applications).await?;
-    drop(conn);
-    let contents = blocking(move || {
-        let read = |packet: &SealedPacket| {
-            let wrapped = packet.wrapped_key.as_deref().unwrap_or_default();
-            let key = ContentKey::unwrap(wrapped, &*keys.wrapping)?;
-            Ok((packet.application_id, packet::open_stored(&packet.sealed, &key)?))
-        };
-        packets.par_iter().map(read).collect::<Result<Vec<_>, PacketError>>()
-    })
-    .await??;
-    Ok(contents)
+    one: &Examined,
+    now: OffsetDateTime,
+    summary: &mut OpenSummary,
+) -> Result<(), EnrolError> {
+    match write_all(db, std::slice::from_ref(one), now).await {
+        Ok((opened, rejected)) => {
+            summary.opened += opened;
+            summary.rejected += rejected;
+            Ok(())
+        }
+        Err(error) if error.blames_content() => {
+            tracing::error!(packet.id = %one.0, error = %error, "what came of a packet cannot be written");
+            give_up(db, one.0, now, summary).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Leaves a packet for later, or for somebody to look at.
+async fn give_up(
+    db: &Database,
+    packet: PacketId,
+    now: OffsetDateTime,
+    summary: &mut OpenSummary,
+) -> Result<(), EnrolError> {
+    summary.failed += 1;
+    summary.quarantined += usize::from(quarantine::failed(db, packet, now).await?);
+    Ok(())
+}
+
+async fn write_all(
+    db: &Database,
+    outcomes: &[Examined],
+    now: OffsetDateTime,
+) -> Result<(usize, usize), EnrolError> {
+    let is_to_be_written =
+        |(_, _, outcome): &Examined| matches!(outcome, Outcome::Valid(_) | Outcome::Invalid(_));
+    if !outcomes.iter().any(is_to_be_written) {
+        return Ok((0, 0));
+    }
+    let is_passing = |error: &EnrolError| matches!(error, EnrolError::Store(error) if error.is_retryable());
+    store::retry(is_passing, || write(db, outcomes, now)).await
 }
 
 fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketError> {
@@ -153,7 +204,8 @@ fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketEr
         Err(error) => return Ok(invalid(error)),
     };
     let Some(intake) = keys.intake_key(&key_id) else { return Ok(Outcome::WaitingForKey) };
-    let (content, key) = match packet::open(&packet.sealed, intake) {
+    let opened = super::rest::check(packet).and_then(|row| Ok((row, packet::open(&packet.sealed, intake)?)));
+    let (row, (content, key)) = match opened {
         Ok(opened) => opened,
         // The key store's trouble is not the packet's.
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
@@ -168,10 +220,11 @@ fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketEr
     let Ok(record) = serde_json::to_value(&content.record) else {
         return Ok(Outcome::Invalid(Invalid { code: "malformed", problems: Vec::new() }));
     };
+    let mut rng: StdRng = rand::make_rng();
     Ok(Outcome::Valid(Box::new(Opened {
         packet_id: packet.packet_id,
         application_id: packet.application_id,
-        wrapped_key: key.wrap(&*keys.wrapping)?,
+        wrapped_key: key.seal(&row, &*keys.wrapping, &mut rng)?.to_vec(),
         record,
         differs: content.differs.clone(),
         claimed_person_id: content.claimed_person_id,
@@ -181,7 +234,7 @@ fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketEr
 
 async fn write(
     db: &Database,
-    outcomes: &[(PacketId, ApplicationId, Outcome)],
+    outcomes: &[Examined],
     now: OffsetDateTime,
 ) -> Result<(usize, usize), EnrolError> {
     let mut tx = db.begin().await?;
@@ -208,7 +261,7 @@ async fn write(
     };
     for (packet, application, outcome) in outcomes.iter().filter(|(id, ..)| locked.contains(id)) {
         match outcome {
-            Outcome::WaitingForKey => {}
+            Outcome::WaitingForKey | Outcome::Failed => {}
             Outcome::Invalid(invalid) => reject(*packet, *application, invalid.code, &invalid.problems),
             // The code is what a citizen asks with: it must lead to one application.
             Outcome::Valid(opened) if !used.insert(opened.receipt_hash) => {
@@ -234,6 +287,17 @@ async fn write(
 fn receipt_hash(outcome: &Outcome) -> Option<[u8; 32]> {
     match outcome {
         Outcome::Valid(opened) => Some(opened.receipt_hash),
-        _ => None,
+        Outcome::Invalid(_) | Outcome::WaitingForKey | Outcome::Failed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_packets_own() {
+        let work = |number: &u32| caught(|| if *number == 2 { panic!("on purpose") } else { *number });
+        assert_eq!([1, 2, 3].par_iter().map(work).collect::<Vec<_>>(), [Some(1), None, Some(3)]);
     }
 }

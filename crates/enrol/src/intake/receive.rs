@@ -4,7 +4,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use time::OffsetDateTime;
 
+use super::clock::{self, Heard};
 use super::decide::{Arrived, Decision, Known, decide};
+use super::quarantine::Reason;
 use super::{blocking, sha256};
 use crate::EnrolError;
 use domain::Actor;
@@ -101,7 +103,7 @@ pub async fn receive(
         outcome: decision.outcome(),
     });
     let receipt = Receipt { at: now, items: items.collect() };
-    let stored = decisions.iter().filter(|decision| **decision == Decision::Store).count();
+    let stored = decisions.iter().filter(|decision| decision.is_new()).count();
     tracing::info!(batch.packets = packets.len(), batch.stored = stored, "packets received");
     Ok(Received { signed: receipt.sign(signer)?, receipt, stored })
 }
@@ -180,7 +182,7 @@ async fn take_over(
                 packet_id: claimed.as_ref().map(|envelope| envelope.packet_id),
                 size: arrived.size,
             }),
-            (Decision::Store, Some(envelope)) => {
+            (Decision::Store | Decision::SetAside(_), Some(envelope)) => {
                 stored.push(NewPacket {
                     packet_id: envelope.packet_id,
                     kit_id: envelope.kit_id,
@@ -188,15 +190,18 @@ async fn take_over(
                     kit_seq: envelope.kit_seq,
                     sha256: arrived.sha256,
                     sealed: bytes,
+                    quarantined: decision.quarantine().map(Reason::code),
                 });
                 if !exists {
+                    let captured = clock::bound(envelope.captured_at, known.heard.get(&envelope.kit_id), now);
                     applications.push(NewApplication {
                         application_id: envelope.application_id,
                         kit_id: envelope.kit_id,
                         kind: envelope.kind,
                         unit: envelope.unit,
                         unit_path: known.units.get(&envelope.unit).cloned().unwrap_or_default(),
-                        captured_at: envelope.captured_at,
+                        captured_at: captured.at,
+                        kit_clock_at: captured.kit_clock_at,
                         actor: Actor::Kit(envelope.kit_id),
                     });
                 }
@@ -209,7 +214,7 @@ async fn take_over(
                     detail: None,
                 });
             }
-            (Decision::Store, None) | (Decision::Repeat, _) => {}
+            (Decision::Store | Decision::SetAside(_), None) | (Decision::Repeat, _) => {}
         }
     }
     let created = create(&mut tx, now, &applications).await?;
@@ -220,6 +225,8 @@ async fn take_over(
         return Err(EnrolError::Conflict);
     }
     packets::insert_packets(&mut tx, now, &stored).await?;
+    let heard: Vec<KitId> = stored.iter().map(|packet| packet.kit_id).collect();
+    kits::note_heard(&mut tx, &heard, now).await?;
     intake::note_refusals(&mut tx, now, &refusals).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(decisions)
@@ -236,6 +243,7 @@ async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known,
     let kits = kits::lock_kits(tx, &kit_ids).await?;
     let mut known = Known {
         revoked: kits.iter().filter(|kit| kit.revoked_at.is_some()).map(|kit| kit.kit_id).collect(),
+        heard: kits.iter().map(|kit| (kit.kit_id, Heard::of(kit))).collect(),
         applications: intake::standings(tx, &application_ids).await?,
         units: units::unit_paths(tx, &units).await?,
         ..Known::default()

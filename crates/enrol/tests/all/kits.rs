@@ -8,7 +8,7 @@ use domain::Actor;
 use domain::unit::Units;
 use enrol::intake::receive;
 use enrol::kits::{Came, NewKit, id_of, register, revoke};
-use packet::message::{Outcome, Refusal};
+use packet::message::Outcome;
 use store::Database;
 
 fn new_kit(kit: &TestKit, name: &str) -> NewKit {
@@ -51,7 +51,7 @@ async fn a_kit_is_registered_once_and_its_key_is_its_own() {
 }
 
 #[tokio::test]
-async fn what_a_revoked_kit_sends_is_refused_and_what_it_sent_stays() {
+async fn what_a_revoked_kit_sends_is_set_aside_and_what_it_sent_stays() {
     let db = testkit::fresh_database().await;
     sqlx::query(
         "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
@@ -72,7 +72,12 @@ async fn what_a_revoked_kit_sends_is_refused_and_what_it_sent_stays() {
     assert_eq!(revoked(&db, "445-01", "lost").await, Ok(Came::Now));
     assert_eq!(revoked(&db, "445-01", "lost").await, Ok(Came::Before));
     assert_eq!(rows(&db).await, 2);
-    assert_eq!(send(2).await, Outcome::Refused(Refusal::RevokedKit));
+    assert_eq!(send(2).await, Outcome::Accepted, "it is kept, and the kit may forget it");
+    let set_aside: Vec<String> = sqlx::query_scalar("SELECT quarantined FROM packet WHERE kit_seq = 2")
+        .fetch_all(db.work())
+        .await
+        .unwrap();
+    assert_eq!(set_aside, ["kit_revoked"]);
     assert_eq!(send(1).await, Outcome::Accepted, "a repeat is answered as the first was");
     assert!(registered(&db, &new_kit(&kit, "445-01")).await.unwrap_err().contains("was revoked"));
 }

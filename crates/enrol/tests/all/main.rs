@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod fuzzed;
+mod hostile;
 mod intake;
 mod kits;
 #[path = "../../../packet/tests/support/mod.rs"]

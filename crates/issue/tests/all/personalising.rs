@@ -28,7 +28,7 @@ fn master() -> MasterKey {
 }
 
 /// Stands for a wrapped key: what is in it is the workshop's business.
-const WRAPPED: [u8; 40] = [3; 40];
+const WRAPPED: [u8; 88] = [3; 88];
 
 fn blank(position: u32) -> Chip {
     let serial = serial(BOX, position);
@@ -89,7 +89,7 @@ impl Workshop for Bench {
         })
     }
 
-    fn master_key(&self, wrapped: &[u8]) -> Result<MasterKey, Error> {
+    fn master_key(&self, _: i64, wrapped: &[u8]) -> Result<MasterKey, Error> {
         assert_eq!(wrapped, WRAPPED);
         Ok(self.master.clone())
     }

@@ -118,6 +118,7 @@ pub async fn accept(
             unit: commune(),
             unit_path: path.clone(),
             captured_at: NOW,
+            kit_clock_at: None,
             actor: actor.clone(),
         })
         .collect();

@@ -15,7 +15,7 @@ use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
-use packet::keys::{CentreKeys, IntakeKey, KeyError, PublicKey, WrappingKey};
+use packet::keys::{CentreKeys, DrawnKey, IntakeKey, KeyError, PublicKey, WRAPPED_BYTES, WrappingKey};
 use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, seal};
 use pki::Signer;
 
@@ -85,13 +85,13 @@ impl TestWrappingKey {
 }
 
 impl WrappingKey for TestWrappingKey {
-    fn wrap(&self, key: &[u8; 32]) -> Result<[u8; 40], KeyError> {
-        Ok(self.0.wrap(&DataKey::from_bytes(Zeroizing::new(*key))))
+    fn wrap(&self, key: &DrawnKey) -> Result<[u8; WRAPPED_BYTES], KeyError> {
+        Ok(self.0.wrap(&DataKey::from_bytes(key.bytes().clone())))
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    fn unwrap(&self, wrapped: &[u8]) -> Result<DrawnKey, KeyError> {
         let key = self.0.unwrap(wrapped).map_err(|_| KeyError::WrongWrappingKey)?;
-        Ok(Zeroizing::new(*key.as_bytes()))
+        Ok(DrawnKey::unwrapped(key.into_bytes()))
     }
 }
 

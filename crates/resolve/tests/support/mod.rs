@@ -152,6 +152,7 @@ pub async fn send(db: &Database, first: u64, sent: &[Sent]) {
             unit: s.record.permanent.unit,
             unit_path: Units::latest().path(s.record.permanent.unit).unwrap(),
             captured_at: NOW + Duration::seconds((first + at as u64) as i64),
+            kit_clock_at: None,
             actor: Actor::Kit(KitId::derive(NOW, &[b"kit"])),
         })
         .collect();

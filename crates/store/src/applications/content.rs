@@ -32,7 +32,7 @@ pub async fn used_receipt_hashes(
 pub struct Opened {
     pub packet_id: PacketId,
     pub application_id: ApplicationId,
-    pub wrapped_key: [u8; 40],
+    pub wrapped_key: Vec<u8>,
     pub record: serde_json::Value,
     pub differs: Vec<String>,
     pub claimed_person_id: Option<PersonId>,
@@ -81,7 +81,7 @@ pub async fn store_opened(tx: &mut PgConnection, opened: &[Opened]) -> Result<()
          WHERE p.packet_id = n.id",
     )
     .bind(opened.iter().map(|o| o.packet_id.uuid()).collect::<Vec<_>>())
-    .bind(opened.iter().map(|o| o.wrapped_key.to_vec()).collect::<Vec<_>>())
+    .bind(opened.iter().map(|o| o.wrapped_key.as_slice()).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -107,7 +107,10 @@ pub async fn declared(conn: &mut PgConnection, limit: u32) -> Result<Vec<Declare
     let rows: Vec<DeclaredRow> = sqlx::query_as(
         "SELECT a.application_id, a.claimed_person_id, a.unit_path, a.captured_at, r.record, r.differs \
          FROM application a JOIN application_record r USING (application_id) \
-         WHERE a.state = 'received' ORDER BY a.captured_at, a.application_id LIMIT $1",
+         WHERE a.state = 'received' \
+           AND NOT EXISTS (SELECT 1 FROM packet p WHERE p.application_id = a.application_id \
+                 AND p.quarantined IS NOT NULL) \
+         ORDER BY a.captured_at, a.application_id LIMIT $1",
     )
     .bind(i64::from(limit))
     .fetch_all(conn)

@@ -22,6 +22,8 @@ pub struct Kit {
     pub public_key: Vec<u8>,
     pub registered_at: OffsetDateTime,
     pub revoked_at: Option<OffsetDateTime>,
+    /// When the centre last took something over from it; `None` for a kit that is new.
+    pub heard_at: Option<OffsetDateTime>,
 }
 
 /// Registers a kit, or does nothing when it is registered already. A key is never exchanged: a new key is a
@@ -61,7 +63,8 @@ pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
 /// Those of the database; [`Error::Inconsistent`].
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit ORDER BY name",
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
+         ORDER BY name",
     );
     let rows: Vec<KitRow> = rows.fetch_all(conn).await?;
     rows.into_iter().map(Kit::try_from).collect()
@@ -113,7 +116,7 @@ pub async fn note_reason(tx: &mut PgConnection, kit_id: KitId, reason: &str) -> 
     Ok(())
 }
 
-/// Revokes a kit: from now on its packets are refused. `false` for an unknown or already revoked kit.
+/// Revokes a kit: from now on its packets are set aside. `false` for an unknown or already revoked kit.
 ///
 /// # Errors
 /// Those of the database.
@@ -126,13 +129,26 @@ pub async fn revoke_kit(conn: &mut PgConnection, kit_id: KitId, at: OffsetDateTi
     Ok(done.rows_affected() > 0)
 }
 
+/// Notes that the centre took something over from these kits.
+///
+/// # Errors
+/// Those of the database.
+pub async fn note_heard(tx: &mut PgConnection, ids: &[KitId], at: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query("UPDATE kit SET heard_at = $2 WHERE kit_id = ANY($1)")
+        .bind(uuids(ids))
+        .bind(at)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// The kits among `ids` that are registered, by id.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit \
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
          WHERE kit_id = ANY($1) ORDER BY kit_id",
     );
     let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(conn).await?;
@@ -146,7 +162,7 @@ pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Er
 /// Those of the database.
 pub async fn lock_kits(tx: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at FROM kit \
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
          WHERE kit_id = ANY($1) ORDER BY kit_id FOR NO KEY UPDATE",
     );
     let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(tx).await?;
@@ -161,6 +177,7 @@ struct KitRow {
     public_key: Vec<u8>,
     registered_at: OffsetDateTime,
     revoked_at: Option<OffsetDateTime>,
+    heard_at: Option<OffsetDateTime>,
 }
 
 impl TryFrom<KitRow> for Kit {
@@ -174,6 +191,7 @@ impl TryFrom<KitRow> for Kit {
             public_key: row.public_key,
             registered_at: row.registered_at,
             revoked_at: row.revoked_at,
+            heard_at: row.heard_at,
         })
     }
 }

@@ -61,6 +61,8 @@ pub struct NewPacket<'a> {
     pub kit_seq: u64,
     pub sha256: [u8; 32],
     pub sealed: &'a [u8],
+    /// Why it is set aside at once.
+    pub quarantined: Option<&'static str>,
 }
 
 /// Stores packets that were decided to be new.
@@ -76,10 +78,12 @@ pub async fn insert_packets(
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at) \
-         SELECT id, kit, application, seq, sha256, sealed, $7 \
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[]) \
-              AS n (id, kit, application, seq, sha256, sealed)",
+        "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at, \
+         quarantined, quarantined_at) \
+         SELECT id, kit, application, seq, sha256, sealed, $7, reason, \
+                CASE WHEN reason IS NOT NULL THEN $7 END \
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[], $8::text[]) \
+              AS n (id, kit, application, seq, sha256, sealed, reason)",
     )
     .bind(packets.iter().map(|p| p.packet_id.uuid()).collect::<Vec<_>>())
     .bind(packets.iter().map(|p| p.kit_id.uuid()).collect::<Vec<_>>())
@@ -88,6 +92,7 @@ pub async fn insert_packets(
     .bind(packets.iter().map(|p| p.sha256.to_vec()).collect::<Vec<_>>())
     .bind(packets.iter().map(|p| p.sealed).collect::<Vec<_>>())
     .bind(received_at)
+    .bind(packets.iter().map(|p| p.quarantined).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -98,6 +103,10 @@ pub async fn insert_packets(
 pub struct SealedPacket {
     pub packet_id: PacketId,
     pub application_id: ApplicationId,
+    pub kit_id: KitId,
+    pub kit_seq: u64,
+    /// With which the kit signs, as a point; `None` when there is no such kit.
+    pub kit_key: Option<Vec<u8>>,
     pub captured_at: OffsetDateTime,
     pub received_at: OffsetDateTime,
     pub sealed: Vec<u8>,
@@ -115,6 +124,10 @@ impl From<SealedRow> for SealedPacket {
         SealedPacket {
             packet_id: PacketId::from_uuid(row.packet_id),
             application_id: ApplicationId::from_uuid(row.application_id),
+            kit_id: KitId::from_uuid(row.kit_id),
+            // A negative one is no packet's: whoever compares finds that out.
+            kit_seq: u64::try_from(row.kit_seq).unwrap_or(0),
+            kit_key: row.public_key,
             captured_at: row.captured_at,
             received_at: row.received_at,
             sealed: row.sealed,
@@ -127,6 +140,9 @@ impl From<SealedRow> for SealedPacket {
 struct SealedRow {
     packet_id: Uuid,
     application_id: Uuid,
+    kit_id: Uuid,
+    kit_seq: i64,
+    public_key: Option<Vec<u8>>,
     captured_at: OffsetDateTime,
     received_at: OffsetDateTime,
     sealed: Vec<u8>,
@@ -143,9 +159,11 @@ pub async fn unopened(
     limit: u32,
 ) -> Result<Vec<SealedPacket>, Error> {
     let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, a.captured_at, p.received_at, p.sealed, p.wrapped_key \
-         FROM packet p JOIN application a USING (application_id) \
-         WHERE p.wrapped_key IS NULL AND p.refused IS NULL AND (p.received_at, p.packet_id) > ($1, $2) \
+        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, a.captured_at, \
+                p.received_at, p.sealed, p.wrapped_key \
+         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
+         WHERE p.wrapped_key IS NULL AND p.refused IS NULL AND p.quarantined IS NULL \
+           AND (p.received_at, p.packet_id) > ($1, $2) \
          ORDER BY p.received_at, p.packet_id LIMIT $3",
     )
     .bind(after.map_or(OffsetDateTime::UNIX_EPOCH, |(at, _)| at))
@@ -166,8 +184,9 @@ pub async fn sealed_packets(
     applications: &[ApplicationId],
 ) -> Result<Vec<SealedPacket>, Error> {
     let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, a.captured_at, p.received_at, p.sealed, p.wrapped_key \
-         FROM packet p JOIN application a USING (application_id) \
+        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, a.captured_at, \
+                p.received_at, p.sealed, p.wrapped_key \
+         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
          WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL \
          ORDER BY p.application_id, p.packet_id",
     )
@@ -184,6 +203,7 @@ pub async fn sealed_packets(
 pub async fn lock_unopened(tx: &mut PgConnection, ids: &[PacketId]) -> Result<Vec<PacketId>, Error> {
     let rows: Vec<Uuid> = sqlx::query_scalar(
         "SELECT packet_id FROM packet WHERE packet_id = ANY($1) AND wrapped_key IS NULL AND refused IS NULL \
+           AND quarantined IS NULL \
          ORDER BY packet_id FOR NO KEY UPDATE",
     )
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())

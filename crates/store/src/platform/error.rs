@@ -34,8 +34,13 @@ pub enum Error {
     Program { program: String, output: String },
     /// The data directory was written by another layout version.
     #[error(
-        "{} has data layout {found}, and this program knows layout {known}. Use the release of dancu \
-         that wrote it, or another --data directory", file.display()
+        "{} has data layout {found}, and this program knows layout {known}. {}", file.display(),
+        if found < known {
+            "It was made before the first release and cannot be carried over: begin anew in another --data \
+             directory, and read the old one with the program that wrote it"
+        } else {
+            "Use the release of dancu that wrote it, or another --data directory"
+        }
     )]
     DataLayout { file: PathBuf, found: u32, known: u32 },
     /// The layout file exists and cannot be read.

@@ -26,6 +26,7 @@ fn new(number: u32) -> NewApplication {
         unit: "18562".parse().unwrap(),
         unit_path: "42/445/18562/".to_owned(),
         captured_at: DAY + Duration::seconds(i64::from(number)),
+        kit_clock_at: None,
         actor: Actor::Kit(KitId::derive(DAY, &[b"kit"])),
     }
 }

@@ -250,9 +250,9 @@ async fn a_lost_cluster_and_a_lost_database_are_not_replaced_by_empty_ones() {
 async fn another_layout_is_refused_before_anything_is_touched() {
     let data = Data::new("data");
     std::fs::create_dir(&data.sub).unwrap();
-    std::fs::write(data.sub.join("dancu.json"), r#"{"layout": 2}"#).unwrap();
+    std::fs::write(data.sub.join("dancu.json"), r#"{"layout": 3}"#).unwrap();
     let error = Database::open(&data.options()).await.unwrap_err();
-    assert!(matches!(error, Error::DataLayout { found: 2, known: store::LAYOUT, .. }), "{error}");
+    assert!(matches!(error, Error::DataLayout { found: 3, known: store::LAYOUT, .. }), "{error}");
     assert!(!data.sub.join("postgres").exists());
 }
 

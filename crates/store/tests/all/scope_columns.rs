@@ -130,6 +130,7 @@ async fn whatever_happens_to_an_application_is_seen_where_the_application_is() {
             unit: "18562".parse().unwrap(),
             unit_path: path.to_owned(),
             captured_at: NOW,
+            kit_clock_at: None,
             actor: Actor::Kit(KitId::derive(NOW, &[b"kit"])),
         })
         .collect();
@@ -150,7 +151,7 @@ async fn whatever_happens_to_an_application_is_seen_where_the_application_is() {
     let opened = |application_id: ApplicationId, number: u8| Opened {
         packet_id: PacketId::derive(NOW, &[&[number]]),
         application_id,
-        wrapped_key: [0; 40],
+        wrapped_key: vec![0; 88],
         record: serde_json::json!({}),
         differs: Vec::new(),
         claimed_person_id: None,

@@ -1,0 +1,175 @@
+//! Packets that are set aside, and what a person does about them.
+
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::EnrolError;
+use domain::Actor;
+use domain::id::PacketId;
+use store::applications::quarantine;
+use store::audit::{self, Entry};
+use store::{Database, PgConnection};
+
+/// Times that a packet is tried before it is set aside.
+pub(super) const MOST_ATTEMPTS: i16 = 3;
+/// Characters of a reason at most.
+const MOST_REASON_CHARS: usize = 200;
+
+/// Why a packet is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The program or the database failed on it, several times, for no reason that is known: `dancu packet
+    /// retry` has it tried again.
+    NotOpened,
+    /// It came after its kit was revoked: `dancu packet release` has it opened, on somebody's word.
+    KitRevoked,
+    /// What lies in the database is not what the kit signed under these ids: once the row is brought back,
+    /// `dancu packet retry` has it looked at again.
+    Altered,
+}
+
+impl Reason {
+    /// Every reason, for readers of codes and for tests.
+    pub const ALL: [Reason; 3] = [Reason::NotOpened, Reason::KitRevoked, Reason::Altered];
+
+    /// Stable code, as the table `packet` has it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Reason::NotOpened => "not_opened",
+            Reason::KitRevoked => "kit_revoked",
+            Reason::Altered => "altered",
+        }
+    }
+
+    /// The reason of a code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
+/// Has packets opened again that could not be opened, and those that were altered and may be whole again;
+/// those that are set aside because of their kit stay, and are not counted. Without ids, all of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn retry(
+    db: &Database,
+    ids: Option<&[PacketId]>,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<usize, EnrolError> {
+    let mut tx = db.begin().await?;
+    let ids = match ids {
+        Some(ids) => ids.to_vec(),
+        None => {
+            let reasons = [Reason::NotOpened.code(), Reason::Altered.code()];
+            quarantine::set_aside_for(&mut tx, &reasons).await?
+        }
+    };
+    let mut again = quarantine::lock_quarantined(&mut tx, &ids).await?;
+    again.retain(|(_, reason, _)| Reason::from_code(reason) != Some(Reason::KitRevoked));
+    take_up(&mut tx, &again, "packet.retried", None, by, now).await?;
+    store::commit(tx).await?;
+    Ok(again.len())
+}
+
+/// Has packets opened that were set aside because of their kit, on somebody's word.
+///
+/// # Errors
+/// [`EnrolError::Packet`]: no reason or one that is too long, a packet that is not set aside, or one that was
+/// altered, which nobody's word makes whole; nothing is released then. Those of the database.
+pub async fn release(
+    db: &Database,
+    ids: &[PacketId],
+    why: &str,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<usize, EnrolError> {
+    let why = why.trim();
+    if why.is_empty() || why.chars().count() > MOST_REASON_CHARS {
+        return Err(EnrolError::Packet(format!("a reason has 1 to {MOST_REASON_CHARS} characters")));
+    }
+    let mut tx = db.begin().await?;
+    let found = quarantine::lock_quarantined(&mut tx, ids).await?;
+    for id in ids {
+        let Some((_, reason, _)) = found.iter().find(|(found, ..)| found == id) else {
+            return Err(EnrolError::Packet(format!(
+                "packet {id} is not set aside; `dancu packet list` names those that are"
+            )));
+        };
+        if Reason::from_code(reason) == Some(Reason::Altered) {
+            return Err(EnrolError::Packet(format!(
+                "packet {id} was altered in the database: bring the row back from a backup, and retry"
+            )));
+        }
+    }
+    take_up(&mut tx, &found, "packet.released", Some(why), by, now).await?;
+    store::commit(tx).await?;
+    Ok(found.len())
+}
+
+async fn take_up(
+    tx: &mut PgConnection,
+    packets: &[(PacketId, String, String)],
+    action: &str,
+    why: Option<&str>,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<(), EnrolError> {
+    let ids: Vec<PacketId> = packets.iter().map(|(id, ..)| *id).collect();
+    quarantine::take_up(tx, &ids).await?;
+    let entry = |(id, reason, unit_path): &(PacketId, String, String)| Entry {
+        at: now,
+        actor: by.clone(),
+        action: action.to_owned(),
+        subject: format!("packet:{id}"),
+        unit_path: unit_path.clone(),
+        detail: json!({ "set_aside_for": reason, "reason": why }),
+    };
+    let entries: Vec<Entry> = packets.iter().map(entry).collect();
+    Ok(audit::append_all(tx, &entries).await?)
+}
+
+/// Counts an attempt that failed, and sets the packet aside after the last. Says whether it did.
+pub(super) async fn failed(db: &Database, packet: PacketId, now: OffsetDateTime) -> Result<bool, EnrolError> {
+    let mut tx = db.begin().await?;
+    let Some(tried) = quarantine::note_attempt(&mut tx, packet).await? else { return Ok(false) };
+    let is_last = tried.attempts >= MOST_ATTEMPTS;
+    if is_last {
+        set_aside(&mut tx, packet, tried.unit_path, Reason::NotOpened, now).await?;
+    }
+    store::commit(tx).await?;
+    Ok(is_last)
+}
+
+/// Sets a packet aside whose row is not what the kit signed.
+pub(super) async fn altered(db: &Database, packet: PacketId, now: OffsetDateTime) -> Result<(), EnrolError> {
+    let mut tx = db.begin().await?;
+    let unit_path = quarantine::unit_path(&mut tx, packet).await?.unwrap_or_default();
+    set_aside(&mut tx, packet, unit_path, Reason::Altered, now).await?;
+    Ok(store::commit(tx).await?)
+}
+
+/// Sets a packet aside, on the centre's own account.
+async fn set_aside(
+    tx: &mut PgConnection,
+    packet: PacketId,
+    unit_path: String,
+    reason: Reason,
+    now: OffsetDateTime,
+) -> Result<(), EnrolError> {
+    if !quarantine::set_aside(tx, packet, reason.code(), now).await? {
+        return Ok(());
+    }
+    let reason_code = reason.code();
+    tracing::error!(packet.id = %packet, reason_code, "a packet is set aside; see `dancu packet list`");
+    let entry = Entry {
+        at: now,
+        actor: Actor::Centre,
+        action: "packet.set_aside".to_owned(),
+        subject: format!("packet:{packet}"),
+        unit_path,
+        detail: json!({ "reason": reason.code() }),
+    };
+    Ok(audit::append(tx, &entry).await?)
+}
