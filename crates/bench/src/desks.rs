@@ -31,7 +31,7 @@ use simulate::stream::Streams;
 use store::register::pages::{PeopleQuery, people};
 use store::{Database, OpenOptions, UnitScope};
 use ui::{say, terminal};
-use web::{AppState, Role, Server, Settings};
+use web::{AppState, Quota, Role, Server, Settings};
 
 /// So many sign in at once, and the next when one of them is in.
 const DOOR: usize = 4;
@@ -111,7 +111,7 @@ async fn measure(db: &Database, plan: &Plan, options: &Options) -> Result<Value>
         Arc::new(VirtualClock::at(province::NOW)),
         Arc::new(Without),
         Arc::new(Without),
-        Settings { specimen: true, ..Settings::default() },
+        Settings { specimen: true, quota: Quota::NONE, ..Settings::default() },
     );
     let server = Server::start(web::listen(0).await?, state)?;
     let hall = Hall { server: &server, db, officers: Arc::new(officers), options };

@@ -125,6 +125,20 @@ pub enum Error {
     UnknownRound { code: String },
     #[error("{records} records are not what their histories say; `dancu check` names them")]
     Unsound { records: usize },
+    /// The heads are not signed again over a trail that is another.
+    #[error(
+        "the audit trail is not the one whose heads were signed at {signed_at}: row {row} of chain {chain} is \
+         gone or another. Keep the database as it is, and ask `dancu audit verify --heads {}`", path.display()
+    )]
+    TrailRewritten { chain: i16, row: i64, signed_at: time::OffsetDateTime, path: PathBuf },
+    #[error(
+        "the last line of {} is wrong: {fault}. Nothing is added to it; name another file", path.display()
+    )]
+    HeadsFile { path: PathBuf, fault: crate::audit_heads::Fault },
+    #[error("another process writes to {} in this moment", path.display())]
+    HeadsTaken { path: PathBuf },
+    #[error("the heads of the audit trail cannot be signed")]
+    HeadsUnsigned { source: pki::SignError },
     #[error("a part of the program stopped before it was done")]
     Stopped(#[from] tokio::task::JoinError),
 }

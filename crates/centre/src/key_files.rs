@@ -18,7 +18,7 @@ use packet::keys::{DrawnKey, IntakeKey, KeyError, PublicKey, WRAPPED_BYTES, Wrap
 use pki::{SignatureAlgorithm, Signer};
 
 /// The command that makes the keys of [`CentreKey`] and the passphrase.
-const INIT: &str = "dancu keys init";
+pub(crate) const INIT: &str = "dancu keys init";
 /// Stands in the folder while the keys are made: whoever finds it knows that they are not all there yet.
 const UNFINISHED: &str = "unfinished";
 /// What the passphrase's file is called unless `DANCU_PASSPHRASE_FILE` names another place.
@@ -35,12 +35,19 @@ pub enum CentreKey {
     KeyEncryption,
     /// The keys of all chips follow from it.
     ChipSecret,
+    /// Signs the heads of the audit trail.
+    Audit,
 }
 
 impl CentreKey {
     /// Every one, in the order in which they are made.
-    pub const ALL: [CentreKey; 4] =
-        [CentreKey::Intake, CentreKey::Receipt, CentreKey::KeyEncryption, CentreKey::ChipSecret];
+    pub const ALL: [CentreKey; 5] = [
+        CentreKey::Intake,
+        CentreKey::Receipt,
+        CentreKey::KeyEncryption,
+        CentreKey::ChipSecret,
+        CentreKey::Audit,
+    ];
 
     /// The file in the key folder.
     pub const fn file(self) -> &'static str {
@@ -49,6 +56,7 @@ impl CentreKey {
             CentreKey::Receipt => "receipt.key",
             CentreKey::KeyEncryption => "key-encryption.key",
             CentreKey::ChipSecret => "chip-secret.key",
+            CentreKey::Audit => "audit.key",
         }
     }
 
@@ -59,6 +67,7 @@ impl CentreKey {
             CentreKey::Receipt => "signs the answers to kits",
             CentreKey::KeyEncryption => "wraps the keys of photos and fingerprints",
             CentreKey::ChipSecret => "gives every chip its keys",
+            CentreKey::Audit => "signs the heads of the audit trail",
         }
     }
 }
@@ -72,6 +81,9 @@ pub enum KeySet {
     Unfinished,
     /// All are there.
     Made,
+    /// All are there but the one that signs the heads of the audit trail: an installation from before there
+    /// was one. Nothing is sealed to it, so that it can be made any time.
+    WithoutAudit,
     /// These are missing beside others that are there: somebody lost them.
     Missing(Vec<PathBuf>),
 }
@@ -113,7 +125,11 @@ pub fn key_set(folder: &Path) -> Result<KeySet, Error> {
     if !has_passphrase {
         missing.push(passphrase);
     }
-    Ok(if missing.is_empty() { KeySet::Made } else { KeySet::Missing(missing) })
+    Ok(match missing.as_slice() {
+        [] => KeySet::Made,
+        [only] if *only == folder.join(CentreKey::Audit.file()) => KeySet::WithoutAudit,
+        _ => KeySet::Missing(missing),
+    })
 }
 
 /// Makes the passphrase, if there is none, and the keys of [`CentreKey`], each on the disk before the next.
@@ -125,7 +141,7 @@ pub fn make_keys(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     match key_set(folder)? {
         KeySet::Made => return Err(Error::KeysThere { folder: folder.to_owned() }),
         KeySet::Missing(missing) => return Err(Error::KeysLost { missing }),
-        KeySet::None | KeySet::Unfinished => {}
+        KeySet::None | KeySet::Unfinished | KeySet::WithoutAudit => {}
     }
     fs::DirBuilder::new()
         .recursive(true)
@@ -162,7 +178,9 @@ fn make(key: CentreKey, path: &Path, passphrase: &Passphrase) -> Result<(), Erro
     let mut rng = system_rng();
     match key {
         CentreKey::Intake => SoftwareAgreementKey::generate(&mut rng).save(path, passphrase, &mut rng)?,
-        CentreKey::Receipt => SoftwareSigner::generate(&mut rng).save(path, passphrase, &mut rng)?,
+        CentreKey::Receipt | CentreKey::Audit => {
+            SoftwareSigner::generate(&mut rng).save(path, passphrase, &mut rng)?;
+        }
         CentreKey::KeyEncryption => KeyEncryptionKey::generate(&mut rng).save(path, passphrase, &mut rng)?,
         CentreKey::ChipSecret => ChipSecret::generate(&mut rng).save(path, passphrase, &mut rng)?,
     }
@@ -178,7 +196,9 @@ pub fn check_key(folder: &Path, key: CentreKey) -> Result<Option<[u8; 8]>, Error
     let (path, passphrase) = (existing(folder.join(key.file()), INIT)?, passphrase(folder)?);
     let public = match key {
         CentreKey::Intake => SoftwareAgreementKey::load(&path, &passphrase)?.public_key().to_vec(),
-        CentreKey::Receipt => SoftwareSigner::load(&path, &passphrase)?.public_key().to_vec(),
+        CentreKey::Receipt | CentreKey::Audit => {
+            SoftwareSigner::load(&path, &passphrase)?.public_key().to_vec()
+        }
         CentreKey::KeyEncryption => {
             KeyEncryptionKey::load(&path, &passphrase)?;
             return Ok(None);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit_heads;
 mod centre;
 pub mod counter;
 mod desks;

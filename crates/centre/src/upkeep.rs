@@ -14,13 +14,14 @@ use domain::clock::VIETNAM;
 use domain::id::{ApplicationId, CardId, JobId, PersonId};
 use store::Database;
 use store::jobs::{self, Claimed, Failed, NewJob, QueueDepth};
+use store::shown;
 
 const QUEUE: &str = "upkeep";
 /// As long as a round may take before another worker thinks its worker dead.
 const LEASE: Duration = Duration::hours(1);
 /// After so many a person must look at it.
 const ATTEMPTS: i32 = 8;
-/// How long finished jobs without a key are kept.
+/// How long finished jobs without a key are kept, and who was shown whom for the quotas.
 const KEPT: Duration = Duration::days(30);
 
 /// What is done in a round.
@@ -158,6 +159,9 @@ async fn once(db: &Database, job: &Claimed, now: OffsetDateTime) -> Result<(), E
                 return Err(Error::Unsound { records: unsound.count() });
             }
             jobs::prune(db.work(), now - KEPT).await?;
+            let mut tx = db.begin().await?;
+            shown::prune(&mut tx, (now - KEPT).to_offset(VIETNAM).date()).await?;
+            store::commit(tx).await?;
         }
     }
     let mut tx = db.begin().await?;

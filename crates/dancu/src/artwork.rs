@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cli::Operator;
 use crate::{card_verify, made_card};
 use card::artwork::drawing::Edge;
 use card::artwork::{self, BLEED_MM, Marking, PHOTO_DPI, Sheet};
@@ -30,10 +31,12 @@ pub(crate) struct Options {
     /// Leave out the specimen mark: the holder exists, and this is the card.
     #[arg(long)]
     issued: bool,
+    #[command(flatten)]
+    operator: Operator,
 }
 
 pub(crate) async fn run(place: &Place, options: &Options) -> Result<()> {
-    let files = draw(&files_of(place, &options.card).await?, options)?;
+    let files = draw(&files_of(place, options).await?, options)?;
     fs::create_dir_all(&options.out).with_context(|| format!("{}", options.out.display()))?;
     for (name, bytes) in files {
         let path = options.out.join(name);
@@ -43,14 +46,16 @@ pub(crate) async fn run(place: &Place, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A card's files by their names.
-async fn files_of(place: &Place, card: &str) -> Result<BTreeMap<String, Vec<u8>>> {
-    let dir = Path::new(card);
+/// A card's files by their names. That those of an installation were read is in its audit trail.
+async fn files_of(place: &Place, options: &Options) -> Result<BTreeMap<String, Vec<u8>>> {
+    let dir = Path::new(&options.card);
     if dir.is_dir() {
         return card_verify::read_directory(dir);
     }
     let installation = Installation::open(place).await?;
-    let card = made_card::named(&installation, card).await?;
+    let card = made_card::named(&installation, &options.card).await?;
+    let by = options.operator.actor(&installation).await?;
+    made_card::note(&installation, &by, "card.drawn", card).await?;
     let (files, _) = made_card::chip_of(&Centre::of(installation).await?, card).await?;
     Ok(files.iter().map(|(id, bytes)| (id.name(), bytes.to_vec())).collect())
 }

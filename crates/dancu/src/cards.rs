@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::card_name::CardName;
+use crate::cli::Operator;
 use crate::made_card::{self, Chip};
 use crate::output::{Ending, Form, Table};
 use crate::{artwork, card_chip, card_life, card_verify, hand_over, personalise};
@@ -32,6 +33,8 @@ pub(crate) enum Command {
         /// The directory.
         #[arg(long)]
         out: PathBuf,
+        #[command(flatten)]
+        operator: Operator,
     },
     /// Draw a card's two sides for a printer: PDF with the fonts in it, SVG, and the QR code.
     Artwork(artwork::Options),
@@ -59,9 +62,11 @@ pub(crate) enum Command {
 pub async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     match command {
         Command::List { limit, form } => list(&Installation::open(place).await?, *limit, *form).await?,
-        Command::Export { card, out } => {
+        Command::Export { card, out, operator } => {
             let installation = Installation::open(place).await?;
             let card = card.find(&installation).await?;
+            let by = operator.actor(&installation).await?;
+            made_card::note(&installation, &by, "card.exported", card).await?;
             export(&Centre::of(installation).await?, card, out).await?;
         }
         Command::Artwork(options) => artwork::run(place, options).await?,

@@ -12,8 +12,9 @@ use ui::say;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Make the keys of a new installation, once: those that open packets, sign answers to kits and wrap what
-    /// is stored sealed, and the passphrase that encrypts them unless DANCU_PASSPHRASE_FILE names one.
+    /// Make the keys of a new installation, once: those that open packets, sign answers to kits, wrap what is
+    /// stored sealed and sign the heads of the audit trail, and the passphrase that encrypts them unless
+    /// DANCU_PASSPHRASE_FILE names one. An installation from before the audit key gets that one.
     Init,
     /// The keys and whether their files are there. Opens none.
     List {
@@ -66,7 +67,7 @@ fn list(folder: &Path, form: Form) -> Result<()> {
     let set = key_set(folder)?;
     let missing = match &set {
         KeySet::Missing(paths) => paths.as_slice(),
-        KeySet::None | KeySet::Unfinished | KeySet::Made => &[],
+        KeySet::None | KeySet::Unfinished | KeySet::Made | KeySet::WithoutAudit => &[],
     };
     let mut table = Table::new("keys", &["key", "does", "state", "file"]);
     let passphrase = centre::passphrase_path(folder);

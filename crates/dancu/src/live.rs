@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
+use centre::audit_heads::{self, AuditKey};
 use centre::work::WhenIdle;
 use centre::{Centre, Installation, Kits, Photos, Place, installation, keyholder, work};
-use domain::UnitCode;
+use domain::clock::SystemClock;
 use domain::unit::Units;
+use domain::{Clock, UnitCode};
 use enrol::desks::{KitDesk, PhotoSource};
 use ui::{say, tell};
-use web::{AppState, Keyholder, Server, Settings};
+use web::{AppState, Keyholder, Quota, Role, Server, Settings};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServeOptions {
@@ -22,8 +25,20 @@ pub(crate) struct ServeOptions {
     /// `dancu keyholder`, over its socket. Without it, this process opens the keys itself.
     #[arg(long)]
     pages_only: bool,
+    /// How many different people and applications an account of a role is shown in a day at most, such as
+    /// `clerk=300`; again for each role. Without it 600, and 900 for officers.
+    #[arg(long, value_name = "ROLE=PEOPLE", value_parser = quota)]
+    quota: Vec<(Role, u32)>,
     #[command(flatten)]
     socket: SocketOptions,
+}
+
+fn quota(text: &str) -> Result<(Role, u32), String> {
+    let (role, people) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form clerk=300"))?;
+    let known = || Role::ALL.map(Role::code).join(", ");
+    let role = Role::from_code(role).ok_or_else(|| format!("`{role}` is none of {}", known()))?;
+    Ok((role, ui::terminal::count(people)?))
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -48,6 +63,13 @@ pub(crate) struct WorkOptions {
     /// End when there is nothing left to do, instead of waiting for more.
     #[arg(long)]
     once: bool,
+    /// The file to which the signed heads of the audit trail are added; `audit-heads.jsonl` in the data
+    /// directory when it is not given. Keep copies of it where this machine's administrators cannot write.
+    #[arg(long, value_name = "FILE", env = "DANCU_AUDIT_HEADS")]
+    audit_heads: Option<PathBuf>,
+    /// How often the heads are signed, in minutes.
+    #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = ui::terminal::count)]
+    audit_heads_every: u32,
     #[command(flatten)]
     socket: SocketOptions,
 }
@@ -63,12 +85,13 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
         let centre = Centre::of(installation.clone()).await?;
         (Arc::new(Photos(centre.clone())), Arc::new(Kits(centre)))
     };
+    let quota = options.quota.iter().fold(Quota::default(), |all, &(role, people)| all.with(role, people));
     let state = AppState::of_installation(
         installation.db.clone(),
         Arc::clone(&installation.clock),
         photos,
         kits,
-        Settings { specimen, ..Settings::default() },
+        Settings { specimen, quota, ..Settings::default() },
     );
     let server = Server::start(listener, state)?;
     if specimen {
@@ -83,10 +106,16 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
 
 pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
+    let key = Arc::new(AuditKey::open(place).await?);
+    let heads = options.audit_heads.clone().unwrap_or_else(|| audit_heads::default_path(place));
     tell!("dancu: {}", work_ahead(&options.district));
     if options.once {
-        return Ok(work::run(&centre, &options.district, WhenIdle::End).await?);
+        let worked = work::run(&centre, &options.district, WhenIdle::End).await;
+        audit_heads::write(&centre.db, &key, &heads, SystemClock.now()).await?;
+        return Ok(worked?);
     }
+    let every = Duration::from_secs(60 * u64::from(options.audit_heads_every.max(1)));
+    let signing = tokio::spawn(audit_heads::keep_writing(centre.db.clone(), key, heads, every));
     let answering = match keyholder::Keyholder::bind(&options.socket.path(place)) {
         Ok(holder) => {
             let centre = centre.clone();
@@ -100,6 +129,7 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     };
     let worked = work::run(&centre, &options.district, WhenIdle::Wait).await;
     answering.abort();
+    signing.abort();
     Ok(worked?)
 }
 

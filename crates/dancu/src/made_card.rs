@@ -4,7 +4,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::card_name::CardName;
 use centre::{Centre, Installation, work};
+use domain::clock::SystemClock;
 use domain::id::CardId;
+use domain::{Actor, Clock};
+use store::audit::Entry;
 use ui::tell;
 
 /// A card's files, and the certificates of its document signer and of the CSCA above.
@@ -49,6 +52,24 @@ pub(crate) async fn chip_of(
     let Chip { files, keys, .. } = load(centre, card).await?;
     let named = files.named().into_iter().map(|(name, bytes)| (name, bytes.to_vec()));
     Ok((chip::ChipFiles::from_named(named), files.proofs.is_some().then_some(keys)))
+}
+
+/// Writes into the audit trail that a card leaves this installation as files, before it does.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn note(centre: &Installation, by: &Actor, action: &str, card: CardId) -> Result<()> {
+    let entry = Entry {
+        at: SystemClock.now(),
+        actor: by.clone(),
+        action: action.to_owned(),
+        subject: format!("card:{card}"),
+        unit_path: String::new(),
+        detail: serde_json::json!({}),
+    };
+    let mut tx = centre.db.begin().await?;
+    store::audit::append(&mut tx, &entry).await?;
+    Ok(store::commit(tx).await?)
 }
 
 /// The card that was named where a directory was not meant.

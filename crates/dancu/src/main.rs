@@ -114,7 +114,7 @@ enum Command {
     /// Make, list and disable the accounts that sign in to the pages.
     #[command(subcommand)]
     Account(accounts::Command),
-    /// Check the audit trail.
+    /// The audit trail: check it, sign its heads, read it.
     #[command(subcommand)]
     Audit(audit::Command),
     /// Check that each record of a person, an application or a card is what its history says.

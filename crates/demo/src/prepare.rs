@@ -35,7 +35,7 @@ pub async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Centre> {
     let installation = Installation::make(place).await?.at(clock);
     let folder = centre::key_folder(place);
     tokio::task::spawn_blocking(move || match centre::key_set(&folder)? {
-        KeySet::None | KeySet::Unfinished => centre::make_keys(&folder).map(drop),
+        KeySet::None | KeySet::Unfinished | KeySet::WithoutAudit => centre::make_keys(&folder).map(drop),
         // What is missing is named when the keys are opened.
         KeySet::Made | KeySet::Missing(_) => Ok(()),
     })

@@ -3,6 +3,7 @@
 mod funnel;
 mod kits;
 mod ledger;
+mod looking;
 mod outlook;
 mod overview;
 mod progress;
@@ -10,6 +11,7 @@ mod progress;
 pub use funnel::{Counts, FunnelRow, StageAge, ages, funnel, total};
 pub use kits::{KitTotal, kits};
 pub use ledger::{Difference, Identity, ledger};
+pub use looking::{Anomaly, Unusual, anomalies};
 pub use outlook::{Outlook, Seats, outlook};
 pub use overview::{Overview, overview};
 pub use progress::{Counts as PeopleCounts, Day, Progress, burn_up, measure, progress, share_tenths};

@@ -17,7 +17,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::platform::audit::to_microseconds;
 use crate::platform::folds::{self, Folded};
+use crate::platform::recordings::{self, Act, Kind as Recorder};
 use domain::application::{Action, Kind, LifeError, State, fold, next};
 use domain::id::{ApplicationId, KitId, PersonId};
 use domain::{Actor, UnitCode};
@@ -280,25 +282,46 @@ impl ActionRows {
         self.ids.push(transition.application_id.uuid());
         self.seqs.push(seq);
         self.actions.push(transition.action.code());
-        self.ats.push(transition.at);
+        self.ats.push(to_microseconds(transition.at));
         self.actors.push(transition.actor.to_string());
         self.references.push(transition.reference);
         self.details.push(transition.detail.clone());
         self.unit_paths.push(unit_path.to_owned());
     }
 
+    /// The row of this number, as its recording covers it.
+    fn act(&self, row: usize, recorded_at: OffsetDateTime) -> Act<'_> {
+        Act {
+            application: self.ids[row],
+            card: None,
+            seq: self.seqs[row],
+            action: self.actions[row],
+            at: self.ats[row],
+            recorded_at,
+            actor: &self.actors[row],
+            reference: self.references[row],
+            reason: None,
+            detail: self.details[row].as_ref(),
+        }
+    }
+
     async fn insert(self, tx: &mut PgConnection, recorded_at: OffsetDateTime) -> Result<(), Error> {
         if self.ids.is_empty() {
             return Ok(());
         }
+        let recorded_at = to_microseconds(recorded_at);
+        let acts = (0..self.ids.len()).map(|row| self.act(row, recorded_at));
+        let recording = recordings::digest(Recorder::Application, acts);
         sqlx::query(
-            "INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, \
-             detail, unit_path) \
-             SELECT id, seq, action, at, $9, actor, ref, detail, path \
+            "WITH r AS (INSERT INTO recording (kind, recording_id, recorded_at, actions, digest, marks) \
+             VALUES ($10, gen_random_uuid(), $9, $11, $12, $13) RETURNING recording_id) \
+             INSERT INTO application_action (application_id, seq, action, at, recorded_at, actor, ref, \
+             detail, unit_path, recording) \
+             SELECT id, seq, action, at, $9, actor, ref, detail, path, recording_id \
              FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], \
              $7::jsonb[], \
                          $8::text[]) \
-                  AS n (id, seq, action, at, actor, ref, detail, path)",
+                  AS n (id, seq, action, at, actor, ref, detail, path), r",
         )
         .bind(self.ids)
         .bind(self.seqs)
@@ -309,6 +332,10 @@ impl ActionRows {
         .bind(self.details)
         .bind(self.unit_paths)
         .bind(recorded_at)
+        .bind(Recorder::Application.code())
+        .bind(recording.actions)
+        .bind(recording.digest.as_slice())
+        .bind(recording.marks)
         .execute(tx)
         .await?;
         Ok(())

@@ -19,6 +19,6 @@ pub use platform::error::{Error, SqlError, retry};
 pub use platform::layout::LAYOUT;
 pub use platform::migrate::{known_version, migrations_checksum};
 pub use platform::scope::UnitScope;
-pub use platform::{accounts, audit, change_log, jobs, progress, sessions};
+pub use platform::{accounts, audit, change_log, jobs, progress, recordings, sessions, shown, trail};
 /// What a function of this crate reads and writes through: a pooled connection or a transaction.
 pub use sqlx::PgConnection;

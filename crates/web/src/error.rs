@@ -20,6 +20,8 @@ pub enum Error {
     BadForm(&'static str),
     #[error("too many guesses; wait {} s", wait.whole_seconds())]
     TooMany { wait: Duration },
+    #[error("the account was shown its quota of people today")]
+    Quota,
     #[error("too many messages at once; send it again later")]
     Busy,
     #[error("the body did not arrive in time")]
@@ -68,6 +70,7 @@ pub(crate) enum Kind {
     Csrf,
     BadForm,
     TooMany,
+    Quota,
     Busy,
     TooSlow,
     TooLarge,
@@ -78,13 +81,14 @@ pub(crate) enum Kind {
 impl Kind {
     /// Every kind.
     #[cfg(test)]
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::NotFound,
         Kind::Forbidden,
         Kind::SignedOut,
         Kind::Csrf,
         Kind::BadForm,
         Kind::TooMany,
+        Kind::Quota,
         Kind::Busy,
         Kind::TooSlow,
         Kind::TooLarge,
@@ -101,6 +105,7 @@ impl Kind {
             Kind::Csrf => "csrf",
             Kind::BadForm => "bad_form",
             Kind::TooMany => "too_many",
+            Kind::Quota => "quota",
             Kind::Busy => "busy",
             Kind::TooSlow => "too_slow",
             Kind::TooLarge => "too_large",
@@ -115,7 +120,7 @@ impl Kind {
             Kind::Forbidden | Kind::Csrf => StatusCode::FORBIDDEN,
             Kind::SignedOut => StatusCode::UNAUTHORIZED,
             Kind::BadForm => StatusCode::BAD_REQUEST,
-            Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Kind::TooMany | Kind::Quota => StatusCode::TOO_MANY_REQUESTS,
             Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::Busy | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -157,6 +162,7 @@ impl Error {
             Error::Csrf => (Kind::Csrf, None),
             Error::BadForm(_) => (Kind::BadForm, None),
             Error::TooMany { wait } => (Kind::TooMany, Some(*wait)),
+            Error::Quota => (Kind::Quota, None),
             Error::Busy => (Kind::Busy, Some(BUSY)),
             Error::TooSlow => (Kind::TooSlow, None),
             Error::TooLarge { .. } => (Kind::TooLarge, None),

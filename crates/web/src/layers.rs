@@ -117,6 +117,7 @@ async fn reader(state: &AppState, known: Option<Who>, found: Problem, headers: &
         | Kind::Csrf
         | Kind::BadForm
         | Kind::TooMany
+        | Kind::Quota
         | Kind::Busy
         | Kind::TooSlow
         | Kind::TooLarge

@@ -13,6 +13,7 @@ mod keyholder;
 mod kit_door;
 mod lapse;
 mod layers;
+mod looked;
 mod multipart;
 mod pages;
 pub mod routes;
@@ -24,6 +25,7 @@ mod throttle;
 
 pub use error::Error;
 pub use keyholder::Keyholder;
+pub use looked::Quota;
 pub use routes::router;
 pub use serve::{ServeError, Server, listen};
 pub use session::Role;

@@ -14,15 +14,20 @@ pub(crate) mod imports;
 pub(crate) mod kit;
 pub(crate) mod people;
 pub(crate) mod problem;
+pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod sign_in;
+pub(crate) mod supervision;
 pub(crate) mod track;
 pub(crate) mod units;
 pub(crate) mod worklist;
 
 use axum::response::Redirect;
 
+use uuid::Uuid;
+
 use crate::error::Error;
+use crate::looked::{self, Look};
 use crate::session::Who;
 use crate::state::AppState;
 use store::PgConnection;
@@ -43,14 +48,13 @@ pub(crate) fn share(lang: Lang, part: i64, whole: i64) -> String {
 pub(crate) async fn note_read(
     state: &AppState,
     who: &Who,
-    action: &str,
+    action: &'static str,
     subject: String,
     unit_path: &str,
+    things: Vec<Uuid>,
 ) -> Result<(), Error> {
-    let mut tx = state.db.begin().await?;
-    store::audit::append(&mut tx, &who.entry(state.clock.now(), action, subject, unit_path)).await?;
-    store::commit(tx).await?;
-    Ok(())
+    let question = serde_json::json!({});
+    looked::note(state, who, Look { action, subject, unit_path, question, things }).await
 }
 
 /// For what the reader's scope does not show: an audit row, and the answer for what does not exist.

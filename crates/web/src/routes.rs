@@ -63,8 +63,15 @@ pub const ROUTES: &[Route] = &[
         access: Access::Roles(&[Commander]),
         handler: || get(pages::dashboard::show),
     },
+    Route {
+        method: "GET",
+        path: "/giam-sat",
+        access: Access::Roles(&[Commander]),
+        handler: || get(pages::supervision::show),
+    },
     Route { method: "GET", path: "/cu-dan", access: ALL, handler: || get(pages::people::search) },
     Route { method: "GET", path: "/cu-dan/{person_id}", access: ALL, handler: || get(pages::people::show) },
+    Route { method: "POST", path: "/cu-dan/{person_id}", access: ALL, handler: || post(pages::reason::give) },
     Route { method: "GET", path: "/ho-so", access: ALL, handler: || get(pages::applications::list) },
     Route {
         method: "GET",
@@ -237,9 +244,11 @@ async fn guard(state: AppState, access: Access, request: Request, next: Next) ->
         tokio::time::timeout(FORM_TIME, read(body, FORM_LIMIT)).await.map_err(|_| Error::TooSlow)??;
     let mut reader = None;
     if let Access::Roles(roles) = access {
-        let Some(who) = load(&state, &parts.headers).await? else {
+        let Some(mut who) = load(&state, &parts.headers).await? else {
             return signed_out(&state, &parts, &body);
         };
+        let Ok(address) = Address::from_request_parts(&mut parts, &state).await;
+        who.address = address.0;
         if !roles.contains(&who.role) {
             let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
             deny(&state, &who, format!("route:{route}")).await?;

@@ -72,6 +72,8 @@ pub struct Who {
     pub(crate) token_hash: [u8; 32],
     /// What the cookie holds: whoever holds the keys asks for it before a photo is opened.
     pub(crate) token: String,
+    /// Over which line the page was asked for, for the audit trail.
+    pub(crate) address: String,
 }
 
 impl Who {
@@ -115,7 +117,7 @@ impl Who {
             action: action.to_owned(),
             subject,
             unit_path: unit_path.to_owned(),
-            detail: serde_json::json!({}),
+            detail: serde_json::json!({ "address": self.address }),
         }
     }
 }
@@ -196,6 +198,7 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
         csrf_secret: session.csrf_secret,
         token_hash,
         token: token.to_owned(),
+        address: String::new(),
     }))
 }
 
@@ -242,6 +245,7 @@ mod tests {
             csrf_secret: secret,
             token_hash: [0; 32],
             token: String::new(),
+            address: String::new(),
         }
     }
 

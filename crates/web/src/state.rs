@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::kept::Kept;
+use crate::looked::Quota;
 use crate::throttle::Throttle;
 use domain::Clock;
 use domain::clock::SystemClock;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// The people do not exist: drawn cards are marked as specimens.
     pub specimen: bool,
+    /// How many people an account is shown in a day.
+    pub quota: Quota,
 }
 
 /// Everything the handlers share. Cloning is cheap.

@@ -162,7 +162,7 @@ impl<'a> Desk<'a> {
             SearchNumber => self.search_number().await,
             OpenPerson => {
                 let href = pick(&self.people, &mut self.stream)?;
-                self.browser.get(&href).await?.good().map(drop)
+                self.open_person(&href).await
             }
             Applications => self.list_applications().await,
             OpenApplication => {
@@ -216,6 +216,18 @@ impl<'a> Desk<'a> {
         let page = self.browser.get(&format!("/cu-dan?so={pin}")).await?.good()?;
         self.people = links(&page, "/cu-dan");
         ensure!(self.people.len() == 1, "the number found {} people", self.people.len());
+        Ok(())
+    }
+
+    /// Opens a record; where no work leads to the person, with the reason that most have.
+    async fn open_person(&mut self, href: &str) -> Result<()> {
+        let mut page = self.browser.get(href).await?.good()?;
+        if let Some((_, form)) = page.split_once(&format!("action=\"{href}\"")) {
+            let token = value_of(form, "csrf").context("a form has its token")?;
+            let reason = [("csrf", token.as_str()), ("ly-do", "present"), ("noi-dung", "")];
+            page = self.browser.post(href, &reason).await?.good()?;
+        }
+        ensure!(page.contains("id=\"identity\""), "the record did not open");
         Ok(())
     }
 

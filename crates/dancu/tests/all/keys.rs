@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::support::{Data, ended, succeeded};
 
-const FILES: [&str; 5] = ["chip-secret.key", "intake.key", "key-encryption.key", "passphrase", "receipt.key"];
+const FILES: [&str; 6] =
+    ["audit.key", "chip-secret.key", "intake.key", "key-encryption.key", "passphrase", "receipt.key"];
 
 /// The files of the key folder and what is in them.
 fn keys(data: &Data) -> BTreeMap<String, Vec<u8>> {
@@ -28,7 +29,7 @@ fn names(data: &Data) -> Vec<String> {
 fn keys_are_made_once_and_without_a_database() {
     let data = Data::new("keys-once");
     let said = succeeded(&data.run(&["keys", "list"]));
-    assert_eq!(said.matches("not made").count(), 5, "{said}");
+    assert_eq!(said.matches("not made").count(), 6, "{said}");
     succeeded(&data.run(&["keys", "init"]));
     assert_eq!(names(&data), FILES);
     for name in FILES {
@@ -39,10 +40,10 @@ fn keys_are_made_once_and_without_a_database() {
     let made = keys(&data);
     ended(&data.run(&["keys", "init"]), 3, "a key is never replaced");
     assert_eq!(keys(&data), made);
-    assert_eq!(succeeded(&data.run(&["keys", "check"])).matches("opens").count(), 4);
+    assert_eq!(succeeded(&data.run(&["keys", "check"])).matches("opens").count(), 5);
     let listed: serde_json::Value =
         serde_json::from_str(&succeeded(&data.run(&["keys", "list", "--json"]))).unwrap();
-    assert_eq!(listed["keys"].as_array().unwrap().len(), 5);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 6);
     assert!(listed["keys"].as_array().unwrap().iter().all(|key| key["state"] == "there"), "{listed}");
 }
 
@@ -58,7 +59,8 @@ fn a_lost_key_is_named_and_not_replaced() {
     succeeded(&data.run(&["keys", "init"]));
     succeeded(&data.run(&["work", "--once"]));
     let made = keys(&data);
-    for name in FILES {
+    // The audit's key is another matter: nothing is sealed to it.
+    for name in FILES.into_iter().filter(|name| *name != "audit.key") {
         let (path, away) = (data.0.join("keys").join(name), data.0.join("away"));
         fs::rename(&path, &away).unwrap();
         let lost = path.to_str().unwrap();
@@ -75,6 +77,27 @@ fn a_lost_key_is_named_and_not_replaced() {
         fs::rename(&away, &path).unwrap();
     }
     assert_eq!(keys(&data), made);
+    succeeded(&data.run(&["work", "--once"]));
+}
+
+#[test]
+fn an_installation_of_before_gets_the_key_of_the_audit_by_its_command() {
+    let data = Data::new("keys-audit");
+    succeeded(&data.run(&["migrate"]));
+    succeeded(&data.run(&["keys", "init"]));
+    let mut before = keys(&data);
+    fs::remove_file(data.0.join("keys/audit.key")).unwrap();
+    before.remove("audit.key");
+    for command in [&["work", "--once"][..], &["audit", "heads", "--out", "/dev/null"], &["audit", "key"]] {
+        ended(&data.run(command), 3, "audit.key is missing");
+        ended(&data.run(command), 3, "`dancu keys init` makes it");
+    }
+    ended(&data.run(&["keys", "check"]), 1, "audit.key is missing");
+    assert_eq!(keys(&data), before, "no other command makes it");
+    ended(&data.run(&["keys", "init"]), 0, "audit.key");
+    let mut after = keys(&data);
+    after.remove("audit.key").unwrap();
+    assert_eq!(after, before);
     succeeded(&data.run(&["work", "--once"]));
 }
 

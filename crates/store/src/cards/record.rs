@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 use super::{IntendedCard, SignedCard};
 use crate::Error;
+use crate::platform::audit::to_microseconds;
+use crate::platform::recordings::{self, Act, Kind};
 use domain::Actor;
 use domain::card::{CardAction, CardError, CardState, next};
 use domain::id::{ApplicationId, CardId};
@@ -316,23 +318,44 @@ impl ActionRows {
         self.cards.push(transition.card_id.uuid());
         self.seqs.push(seq);
         self.actions.push(transition.action.code());
-        self.ats.push(transition.at);
+        self.ats.push(to_microseconds(transition.at));
         self.actors.push(transition.actor.to_string());
         self.reasons.push(transition.action.reason());
         self.unit_paths.push(unit_path.to_owned());
+    }
+
+    /// The row of this number, as its recording covers it.
+    fn act(&self, row: usize, recorded_at: OffsetDateTime) -> Act<'_> {
+        Act {
+            application: self.applications[row],
+            card: Some(self.cards[row]),
+            seq: self.seqs[row],
+            action: self.actions[row],
+            at: self.ats[row],
+            recorded_at,
+            actor: &self.actors[row],
+            reference: None,
+            reason: self.reasons[row],
+            detail: None,
+        }
     }
 
     async fn insert(self, tx: &mut PgConnection, recorded_at: OffsetDateTime) -> Result<(), Error> {
         if self.cards.is_empty() {
             return Ok(());
         }
+        let recorded_at = to_microseconds(recorded_at);
+        let acts = (0..self.cards.len()).map(|row| self.act(row, recorded_at));
+        let recording = recordings::digest(Kind::Card, acts);
         sqlx::query(
-            "INSERT INTO card_action (application_id, card_id, seq, action, at, recorded_at, actor, reason, \
-                                      unit_path) \
-             SELECT application, card, seq, action, at, $9, actor, reason, path \
+            "WITH r AS (INSERT INTO recording (kind, recording_id, recorded_at, actions, digest, marks) \
+             VALUES ($10, gen_random_uuid(), $9, $11, $12, $13) RETURNING recording_id) \
+             INSERT INTO card_action (application_id, card_id, seq, action, at, recorded_at, actor, reason, \
+                                      unit_path, recording) \
+             SELECT application, card, seq, action, at, $9, actor, reason, path, recording_id \
              FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::timestamptz[], \
                          $6::text[], $7::text[], $8::text[]) \
-                  AS n (application, card, seq, action, at, actor, reason, path)",
+                  AS n (application, card, seq, action, at, actor, reason, path), r",
         )
         .bind(self.applications)
         .bind(self.cards)
@@ -343,6 +366,10 @@ impl ActionRows {
         .bind(self.reasons)
         .bind(self.unit_paths)
         .bind(recorded_at)
+        .bind(Kind::Card.code())
+        .bind(recording.actions)
+        .bind(recording.digest.as_slice())
+        .bind(recording.marks)
         .execute(tx)
         .await?;
         Ok(())

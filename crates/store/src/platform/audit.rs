@@ -3,7 +3,7 @@
 //! Each row's SHA-256 covers the one before it, and `audit_head` holds each chain's last. An append locks the
 //! head until its transaction ends; sixteen chains, chosen by the subject, keep writers of different subjects
 //! from queueing for one lock. Whoever can rewrite a whole chain and its head is found out by heads that were
-//! signed and kept elsewhere: [`heads`] gives what to sign.
+//! signed and kept elsewhere: [`heads`] gives what to sign, and [`verify_signed`] compares.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,12 @@ pub enum Break {
     Unlinked,
     /// The row is beyond the chain's head, or the head is not its hash.
     Head,
+    /// The chain holds together, and this row or a later one is not the one over which a head was signed.
+    Rewritten,
 }
+
+/// Heads that were signed, of each chain in the order of their numbers: what its rows must lead to.
+pub type Signed = BTreeMap<i16, Vec<Head>>;
 
 /// Appends one row in the caller's transaction. A transaction with several rows uses [`append_all`].
 ///
@@ -134,6 +139,16 @@ pub async fn heads(tx: &mut PgConnection) -> Result<Vec<Head>, Error> {
 /// # Errors
 /// Of the database; a broken chain is a [`Verdict`], not an error.
 pub async fn verify(tx: &mut PgConnection) -> Result<Verdict, Error> {
+    verify_signed(tx, &Signed::new()).await
+}
+
+/// As [`verify`], and compares each chain with heads of it that were signed. Where a chain holds together and
+/// is not what was signed, the verdict names the first row that may be another: the one after the last head
+/// that agrees.
+///
+/// # Errors
+/// Of the database.
+pub async fn verify_signed(tx: &mut PgConnection, signed: &Signed) -> Result<Verdict, Error> {
     let mut found: BTreeMap<i16, Head> = heads(tx).await?.into_iter().map(|h| (h.chain, h)).collect();
     // A chain without a head row must have no rows either.
     for chain in sqlx::query_scalar::<_, i16>("SELECT DISTINCT chain FROM audit").fetch_all(&mut *tx).await? {
@@ -144,7 +159,8 @@ pub async fn verify(tx: &mut PgConnection) -> Result<Verdict, Error> {
     }
     let mut rows = 0;
     for head in found.values() {
-        if let Some(broken) = verify_chain(tx, head).await? {
+        let signed = signed.get(&head.chain).map_or(&[][..], Vec::as_slice);
+        if let Some(broken) = verify_chain(tx, head, signed).await? {
             return Ok(broken);
         }
         rows += head.seq;
@@ -160,9 +176,10 @@ pub async fn verify_snapshot(db: &Database) -> Result<Verdict, Error> {
     verify(&mut *db.begin_snapshot().await?).await
 }
 
-async fn verify_chain(tx: &mut PgConnection, head: &Head) -> Result<Option<Verdict>, Error> {
+async fn verify_chain(tx: &mut PgConnection, head: &Head, signed: &[Head]) -> Result<Option<Verdict>, Error> {
     let broken = |seq, how| Ok(Some(Verdict::Broken { chain: head.chain, seq, how }));
     let (mut seq, mut hash) = (0i64, START);
+    let (mut signed, mut agreed) = (signed.iter().peekable(), 0);
     loop {
         let page = sqlx::query(
             "SELECT seq, at, actor, action, subject, unit_path, detail::text AS detail, prev_hash, hash
@@ -188,6 +205,12 @@ async fn verify_chain(tx: &mut PgConnection, head: &Head) -> Result<Option<Verdi
                 return broken(row.seq, Break::Altered);
             }
             (seq, hash) = (row.seq, row.hash);
+            while let Some(point) = signed.next_if(|point| point.seq <= seq) {
+                if point.seq == seq && point.hash != hash {
+                    return broken(agreed + 1, Break::Rewritten);
+                }
+                agreed = point.seq;
+            }
         }
         if page.is_empty() {
             break;
@@ -199,7 +222,33 @@ async fn verify_chain(tx: &mut PgConnection, head: &Head) -> Result<Option<Verdi
     if seq != head.seq || hash != head.hash {
         return broken(seq, Break::Head);
     }
-    Ok(None)
+    // The end was cut off, and the head with it.
+    match signed.next() {
+        Some(point) if point.seq > 0 => broken(seq + 1, Break::Missing),
+        _ => Ok(None),
+    }
+}
+
+/// The first of these heads that the rows do not lead to any more. Reads one row for each.
+///
+/// # Errors
+/// Of the database.
+pub async fn first_lost(tx: &mut PgConnection, signed: &[Head]) -> Result<Option<Head>, Error> {
+    let rows: Vec<(i16, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT a.chain, a.seq, a.hash FROM unnest($1::int2[], $2::int8[]) AS s (chain, seq) \
+         JOIN audit a USING (chain, seq)",
+    )
+    .bind(signed.iter().map(|head| head.chain).collect::<Vec<_>>())
+    .bind(signed.iter().map(|head| head.seq).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    let is_there = |head: &Head| {
+        head.seq == 0
+            || rows.iter().any(|(chain, seq, hash)| {
+                (*chain, *seq, hash.as_slice()) == (head.chain, head.seq, head.hash.as_slice())
+            })
+    };
+    Ok(signed.iter().find(|head| !is_there(head)).cloned())
 }
 
 /// A row in its place in a chain.
@@ -307,7 +356,8 @@ fn chain_of(subject: &str) -> i16 {
     i16::from(Sha256::digest(subject.as_bytes())[0] % CHAINS)
 }
 
-fn to_microseconds(at: OffsetDateTime) -> OffsetDateTime {
+/// As the database keeps it.
+pub(crate) fn to_microseconds(at: OffsetDateTime) -> OffsetDateTime {
     let excess = at.nanosecond() % 1_000;
     at - time::Duration::nanoseconds(i64::from(excess))
 }

@@ -64,6 +64,8 @@ const SPREAD: &[(&str, &str, &[&str])] = &[
     ("form", "form_no", &["import_repeat"]),
     ("upload", "sha256", &["intake_refusal"]),
     ("chain", "chain", &["audit"]),
+    ("recording", "recording_id", &["recording"]),
+    ("account", "account_id", &["shown", "shown_day"]),
 ];
 
 /// What would be refused today, and why it may stay until the day that the tables are spread.

@@ -5,10 +5,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::error::Error;
 use crate::extract::{Path, Query};
 use crate::frame::{page, unit_full, unit_name};
+use crate::looked::{self, Look};
 use crate::pages::actor::{Actors, is_centre};
 use crate::pages::evidence::{self, Shown};
 use crate::pages::people::{ApplicationLine, CardLine, application_line, card_line, state_class};
@@ -135,6 +137,12 @@ pub(crate) async fn list(
     let mut hits = store::applications::pages::applications(&mut tx, &query).await?;
     drop(tx);
     let more = PAGE.cut(&mut hits);
+    let question = json!({
+        "state": stage.map(Stage::code), "under": under.as_ref().map(UnitScope::as_str),
+        "differs": query.ids.as_ref().and(filter.chenh.as_deref()), "after": after.map(|id| id.to_string()),
+    });
+    let shown = hits.iter().map(|hit| hit.application_id).collect();
+    looked::note(&state, &who, Look::list(&who, "applications.listed", question, shown)).await?;
     let parameter =
         |name: &str, value: Option<&str>| value.map(|v| format!("&{name}={v}")).unwrap_or_default();
     let next = hits.last().filter(|_| more).map(|last| {
@@ -200,7 +208,8 @@ pub(crate) async fn show(
     drop(tx);
     let resolution =
         store::cases::resolutions::resolution(&mut *state.db.read().await?, application_id).await?;
-    note_read(&state, &who, "application.read", subject, &application.unit_path).await?;
+    let shown = vec![application_id.uuid()];
+    note_read(&state, &who, "application.read", subject, &application.unit_path, shown).await?;
     let actors = Actors::load(&state, steps.iter().map(|step| step.actor.as_str())).await?;
     let lang = ui.lang;
     let left = declared.as_ref().and_then(|declared| record::of_declared(&state, lang, &declared.record));

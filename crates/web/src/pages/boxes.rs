@@ -167,7 +167,7 @@ pub(crate) async fn show(
     let mut tx = state.db.scoped(&who.scope).await?;
     let mut items = store::boxes::pages::box_items(&mut tx, &contents, skip, MOST_CARDS.asked()).await?;
     drop(tx);
-    note_read(&state, &who, "consignment.read", subject, &path).await?;
+    note_read(&state, &who, "consignment.read", subject, &path, Vec::new()).await?;
     let next = MOST_CARDS
         .cut(&mut items)
         .then(|| format!("/giao-nhan/{consignment_id}?tu={}", skip + items.len() as i64));

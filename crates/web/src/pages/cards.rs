@@ -69,7 +69,7 @@ pub(crate) async fn show(
     let found = store::cards::pages::card(&mut tx, card_id).await?;
     drop(tx);
     let Some(row) = found else { return Err(not_shown(&state, &who, subject).await) };
-    note_read(&state, &who, "card.read", subject, &row.unit_path).await?;
+    note_read(&state, &who, "card.read", subject, &row.unit_path, vec![row.application_id]).await?;
     let photo = photo(&state, &who, Shows::Card, ApplicationId::from_uuid(row.application_id)).await;
     let is_away = photo == Photo::Away;
     let photo = jpeg(photo);

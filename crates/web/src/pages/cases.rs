@@ -238,7 +238,10 @@ async fn draw(
     let (left, left_record) = side(state, who, &mut tx, lang, left).await?;
     let (right, right_record) = side(state, who, &mut tx, lang, right).await?;
     drop(tx);
-    note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path).await?;
+    let sides = [case.application_id.map(|id| id.uuid()), case.other_application_id.map(|id| id.uuid())];
+    let people = [case.person_id.map(|id| id.uuid()), case.other_person_id.map(|id| id.uuid())];
+    let things = sides.into_iter().chain(people).chain([chosen.map(|id| id.uuid())]).flatten().collect();
+    note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path, things).await?;
     let said_by: Vec<String> = sheet.said.iter().map(|action| action.actor.to_string()).collect();
     let actors = Actors::load(state, said_by.iter().map(String::as_str)).await?;
     let compared = compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {

@@ -113,7 +113,8 @@ pub(crate) async fn rejects(
             .await?;
     let more = PAGE.cut(&mut rows);
     let last = rows.last().map(|row| row.row_no);
-    note_read(&state, &who, "import.read", format!("import:{import_id}"), who.scope.as_str()).await?;
+    let subject = format!("import:{import_id}");
+    note_read(&state, &who, "import.read", subject, who.scope.as_str(), Vec::new()).await?;
     let rejects = rows.iter().filter_map(|row| reject_line(&state, &who, ui.lang, row)).collect();
     let next = last.filter(|_| more).map(|last| format!("/phieu-loi/{import_id}?sau={last}"));
     page(&RejectsPage { ui, rejects, next })

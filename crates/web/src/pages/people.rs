@@ -4,12 +4,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::error::Error;
 use crate::extract::{Path, Query};
 use crate::frame::{page, unit_name};
+use crate::looked::{self, Look, Standing};
 use crate::pages::actor::Actors;
-use crate::pages::{PageSize, id, not_shown, note_read, record};
+use crate::pages::{PageSize, id, not_shown, reason, record};
 use crate::session::Who;
 use crate::state::AppState;
 use domain::application::State as Stage;
@@ -116,8 +118,11 @@ pub(crate) async fn search(
     ui: Frame,
     Query(question): Query<Question>,
 ) -> Result<Response, Error> {
-    let text =
-        |field: &Option<String>| field.as_deref().unwrap_or("").trim().chars().take(100).collect::<String>();
+    // Neither a name nor a row of the audit trail has control characters.
+    let text = |field: &Option<String>| {
+        let typed = field.as_deref().unwrap_or("").trim().chars();
+        typed.filter(|c| !c.is_control()).take(100).collect::<String>()
+    };
     let (name, pin, year) = (text(&question.ten), text(&question.so), text(&question.nam));
     let asked = !(name.is_empty() && pin.is_empty() && year.is_empty());
     let birth_year = year.parse::<i16>().ok().filter(|year| (1850..2400).contains(year));
@@ -149,6 +154,11 @@ pub(crate) async fn search(
         }
     }
     let more = PAGE.cut(&mut hits);
+    if asked && wrong.is_empty() {
+        let question = json!({ "name": name, "pin": pin, "year": year });
+        let ids = hits.iter().map(|hit| hit.person_id).collect();
+        looked::note(&state, &who, Look::list(&who, "people.searched", question, ids)).await?;
+    }
     let shown = format::count(ui.lang, hits.len() as i64);
     let summary = if more { "people.more" } else { "page.results" };
     let summary = ui.lang.fill(summary, &[("n", &shown)]);
@@ -186,10 +196,17 @@ pub(crate) async fn show(
 ) -> Result<Response, Error> {
     let person_id: PersonId = id(&person_id)?;
     let subject = format!("person:{person_id}");
+    // Before the page's own transaction: a page that held two connections could wait for itself.
+    let standing = looked::standing(&state, &who, person_id).await?;
     let mut tx = state.db.scoped(&who.scope).await?;
     let Some(person) = store::register::pages::person(&mut tx, person_id).await? else {
         drop(tx);
         return Err(not_shown(&state, &who, subject).await);
+    };
+    let reason = match standing {
+        Standing::Unsaid => return reason::ask(ui, person_id, reason::Typed::default()),
+        Standing::Reason(reason) => Some(reason),
+        Standing::AtHand => None,
     };
     let events = store::register::changes::person_events(&mut tx, person_id).await?;
     let applications = store::applications::pages::applications_of(&mut tx, person_id).await?;
@@ -197,7 +214,14 @@ pub(crate) async fn show(
     let cards = store::cards::pages::cards_of_applications(&mut tx, &ids).await?;
     let described = record::of_person(&state, &mut tx, ui.lang, person_id).await?.ok_or(Error::NotFound)?;
     drop(tx);
-    note_read(&state, &who, "person.read", subject, &person.unit_path).await?;
+    let look = Look {
+        action: "person.read",
+        subject,
+        unit_path: &person.unit_path,
+        question: reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })),
+        things: vec![person_id.uuid()],
+    };
+    looked::note(&state, &who, look).await?;
     let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;
     let (lang, standing) = (ui.lang, person.standing()?);
     page(&PersonTemplate {

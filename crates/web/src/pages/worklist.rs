@@ -7,12 +7,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::json;
 use time::{Date, Duration};
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::extract::Query;
 use crate::frame::page;
+use crate::looked::{self, Look};
 use crate::pages::PageSize;
 use crate::session::{Role, Who};
 use crate::state::AppState;
@@ -83,6 +85,12 @@ pub(crate) async fn show(
     drop(conn);
     let mut cut_off = MOST_SEATS.cut(&mut seats);
     let with_people = who.role == Role::Officer;
+    let question = json!({ "day": day.to_string(), "people": with_people });
+    let shown = match with_people {
+        true => seats.iter().take(MOST_PEOPLE).map(|seat| seat.person_id).collect(),
+        false => Vec::new(),
+    };
+    looked::note(&state, &who, Look::list(&who, "worklist.listed", question, shown)).await?;
     let count = |state: &str| ui.n(&(seats.iter().filter(|seat| seat.state == state).count() as i64));
     let (attended, missed) = (count("attended"), count("missed"));
     let invited = ui.n(&(seats.len() as i64));
@@ -166,7 +174,8 @@ fn link(day: Date) -> String {
     format!("/lich-moi?ngay={:04}-{:02}-{:02}", day.year(), day.month() as u8, day.day())
 }
 
-fn parse_day(text: &str) -> Option<Date> {
+/// A day as a link has it; `None` for what is none of this century or the next.
+pub(crate) fn parse_day(text: &str) -> Option<Date> {
     let format = time::macros::format_description!("[year]-[month]-[day]");
     Date::parse(text, format).ok().filter(|day| (2000..2200).contains(&day.year()))
 }

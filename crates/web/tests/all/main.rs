@@ -4,6 +4,7 @@
 
 mod checking;
 mod lapse;
+mod looking;
 mod pages;
 mod site;
 #[path = "../support/mod.rs"]

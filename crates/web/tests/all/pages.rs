@@ -57,7 +57,7 @@ async fn names_and_queries_are_escaped() {
         .execute(world.db.work())
         .await
         .unwrap();
-    let person = clerk.get(&world.path("/cu-dan/{person_id}")).await.body;
+    let person = clerk.open(&world.path("/cu-dan/{person_id}")).await.body;
     assert!(!person.contains("<img src=x>") && person.contains("&#60;img src=x&#62;"));
 }
 

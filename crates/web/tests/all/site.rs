@@ -110,7 +110,7 @@ async fn what_belongs_to_another_unit_answers_as_what_does_not_exist() {
 }
 
 #[tokio::test]
-async fn reading_leaves_an_audit_row_without_personal_data() {
+async fn reading_leaves_an_audit_row_that_says_what_and_from_where() {
     let world = World::new().await;
     let mut officer = world.signed_in("officer-xa").await;
     for (path, action, subject) in [
@@ -122,9 +122,17 @@ async fn reading_leaves_an_audit_row_without_personal_data() {
         ),
         ("/the/{card_id}", "card.read", format!("card:{}", world.seeded.cards[0])),
     ] {
-        assert_eq!(officer.get(&world.path(path)).await.status, StatusCode::OK);
+        assert_eq!(officer.open(&world.path(path)).await.status, StatusCode::OK);
         let actor = format!("account:{}", AccountId::derive(support::WALL, &[b"officer-xa"]));
-        assert_eq!(world.audit(action).await, [(subject, actor, "{}".to_owned())]);
+        let rows = world.audit(action).await;
+        assert_eq!(
+            rows.iter().map(|(subject, actor, _)| (subject, actor)).collect::<Vec<_>>(),
+            [(&subject, &actor)]
+        );
+        let detail: serde_json::Value = serde_json::from_str(&rows[0].2).unwrap();
+        let fields: Vec<&str> = detail.as_object().unwrap().keys().map(String::as_str).collect();
+        let known = ["address", "count", "ids", "question"];
+        assert!(fields.contains(&"address") && fields.iter().all(|field| known.contains(field)), "{detail}");
     }
 }
 

@@ -172,6 +172,17 @@ impl Browser {
         self.send(request.body(Body::from(body.join("&"))).unwrap()).await
     }
 
+    /// Opens a person's record as somebody does who has no work with the person: the reason first.
+    pub async fn open(&mut self, path: &str) -> Answer {
+        let asked = self.get(path).await;
+        if !asked.body.contains("name=\"ly-do\" value=\"present\"") {
+            return asked;
+        }
+        let form = [("csrf", &*asked.field("csrf")), ("ly-do", "present"), ("noi-dung", "")];
+        assert_eq!(self.post(path, &form).await.status, StatusCode::SEE_OTHER, "{path}");
+        self.get(path).await
+    }
+
     pub async fn sign_in(&mut self, login: &str, password: &str) -> Answer {
         let token = self.get("/vao").await.field("token");
         self.post("/vao", &[("token", &token), ("tiep", ""), ("login", login), ("password", password)]).await

@@ -2,7 +2,7 @@
 
 use super::demo::{Account, Demo};
 use super::page::{Inspector, facts};
-use super::walk::search;
+use super::walk::{say_why, search};
 use super::webdriver::Browser;
 
 const SIGN_OUT: &str = "form[action='/ra'] button";
@@ -172,6 +172,7 @@ pub fn another_unit_is_refused(browser: &Browser, demo: &Demo, inspector: &mut I
     let mut names = Vec::new();
     for page in [&person, &application] {
         browser.go(page);
+        say_why(browser);
         assert_eq!(facts(browser).status, 200, "a commander opens what is of the district");
         names.push(browser.text("h1"));
     }
@@ -275,6 +276,7 @@ pub fn works_without_scripts(browser: &Browser, demo: &Demo) {
     search(browser, "nguyễn");
     let person = browser.text("main tbody th a");
     browser.follow("main tbody th a");
+    assert!(say_why(browser), "a commander has no work with a person");
     assert_eq!(browser.text("h1").to_uppercase(), person, "lists have names in capitals");
     browser.follow("nav a[href='/ho-so']");
     let applicant = browser.text("main tbody th a");

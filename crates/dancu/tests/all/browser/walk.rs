@@ -46,6 +46,10 @@ pub fn walk(
         opened.extend(pattern(&target));
         let facts = inspector.inspect(browser, &format!("{reader} {kind}"), 200);
         note(facts.links, &target, &mut waiting);
+        if say_why(browser) {
+            let facts = inspector.inspect(browser, &format!("{reader} {kind} with a reason"), 200);
+            note(facts.links, &target, &mut waiting);
+        }
         if pattern(&target) == Some("/cu-dan") && !target.contains('?') {
             search(browser, "nguyễn");
             let found = browser.url();
@@ -57,6 +61,17 @@ pub fn walk(
 
 fn pattern_of(link: &str, base: &str) -> Option<&'static str> {
     link.strip_prefix(base).and_then(pattern)
+}
+
+/// Gives the first reason where a record asks why it is opened. Whether it did.
+pub fn say_why(browser: &Browser) -> bool {
+    let asks = browser.has("main input[name='ly-do'][value='present']");
+    if asks {
+        browser.click("main input[name='ly-do'][value='present']");
+        browser.follow("main form button[type=submit]");
+        assert!(browser.has("#identity"), "the record opens with a reason");
+    }
+    asks
 }
 
 /// Searches people by name, through the form.
