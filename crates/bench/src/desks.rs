@@ -31,7 +31,7 @@ use simulate::stream::Streams;
 use store::register::pages::{PeopleQuery, people};
 use store::{Database, OpenOptions, UnitScope};
 use ui::{say, terminal};
-use web::{AppState, Quota, Role, Server, Settings};
+use web::{AppState, Entrance, Limits, Quota, Role, Server, Settings};
 
 /// So many sign in at once, and the next when one of them is in.
 const DOOR: usize = 4;
@@ -113,12 +113,22 @@ async fn measure(db: &Database, plan: &Plan, options: &Options) -> Result<Value>
         Arc::new(Without),
         Settings { specimen: true, quota: Quota::NONE, ..Settings::default() },
     );
-    let server = Server::start(web::listen(0).await?, state)?;
+    let entrance = Entrance { limits: PATIENT, ..Entrance::default() };
+    let server = Server::start_with(web::listen(0).await?, state, entrance)?;
     let hall = Hall { server: &server, db, officers: Arc::new(officers), options };
     let report = hall.measure().await;
     server.stop();
     report
 }
+
+/// All officers come from one address, and think for as long as they are told to.
+const PATIENT: Limits = Limits {
+    connections: 16_384,
+    from_one: 16_384,
+    head: Duration::from_secs(2 * 3_600),
+    stalled: Duration::from_secs(30),
+    grace: Duration::from_secs(10),
+};
 
 /// The register has no packets: nobody's photo was taken, and no kit calls.
 struct Without;

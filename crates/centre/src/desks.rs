@@ -9,7 +9,7 @@ use domain::clock::SystemClock;
 use domain::id::{AccountId, ApplicationId};
 use domain::{Actor, Clock};
 use enrol::desks::{Answer, Asker, KitAnswer, KitDesk, Page, Photo, PhotoSource};
-use enrol::intake;
+use enrol::{EnrolError, intake};
 use issue::certificates::hex;
 use packet::message::{Outcome, ReceiptItem};
 use store::audit;
@@ -112,11 +112,16 @@ pub struct Kits(pub Centre);
 
 impl Kits {
     /// `outcome` is the signed answer, and how many messages in it are refused.
-    fn answer(outcome: Result<(Vec<u8>, u32), enrol::EnrolError>) -> KitAnswer {
+    fn answer(outcome: Result<(Vec<u8>, u32), EnrolError>) -> KitAnswer {
         match outcome {
             Ok((body, refused)) => KitAnswer { status: 200, body, refused },
             Err(error) if error.is_senders_fault() => {
                 KitAnswer { status: 400, body: error.to_string().into_bytes(), refused: 1 }
+            }
+            // It keeps its packets, as one that meets a busy centre does. Going on all the same costs us
+            // whole batches, and so weighs as many refusals.
+            Err(error @ EnrolError::Quota { .. }) => {
+                KitAnswer { status: 429, body: error.to_string().into_bytes(), refused: 20 }
             }
             Err(error) => {
                 tracing::error!(error = with_causes(&error), "a kit's message could not be taken over");

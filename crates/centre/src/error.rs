@@ -127,8 +127,9 @@ pub enum Error {
     Unsound { records: usize },
     /// The heads are not signed again over a trail that is another.
     #[error(
-        "the audit trail is not the one whose heads were signed at {signed_at}: row {row} of chain {chain} is \
-         gone or another. Keep the database as it is, and ask `dancu audit verify --heads {}`", path.display()
+        "the audit trail is not the one whose heads were signed at {signed_at}: row {row} of chain {chain} \
+         is gone or another. Keep the database as it is, and ask `dancu audit verify --heads {}`",
+        path.display()
     )]
     TrailRewritten { chain: i16, row: i64, signed_at: time::OffsetDateTime, path: PathBuf },
     #[error(

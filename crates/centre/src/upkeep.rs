@@ -10,7 +10,7 @@ use time::{Date, Duration, OffsetDateTime, Time};
 
 use crate::Error;
 use crate::error::with_causes;
-use domain::clock::VIETNAM;
+use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{ApplicationId, CardId, JobId, PersonId};
 use store::Database;
 use store::jobs::{self, Claimed, Failed, NewJob, QueueDepth};
@@ -124,7 +124,7 @@ pub async fn depth(db: &Database, now: OffsetDateTime) -> Result<QueueDepth, Err
 
 /// Enqueues the latest round of each kind; those that were enqueued before are left alone.
 async fn plan(db: &Database, rounds: &[Round], now: OffsetDateTime) -> Result<(), Error> {
-    let today = now.to_offset(VIETNAM).date();
+    let today = day_in_vietnam(now);
     let job = |round: &Round| {
         let day = round.due(today);
         let begin = day.with_time(Time::MIDNIGHT).assume_offset(VIETNAM);
@@ -160,7 +160,7 @@ async fn once(db: &Database, job: &Claimed, now: OffsetDateTime) -> Result<(), E
             }
             jobs::prune(db.work(), now - KEPT).await?;
             let mut tx = db.begin().await?;
-            shown::prune(&mut tx, (now - KEPT).to_offset(VIETNAM).date()).await?;
+            shown::prune(&mut tx, day_in_vietnam(now - KEPT)).await?;
             store::commit(tx).await?;
         }
     }

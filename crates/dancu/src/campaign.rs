@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::Operator;
 use crate::output::{self, Form, Table};
 use centre::{Installation, Place};
-use domain::clock::VIETNAM;
+use domain::clock::{day_in_vietnam, in_vietnam};
 use domain::unit::Units;
 use domain::{Deadline, UnitCode};
 use plan::apply::Planned;
@@ -145,7 +145,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
 }
 
 fn today(centre: &Installation) -> Date {
-    centre.clock.now().to_offset(VIETNAM).date()
+    day_in_vietnam(centre.clock.now())
 }
 
 async fn find(centre: &Installation, unit: UnitCode, on: Date) -> Result<CampaignRow> {
@@ -299,7 +299,7 @@ fn say_guests(guests: &[Invitee], form: Form) -> Result<()> {
     for Invitee { seat, kit, record, .. } in guests {
         table.push([
             kit.clone().into(),
-            seat.starts_at.to_offset(VIETNAM).format(&Rfc3339)?.into(),
+            in_vietnam(seat.starts_at).format(&Rfc3339)?.into(),
             seat.seat.into(),
             record.permanent.unit.to_string().into(),
             seat.state.clone().into(),

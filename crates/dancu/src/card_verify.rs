@@ -212,7 +212,7 @@ impl Show {
             let beside = if note.beside { ", which lies beside the card's files" } else { "" };
             say!("from    {:<22} {}{beside}", note.kind, note.from);
         }
-        let day = judged.at.to_offset(domain::clock::VIETNAM).date();
+        let day = domain::clock::day_in_vietnam(judged.at);
         say!("judged  {:<22} {}", day.to_string(), judged.by.told());
         let word = match verdict.overall {
             Overall::Genuine => "genuine",

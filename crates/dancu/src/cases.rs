@@ -300,7 +300,7 @@ async fn note_read(centre: &Installation, who: &Actor, sheet: &Sheet) -> Result<
 }
 
 fn day(at: OffsetDateTime) -> time::Date {
-    at.to_offset(domain::clock::VIETNAM).date()
+    domain::clock::day_in_vietnam(at)
 }
 
 fn case_json(case: &Case) -> Result<Value> {

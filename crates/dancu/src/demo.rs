@@ -89,7 +89,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
         if campaign.until == Until::Middle {
             say!("go on      work is left for everybody; to see the end, stop and add --until end");
         }
-        demo::announce(&centre, server.address()).await?;
+        demo::announce(&centre, &server.base_url()).await?;
         server.until_stopped().await?;
         say!("stopping");
     }

@@ -1,10 +1,11 @@
 //! The commands of a running installation: `serve`, `work`, `keyholder`, `migrate`.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use centre::audit_heads::{self, AuditKey};
@@ -15,12 +16,29 @@ use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use enrol::desks::{KitDesk, PhotoSource};
 use ui::{say, tell};
-use web::{AppState, Keyholder, Quota, Role, Server, Settings};
+use web::{AppState, Entrance, Keyholder, Quota, Role, Server, Settings, TlsFiles};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServeOptions {
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The address to listen on. Another than this machine's own needs TLS, or a proxy that speaks it.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    listen: IpAddr,
+    /// Serve under TLS with this certificate and those above it, in PEM. The file is read again when it
+    /// changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, in PEM, closed to others (chmod 640 or 600).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Ask kits for a certificate of this authority, in PEM, whose common name is the kit's id.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    kit_ca: Option<PathBuf>,
+    /// The addresses of the proxies before this program, which speak TLS: what they say of whom they speak
+    /// for (X-Forwarded-For) is believed, and of nobody else.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    behind_proxy: Vec<IpAddr>,
     /// Open no key: photos and the answers to kits come from the process that holds the keys, `dancu work` or
     /// `dancu keyholder`, over its socket. Without it, this process opens the keys itself.
     #[arg(long)]
@@ -74,8 +92,28 @@ pub(crate) struct WorkOptions {
     socket: SocketOptions,
 }
 
+impl ServeOptions {
+    /// Where to listen and how. What passes between machines in the clear can be read and changed by whoever
+    /// stands between, so that it is refused before anything is opened.
+    fn entrance(&self) -> Result<(SocketAddr, Entrance)> {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        let is_open = tls.is_none() && !self.listen.to_canonical().is_loopback();
+        ensure!(
+            !is_open || !self.behind_proxy.is_empty(),
+            "{} is reached from other machines, and without TLS passwords and people's records can be read \
+             on the way: give --tls-cert and --tls-key, or the address of a proxy that speaks TLS with \
+             --behind-proxy",
+            self.listen
+        );
+        let files = |(certificate, key)| TlsFiles { certificate, key, kit_ca: self.kit_ca.clone() };
+        let entrance = Entrance { tls: tls.map(files), proxies_only: is_open, ..Entrance::default() };
+        Ok((SocketAddr::new(self.listen, self.port), entrance))
+    }
+}
+
 pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
-    let listener = web::listen(options.port).await?;
+    let (address, entrance) = options.entrance()?;
+    let listener = web::listen_on(address).await?;
     let installation = Installation::open(place).await?;
     let specimen = installation::has_invented_people(&installation.db).await?;
     let (photos, kits): (Arc<dyn PhotoSource>, Arc<dyn KitDesk>) = if options.pages_only {
@@ -91,11 +129,18 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
         Arc::clone(&installation.clock),
         photos,
         kits,
-        Settings { specimen, quota, ..Settings::default() },
+        Settings {
+            https: entrance.tls.is_some() || !options.behind_proxy.is_empty(),
+            proxies: options.behind_proxy.clone(),
+            kits_show_certificates: options.kit_ca.is_some(),
+            specimen,
+            quota,
+            ..Settings::default()
+        },
     );
-    let server = Server::start(listener, state)?;
+    let server = Server::start_with(listener, state, entrance)?;
     if specimen {
-        demo::announce(&installation, server.address()).await?;
+        demo::announce(&installation, &server.base_url()).await?;
     } else {
         say!("open       {}/", server.base_url());
     }

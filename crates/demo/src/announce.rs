@@ -1,7 +1,5 @@
 //! Where to look at a demonstration, and as whom.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context, Result};
 
 use crate::{prepare, receipts, staff};
@@ -19,12 +17,12 @@ const CONFIRMER: &str = "thamdinh2";
 ///
 /// # Errors
 /// A data directory without a demonstration, or accounts that cannot be written.
-pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> {
+pub async fn announce(centre: &Installation, base_url: &str) -> Result<()> {
     let district = prepare::district_of(centre).await?;
     let units = Units::on(centre.clock.today());
     let accounts = staff::accounts(centre, district).await?;
     say!();
-    say!("open       http://{address}/");
+    say!("open       {base_url}/");
     let today = centre.clock.today();
     say!("day        {}, in the evening", domain::date::vietnamese(today));
     for account in &accounts {
@@ -42,7 +40,7 @@ pub async fn announce(centre: &Installation, address: SocketAddr) -> Result<()> 
     drop(conn);
     for account in &accounts {
         let (page, what) = begin(account.login, account.role, &waiting);
-        say!("begin      {:<11} http://{address}{page}  {what}", account.login);
+        say!("begin      {:<11} {base_url}{page}  {what}", account.login);
     }
     receipts::print(&centre.place.data);
     say!("stop       Ctrl-C");

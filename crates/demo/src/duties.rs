@@ -15,7 +15,7 @@ use chip::ChipSerial;
 use deliver::{Count, HandedOver};
 use domain::Actor;
 use domain::blank::SpoilReason;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::{ApplicationId, BatchId};
 use fingerprint::FingerPosition;
 use issue::results::{self, Recorded, ResultRow};
@@ -117,7 +117,7 @@ pub async fn move_boxes(
             counting.join_next().await.unwrap_or(Ok(Ok(())))??;
         }
         let (db, by) = (centre.db.clone(), officer.clone());
-        let sent_on = consignment.sent_at.to_offset(VIETNAM).date();
+        let sent_on = day_in_vietnam(consignment.sent_at);
         if !consignment.counted && sent_on < day {
             let leg = u64::from(consignment.leg == "district");
             let mut conn = centre.db.read().await?;
@@ -169,7 +169,7 @@ pub async fn hand_over(
     let due: Vec<Due> = waiting
         .iter()
         .filter(|card| {
-            let last = card.last_attempt.unwrap_or(card.since).to_offset(VIETNAM).date();
+            let last = day_in_vietnam(card.last_attempt.unwrap_or(card.since));
             let pause = if card.last_attempt.is_some() { DAYS_BETWEEN_ATTEMPTS } else { 1 };
             card.attempts < MOST_ATTEMPTS && (day - last).whole_days() >= pause
         })

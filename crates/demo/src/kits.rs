@@ -14,7 +14,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::world::{self, World};
 use domain::application::Kind;
-use domain::clock::VIETNAM;
+use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
@@ -181,7 +181,7 @@ fn input(world: &World, visit: &Visit) -> Result<CaptureInput> {
         register: visit.register.clone(),
         fingers,
         finger_images,
-        photo: Biometric::new(world.portrait(visit.truth, visit.at.to_offset(VIETNAM).date())),
+        photo: Biometric::new(world.portrait(visit.truth, day_in_vietnam(visit.at))),
         meta: CaptureMeta {
             officer: "demo".to_owned(),
             scanner: "simulated".to_owned(),
@@ -192,7 +192,7 @@ fn input(world: &World, visit: &Visit) -> Result<CaptureInput> {
 }
 
 fn send(world: &World, laptop: &mut Laptop, kit: usize, base_url: &str, day: Date) -> Result<usize> {
-    let transport = Transport::new(base_url);
+    let transport = Transport::to_this_machine(base_url)?;
     let evening = day.with_time(time!(22:30)).assume_offset(VIETNAM);
     let (damaged, twice) = (world.draws.sends_damaged(kit, day), world.draws.sends_twice(kit, day));
     // What goes twice is read here too; on most days nothing does.

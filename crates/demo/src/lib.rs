@@ -121,7 +121,7 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
         Arc::clone(&centre.clock),
         Arc::new(Photos(centre.clone())),
         Arc::new(Kits(centre.clone())),
-        Settings { specimen: true, ..Settings::default() },
+        Settings { specimen: true, kits_are_here: true, ..Settings::default() },
     );
     let server = Server::start(listener, state)?;
     let mut campaign = Campaign::prepare(centre.clone(), clock, options, &mut stages).await?;

@@ -16,7 +16,7 @@ pub mod pair;
 
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
-use crate::clock::VIETNAM;
+use crate::clock::day_in_vietnam;
 use crate::field::{Change, Field, FieldFault, Part};
 use crate::id::PersonId;
 use crate::{PartialDate, Pin, ResidentRecord};
@@ -218,7 +218,7 @@ fn registered(id: PersonId, record: &ResidentRecord, recorded: &Recorded) -> Per
 }
 
 fn in_the_past(recorded: &Recorded) -> Result<(), Refusal> {
-    let today = recorded.recorded_at.to_offset(VIETNAM).date();
+    let today = day_in_vietnam(recorded.recorded_at);
     let since = match &recorded.event {
         Event::Corrected { since, .. } => *since,
         _ => None,

@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use domain::id::KitId;
 use packet::PacketError;
 
 /// What can stop the intake as a whole. A packet that is refused is an answer, not an error.
@@ -15,6 +16,12 @@ pub enum EnrolError {
     Message(#[from] PacketError),
     #[error("the store failed")]
     Store(#[from] store::Error),
+    /// The kit keeps what it has and sends it on another day.
+    #[error(
+        "kit {kit_id} has handed over all that a kit may in one day, {packets} packets or {mebibytes} MiB; \
+         it keeps the rest and sends it tomorrow"
+    )]
+    Quota { kit_id: KitId, packets: u64, mebibytes: u64 },
     #[error("other uploads changed the same applications again and again; send the batch again")]
     Conflict,
     /// A packet that is not set aside, or not to be released.

@@ -6,6 +6,7 @@ mod clock;
 mod day;
 mod decide;
 mod open;
+mod quota;
 mod receive;
 mod rest;
 

@@ -12,7 +12,7 @@ use crate::decide::{self, PinSource};
 use crate::outcome::record;
 use crate::{Authority, Error, Face};
 use domain::application::Action;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use domain::{Actor, Pin};
 use store::audit::{self, Entry};
@@ -69,7 +69,7 @@ pub async fn open_batch(
     };
     let number = batches::next_batch_number(&mut tx).await?;
     let batch = BatchId::derive(now, &[&number.to_be_bytes()]);
-    let issued = now.to_offset(VIETNAM).date();
+    let issued = day_in_vietnam(now);
     let mut cards = Vec::new();
     for item in &ready {
         let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };

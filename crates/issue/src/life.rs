@@ -7,7 +7,7 @@ use time::{OffsetDateTime, Time};
 use crate::Error;
 use domain::Actor;
 use domain::card::{CardAction, CardError, CardState, ReinstateReason, RevokeReason, SuspendReason};
-use domain::clock::VIETNAM;
+use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::CardId;
 use store::audit::{self, Entry};
 use store::cards::{self, record};
@@ -95,7 +95,7 @@ async fn act(
 /// # Errors
 /// Those of the database.
 pub async fn expire(db: &Database, now: OffsetDateTime) -> Result<usize, Error> {
-    let today = now.to_offset(VIETNAM).date();
+    let today = day_in_vietnam(now);
     let mut all = 0;
     loop {
         let mut tx = db.begin().await?;

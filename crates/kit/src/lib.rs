@@ -12,4 +12,4 @@ pub use laptop::{CaptureInput, CentrePublicKeys, Laptop, Saved, SyncSummary, new
 pub use outbox::{
     AppliedReceipt, Counters, Draft, LogLine, Outbox, PacketState, PendingPacket, RefusedPacket, SavedPacket,
 };
-pub use transport::{Transport, TransportError};
+pub use transport::{TlsFiles, Transport, TransportError};

@@ -300,7 +300,7 @@ impl Server {
     }
 
     fn transport(&self) -> Transport {
-        Transport::new(&self.url).with_delays(Vec::new())
+        Transport::to_this_machine(&self.url).unwrap().with_delays(Vec::new())
     }
 
     fn next(&self, weather: &[Weather]) {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::rules::{Problem, problems};
 use crate::{Finger, FingerCapture, FingerImage};
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::pin::PinMismatch;
 use domain::unit::{UnitLevel, Units};
 use domain::{Field, ResidentRecord};
@@ -85,7 +85,7 @@ pub fn check(
 
 fn pin_place_differs(record: &ResidentRecord, captured_at: OffsetDateTime) -> bool {
     let (Some(pin), Some(unit)) = (record.pin, record.birth_registration) else { return false };
-    let units = Units::on(captured_at.to_offset(VIETNAM).date());
+    let units = Units::on(day_in_vietnam(captured_at));
     let province = units.chain(unit).find(|unit| unit.code.level() == UnitLevel::Province);
     let place = province.and_then(|unit| u16::try_from(unit.code.number()).ok());
     place.is_some() && pin.mismatches(record.sex, record.birth.year(), place).contains(&PinMismatch::Place)

@@ -8,7 +8,7 @@ use crate::{
     Finger, FingerCapture, FingerImage, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES,
 };
 use domain::ResidentRecord;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::codes::CodeList;
 use domain::pin::PinMismatch;
 use domain::text;
@@ -111,7 +111,7 @@ pub fn problems(
     photo: &[u8],
     captured_at: OffsetDateTime,
 ) -> Vec<Problem> {
-    let mut found = record_problems(record, captured_at.to_offset(VIETNAM).date());
+    let mut found = record_problems(record, day_in_vietnam(captured_at));
     found.extend(finger_problems(fingers));
     found.extend(image_problems(fingers, images));
     found.extend(photo_problem(photo));

@@ -13,7 +13,7 @@ use x509_cert::ext::{
 
 use crate::{
     PkiError, PublicKey, SignatureScheme, ids,
-    name::COUNTRY,
+    name::{COMMON_NAME, COUNTRY},
     profile::MASTER_LIST_SIGNING,
     read::{Reader as Elements, without_leading_zeros},
     verify_signature,
@@ -169,6 +169,15 @@ impl Certificate {
         let attribute = names.iter().find(|attribute| attribute.oid == COUNTRY)?;
         let text = std::str::from_utf8(attribute.value.value()).ok()?;
         Some(text.to_ascii_uppercase())
+    }
+
+    /// The common name in the subject's name, where there is exactly one.
+    pub fn common_name(&self) -> Option<String> {
+        let names = self.inner.tbs_certificate().subject();
+        let mut found = names.iter().filter(|attribute| attribute.oid == COMMON_NAME);
+        let attribute = found.next()?;
+        let text = std::str::from_utf8(attribute.value.value()).ok()?;
+        found.next().is_none().then(|| text.to_owned())
     }
 
     /// The types of documents that the key may sign, as the machine-readable zone names them; `None` when the

@@ -140,7 +140,7 @@ impl Crl {
     /// Whether the list speaks for this moment: issued before it, and the next one not yet due. A list
     /// without a date for the next one counts for 90 days (Doc 9303-12).
     pub fn covers(&self, at: OffsetDateTime) -> bool {
-        let due = self.next_update().unwrap_or(self.this_update() + Duration::days(90));
+        let due = self.next_update().unwrap_or(self.this_update().saturating_add(Duration::days(90)));
         self.this_update() <= at && at <= due
     }
 

@@ -1,7 +1,7 @@
 //! Writing DER (X.690 §10) from the inside out. Only what certificates and lists need.
 
 use der::asn1::ObjectIdentifier;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
@@ -51,7 +51,7 @@ pub(crate) fn bit_string(bytes: &[u8]) -> Vec<u8> {
 /// Time in certificates and lists: UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).
 pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
     let digits = generalized_digits(at);
-    let year = at.to_offset(time::UtcOffset::UTC).year();
+    let year = utc(at).year();
     if (1950..2050).contains(&year) {
         tlv(0x17, &[&digits.as_bytes()[2..]])
     } else {
@@ -61,10 +61,15 @@ pub(crate) fn time(at: OffsetDateTime) -> Vec<u8> {
 
 /// `yyyymmddhhmmssZ`, the content of a GeneralizedTime.
 pub(crate) fn generalized_digits(at: OffsetDateTime) -> String {
-    let at = at.to_offset(time::UtcOffset::UTC);
+    let at = utc(at);
     let (year, month, day) = at.to_calendar_date();
     let (hour, minute, second) = at.to_hms();
     format!("{year:04}{:02}{day:02}{hour:02}{minute:02}{second:02}Z", u8::from(month))
+}
+
+/// RFC 5280 §4.1.2.5 knows no year after 9999: what lies beyond it is written as its last second.
+fn utc(at: OffsetDateTime) -> OffsetDateTime {
+    at.checked_to_offset(UtcOffset::UTC).unwrap_or(PrimitiveDateTime::MAX.assume_utc())
 }
 
 pub(crate) fn extension(id: ObjectIdentifier, critical: bool, value: &[u8]) -> Vec<u8> {

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod certificates;
+
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

@@ -4,7 +4,7 @@
 use time::{Date, OffsetDateTime};
 
 use crate::i18n::Lang;
-use domain::clock::VIETNAM;
+use domain::clock::{in_utc, in_vietnam};
 use domain::date::vietnamese;
 
 /// A whole number in groups of three.
@@ -47,19 +47,19 @@ pub fn date(date: Date) -> String {
 
 /// `dd/mm/yyyy hh:mm` in Vietnam.
 pub fn moment(at: OffsetDateTime) -> String {
-    let local = at.to_offset(VIETNAM);
+    let local = in_vietnam(at);
     format!("{} {:02}:{:02}", vietnamese(local.date()), local.hour(), local.minute())
 }
 
 /// `hh:mm` in Vietnam.
 pub fn clock_time(at: OffsetDateTime) -> String {
-    let local = at.to_offset(VIETNAM);
+    let local = in_vietnam(at);
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
 /// `yyyy-mm-ddThh:mm:ssZ` for the `datetime` attribute.
 pub fn machine(at: OffsetDateTime) -> String {
-    let utc = at.to_offset(time::UtcOffset::UTC);
+    let utc = in_utc(at);
     let (date, time) = (utc.date(), utc.time());
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",

@@ -1,6 +1,6 @@
 //! What is read from paper alone: the QR code or the machine-readable zone. Anyone can print either.
 
-use time::{OffsetDateTime, macros::offset};
+use time::OffsetDateTime;
 
 use crate::{
     CardStatus, Check,
@@ -12,6 +12,7 @@ use card::{
     mrz::{Mrz, name_line},
     qr::QrText,
 };
+use domain::clock::day_in_vietnam;
 
 /// Checks the text of a QR code. The best verdict is [`crate::Overall::Unproven`].
 pub fn check_qr(text: &str, at: OffsetDateTime, status: Option<CardStatus>) -> Verdict {
@@ -66,7 +67,7 @@ pub fn check_paper(
 fn structure_of_qr(text: &str, at: OffsetDateTime, checks: &mut Vec<Check>) -> Option<QrText> {
     // A scanner's line end is not the code's.
     match QrText::parse(text.trim_end_matches(['\r', '\n'])) {
-        Ok(qr) if qr.issued > at.to_offset(offset!(+7)).date() => {
+        Ok(qr) if qr.issued > day_in_vietnam(at) => {
             checks.fail(QrStructure, "the day of issue lies in the future");
             None
         }

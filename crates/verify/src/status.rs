@@ -1,6 +1,6 @@
 //! Is the card still in force? By its own date, and by the issuer's register.
 
-use time::{Date, OffsetDateTime, macros::offset};
+use time::{Date, OffsetDateTime};
 
 use crate::{
     CardStatus, Check,
@@ -13,10 +13,11 @@ use card::{
     lds::dg13::{Dg13, FieldNumber},
     mrz::Mrz,
 };
+use domain::clock::day_in_vietnam;
 
 /// A card is valid through its last day, in Vietnam.
 pub(crate) fn expiry(mrz: Option<&Mrz>, dg13: Option<&Dg13>, at: OffsetDateTime, checks: &mut Vec<Check>) {
-    let today = at.to_offset(offset!(+7)).date();
+    let today = day_in_vietnam(at);
     let stated = dg13.and_then(|dg13| dg13.text(FieldNumber::EXPIRES));
     match (stated, mrz) {
         (Some(text), _) => match parse_printed(text) {

@@ -22,8 +22,8 @@ pub(crate) struct Card {
 
 /// Counts a check against its sender before it is made.
 pub(crate) fn admit(state: &AppState, address: &str) -> Result<(), Error> {
-    let (guess, now) = (Guess::CheckFrom(address.to_owned()), state.clock.now());
-    if state.guesses.take(&guess, now) { Ok(()) } else { Err(state.guesses.refusal(&[guess], now)) }
+    let (guess, now) = (Guess::Check(address.to_owned()), state.clock.now());
+    if state.guesses.take(&guess, now) { Ok(()) } else { Err(state.guesses.refusal(&guess, now)) }
 }
 
 /// Judges a chip by the certificates and lists of this installation. The register is asked only about a card

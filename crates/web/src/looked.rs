@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::session::{Role, Who, hex};
 use crate::state::AppState;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::PersonId;
 use store::shown::{self, Work};
 use store::{audit, trail};
@@ -95,7 +95,7 @@ pub(crate) async fn note(state: &AppState, who: &Who, look: Look<'_>) -> Result<
     let mut tx = state.db.begin().await?;
     let quota = i64::from(state.settings.quota.of(who.role));
     if !look.things.is_empty() {
-        let day = now.to_offset(VIETNAM).date();
+        let day = day_in_vietnam(now);
         let count = shown::count(&mut tx, who.account.uuid(), day, &look.things).await?;
         if count > quota {
             // What was counted is taken back: it was not shown.

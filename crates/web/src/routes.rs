@@ -22,7 +22,7 @@ use crate::kit_door::{self, Door};
 use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
 use crate::session::{Role, Who, deny, load};
 use crate::state::AppState;
-use crate::{api, lapse, layers, pages, static_files};
+use crate::{api, lapse, layers, pages, static_files, tls};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,7 @@ pub fn router(state: AppState) -> Router {
                 let door = Arc::clone(&door);
                 async move {
                     match access {
+                        Access::Kit if tls::is_stranger(&state, &request) => Err(Error::Forbidden),
                         Access::Kit => {
                             let (bytes, time) = (packet::wire::MAX_BATCH_BYTES, kit_door::BODY);
                             admit(state, &door, Bound { bytes, time }, request, next).await

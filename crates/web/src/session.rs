@@ -163,7 +163,7 @@ pub(crate) async fn begin(state: &AppState, account: &store::accounts::Account) 
     };
     audit::append(&mut tx, &entry).await?;
     store::commit(tx).await?;
-    Ok(cookie(state.settings, "phien", &token, LIFE))
+    Ok(cookie(&state.settings, "phien", &token, LIFE))
 }
 
 /// Ends a session and returns the value for `Set-Cookie`.
@@ -174,12 +174,12 @@ pub(crate) async fn end(state: &AppState, who: &Who) -> Result<String, Error> {
     audit::append(&mut tx, &who.entry(state.clock.now(), "session.ended", subject, who.scope.as_str()))
         .await?;
     store::commit(tx).await?;
-    Ok(cookie(state.settings, "phien", "", Duration::ZERO))
+    Ok(cookie(&state.settings, "phien", "", Duration::ZERO))
 }
 
 /// The signed-in person of a request, if there is one; moves the session's end.
 pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option<Who>, Error> {
-    let Some(token) = cookie_value(headers, state.settings, "phien") else { return Ok(None) };
+    let Some(token) = cookie_value(headers, &state.settings, "phien") else { return Ok(None) };
     let (token_hash, now) = (hash(token), state.clock.now());
     let mut tx = state.db.begin().await?;
     let Some((session, account)) = sessions::find(&mut tx, &token_hash, now).await? else {
@@ -204,7 +204,7 @@ pub(crate) async fn load(state: &AppState, headers: &HeaderMap) -> Result<Option
 
 /// `Set-Cookie` for a cookie of ours. `__Host-` makes the browser refuse it from elsewhere (RFC 6265bis
 /// §4.1.3.2).
-pub(crate) fn cookie(settings: Settings, name: &str, value: &str, life: Duration) -> String {
+pub(crate) fn cookie(settings: &Settings, name: &str, value: &str, life: Duration) -> String {
     let (prefix, secure) = if settings.https { ("__Host-", "; Secure") } else { ("", "") };
     format!(
         "{prefix}{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
@@ -213,7 +213,7 @@ pub(crate) fn cookie(settings: Settings, name: &str, value: &str, life: Duration
 }
 
 /// The value of a cookie of ours.
-pub(crate) fn cookie_value<'a>(headers: &'a HeaderMap, settings: Settings, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie_value<'a>(headers: &'a HeaderMap, settings: &Settings, name: &str) -> Option<&'a str> {
     let prefix = if settings.https { "__Host-" } else { "" };
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs
@@ -262,10 +262,10 @@ mod tests {
     fn cookies_are_found_by_their_whole_name() {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_static("xphien=1; __Host-phien=2; phien=3"));
-        assert_eq!(cookie_value(&headers, Settings::default(), "phien"), Some("3"));
+        assert_eq!(cookie_value(&headers, &Settings::default(), "phien"), Some("3"));
         let https = Settings { https: true, ..Settings::default() };
-        assert_eq!(cookie_value(&headers, https, "phien"), Some("2"));
-        assert!(cookie(https, "phien", "x", LIFE).ends_with("; Secure"));
+        assert_eq!(cookie_value(&headers, &https, "phien"), Some("2"));
+        assert!(cookie(&https, "phien", "x", LIFE).ends_with("; Secure"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the pages need from outside: the database, clocks, randomness, and whoever answers with keys that
 //! this crate must not reach.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use rand::rngs::StdRng;
@@ -9,6 +10,7 @@ use time::{Date, OffsetDateTime};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::failures::Failures;
 use crate::kept::Kept;
 use crate::looked::Quota;
 use crate::throttle::Throttle;
@@ -20,16 +22,29 @@ use report::Overview;
 use store::Database;
 
 /// How the listener is reached.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Behind TLS: cookies are `Secure` and get the `__Host-` prefix, and HSTS is sent.
+    /// Browsers speak TLS to this process, or to the proxy before it: cookies are `Secure` and get the
+    /// `__Host-` prefix, and HSTS is sent.
     pub https: bool,
-    /// Behind one trusted proxy: the client's address is the last one of `X-Forwarded-For`.
-    pub behind_proxy: bool,
+    /// The peers whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpAddr>,
+    /// Kits must show a certificate of their authority, whose common name is the kit's id.
+    pub kits_show_certificates: bool,
+    /// A demonstration: its kits are simulated on this machine, and what is refused of them slows nobody
+    /// down.
+    pub kits_are_here: bool,
     /// The people do not exist: drawn cards are marked as specimens.
     pub specimen: bool,
     /// How many people an account is shown in a day.
     pub quota: Quota,
+}
+
+impl Settings {
+    /// Whether this is the address of a proxy that is believed.
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.to_canonical() == address.to_canonical())
+    }
 }
 
 /// Everything the handlers share. Cloning is cheap.
@@ -44,9 +59,11 @@ pub struct AppState {
     pub campaign: Arc<dyn Clock>,
     pub photos: Arc<dyn PhotoSource>,
     pub kits: Arc<dyn KitDesk>,
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     entropy: Arc<Mutex<dyn CryptoRng + Send>>,
     pub(crate) guesses: Arc<Throttle>,
+    /// Failed sign-ins that the audit trail is told of.
+    pub(crate) failures: Arc<Failures>,
     /// How units stand, by path and day.
     pub(crate) overviews: Arc<Kept<(String, Date), Arc<Standing>>>,
     /// Argon2 takes 19 MiB and a core for each password: more at once would let a guesser exhaust the
@@ -102,9 +119,10 @@ impl AppState {
             campaign: parts.campaign,
             photos: parts.photos,
             kits: parts.kits,
-            settings: parts.settings,
+            settings: Arc::new(parts.settings),
             entropy: parts.entropy,
             guesses: Arc::new(Throttle::default()),
+            failures: Arc::default(),
             overviews: Arc::default(),
             hashing: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),

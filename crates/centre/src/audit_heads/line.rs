@@ -88,7 +88,7 @@ impl SignedHeads {
         let excess = i64::from(at.nanosecond() % 1_000);
         let mut line = SignedHeads {
             number: last.map_or(1, |last| last.number + 1),
-            at: at.to_offset(time::UtcOffset::UTC) - time::Duration::nanoseconds(excess),
+            at: domain::clock::in_utc(at) - time::Duration::nanoseconds(excess),
             previous: last.map_or([0; 32], SignedHeads::link),
             heads,
             key_id: key.key_id(),

@@ -135,7 +135,7 @@ async fn actor_of(centre: &Installation, text: &str) -> Result<String> {
 
 /// Prints what was unusual on a day.
 pub(crate) async fn anomalies(centre: &Installation, options: &AnomalyOptions) -> Result<ExitCode> {
-    let day = options.day.unwrap_or_else(|| SystemClock.now().to_offset(VIETNAM).date());
+    let day = options.day.unwrap_or_else(|| SystemClock.today());
     ensure!((2000..2200).contains(&day.year()), "{day} is no day of an audit trail");
     let scope = match options.unit {
         Some(unit) => {

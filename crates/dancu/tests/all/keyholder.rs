@@ -24,14 +24,14 @@ use store::{Database, OpenOptions, UnitScope};
 use web::routes::{Access, ROUTES};
 
 /// A program that runs until it is stopped, and what it printed before it waited.
-struct Running {
+pub struct Running {
     child: Child,
     lines: Vec<String>,
 }
 
 impl Running {
     /// Until it prints a line that begins so.
-    fn until(data: &Data, args: &[&str], begins: &str) -> Running {
+    pub fn until(data: &Data, args: &[&str], begins: &str) -> Running {
         let mut child = data.command(args).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = Vec::new();
@@ -44,7 +44,7 @@ impl Running {
         Running { child, lines }
     }
 
-    fn words(&self, first: &str) -> Vec<&str> {
+    pub fn words(&self, first: &str) -> Vec<&str> {
         let line = self.lines.iter().find(|line| line.starts_with(first)).unwrap();
         line.split_whitespace().collect()
     }

@@ -12,6 +12,7 @@ mod desks;
 mod faults;
 mod keyholder;
 mod keys;
+mod network;
 mod nothing_there;
 #[path = "../../../chip/tests/common/other_reader.rs"]
 mod other_reader;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::clock::{self, Heard};
 use super::decide::{Arrived, Decision, Known, decide};
 use super::quarantine::Reason;
-use super::{blocking, sha256};
+use super::{blocking, quota, sha256};
 use crate::EnrolError;
 use domain::Actor;
 use domain::application::Action;
@@ -78,6 +78,7 @@ async fn note_body(
 /// not stored; when it does not reach the kit, the kit sends the same packets again and gets the same answer.
 ///
 /// # Errors
+/// [`EnrolError::Quota`] when a kit has handed over all that it may in a day; nothing of the batch is stored.
 /// Those of the database and of the signer; nothing is stored then, or the repeat will be answered.
 pub async fn receive(
     db: &Database,
@@ -96,7 +97,13 @@ pub async fn receive(
         }
         _ => false,
     };
-    let decisions = store::retry(is_retryable, || take_over(db, &arrived, &packets, now)).await?;
+    let decisions = match store::retry(is_retryable, || take_over(db, &arrived, &packets, now)).await {
+        Err(EnrolError::Quota { kit_id, packets, mebibytes }) => {
+            quota::note(db, kit_id, &arrived, now).await?;
+            return Err(EnrolError::Quota { kit_id, packets, mebibytes });
+        }
+        decided => decided?,
+    };
     let items = arrived.iter().zip(&decisions).map(|(arrived, decision)| ReceiptItem {
         packet_id: arrived.claimed.as_ref().map(|envelope| envelope.packet_id),
         sha256: arrived.sha256,
@@ -224,6 +231,7 @@ async fn take_over(
     if created != applications.len() || !recorded.refused.is_empty() {
         return Err(EnrolError::Conflict);
     }
+    quota::charge(&mut tx, &stored, now).await?;
     packets::insert_packets(&mut tx, now, &stored).await?;
     let heard: Vec<KitId> = stored.iter().map(|packet| packet.kit_id).collect();
     kits::note_heard(&mut tx, &heard, now).await?;

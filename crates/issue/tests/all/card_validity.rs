@@ -17,7 +17,7 @@ fn the_last_card_that_a_document_signer_signs_expires_before_its_certificate() {
     for start in [datetime!(2021-01-01 00:00 UTC), datetime!(2023-11-30 18:00 UTC)] {
         let last = DOCUMENT_SIGNER_P256.private_key_usage.end_from(start);
         let certificate_ends = DOCUMENT_SIGNER_P256.validity.end_from(start);
-        let issued = last.to_offset(offset!(+7)).date();
+        let issued = domain::clock::day_in_vietnam(last);
         let mut longest = Duration::ZERO;
         // Everyone from the 14th birthday to the 58th, by days.
         for age_days in 14 * 365 + 3..58 * 366 {

@@ -9,7 +9,7 @@ use super::{NOTICE_DAYS, note};
 use crate::schedule::{self, Demand, ShiftCalendar};
 use crate::seating::Guest;
 use crate::{Error, apply};
-use domain::clock::VIETNAM;
+use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{KitId, PersonId};
 use domain::unit::Units;
 use domain::{Actor, ResidentRecord, UnitCode};
@@ -171,7 +171,7 @@ pub async fn close_day(
     now: OffsetDateTime,
 ) -> Result<Closed, Error> {
     let not = |why: String| Err(Error::Day { day, why });
-    if day > now.to_offset(VIETNAM).date() {
+    if day > day_in_vietnam(now) {
         return not("it has not begun".to_owned());
     }
     if day < campaign.starts_on {

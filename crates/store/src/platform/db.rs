@@ -1,12 +1,13 @@
 //! Opening the database, and the three ways into it: transactions that write, connections that only read, and
 //! scoped transactions, which read one unit's rows. Pages have connections of their own for each.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::platform::binaries::MINIMUM_MAJOR;
@@ -109,6 +110,9 @@ impl Database {
             }
             let connect = PgConnectOptions::from_str(url)
                 .map_err(|e| Error::DatabaseUrl { reason: redacted_reason(&e) })?;
+            if let Some(reason) = readable_on_the_way(&connect) {
+                return Err(Error::DatabaseUrl { reason });
+            }
             return Database::connect(connect, PoolSizes::default()).await;
         }
         let mut attempt = 1;
@@ -383,6 +387,24 @@ async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, E
     }
 }
 
+/// Why a connection would be read, or led elsewhere, by whoever stands between.
+///
+/// `require` and `verify-ca` do not do: the driver takes any certificate for the one, and for the other any
+/// that a public authority gave for whatever name.
+fn readable_on_the_way(options: &PgConnectOptions) -> Option<String> {
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_private = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
+    (!is_here && !is_private).then(|| {
+        "the server is another machine, and what is said to it can be read on the way: add \
+         ?sslmode=verify-full&sslrootcert=FILE with the certificate of the server's authority"
+            .to_owned()
+    })
+}
+
 /// A parser's message without the address it quotes.
 fn redacted_reason(error: &sqlx::Error) -> String {
     match error {
@@ -400,5 +422,30 @@ async fn blocking<T: Send + 'static>(
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(Error::Disconnected { reason: "the program is shutting down".to_owned() }),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_is_spoken_to_under_tls_with_its_name_checked() {
+        let check = |url: &str, refused: bool| {
+            let options = PgConnectOptions::from_str(url).unwrap();
+            assert_eq!(readable_on_the_way(&options).is_some(), refused, "{url}");
+        };
+        for mode in ["disable", "allow", "prefer", "require", "verify-ca"] {
+            check(&format!("postgres://u@db.example/dancu?sslmode={mode}"), true);
+            check(&format!("postgres://u@192.0.2.1/dancu?sslmode={mode}"), true);
+            check(&format!("postgres://u@localhost/dancu?sslmode={mode}"), false);
+        }
+        check("postgres://u@db.example/dancu", true);
+        check("postgres://u@localhost.example/dancu", true);
+        check("postgres://u@localhost/dancu?host=192.0.2.1", true);
+        check("postgres://u@localhost/dancu?hostaddr=192.0.2.1", true);
+        check("postgres://u@db.example/dancu?sslmode=verify-full", false);
+        check("postgres://u@127.0.0.1/dancu", false);
+        check("postgres:///dancu?host=/run/postgresql", false);
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::record::{CivilEvent, Happening, Recorded, record};
 use super::uuids;
 use crate::Error;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::{EventId, PersonId};
 use domain::person::Kind;
 use domain::{Actor, PartialDate};
@@ -92,7 +92,7 @@ fn event(
     CivilEvent {
         event_id: EventId::derive(at, &parts),
         what,
-        legal_on: PartialDate::from_date(at.to_offset(VIETNAM).date()),
+        legal_on: PartialDate::from_date(day_in_vietnam(at)),
         document_id: None,
         case_id: None,
         actor: actor.clone(),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::record::{CivilEvent, Happening, Refused, record};
 use crate::Error;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::{EventId, PersonId};
 use domain::person::{Event, Origin};
 use domain::{Actor, PartialDate, Pin};
@@ -42,7 +42,7 @@ pub async fn allocate_pins(
     wanted: &[(PersonId, Pin)],
     now: OffsetDateTime,
 ) -> Result<Allocated, Error> {
-    let today = PartialDate::from_date(now.to_offset(VIETNAM).date());
+    let today = PartialDate::from_date(day_in_vietnam(now));
     let event = |&(person, pin): &(PersonId, Pin)| CivilEvent {
         event_id: EventId::derive(now, &[person.uuid().as_bytes(), pin.as_str().as_bytes()]),
         what: Happening::People(vec![(person, Event::PinAssigned { pin, origin: Origin::Allocated })]),

@@ -17,6 +17,7 @@ mod forward_only;
 mod full_disk;
 mod jobs;
 mod migrations;
+mod network;
 mod people;
 mod recordings;
 mod register;

@@ -20,7 +20,7 @@ use card::lds::{
     dg2::{self, ImageEncoding},
     dg13::{Dg13, FieldNumber},
 };
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use ui::checks;
 use ui::format;
 use ui::frame::Frame;
@@ -130,7 +130,7 @@ fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>, at: OffsetDateTime)
         open: lines(Outcome::NotChecked),
         passed: lines(Outcome::Pass),
         technical: verdict.checks.iter().map(|check| format!("{}: {}", check.code, check.detail)).collect(),
-        judged: ui.lang.fill("check.judged", &[("day", &format::date(at.to_offset(VIETNAM).date()))]),
+        judged: ui.lang.fill("check.judged", &[("day", &format::date(day_in_vietnam(at)))]),
         paper,
         shown,
         ui,

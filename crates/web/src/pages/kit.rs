@@ -1,5 +1,6 @@
 //! The kits' messages: bounded bytes in, signed bytes out.
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,17 +10,24 @@ use crate::address::Address;
 use crate::error::{BUSY, Error};
 use crate::state::AppState;
 use crate::throttle::Guess;
+use crate::tls::KnownKit;
+use domain::id::KitId;
 use enrol::desks::KitAnswer;
-use packet::wire::COSE_TYPE;
+use packet::message::DayReport;
+use packet::wire::{self, COSE_TYPE};
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the
 /// same order.
 pub(crate) async fn packets(
     State(state): State<AppState>,
     address: Address,
+    shown: Option<Extension<KnownKit>>,
     body: Bytes,
 ) -> Result<Response, Error> {
     let guess = let_in(&state, address)?;
+    if !is_of_kit(&state, shown, || kits_of_batch(&body)) {
+        return Ok(answer(&state, &guess, stranger()));
+    }
     Ok(answer(&state, &guess, state.kits.packets(body.to_vec()).await))
 }
 
@@ -27,14 +35,45 @@ pub(crate) async fn packets(
 pub(crate) async fn day_report(
     State(state): State<AppState>,
     address: Address,
+    shown: Option<Extension<KnownKit>>,
     body: Bytes,
 ) -> Result<Response, Error> {
     let guess = let_in(&state, address)?;
+    if !is_of_kit(&state, shown, || vec![DayReport::claimed_kit(&body).ok()]) {
+        return Ok(answer(&state, &guess, stranger()));
+    }
     Ok(answer(&state, &guess, state.kits.day_report(body.to_vec()).await))
 }
 
+/// Whether the kit whose certificate was shown speaks for itself: what it sends bears its own name. Where
+/// kits show no certificates, their signatures alone tell who they are.
+fn is_of_kit(
+    state: &AppState,
+    shown: Option<Extension<KnownKit>>,
+    claimed: impl FnOnce() -> Vec<Option<KitId>>,
+) -> bool {
+    if !state.settings.kits_show_certificates {
+        return true;
+    }
+    let Some(Extension(KnownKit(kit))) = shown else { return false };
+    // What bears no name at all is refused by the desk, with a receipt that says why.
+    claimed().into_iter().flatten().all(|claimed| claimed == kit)
+}
+
+/// Whose packets a batch claims to hold.
+fn kits_of_batch(body: &[u8]) -> Vec<Option<KitId>> {
+    let packets = wire::decode_batch(body).unwrap_or_default();
+    packets.into_iter().map(|bytes| Some(packet::parse(bytes).ok()?.claimed().kit_id)).collect()
+}
+
+/// The answer to whoever shows no certificate of the kits' authority, or another kit's.
+fn stranger() -> KitAnswer {
+    let body = b"this door is for kits: show the certificate of the kit whose messages these are".to_vec();
+    KitAnswer { status: 403, body, refused: 1 }
+}
+
 fn let_in(state: &AppState, address: Address) -> Result<Guess, Error> {
-    let (guess, now) = (Guess::KitMessageFrom(address.0), state.clock.now());
+    let (guess, now) = (Guess::KitMessage(address.0), state.clock.now());
     match state.guesses.wait(&guess, now) {
         None => Ok(guess),
         Some(wait) => Err(Error::TooMany { wait }),
@@ -44,8 +83,7 @@ fn let_in(state: &AppState, address: Address) -> Result<Guess, Error> {
 /// A receipt is one COSE_Sign1 message. Of any other answer a kit reads the status alone; the sentence is for
 /// whoever looks at the line.
 fn answer(state: &AppState, guess: &Guess, answer: KitAnswer) -> Response {
-    // Who is on this machine can do worse than send rubbish; a demonstration's kits are.
-    let refused = if guess.is_from_here() { 0 } else { answer.refused };
+    let refused = if state.settings.kits_are_here { 0 } else { answer.refused };
     for _ in 0..refused {
         if !state.guesses.take(guess, state.clock.now()) {
             break;

@@ -13,12 +13,12 @@ use crate::accounts::{verify, verify_nobody};
 use crate::address::Address;
 use crate::error::Error;
 use crate::extract::Query;
+use crate::failures::{self, Failure};
 use crate::form::{cross_site, form_field, inside};
 use crate::frame::{self, page};
 use crate::lapse::{self, Field};
 use crate::session::{Who, begin, cookie, cookie_value, end, hex};
 use crate::state::AppState;
-use crate::throttle::Guess;
 use store::accounts::by_login;
 use ui::frame::Frame;
 
@@ -75,7 +75,7 @@ pub(crate) async fn show(
 
 fn form(state: &AppState, ui: Frame, said: &'static str, asked: Asked) -> Result<Response, Error> {
     let token = hex(&state.random_32());
-    let set = cookie(state.settings, FORM_COOKIE, &token, Duration::hours(1));
+    let set = cookie(&state.settings, FORM_COOKIE, &token, Duration::hours(1));
     let mut response = page(&Page { ui, token, said, asked })?;
     set_cookie(&mut response, &set);
     Ok(response)
@@ -112,7 +112,7 @@ pub(crate) async fn enter(
     let (token, login) = (field("token"), field("login"));
     let login: String = login.trim().to_lowercase().chars().take(64).collect();
     let asked = Asked { next: next.to_owned(), login: login.clone(), kept: lapse::kept(next, &body) };
-    if token.len() != 64 || cookie_value(&headers, state.settings, FORM_COOKIE) != Some(&token) {
+    if token.len() != 64 || cookie_value(&headers, &state.settings, FORM_COOKIE) != Some(&token) {
         // The cookie lapsed, or a younger tab has another: nothing is judged, and the form is drawn with a
         // new one.
         let said = ui.t("sign_in.stale");
@@ -120,10 +120,13 @@ pub(crate) async fn enter(
     }
     let password: String = field("password").chars().take(256).collect();
     let now = state.clock.now();
-    let guesses = [Guess::Login(login.clone()), Guess::SignInFrom(address.0)];
-    if !guesses.iter().all(|guess| state.guesses.take(guess, now)) {
-        return Err(state.guesses.refusal(&guesses, now));
-    }
+    let tried = match state.guesses.sign_in(&login, &address.0, now) {
+        Ok(tried) => tried,
+        Err(wait) => {
+            failures::note(&state, &address.0, Failure::TurnedAway).await?;
+            return Err(Error::TooMany { wait });
+        }
+    };
     let mut conn = state.db.read().await?;
     let account = by_login(&mut conn, &login).await?;
     drop(conn);
@@ -134,12 +137,13 @@ pub(crate) async fn enter(
             None => verify_nobody(password).await,
         }
     };
+    let known = account.as_ref().map(|account| account.id);
     let Some(account) = account.filter(|account| right && account.disabled_at.is_none()) else {
+        failures::note(&state, &address.0, Failure::Wrong(known)).await?;
         let said = ui.t("sign_in.wrong");
         return Ok((StatusCode::UNAUTHORIZED, form(&state, ui, said, asked)?).into_response());
     };
-    state.guesses.forgive(&guesses[0]);
-    state.guesses.give_back(&guesses[1]);
+    state.guesses.was_right(tried);
     let set = begin(&state, &account).await?;
     let mut response = match (asked.kept.is_empty(), next) {
         (true, "") => Redirect::to("/").into_response(),

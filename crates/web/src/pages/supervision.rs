@@ -13,7 +13,6 @@ use crate::pages::note_read;
 use crate::pages::worklist::parse_day;
 use crate::session::Who;
 use crate::state::AppState;
-use domain::clock::VIETNAM;
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
@@ -49,7 +48,7 @@ pub(crate) async fn show(
     Query(when): Query<When>,
 ) -> Result<Response, Error> {
     // The trail is of the machine's days, also where a campaign was simulated in another year.
-    let today = state.clock.now().to_offset(VIETNAM).date();
+    let today = state.clock.today();
     let day = when.ngay.as_deref().and_then(parse_day).unwrap_or(today);
     let mut conn = state.db.read().await?;
     let found = report::anomalies(&mut conn, &who.scope, day).await?;

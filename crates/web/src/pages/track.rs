@@ -57,9 +57,9 @@ pub(crate) async fn answer(
     address: Address,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let (guess, now) = (Guess::ReceiptFrom(address.0), state.clock.now());
+    let (guess, now) = (Guess::Receipt(address.0), state.clock.now());
     if !state.guesses.take(&guess, now) {
-        return Err(state.guesses.refusal(&[guess], now));
+        return Err(state.guesses.refusal(&guess, now));
     }
     let code = form_field(&body, "ma").unwrap_or_default();
     let hash = receipt_hash(&code);
@@ -77,8 +77,8 @@ pub(crate) async fn answer(
         task: ui.lang.fill(task(followed.state), &[("unit", &unit)]),
         class: if followed.state == Stage::Rejected { "late" } else { "" },
         place_label: ui.t(if followed.state == Stage::Rejected { "track.contact" } else { "track.place" }),
-        since: format::date(followed.state_since.to_offset(domain::clock::VIETNAM).date()),
-        captured: format::date(followed.captured_at.to_offset(domain::clock::VIETNAM).date()),
+        since: format::date(domain::clock::day_in_vietnam(followed.state_since)),
+        captured: format::date(domain::clock::day_in_vietnam(followed.captured_at)),
         place: place::at_head(&unit),
         steps: if followed.state == Stage::Rejected { Vec::new() } else { steps(&ui, followed.state) },
     };

@@ -108,8 +108,8 @@ pub(crate) async fn show(
     cut_off |= MOST_SLOTS.cut(&mut slots);
     page(&Page {
         day: format::date(day),
-        previous: link(day - Duration::days(1)),
-        next: link(day + Duration::days(1)),
+        previous: link(day.saturating_sub(Duration::days(1))),
+        next: link(day.saturating_add(Duration::days(1))),
         is_today: day == today,
         invited,
         attended,

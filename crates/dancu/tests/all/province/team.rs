@@ -63,7 +63,7 @@ impl Team {
         let keys = CentrePublicKeys { intake: key("intake"), receipt: key("receipt") };
         let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 1);
         let laptop = Laptop::open(folder, id.parse::<KitId>().unwrap(), keys, &mut rng).unwrap();
-        Team { laptop, transport: Transport::new(base), rng }
+        Team { laptop, transport: Transport::to_this_machine(base).unwrap(), rng }
     }
 
     /// Captures one person; the same fingers whoever applies, a fresh impression each time.
@@ -116,7 +116,7 @@ impl Team {
     }
 
     pub fn report(&mut self, now: OffsetDateTime) {
-        let day = now.to_offset(domain::clock::VIETNAM).date();
+        let day = domain::clock::day_in_vietnam(now);
         self.laptop.send_day_report(&self.transport, day, now).unwrap();
     }
 }

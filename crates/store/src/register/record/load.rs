@@ -11,7 +11,7 @@ use crate::Error;
 use crate::platform::error::inconsistent;
 use crate::register::people::{self, RECORD_COLUMNS};
 use crate::register::units;
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::field::{Field, Part};
 use domain::id::{EventId, PersonId};
 use domain::person::{Event, Fact, Kind, Person, Recorded as Dated, Status, fact, fold};
@@ -149,7 +149,7 @@ async fn events(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, V
             .ok_or_else(|| inconsistent("person_event", id, "kind is of no event that this program knows"))?;
         let legal_on = match legal_on {
             Some(packed) => packed_day("person_event", id, packed)?,
-            None => PartialDate::from_date(at.to_offset(VIETNAM).date()),
+            None => PartialDate::from_date(day_in_vietnam(at)),
         };
         let event_id = event_id.map(EventId::from_uuid);
         let event = StoredEvent { version, kind, legal_on, recorded_at, event_id, detail };

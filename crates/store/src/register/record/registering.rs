@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Refused;
 use crate::platform::change_log;
 use crate::{CopyIn, CopyRow, Error};
-use domain::clock::VIETNAM;
+use domain::clock::day_in_vietnam;
 use domain::id::{ImportId, PersonId};
 use domain::person::{Kind, Origin, Refusal, Status};
 use domain::record::{Place, Relative};
@@ -62,7 +62,7 @@ pub async fn register(
         return Ok(outcome);
     }
     let actor = actor.to_string();
-    let legal_on = PartialDate::from_date(recorded_at.to_offset(VIETNAM).date()).packed();
+    let legal_on = PartialDate::from_date(day_in_vietnam(recorded_at)).packed();
     sqlx::query(
         "INSERT INTO civil_event (event_id, kind, legal_on, unit_path, actor, recorded_at) \
          VALUES ($1, $2, $3, '', $4, $5) ON CONFLICT (event_id) DO NOTHING",

@@ -12,7 +12,7 @@ use super::{CivilEvent, Happening, Standing, Step};
 use crate::Error;
 use crate::platform::change_log;
 use crate::register::people::column;
-use domain::clock::VIETNAM;
+use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::field::Field;
 use domain::id::{EventId, PersonId};
 use domain::person::{End, Fact, Holding, Kind, Origin, Person, fact};
@@ -74,7 +74,7 @@ pub(super) async fn release(
 /// can be.
 pub(super) fn instant(legal_on: PartialDate, recorded_at: OffsetDateTime) -> OffsetDateTime {
     let day = legal_on.latest();
-    if day >= recorded_at.to_offset(VIETNAM).date() {
+    if day >= day_in_vietnam(recorded_at) {
         return recorded_at;
     }
     day.midnight().assume_offset(VIETNAM)
