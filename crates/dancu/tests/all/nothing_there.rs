@@ -144,7 +144,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
 
 /// A page's name as words of a command line: the words of the commands above it are whole pages' names.
 fn words(name: &str) -> Vec<&str> {
-    const ABOVE: [&str; 17] = [
+    const ABOVE: [&str; 18] = [
         "account",
         "audit",
         "bench",
@@ -159,6 +159,7 @@ fn words(name: &str) -> Vec<&str> {
         "box",
         "campaign",
         "kit",
+        "packet",
         "register",
         "report",
         "unit",
