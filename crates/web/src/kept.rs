@@ -94,6 +94,10 @@ where
             Found::Old(value) => {
                 tokio::spawn(async move {
                     let Ok(_counting) = slot.counting.try_lock() else { return };
+                    // Somebody else may have counted it before this one began.
+                    if matches!(slot.find(), Found::Good(_)) {
+                        return;
+                    }
                     if let Err(error) = slot.count(count).await {
                         tracing::warn!(%error, "what is shown could not be counted again");
                     }
