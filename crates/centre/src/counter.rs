@@ -45,7 +45,8 @@ pub struct AtCounter {
 /// who match. The fingers that both sides have count.
 ///
 /// # Errors
-/// Those of `deliver::hand_over`; a packet that cannot be opened; a key store that does not answer.
+/// Those of `deliver::hand_over`; [`Error::PacketAltered`], and then nobody of the list is served; a key
+/// store that does not answer.
 pub async fn hand_over(
     centre: &Centre,
     people: Vec<AtCounter>,

@@ -81,8 +81,8 @@ pub enum KeySet {
     Unfinished,
     /// All are there.
     Made,
-    /// All are there but the one that signs the heads of the audit trail: an installation from before there
-    /// was one. Nothing is sealed to it, so that it can be made any time.
+    /// All are there but the one that signs the heads of the audit trail. Nothing is sealed to it, so that
+    /// another can be made any time.
     WithoutAudit,
     /// These are missing beside others that are there: somebody lost them.
     Missing(Vec<PathBuf>),

@@ -14,7 +14,7 @@ use ui::say;
 pub(crate) enum Command {
     /// Make the keys of a new installation, once: those that open packets, sign answers to kits, wrap what is
     /// stored sealed and sign the heads of the audit trail, and the passphrase that encrypts them unless
-    /// DANCU_PASSPHRASE_FILE names one. An installation from before the audit key gets that one.
+    /// DANCU_PASSPHRASE_FILE names one. Where the audit key alone is lost it makes another.
     Init,
     /// The keys and whether their files are there. Opens none.
     List {

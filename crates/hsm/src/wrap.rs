@@ -12,7 +12,7 @@ use crate::{
 /// Bytes of a wrapped data key.
 pub const WRAPPED_KEY_LEN: usize = 40;
 
-/// An AES-256 key that encrypts one person's biometrics.
+/// An AES-256 key that is stored wrapped.
 pub struct DataKey(Zeroizing<[u8; 32]>);
 
 impl std::fmt::Debug for DataKey {
@@ -22,14 +22,15 @@ impl std::fmt::Debug for DataKey {
 }
 
 impl DataKey {
-    /// A new key for one person's or one packet's data.
+    /// A new key.
     pub fn generate(rng: &mut impl CryptoRng) -> DataKey {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut_slice());
         DataKey(bytes)
     }
 
-    /// For a key that was made elsewhere, such as a packet's content key.
+    /// For a key that the centre drew elsewhere. One that came from outside is never wrapped (see the crate
+    /// `packet`, `keys::seal_secret`).
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> DataKey {
         DataKey(bytes)
     }
@@ -45,7 +46,7 @@ impl DataKey {
     }
 }
 
-/// The key under which every person's data key is stored (AES-KW, RFC 3394).
+/// The key under which keys that the centre drew are stored (AES-KW, RFC 3394).
 pub struct KeyEncryptionKey {
     secret: Zeroizing<[u8; 32]>,
     cipher: KwAes256,

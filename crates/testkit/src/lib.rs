@@ -96,14 +96,14 @@ pub fn test_cluster() -> Result<Cluster, store::Error> {
     Ok(CLUSTER.get_or_init(|| cluster).clone())
 }
 
-/// `testkit` in the cargo target directory, which `cargo clean` removes; in the temporary directory for a
-/// program that lies elsewhere.
+/// `testkit-` and the data layout in the cargo target directory, which `cargo clean` removes; in the
+/// temporary directory for a program that lies elsewhere. A target directory outlives a layout.
 fn test_data_dir() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
     match target {
-        Some(target) => target.join("testkit"),
-        None => std::env::temp_dir().join("dancu-testkit"),
+        Some(target) => target.join(format!("testkit-{}", store::LAYOUT)),
+        None => std::env::temp_dir().join(format!("dancu-testkit-{}", store::LAYOUT)),
     }
 }
 

@@ -203,7 +203,7 @@ async fn heads_are_signed_when_they_moved_and_a_torn_line_is_written_again() {
 }
 
 #[tokio::test]
-async fn the_key_is_made_by_its_command_and_an_installation_of_before_is_told_so() {
+async fn the_key_is_made_by_its_command_and_whoever_lost_it_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place { data: folder.path().to_owned(), database_url: None };
     let keys = centre::key_folder(&place);

@@ -81,7 +81,7 @@ fn a_lost_key_is_named_and_not_replaced() {
 }
 
 #[test]
-fn an_installation_of_before_gets_the_key_of_the_audit_by_its_command() {
+fn a_lost_key_of_the_audit_is_made_anew_by_its_command() {
     let data = Data::new("keys-audit");
     succeeded(&data.run(&["migrate"]));
     succeeded(&data.run(&["keys", "init"]));

@@ -53,8 +53,8 @@ pub async fn report_day(
 ) -> Result<DaySummary, EnrolError> {
     let mut tx = db.begin().await?;
     let refused = match verify(&mut tx, message).await? {
-        Ok(report) => {
-            let summary = book(&mut tx, &report, message, now).await?;
+        Ok((report, heard)) => {
+            let summary = book(&mut tx, &report, &heard, message, now).await?;
             tx.commit().await.map_err(store::Error::from)?;
             return Ok(summary);
         }
@@ -74,7 +74,11 @@ struct Refused {
     kit_id: Option<KitId>,
 }
 
-async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayReport, Refused>, EnrolError> {
+/// The report, and what the centre knows of its kit.
+async fn verify(
+    tx: &mut PgConnection,
+    message: &[u8],
+) -> Result<Result<(DayReport, Heard), Refused>, EnrolError> {
     let refused = |code, reason: String, kit_id| Ok(Err(Refused { code, reason, kit_id }));
     let kit_id = match DayReport::claimed_kit(message) {
         Ok(kit_id) => kit_id,
@@ -91,7 +95,7 @@ async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayRepor
         .map_err(PacketError::from)
         .and_then(|key| DayReport::verify(message, &key));
     match report {
-        Ok(report) => Ok(Ok(report)),
+        Ok(report) => Ok(Ok((report, Heard::of(kit)))),
         Err(error) => refused(error.code(), error.to_string(), Some(kit_id)),
     }
 }
@@ -99,15 +103,14 @@ async fn verify(tx: &mut PgConnection, message: &[u8]) -> Result<Result<DayRepor
 async fn book(
     tx: &mut PgConnection,
     report: &DayReport,
+    heard: &Heard,
     message: &[u8],
     now: OffsetDateTime,
 ) -> Result<DaySummary, EnrolError> {
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = units::unit_paths(tx, &units).await?;
-    let kits = kits::kits(tx, &[report.kit_id]).await?;
-    let heard = kits.first().map(Heard::of);
     let placed = report.captures.iter().filter_map(|capture| {
-        let captured = clock::bound(capture.captured_at, heard.as_ref(), now);
+        let captured = clock::bound(capture.captured_at, Some(heard), now);
         Some(NewApplication {
             application_id: capture.application_id,
             kit_id: report.kit_id,

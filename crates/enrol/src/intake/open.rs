@@ -31,7 +31,7 @@ pub struct OpenSummary {
     pub waiting_for_key: usize,
     /// Could not be opened or written, for no reason that is known; they are tried again.
     pub failed: usize,
-    /// Of those, tried for the last time: they are set aside until somebody looks.
+    /// Set aside until somebody looks: failed for the last time, or altered in the database.
     pub quarantined: usize,
 }
 
@@ -50,6 +50,8 @@ enum Outcome {
     WaitingForKey,
     /// The program failed on it.
     Failed,
+    /// Its row is not what the kit signed: somebody wrote to the database, and the citizen pays for nothing.
+    Altered,
 }
 
 type Examined = (PacketId, ApplicationId, Outcome);
@@ -144,8 +146,15 @@ async fn take_over(
         }
         Err(error) => return Err(error),
     }
-    for (packet, ..) in outcomes.iter().filter(|(_, _, outcome)| matches!(outcome, Outcome::Failed)) {
-        give_up(db, *packet, now, summary).await?;
+    for (packet, _, outcome) in outcomes {
+        match outcome {
+            Outcome::Failed => give_up(db, *packet, now, summary).await?,
+            Outcome::Altered => {
+                quarantine::altered(db, *packet, now).await?;
+                summary.quarantined += 1;
+            }
+            Outcome::Valid(_) | Outcome::Invalid(_) | Outcome::WaitingForKey => {}
+        }
     }
     Ok(())
 }
@@ -199,13 +208,13 @@ async fn write_all(
 
 fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketError> {
     let invalid = |error: PacketError| Outcome::Invalid(Invalid { code: error.code(), problems: Vec::new() });
+    let Ok(row) = super::rest::check(packet) else { return Ok(Outcome::Altered) };
     let key_id = match packet::recipient(&packet.sealed) {
         Ok(key_id) => key_id,
         Err(error) => return Ok(invalid(error)),
     };
     let Some(intake) = keys.intake_key(&key_id) else { return Ok(Outcome::WaitingForKey) };
-    let opened = super::rest::check(packet).and_then(|row| Ok((row, packet::open(&packet.sealed, intake)?)));
-    let (row, (content, key)) = match opened {
+    let (content, key) = match packet::open(&packet.sealed, intake) {
         Ok(opened) => opened,
         // The key store's trouble is not the packet's.
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
@@ -261,7 +270,7 @@ async fn write(
     };
     for (packet, application, outcome) in outcomes.iter().filter(|(id, ..)| locked.contains(id)) {
         match outcome {
-            Outcome::WaitingForKey | Outcome::Failed => {}
+            Outcome::WaitingForKey | Outcome::Failed | Outcome::Altered => {}
             Outcome::Invalid(invalid) => reject(*packet, *application, invalid.code, &invalid.problems),
             // The code is what a citizen asks with: it must lead to one application.
             Outcome::Valid(opened) if !used.insert(opened.receipt_hash) => {
@@ -287,7 +296,7 @@ async fn write(
 fn receipt_hash(outcome: &Outcome) -> Option<[u8; 32]> {
     match outcome {
         Outcome::Valid(opened) => Some(opened.receipt_hash),
-        Outcome::Invalid(_) | Outcome::WaitingForKey | Outcome::Failed => None,
+        Outcome::Invalid(_) | Outcome::WaitingForKey | Outcome::Failed | Outcome::Altered => None,
     }
 }
 

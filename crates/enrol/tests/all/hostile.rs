@@ -199,6 +199,25 @@ async fn two_packet_rows_that_are_swapped_are_found_at_once() {
 }
 
 #[tokio::test]
+async fn two_packet_rows_that_are_swapped_before_they_are_opened_cost_nobody_the_application() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    send(&db, vec![kit.packet(1, 1), kit.packet(2, 2), kit.packet(3, 3)]).await;
+    let swap = format!("UPDATE packet p SET sealed = o.sealed {OTHER}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(swap.clone())).execute(db.work()).await.unwrap();
+    let now = DAY + Duration::hours(10);
+    let summary = open_received(&db, centre_keys(), now, 100).await.unwrap();
+    assert_eq!((summary.opened, summary.rejected, summary.quarantined), (1, 0, 2));
+    for number in 1..=2 {
+        assert_eq!(state(&db, number).await, Some(State::Received), "citizen {number} did nothing wrong");
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(swap)).execute(db.work()).await.unwrap();
+    assert_eq!(retry(&db, None, &Actor::Centre, now).await.unwrap(), 2);
+    assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 2);
+    sound(&db).await;
+}
+
+#[tokio::test]
 async fn a_kit_that_an_administrator_makes_up_cannot_replace_what_was_opened() {
     let (kit, made_up) = (TestKit::new(1), TestKit::new(9));
     let db = centre_with(&[&kit]).await;

@@ -151,7 +151,8 @@ pub async fn account_days(
     Ok(rows)
 }
 
-/// For whom signing in was refused between these moments, and how often; the most first.
+/// From where signing in failed between these moments, and how often; the most first. A row tells of all
+/// failures of its window so far, so that the last of a window counts.
 ///
 /// # Errors
 /// Of the database.
@@ -162,8 +163,11 @@ pub async fn refused_sign_ins(
     at_least: i64,
 ) -> Result<Vec<(String, i64)>, Error> {
     let rows = sqlx::query_as(
-        "SELECT subject, count(*) FROM audit WHERE action = 'session.refused' AND at >= $1 AND at < $2 \
-         GROUP BY subject HAVING count(*) >= $3 ORDER BY count(*) DESC, subject LIMIT 100",
+        "SELECT subject, sum(failures)::bigint FROM \
+             (SELECT subject, detail->>'since' AS since, \
+                     max((detail->>'wrong')::bigint + (detail->>'turned_away')::bigint) AS failures \
+              FROM audit WHERE action = 'sign_in.failed' AND at >= $1 AND at < $2 GROUP BY 1, 2) windows \
+         GROUP BY subject HAVING sum(failures) >= $3 ORDER BY 2 DESC, subject LIMIT 100",
     )
     .bind(from)
     .bind(to)

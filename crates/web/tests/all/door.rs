@@ -13,6 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::WALL;
 use crate::support::browser::{Answer, Browser, PASSWORD, World};
+use store::UnitScope;
 use web::{Entrance, Limits, Server};
 
 fn from(request: axum::http::request::Builder, address: &str) -> axum::http::request::Builder {
@@ -263,6 +264,17 @@ async fn a_browser_fails_to_sign_in_and_the_trail_tells() {
         .max()
         .unwrap_or(0);
     assert_eq!(counted, 2_000, "{rows:?}");
+    // And whoever supervises is told of the address.
+    let mut conn = world.db.read().await.unwrap();
+    let day = domain::clock::day_in_vietnam(WALL);
+    let unusual = report::anomalies(&mut conn, &UnitScope::everything(), day).await.unwrap();
+    let refused: Vec<_> = unusual
+        .iter()
+        .filter(|unusual| unusual.anomaly == report::Anomaly::Refused)
+        .map(|unusual| (unusual.who.as_str(), unusual.count))
+        .collect();
+    assert_eq!(refused, [("address:192.0.2.66", 2_000)]);
+    drop(conn);
     // What somebody typed that is no login may be a password: it is kept nowhere.
     guesser.of("192.0.2.67", "my-real-password-1", "wrong").await;
     let rows = world.audit("sign_in.failed").await;
