@@ -19,7 +19,8 @@ use domain::{Actor, UnitCode};
 use enrol::intake;
 use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
-use packet::{Content, ImagesForChip};
+use packet::{Content, FingerCapture, ImagesForChip};
+use resolve::fingers::Absent;
 use resolve::{DedupeSummary, Extent, FingerSource, Identities, Opened, Ready, ResolveSummary};
 use store::UnitScope;
 use store::audit::{self, Entry};
@@ -92,7 +93,8 @@ async fn open_fingers(centre: &Centre, applications: &[ApplicationId]) -> Result
         let now = centre.clock.now();
         let contents = intake::read_contents(&centre.db, Arc::clone(&centre.keys), page, now).await?;
         for (application_id, content) in contents.opened {
-            opened.push(Opened { application_id, templates: templates(&content)? });
+            let (templates, absent) = (templates(&content)?, absent(&content));
+            opened.push(Opened { application_id, templates, absent });
         }
     }
     Ok(opened)
@@ -316,6 +318,15 @@ fn images(application: ApplicationId, content: &Content) -> ChipImages {
 /// [`Error::Packet`].
 pub fn templates(content: &Content) -> Result<Vec<Template>, Error> {
     Ok(content.templates()?)
+}
+
+/// The positions of a packet at which no finger was captured.
+fn absent(content: &Content) -> Vec<Absent> {
+    let absent = |finger: &packet::Finger| match finger.capture {
+        FingerCapture::Missing(reason) => Some(Absent { position: finger.position, reason: reason.code() }),
+        FingerCapture::Template(_) => None,
+    };
+    content.fingers.iter().filter_map(absent).collect()
 }
 
 /// What the work does when there is nothing left to do.

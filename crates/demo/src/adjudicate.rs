@@ -14,6 +14,9 @@ use simulate::TruthId;
 use store::UnitScope;
 use store::report::scoring::{self, CaseRow};
 
+/// What an applicant of the simulation shows who is accepted: all of them are who they say.
+const PAPERS: &str = "Đã đối chiếu giấy tờ gốc, số MP-01 (dữ liệu mô phỏng)";
+
 /// Decides every open case that was there when the day began: the first adjudicator proposes, the second
 /// confirms.
 pub async fn decide_open(
@@ -29,19 +32,15 @@ pub async fn decide_open(
     let mut decided = 0;
     for case in asked.iter().filter(|case| !case.decided) {
         let decision = judge(world, case);
+        // Of some applications the fingers are in question, and whoever accepts them names the paper.
+        let reason = matches!(decision, Decision::Link(_)).then_some(PAPERS);
         let acts = [Act::Propose(decision), Act::Confirm];
-        for (by, act) in adjudicators.iter().zip(&acts) {
+        for ((by, act), reason) in adjudicators.iter().zip(&acts).zip([reason, None]) {
             // A campaign that was interrupted between the two goes on with the second.
             let id =
                 CaseId::derive(midnight, &[case.case_id.uuid().as_bytes(), act.kind().code().as_bytes()]);
-            let command = Command {
-                id: id.uuid(),
-                case: case.case_id,
-                by,
-                seen: None,
-                reason: None,
-                at: centre.clock.now(),
-            };
+            let command =
+                Command { id: id.uuid(), case: case.case_id, by, seen: None, reason, at: centre.clock.now() };
             cases::act(&centre.db, &command, act)
                 .await
                 .with_context(|| format!("case {} of kind {}", case.case_id, case.kind))?;

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
+use crate::fingers::{self, Absent, Findings};
 use crate::identities::enrol_probe;
 use crate::{CaseKind, Error, Identities, evidence, record};
 use domain::Actor;
@@ -26,13 +27,15 @@ use store::{Database, PgConnection};
 pub struct Opened {
     pub application_id: ApplicationId,
     pub templates: Vec<Template>,
+    /// The fingers that were not captured.
+    pub absent: Vec<Absent>,
 }
 
 /// An application whose fingers are ready to be enrolled and searched.
 pub struct Ready {
     application_id: ApplicationId,
     probe: Probe,
-    fingers: usize,
+    findings: Findings,
 }
 
 /// Does on all cores what of enrolling and searching needs neither the gallery nor the database: the next
@@ -45,7 +48,7 @@ pub async fn make_ready(opened: Vec<Opened>) -> Result<Vec<Ready>, Error> {
         let ready = |opened: &Opened| Ready {
             application_id: opened.application_id,
             probe: Probe::new(&opened.templates),
-            fingers: opened.templates.len(),
+            findings: Findings::of(&opened.templates, &opened.absent),
         };
         opened.par_iter().map(ready).collect()
     });
@@ -135,7 +138,7 @@ struct Found {
     /// Of the best candidate.
     explanation: Option<Explanation>,
     hits: Vec<Hit>,
-    fingers: usize,
+    findings: Findings,
 }
 
 /// Enrols the whole batch and then searches for each: an earlier application of the batch is found by a later
@@ -164,13 +167,13 @@ async fn search_all(
         }
         let people = people.read().unwrap_or_else(PoisonError::into_inner);
         let gallery = gallery.read().unwrap_or_else(PoisonError::into_inner);
-        let search = |(question, ready): &(&Question, Ready)| search((&people, &gallery), question, ready);
-        Ok(asked.par_iter().map(search).collect())
+        let search = |(question, ready): (&Question, Ready)| search((&people, &gallery), question, ready);
+        Ok(asked.into_par_iter().map(search).collect())
     });
     searching.await.map_err(|e| Error::Search(e.to_string()))?
 }
 
-fn search((people, gallery): (&Index, &Gallery), question: &Question, ready: &Ready) -> Found {
+fn search((people, gallery): (&Index, &Gallery), question: &Question, ready: Ready) -> Found {
     let id = question.application_id.uuid().as_u128();
     let record = record::of_declared(id, &question.record);
     let mut candidates = people.search(&record);
@@ -179,7 +182,7 @@ fn search((people, gallery): (&Index, &Gallery), question: &Question, ready: &Re
     // Far below any threshold there is nothing to know of a candidate but a contradicting number.
     candidates.retain(|c| c.weight >= review || c.levels.pin == NumberLevel::Equal);
     let hits = gallery.search_probe(&ready.probe, Some(id));
-    Found { candidates, explanation, hits, fingers: ready.fingers }
+    Found { candidates, explanation, hits, findings: ready.findings }
 }
 
 /// What the database says about everybody and everything the searches found.
@@ -246,6 +249,7 @@ impl Known {
             hits: hits.collect(),
             earlier: earlier.copied().collect(),
             matches,
+            fingers: fingers::judge(&found.findings),
         }
     }
 
@@ -285,7 +289,8 @@ fn decide_all(
         let evidence = known.evidence(question, found);
         let outcome = decide::decide(&evidence, &thresholds);
         known.learn(question, &outcome);
-        let stored = evidence::of(&evidence, found.explanation.as_ref(), found.fingers, &thresholds);
+        let stored =
+            evidence::of(&evidence, found.explanation.as_ref(), &found.findings, &outcome, &thresholds);
         let (action, reference, detail) = match outcome {
             Outcome::Link(_) => {
                 summary.linked += 1;

@@ -1,5 +1,6 @@
 //! Whose application is this? Pure: the evidence of both searches goes in, one outcome comes out.
 
+use crate::fingers::FingerFault;
 use crate::kind::CaseKind;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, PersonId};
@@ -77,6 +78,8 @@ pub struct Evidence {
     pub hits: Vec<FingerprintHit>,
     /// Applications of the people in `matches`, this one left out.
     pub earlier: Vec<Earlier>,
+    /// What the fingers of this application show by themselves ([`crate::fingers::judge`]).
+    pub fingers: Option<FingerFault>,
 }
 
 /// What becomes of an application: it is linked to a person, or somebody is asked.
@@ -109,20 +112,55 @@ impl Match {
     }
 }
 
-/// Links when the register's record is certain, no fingers contradict and the person has no other application
-/// under way; in all other cases says what people must look at, the gravest first.
+/// Links when the register's record is certain, no fingers contradict, the fingers can be searched and the
+/// person has no other application under way; in all other cases says what people must look at, the gravest
+/// first.
 pub fn decide(evidence: &Evidence, thresholds: &Thresholds) -> Outcome {
     let identity = identify(evidence, thresholds);
     if let Some(case) = fingerprint_case(evidence, thresholds, &identity) {
         return case;
     }
-    match identity {
+    let other = match identity {
         Identity::One(person) => match under_way(evidence, person) {
-            Some(earlier) => case(CaseKind::SamePersonTwice, Some(person), None, Some(earlier.application)),
-            None => Outcome::Link(person),
+            Some(earlier) => {
+                return case(CaseKind::SamePersonTwice, Some(person), None, Some(earlier.application));
+            }
+            None => None,
         },
+        Identity::Unsure(_, _, other) => other,
+    };
+    let likeliest = identity.likeliest();
+    if let Some(fault) = finger_fault(evidence, likeliest) {
+        return case(fault.kind(), likeliest, other, None);
+    }
+    match identity {
+        Identity::One(person) => Outcome::Link(person),
         Identity::Unsure(kind, person, other) => case(kind, person, other, None),
     }
+}
+
+/// What is wrong with the fingers of an application that is likeliest this person's, whatever its case asks
+/// about.
+pub fn finger_fault(evidence: &Evidence, likeliest: Option<PersonId>) -> Option<FingerFault> {
+    evidence.fingers.or_else(|| differs(evidence, likeliest?).then_some(FingerFault::Differ))
+}
+
+/// The register's own doubt about whose application this is, whatever its case asks about.
+pub fn register_doubt(evidence: &Evidence, thresholds: &Thresholds) -> Option<CaseKind> {
+    match identify(evidence, thresholds) {
+        Identity::One(_) => None,
+        Identity::Unsure(kind, ..) => Some(kind),
+    }
+}
+
+/// Whether the person holds a card for fingers that the search did not find these to be.
+fn differs(evidence: &Evidence, person: PersonId) -> bool {
+    let mut holds = evidence.earlier.iter().filter(|e| e.person == person && e.state == State::HandedOver);
+    let met = |earlier: &Earlier| {
+        evidence.hits.iter().any(|hit| hit.person == Some(person) || hit.application == earlier.application)
+    };
+    // For a new application the card itself is the case.
+    evidence.kind != Kind::New && holds.next().is_some_and(|first| !met(first) && !holds.any(met))
 }
 
 /// What the register alone says.
@@ -335,7 +373,8 @@ mod tests {
     }
 
     fn evidence(claim: Claim, matches: Vec<Match>) -> Evidence {
-        Evidence { kind: Kind::New, claim, matches, hits: Vec::new(), earlier: Vec::new() }
+        let (hits, earlier) = (Vec::new(), Vec::new());
+        Evidence { kind: Kind::New, claim, matches, hits, earlier, fingers: None }
     }
 
     fn check(evidence: &Evidence, expected: Result<u8, CaseKind>) {
@@ -392,6 +431,44 @@ mod tests {
         check(&asked, Err(CaseKind::FingerprintOtherName));
         asked.hits = vec![hit(7, None, State::InCase)];
         check(&asked, Err(CaseKind::SamePersonTwice));
+    }
+
+    #[test]
+    fn fingers_that_cannot_be_searched_are_a_case_and_never_hide_a_graver_one() {
+        for fault in FingerFault::ALL {
+            let mut asked = evidence(Claim::Nobody, vec![agreeing(1, 20.0)]);
+            asked.fingers = Some(fault);
+            check(&asked, Err(fault.kind()));
+            asked.matches.push(agreeing(2, 16.0));
+            check(&asked, Err(fault.kind()));
+            assert_eq!(
+                register_doubt(&asked, &Thresholds::default()),
+                Some(CaseKind::AmbiguousMatch),
+                "the doubt is told beside the fault"
+            );
+            asked.hits = vec![hit(7, Some(person(3)), State::Accepted)];
+            check(&asked, Err(CaseKind::FingerprintOtherName));
+            asked.hits = vec![hit(7, Some(person(1)), State::Accepted)];
+            check(&asked, Err(CaseKind::SamePersonTwice));
+        }
+    }
+
+    #[test]
+    fn a_card_is_not_exchanged_for_other_fingers() {
+        let mut asked = evidence(Claim::Nobody, vec![agreeing(1, 20.0)]);
+        asked.earlier =
+            vec![Earlier { application: application(7), person: person(1), state: State::HandedOver }];
+        for kind in [Kind::Exchange, Kind::Reissue] {
+            asked.kind = kind;
+            asked.hits = Vec::new();
+            check(&asked, Err(CaseKind::FingersDiffer));
+            asked.hits = vec![hit(7, Some(person(1)), State::HandedOver)];
+            check(&asked, Ok(1));
+        }
+        // Of a person without a card there is nothing to compare with.
+        asked.hits = Vec::new();
+        asked.earlier.clear();
+        check(&asked, Ok(1));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::decide::{Claim, Evidence, Match, Thresholds};
+use crate::decide::{self, Claim, Evidence, Match, Outcome, Thresholds};
+use crate::fingers::Findings;
 use domain::id::{ApplicationId, PersonId};
 use linkage::{Caution, Explanation, VERSION};
 
@@ -24,6 +25,9 @@ pub struct Stored {
     /// Whom the officer chose: `none`, `person` or `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// The register's own doubt, of a case that asks about something graver: the code of its kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// The register's records as linkage weighed them. Weights are bits.
@@ -79,6 +83,33 @@ pub struct Fingerprints {
     pub threshold: f64,
     /// The best first.
     pub hits: Vec<Hit>,
+    /// How many of the fingers a search can go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usable: Option<usize>,
+    /// The code of the case that asks about the fingers, also where it asks about something graver: whoever
+    /// accepts the application says by which paper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// The positions that were not captured, and why not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<Absent>,
+    /// Positions that show one finger.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<Alike>,
+}
+
+/// A position (1 to 10) that was not captured, with the code of the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    pub position: u8,
+    pub reason: String,
+}
+
+/// Two positions (1 to 10) that show one finger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alike {
+    pub positions: [u8; 2],
+    pub score: f64,
 }
 
 /// An application with the same fingers.
@@ -96,7 +127,13 @@ impl Stored {
             linkage: part(stored, "linkage"),
             fingerprint: part(stored, "fingerprint"),
             claim: part(stored, "claim"),
+            doubt: part(stored, "doubt"),
         }
+    }
+
+    /// The code of what is wrong with the fingers, if anything is.
+    pub fn finger_fault(&self) -> Option<&str> {
+        self.fingerprint.as_ref()?.fault.as_deref()
     }
 
     /// The register's people that were in question, the likeliest first.
@@ -112,13 +149,19 @@ fn part<T: DeserializeOwned>(stored: &Value, key: &str) -> Option<T> {
 pub(crate) fn of(
     evidence: &Evidence,
     explanation: Option<&Explanation>,
-    fingers: usize,
+    findings: &Findings,
+    outcome: &Outcome,
     thresholds: &Thresholds,
 ) -> Value {
-    let hit = |hit: &crate::decide::FingerprintHit| Hit {
-        application: hit.application,
-        score: tenths(hit.score.into()),
+    let fault = decide::finger_fault(evidence, outcome.person());
+    // A case that asks about the register names its doubt by its kind.
+    let asks_about = match *outcome {
+        Outcome::Link(_) => None,
+        Outcome::Case { kind, .. } => Some(kind),
     };
+    let doubt = decide::register_doubt(evidence, thresholds).filter(|doubt| Some(*doubt) != asks_about);
+    let hit =
+        |hit: &decide::FingerprintHit| Hit { application: hit.application, score: tenths(hit.score.into()) };
     let stored = Stored {
         linkage: Some(Linkage {
             version: VERSION.to_owned(),
@@ -130,13 +173,26 @@ pub(crate) fn of(
             ..Linkage::default()
         }),
         fingerprint: Some(Fingerprints {
-            fingers,
+            fingers: findings.captured.len(),
+            usable: Some(findings.usable()),
+            fault: fault.map(|fault| fault.kind().code().to_owned()),
+            absent: findings.absent.iter().map(absent).collect(),
+            alike: findings.alike.iter().take(MOST).map(alike).collect(),
             threshold: tenths(thresholds.fingerprint.into()),
             hits: evidence.hits.iter().take(MOST).map(hit).collect(),
         }),
         claim: Some(claim(evidence.claim).to_owned()),
+        doubt: doubt.map(|doubt| doubt.code().to_owned()),
     };
     serde_json::to_value(stored).expect("codes, ids and finite numbers always serialise")
+}
+
+fn absent(finger: &crate::fingers::Absent) -> Absent {
+    Absent { position: finger.position.code(), reason: finger.reason.to_owned() }
+}
+
+fn alike(pair: &crate::fingers::Alike) -> Alike {
+    Alike { positions: [pair.first.code(), pair.second.code()], score: tenths(pair.score.into()) }
 }
 
 fn claim(claim: Claim) -> &'static str {
@@ -188,8 +244,11 @@ mod tests {
                         "candidates": [{"person": uuid::Uuid::from_u128(7), "weight": 21.5,
                                         "caution": "none"}]},
             "fingerprint": {"fingers": 10, "threshold": 40.0,
-                            "hits": [{"application": uuid::Uuid::from_u128(8), "score": 55.5}]},
-            "claim": "person",
+                            "hits": [{"application": uuid::Uuid::from_u128(8), "score": 55.5}],
+                            "usable": 9, "fault": "fingers_repeated",
+                            "absent": [{"position": 10, "reason": "amputated"}],
+                            "alike": [{"positions": [1, 6], "score": 48.7}]},
+            "claim": "person", "doubt": "pin_conflict",
         });
         let read = Stored::read(&written);
         assert_eq!(serde_json::to_value(&read).unwrap(), written);

@@ -12,6 +12,14 @@ pub enum CaseKind {
     FingerprintOtherName,
     /// The fingers or the register record are those of another application that is under way.
     SamePersonTwice,
+    /// One finger is at several positions of the application.
+    FingersRepeated,
+    /// The fingers are not those for which the person holds a card.
+    FingersDiffer,
+    /// Fingers were taken, and too few of them can be searched.
+    FingersWeak,
+    /// Too few fingers were taken.
+    FingersMissing,
     /// The number is that of a record that says something else of its holder, or the record has another
     /// number.
     PinConflict,
@@ -28,9 +36,13 @@ pub enum CaseKind {
 
 impl CaseKind {
     /// In the order in which the list of cases offers them.
-    pub const ALL: [CaseKind; 8] = [
+    pub const ALL: [CaseKind; 12] = [
         CaseKind::FingerprintOtherName,
         CaseKind::SamePersonTwice,
+        CaseKind::FingersRepeated,
+        CaseKind::FingersDiffer,
+        CaseKind::FingersWeak,
+        CaseKind::FingersMissing,
         CaseKind::PinConflict,
         CaseKind::CmndConflict,
         CaseKind::RegisterMismatch,
@@ -44,6 +56,10 @@ impl CaseKind {
         match self {
             CaseKind::FingerprintOtherName => "fingerprint_other_name",
             CaseKind::SamePersonTwice => "same_person_twice",
+            CaseKind::FingersRepeated => "fingers_repeated",
+            CaseKind::FingersDiffer => "fingers_differ",
+            CaseKind::FingersWeak => "fingers_weak",
+            CaseKind::FingersMissing => "fingers_missing",
             CaseKind::PinConflict => "pin_conflict",
             CaseKind::CmndConflict => "cmnd_conflict",
             CaseKind::RegisterMismatch => "register_mismatch",
@@ -75,8 +91,8 @@ impl fmt::Display for CaseKind {
 /// Our choice: the law gives an application for a card 7 working days in a city and 20 in the mountains from
 /// the day of capture (Law on Citizen Identification 2014, article 25), and a case may use up only a part of
 /// it.
-fn limits() -> &'static [i64; 8] {
-    static LIMITS: OnceLock<[i64; 8]> = OnceLock::new();
+fn limits() -> &'static [i64; 12] {
+    static LIMITS: OnceLock<[i64; 12]> = OnceLock::new();
     LIMITS.get_or_init(|| {
         let rows = include_str!("../data/case-limits.csv").lines().skip(1);
         let known: Vec<(&str, i64)> = rows

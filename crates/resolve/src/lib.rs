@@ -6,6 +6,7 @@ pub mod decide;
 pub mod dedupe;
 mod error;
 pub mod evidence;
+pub mod fingers;
 mod identities;
 pub mod kind;
 mod record;

@@ -408,7 +408,8 @@ impl<'a> Applied<'a> {
             ],
             ..Linkage::default()
         };
-        let stored = Stored { linkage: Some(linkage), fingerprint: None, claim: Some("person".to_owned()) };
+        let claim = Some("person".to_owned());
+        let stored = Stored { linkage: Some(linkage), claim, ..Stored::default() };
         Ok(serde_json::to_value(stored)?)
     }
 

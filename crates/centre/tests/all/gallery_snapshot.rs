@@ -55,7 +55,7 @@ impl FingerSource for Packets {
         let open = |application_id: ApplicationId| {
             let masters = person_masters(application_id.uuid().as_u128() as u64);
             let templates = masters.iter().map(|m| m.impression(1, Condition::Station)).collect();
-            Opened { application_id, templates }
+            Opened { application_id, templates, absent: Vec::new() }
         };
         Box::pin(async move { Ok(applications.into_iter().map(open).collect()) })
     }

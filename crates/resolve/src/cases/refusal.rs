@@ -25,6 +25,11 @@ pub enum Refusal {
     NotClosed,
     #[error("to disagree, or to open a case again, takes a reason")]
     NoReason,
+    #[error(
+        "the fingers are in question, and to accept the application takes a paper: give its name, number, \
+         date and issuer as the reason"
+    )]
+    NoPaper,
     #[error("the decision cannot be carried out: {0}")]
     Obstacle(Obstacle),
 }
@@ -42,6 +47,7 @@ impl Refusal {
             Refusal::AlreadyClosed => "already_closed",
             Refusal::NotClosed => "not_closed",
             Refusal::NoReason => "no_reason",
+            Refusal::NoPaper => "no_paper",
             Refusal::Obstacle(obstacle) => obstacle.code(),
         }
     }

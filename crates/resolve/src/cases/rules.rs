@@ -5,6 +5,7 @@ use super::decision::{Act, ActKind, Decision};
 use super::facts::{Facts, in_question};
 use super::refusal::{Obstacle, Refusal};
 use crate::CaseKind;
+use crate::evidence::Stored;
 use domain::Actor;
 use domain::application::State;
 use domain::id::PersonId;
@@ -245,6 +246,12 @@ pub(super) fn may(standing: &Standing, kind: ActKind, who: &Actor) -> Result<(),
     }
 }
 
+/// Whether accepting the application takes a paper, which is named in the reason: its fingers are in
+/// question, whatever else the case asks about.
+pub(super) fn needs_paper(case: &Case) -> bool {
+    Stored::read(&case.evidence).finger_fault().is_some()
+}
+
 /// What an act does, or why it is refused. Proposing is judged as confirming is.
 pub(super) fn decide(
     case: &Case,
@@ -261,7 +268,10 @@ pub(super) fn decide(
     let step = |decision: &Decision, effect, stage| Step { decision: decision.clone(), effect, stage };
     match (act, &standing.stage) {
         (Act::Propose(decision), _) => {
-            effect(case, decision, facts).map_err(Refusal::Obstacle)?;
+            let effect = effect(case, decision, facts).map_err(Refusal::Obstacle)?;
+            if matches!(effect, Effect::Accept(_)) && needs_paper(case) && reason.is_none() {
+                return Err(Refusal::NoPaper);
+            }
             let proposed = Stage::Proposed { decision: decision.clone(), by: who.clone() };
             Ok(step(decision, Effect::Nothing, proposed))
         }

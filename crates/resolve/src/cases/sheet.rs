@@ -59,6 +59,11 @@ impl Sheet {
         }
     }
 
+    /// Whether accepting the application takes a paper, named in the reason.
+    pub fn needs_paper(&self) -> bool {
+        rules::needs_paper(&self.case)
+    }
+
     /// The people whom the case or its evidence names, with their weights where they were weighed.
     pub fn people(&self) -> Vec<(PersonId, Option<f64>)> {
         let weight = |person: PersonId| {

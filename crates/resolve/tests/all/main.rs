@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod cases;
+mod fingers;
 mod judge;
 mod rounds;
 mod side_by_side;

@@ -190,8 +190,13 @@ pub fn fingers((person, capture): (usize, u64)) -> Vec<Template> {
     masters.iter().map(|master| master.impression(capture, Condition::Station)).collect()
 }
 
+/// An application with these fingers and no others.
+pub fn opened_with(application_id: ApplicationId, templates: Vec<Template>) -> Opened {
+    Opened { application_id, templates, absent: Vec::new() }
+}
+
 pub fn open(sent: &[Sent]) -> Vec<Opened> {
-    sent.par_iter().map(|s| Opened { application_id: s.application, templates: fingers(s.fingers) }).collect()
+    sent.par_iter().map(|s| opened_with(s.application, fingers(s.fingers))).collect()
 }
 
 /// Outcome, person and kind of case by application.
@@ -223,7 +228,7 @@ impl FingerSource for SentFingers {
     fn fingers(&self, applications: Vec<ApplicationId>) -> resolve::Fingers<'_> {
         Box::pin(async move {
             let known = applications.into_iter().filter_map(|id| Some((id, *self.0.get(&id)?)));
-            let open = |(application_id, whose)| Opened { application_id, templates: fingers(whose) };
+            let open = |(application, whose)| opened_with(application, fingers(whose));
             Ok(known.map(open).collect())
         })
     }

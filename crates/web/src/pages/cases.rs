@@ -88,6 +88,8 @@ struct OnePage {
     acts: Vec<ActButton>,
     /// Whoever does one of these must say why.
     needs_reason: bool,
+    /// To accept the application takes a paper.
+    needs_paper: bool,
     hint: &'static str,
     command: String,
     version: i16,
@@ -283,6 +285,7 @@ async fn draw(
             false => Vec::new(),
         },
         needs_reason: sheet.may(ActKind::Reopen, &me).is_ok(),
+        needs_paper: proposes && sheet.needs_paper(),
         hint: hint(lang, &sheet, &me),
         acts,
         candidates: match case.application_id {
@@ -456,6 +459,7 @@ pub(crate) async fn act(
 fn refused(lang: Lang, refusal: Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::NoReason => (StatusCode::BAD_REQUEST, lang.text("case.refusal.no_reason")),
+        Refusal::NoPaper => (StatusCode::BAD_REQUEST, lang.text("case.refusal.no_paper")),
         Refusal::Obstacle(obstacle) => {
             (StatusCode::CONFLICT, lang.text(&format!("case.obstacle.{}", obstacle.code())))
         }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use resolve::evidence::{Fingerprints, Linkage, Stored, Weight};
+use resolve::evidence::{Absent, Alike, Fingerprints, Linkage, Stored, Weight};
 use ui::chart::balance;
 use ui::i18n::Lang;
 
@@ -38,6 +38,9 @@ pub(crate) fn in_words(lang: Lang, evidence: &Stored) -> Shown {
     }
     shown.rest.extend(evidence.fingerprint.iter().flat_map(|found| fingers(lang, found)));
     shown.rest.extend(evidence.claim.iter().map(|claim| (name(lang, "claim"), known(lang, "level", claim))));
+    shown
+        .rest
+        .extend(evidence.doubt.iter().map(|doubt| (name(lang, "doubt"), known(lang, "case.kind", doubt))));
     shown
 }
 
@@ -74,6 +77,19 @@ fn fingers(lang: Lang, found: &Fingerprints) -> Vec<(String, String)> {
     ];
     let best = found.hits.iter().map(|hit| hit.score).max_by(f64::total_cmp);
     lines.extend(best.map(|best| (name(lang, "best_score"), plain(lang, best))));
+    lines.extend(found.usable.map(|usable| (name(lang, "usable"), count(usable))));
+    lines.extend(found.fault.iter().map(|fault| (name(lang, "fault"), known(lang, "case.kind", fault))));
+    let finger = |position: u8| known(lang, "finger", &position.to_string());
+    let absent =
+        |absent: &Absent| format!("{}: {}", finger(absent.position), known(lang, "absent", &absent.reason));
+    let absent: Vec<String> = found.absent.iter().map(absent).collect();
+    if !absent.is_empty() {
+        lines.push((name(lang, "absent"), absent.join("; ")));
+    }
+    lines.extend(found.alike.iter().map(|Alike { positions: [first, second], score }| {
+        let pair = format!("{} = {} ({})", finger(*first), finger(*second), plain(lang, *score));
+        (name(lang, "one_finger"), pair)
+    }));
     lines
 }
 
@@ -133,12 +149,14 @@ mod tests {
         let evidence = json!({
             "linkage": {"version": "2026-11", "link": 12.0, "lead": 8.0, "review": -6.0,
                         "merge": 12.0, "weight": 3.3},
-            "fingerprint": {"fingers": 10, "threshold": 15.0, "hits": []},
-            "claim": "none",
+            "fingerprint": {"fingers": 9, "threshold": 15.0, "hits": [], "usable": 3,
+                            "fault": "fingers_repeated", "absent": [{"position": 10, "reason": "injured"}],
+                            "alike": [{"positions": [1, 6], "score": 48.7}]},
+            "claim": "none", "doubt": "pin_conflict",
         });
         for lang in [Lang::Vi, Lang::En] {
             let shown = show(lang, &evidence).rest;
-            assert_eq!(shown.len(), 10);
+            assert_eq!(shown.len(), 15);
             for (label, _) in shown {
                 assert!(label.starts_with(char::is_uppercase), "{label} is a code");
             }

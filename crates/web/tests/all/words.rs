@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use resolve::CaseKind;
 use resolve::cases::{ActKind, Obstacle, Refusal};
 use ui::i18n::{Lang, keys_in};
 
@@ -46,8 +47,12 @@ fn whatever_is_done_about_a_case_or_refused_has_words() {
         Refusal::AlreadyClosed,
         Refusal::NotClosed,
         Refusal::NoReason,
+        Refusal::NoPaper,
     ];
     keys.extend(refusals.map(|refusal| format!("case.refusal.{}", refusal.code())));
+    keys.extend(CaseKind::ALL.iter().flat_map(|kind| ["kind", "why"].map(|of| format!("case.{of}.{kind}"))));
+    keys.extend(packet::MissingReason::ALL.map(|reason| format!("absent.{}", reason.code())));
+    keys.extend((1..=10).map(|position| format!("finger.{position}")));
     for key in keys {
         assert!(Lang::Vi.find(&key).is_some() && Lang::En.find(&key).is_some(), "{key}");
     }
