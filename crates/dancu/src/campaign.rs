@@ -255,10 +255,13 @@ async fn show(centre: &Installation, unit: UnitCode, form: Form) -> Result<()> {
     }
     let [residents, eligible, quota, invited, attended, missed] = sums.map(Value::from);
     communes.total(["all".into(), Value::Null, residents, eligible, quota, invited, attended, missed]);
-    let mut stands = Table::new("kits", &["kit", "from", "to", "slots", "seats", "free"]);
-    for KitDays { name, first_day, last_day, slots, seats, free, .. } in &kits {
+    let mut stands =
+        Table::new("kits", &["kit", "from", "to", "slots", "seats", "free", "served", "walk_ins"]);
+    for KitDays { name, first_day, last_day, slots, seats, free, served, walk_ins, .. } in &kits {
         let days = (first_day.to_string().into(), last_day.to_string().into());
-        stands.push([name.clone().into(), days.0, days.1, (*slots).into(), (*seats).into(), (*free).into()]);
+        let counts = [slots, seats, free, served, walk_ins].map(|count| Value::from(*count));
+        let [slots, seats, free, served, walk_ins] = counts;
+        stands.push([name.clone().into(), days.0, days.1, slots, seats, free, served, walk_ins]);
     }
     let (from, last) = (campaign.starts_on, campaign.deadline.last_day());
     if form.json {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
 use crate::fingers::{self, Absent, Findings};
 use crate::identities::enrol_probe;
+use crate::shift::{self, Post, Seat};
 use crate::{CaseKind, Error, Identities, evidence, record};
 use domain::Actor;
 use domain::application::{Action, State};
@@ -19,6 +20,7 @@ use linkage::{Candidate, Explanation, Index, NumberLevel};
 use store::applications::{self, Transition};
 use store::cases;
 use store::cases::resolutions::{self, Question, Resolution, Standing};
+use store::plan::shifts::{self, Duty, Held, ShiftId};
 use store::register::matching;
 use store::{Database, PgConnection};
 
@@ -62,6 +64,8 @@ pub struct ResolveSummary {
     pub cases_by_kind: BTreeMap<CaseKind, usize>,
     /// Applications that had been decided before, or are not ready.
     pub skipped: usize,
+    /// Of all that were resolved, those whose person had no seat at the kit.
+    pub walk_ins: usize,
 }
 
 impl ResolveSummary {
@@ -122,13 +126,21 @@ pub async fn resolve_ready(
     let decided = decide_all(&questions, &found, known, now, &mut summary);
     resolutions::write_resolutions(&mut tx, &decided.resolutions, now).await?;
     cases::open_cases(&mut tx, &decided.cases, now).await?;
+    let held: Vec<(ShiftId, Held)> = decided.held.into_iter().collect();
+    shifts::add_held(&mut tx, &held).await?;
     let recorded = applications::record(&mut tx, now, &decided.transitions).await?;
     if !recorded.refused.is_empty() {
         return Err(Error::Overtaken);
     }
     store::commit(tx).await?;
     ids.reached(at);
-    tracing::info!(linked = summary.linked, cases = summary.cases(), skipped = summary.skipped, "resolved");
+    tracing::info!(
+        linked = summary.linked,
+        cases = summary.cases(),
+        skipped = summary.skipped,
+        walk_ins = summary.walk_ins,
+        "resolved"
+    );
     Ok(summary)
 }
 
@@ -190,6 +202,9 @@ struct Known {
     survivors: HashMap<PersonId, PersonId>,
     standings: HashMap<ApplicationId, Standing>,
     applications_of: HashMap<PersonId, Vec<Earlier>>,
+    duties: HashMap<ApplicationId, Duty>,
+    /// By shift: before this batch, and with what was decided of it.
+    held: HashMap<ShiftId, Held>,
 }
 
 impl Known {
@@ -219,11 +234,21 @@ impl Known {
             }
         }
         let standings = standings.into_iter().map(|s| (s.application_id, s)).collect();
-        Ok(Known { survivors, standings, applications_of })
+        let asked: Vec<ApplicationId> = questions.iter().map(|question| question.application_id).collect();
+        let duties = shifts::duties(tx, &asked).await?;
+        let mut near: Vec<ShiftId> = duties
+            .values()
+            .flat_map(|duty| [duty.before, duty.after].into_iter().flatten())
+            .map(|shift| shift.id)
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        let held = shifts::held(tx, &near).await?;
+        Ok(Known { survivors, standings, applications_of, duties, held })
     }
 
     /// The evidence about one question, after the questions before it were decided.
-    fn evidence(&self, question: &Question, found: &Found) -> Evidence {
+    fn evidence(&self, question: &Question, found: &Found, post: Option<&Post>) -> Evidence {
         let mut matches: Vec<Match> = Vec::with_capacity(found.candidates.len());
         for candidate in &found.candidates {
             // Best first: of two records that were merged since, the likelier one speaks.
@@ -250,7 +275,25 @@ impl Known {
             earlier: earlier.copied().collect(),
             matches,
             fingers: fingers::judge(&found.findings),
+            astray: post.and_then(|post| post.astray),
         }
+    }
+
+    /// Where the kit was to be when it captured this one.
+    fn post(&self, question: &Question) -> Option<Post> {
+        let duty = self.duties.get(&question.application_id)?;
+        Some(shift::judge(duty, |shift| self.held.get(&shift).copied().unwrap_or_default()))
+    }
+
+    /// Counts a capture in its shift, and returns the shift with what it adds.
+    fn hold(&mut self, post: &Post) -> Option<(ShiftId, Held)> {
+        let id = post.shift?.id;
+        let one = match post.seat {
+            Seat::Invited => Held { invited: 1, walk_ins: 0 },
+            Seat::WalkIn | Seat::Unplanned => Held { invited: 0, walk_ins: 1 },
+        };
+        self.held.entry(id).or_default().add(one);
+        Some((id, one))
     }
 
     /// The next questions of the batch see this one as decided.
@@ -274,6 +317,7 @@ struct Decided {
     resolutions: Vec<Resolution>,
     cases: Vec<cases::NewCase>,
     transitions: Vec<Transition>,
+    held: HashMap<ShiftId, Held>,
 }
 
 fn decide_all(
@@ -286,11 +330,18 @@ fn decide_all(
     let thresholds = Thresholds::default();
     let mut decided = Decided::default();
     for (question, found) in questions.iter().zip(found) {
-        let evidence = known.evidence(question, found);
+        let post = known.post(question);
+        let evidence = known.evidence(question, found, post.as_ref());
+        if let Some(post) = &post {
+            summary.walk_ins += usize::from(post.seat == Seat::WalkIn);
+            if let Some((shift, one)) = known.hold(post) {
+                decided.held.entry(shift).or_default().add(one);
+            }
+        }
         let outcome = decide::decide(&evidence, &thresholds);
         known.learn(question, &outcome);
         let stored =
-            evidence::of(&evidence, found.explanation.as_ref(), &found.findings, &outcome, &thresholds);
+            evidence::of(&evidence, found.explanation.as_ref(), &found.findings, &outcome, &thresholds, post);
         let (action, reference, detail) = match outcome {
             Outcome::Link(_) => {
                 summary.linked += 1;

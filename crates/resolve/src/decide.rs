@@ -2,6 +2,7 @@
 
 use crate::fingers::FingerFault;
 use crate::kind::CaseKind;
+use crate::shift::Astray;
 use domain::application::{Kind, State};
 use domain::id::{ApplicationId, PersonId};
 use linkage::{Candidate, Caution, Decision, Levels, NameLevel, NumberLevel};
@@ -80,6 +81,8 @@ pub struct Evidence {
     pub earlier: Vec<Earlier>,
     /// What the fingers of this application show by themselves ([`crate::fingers::judge`]).
     pub fingers: Option<FingerFault>,
+    /// What the plan says against where and when the kit captured it ([`crate::shift::judge`]).
+    pub astray: Option<Astray>,
 }
 
 /// What becomes of an application: it is linked to a person, or somebody is asked.
@@ -112,9 +115,9 @@ impl Match {
     }
 }
 
-/// Links when the register's record is certain, no fingers contradict, the fingers can be searched and the
-/// person has no other application under way; in all other cases says what people must look at, the gravest
-/// first.
+/// Links when the register's record is certain, no fingers contradict, the fingers can be searched, the
+/// person has no other application under way and the kit was where it was to be; in all other cases says what
+/// people must look at, the gravest first.
 pub fn decide(evidence: &Evidence, thresholds: &Thresholds) -> Outcome {
     let identity = identify(evidence, thresholds);
     if let Some(case) = fingerprint_case(evidence, thresholds, &identity) {
@@ -133,9 +136,10 @@ pub fn decide(evidence: &Evidence, thresholds: &Thresholds) -> Outcome {
     if let Some(fault) = finger_fault(evidence, likeliest) {
         return case(fault.kind(), likeliest, other, None);
     }
-    match identity {
-        Identity::One(person) => Outcome::Link(person),
-        Identity::Unsure(kind, person, other) => case(kind, person, other, None),
+    match (identity, evidence.astray) {
+        (Identity::One(person), None) => Outcome::Link(person),
+        (Identity::One(person), Some(astray)) => case(astray.kind(), Some(person), None, None),
+        (Identity::Unsure(kind, person, other), _) => case(kind, person, other, None),
     }
 }
 
@@ -373,25 +377,22 @@ mod tests {
     }
 
     fn evidence(claim: Claim, matches: Vec<Match>) -> Evidence {
-        let (hits, earlier) = (Vec::new(), Vec::new());
-        Evidence { kind: Kind::New, claim, matches, hits, earlier, fingers: None }
+        let (hits, earlier, kind) = (Vec::new(), Vec::new(), Kind::New);
+        Evidence { kind, claim, matches, hits, earlier, fingers: None, astray: None }
     }
 
     fn check(evidence: &Evidence, expected: Result<u8, CaseKind>) {
-        let found = match decide(evidence, &Thresholds::default()) {
-            Outcome::Link(person) => Ok(person),
-            Outcome::Case { kind, .. } => Err(kind),
-        };
-        assert_eq!(found, expected.map(person));
+        match decide(evidence, &Thresholds::default()) {
+            Outcome::Link(found) => assert_eq!(Ok(found), expected.map(person)),
+            Outcome::Case { kind, .. } => assert_eq!(Err(kind), expected.map(person)),
+        }
     }
 
     #[test]
     fn a_certain_record_is_linked_and_a_look_alike_is_not() {
         check(&evidence(Claim::Nobody, vec![agreeing(1, 20.0), agreeing(2, 4.0)]), Ok(1));
-        check(
-            &evidence(Claim::Nobody, vec![agreeing(1, 20.0), agreeing(2, 16.0)]),
-            Err(CaseKind::AmbiguousMatch),
-        );
+        let two = vec![agreeing(1, 20.0), agreeing(2, 16.0)];
+        check(&evidence(Claim::Nobody, two), Err(CaseKind::AmbiguousMatch));
         check(&evidence(Claim::Nobody, vec![agreeing(1, 8.0)]), Err(CaseKind::AmbiguousMatch));
         check(&evidence(Claim::Nobody, vec![]), Err(CaseKind::NotInRegister));
     }
@@ -441,15 +442,23 @@ mod tests {
             check(&asked, Err(fault.kind()));
             asked.matches.push(agreeing(2, 16.0));
             check(&asked, Err(fault.kind()));
-            assert_eq!(
-                register_doubt(&asked, &Thresholds::default()),
-                Some(CaseKind::AmbiguousMatch),
-                "the doubt is told beside the fault"
-            );
-            asked.hits = vec![hit(7, Some(person(3)), State::Accepted)];
-            check(&asked, Err(CaseKind::FingerprintOtherName));
-            asked.hits = vec![hit(7, Some(person(1)), State::Accepted)];
-            check(&asked, Err(CaseKind::SamePersonTwice));
+            let doubt = register_doubt(&asked, &Thresholds::default());
+            assert_eq!(doubt, Some(CaseKind::AmbiguousMatch), "it is told beside the fault");
+            for (whose, kind) in [(3, CaseKind::FingerprintOtherName), (1, CaseKind::SamePersonTwice)] {
+                asked.hits = vec![hit(7, Some(person(whose)), State::Accepted)];
+                check(&asked, Err(kind));
+            }
+        }
+    }
+
+    #[test]
+    fn a_kit_that_was_not_at_its_post_is_asked_about_last() {
+        for astray in Astray::ALL {
+            let mut asked = evidence(Claim::Nobody, vec![agreeing(1, 20.0)]);
+            asked.astray = Some(astray);
+            check(&asked, Err(astray.kind()));
+            asked.matches.push(agreeing(2, 16.0));
+            check(&asked, Err(CaseKind::AmbiguousMatch));
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::decide::{self, Claim, Evidence, Match, Outcome, Thresholds};
 use crate::fingers::Findings;
+use crate::shift;
 use domain::id::{ApplicationId, PersonId};
 use linkage::{Caution, Explanation, VERSION};
 
@@ -28,6 +29,33 @@ pub struct Stored {
     /// The register's own doubt, of a case that asks about something graver: the code of its kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,
+    /// What the plan says of where and when the kit captured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post: Option<Post>,
+}
+
+/// A capture, beside the plan of the kit that made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Post {
+    /// `invited`, `walk_in` or `unplanned`.
+    pub seat: String,
+    /// The code of the case that asks about it, also where it asks about something graver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub astray: Option<String>,
+    /// The shift that it counts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
+}
+
+/// A shift of the kit, and how many were captured in it before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shift {
+    /// yyyy-mm-dd.
+    pub day: String,
+    pub number: i16,
+    pub held: u32,
+    pub seats: u32,
 }
 
 /// The register's records as linkage weighed them. Weights are bits.
@@ -128,6 +156,7 @@ impl Stored {
             fingerprint: part(stored, "fingerprint"),
             claim: part(stored, "claim"),
             doubt: part(stored, "doubt"),
+            post: part(stored, "post"),
         }
     }
 
@@ -152,6 +181,7 @@ pub(crate) fn of(
     findings: &Findings,
     outcome: &Outcome,
     thresholds: &Thresholds,
+    post: Option<shift::Post>,
 ) -> Value {
     let fault = decide::finger_fault(evidence, outcome.person());
     // A case that asks about the register names its doubt by its kind.
@@ -183,8 +213,20 @@ pub(crate) fn of(
         }),
         claim: Some(claim(evidence.claim).to_owned()),
         doubt: doubt.map(|doubt| doubt.code().to_owned()),
+        post: post.map(on_post),
     };
     serde_json::to_value(stored).expect("codes, ids and finite numbers always serialise")
+}
+
+fn on_post(post: shift::Post) -> Post {
+    let shift = post.shift.map(|shift| Shift {
+        day: shift.id.day.to_string(),
+        number: shift.id.number,
+        held: post.held,
+        seats: shift.seats,
+    });
+    let astray = post.astray.map(|astray| astray.kind().code().to_owned());
+    Post { seat: post.seat.code().to_owned(), astray, shift }
 }
 
 fn absent(finger: &crate::fingers::Absent) -> Absent {

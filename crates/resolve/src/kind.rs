@@ -30,13 +30,21 @@ pub enum CaseKind {
     /// Several records fit, or one that fits not well enough.
     AmbiguousMatch,
     NotInRegister,
+    /// The applicant belongs to a unit that is not the kit's.
+    KitElsewhere,
+    /// The kit captured somebody without a seat, far from any shift of its own.
+    KitOffShift,
+    /// More people were captured than the kit's shift can hold.
+    ShiftOverfull,
+    /// Somebody without a seat, drawn to be looked at.
+    WalkInSampled,
     /// Two register records that may be one person's.
     RegisterDuplicate,
 }
 
 impl CaseKind {
     /// In the order in which the list of cases offers them.
-    pub const ALL: [CaseKind; 12] = [
+    pub const ALL: [CaseKind; 16] = [
         CaseKind::FingerprintOtherName,
         CaseKind::SamePersonTwice,
         CaseKind::FingersRepeated,
@@ -48,6 +56,10 @@ impl CaseKind {
         CaseKind::RegisterMismatch,
         CaseKind::AmbiguousMatch,
         CaseKind::NotInRegister,
+        CaseKind::KitElsewhere,
+        CaseKind::KitOffShift,
+        CaseKind::ShiftOverfull,
+        CaseKind::WalkInSampled,
         CaseKind::RegisterDuplicate,
     ];
 
@@ -65,6 +77,10 @@ impl CaseKind {
             CaseKind::RegisterMismatch => "register_mismatch",
             CaseKind::AmbiguousMatch => "ambiguous_match",
             CaseKind::NotInRegister => "not_in_register",
+            CaseKind::KitElsewhere => "kit_elsewhere",
+            CaseKind::KitOffShift => "kit_off_shift",
+            CaseKind::ShiftOverfull => "shift_overfull",
+            CaseKind::WalkInSampled => "walk_in_sampled",
             CaseKind::RegisterDuplicate => "register_duplicate",
         }
     }
@@ -91,8 +107,8 @@ impl fmt::Display for CaseKind {
 /// Our choice: the law gives an application for a card 7 working days in a city and 20 in the mountains from
 /// the day of capture (Law on Citizen Identification 2014, article 25), and a case may use up only a part of
 /// it.
-fn limits() -> &'static [i64; 12] {
-    static LIMITS: OnceLock<[i64; 12]> = OnceLock::new();
+fn limits() -> &'static [i64; 16] {
+    static LIMITS: OnceLock<[i64; 16]> = OnceLock::new();
     LIMITS.get_or_init(|| {
         let rows = include_str!("../data/case-limits.csv").lines().skip(1);
         let known: Vec<(&str, i64)> = rows

@@ -10,6 +10,7 @@ pub mod fingers;
 mod identities;
 pub mod kind;
 mod record;
+pub mod shift;
 
 pub use apply::{Opened, Ready, ResolveSummary, make_ready, resolve_batch, resolve_ready, waiting};
 pub use dedupe::{DedupeSummary, Extent, dedupe, dedupe_new, dedupe_register, merge, split, was_deduped};

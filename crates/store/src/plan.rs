@@ -2,6 +2,7 @@
 
 pub mod campaigns;
 pub mod pages;
+pub mod shifts;
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};

@@ -7,5 +7,6 @@ mod fingers;
 mod judge;
 mod rounds;
 mod side_by_side;
+mod stolen_kit;
 #[path = "../support/mod.rs"]
 mod support;

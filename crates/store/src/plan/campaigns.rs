@@ -151,6 +151,9 @@ pub struct KitDays {
     pub seats: i64,
     /// Seats that nobody was given yet.
     pub free: i64,
+    /// Captured and resolved, of people with a seat at the kit on that day, and of people without one.
+    pub served: i64,
+    pub walk_ins: i64,
 }
 
 /// The kits that have slots below `scope` from `from` on, by name.
@@ -163,10 +166,14 @@ pub async fn kits_in_plan(
     from: Date,
 ) -> Result<Vec<KitDays>, Error> {
     let rows = sqlx::query(
-        "WITH given AS (SELECT slot_id, count(*) AS seats FROM invitation GROUP BY slot_id) \
+        "WITH given AS (SELECT slot_id, count(*) AS seats FROM invitation GROUP BY slot_id), \
+              came AS (SELECT kit_id, sum(invited)::bigint AS served, sum(walk_ins)::bigint AS walk_ins \
+                       FROM kit_shift WHERE day >= $2 GROUP BY kit_id) \
          SELECT k.kit_id, k.name, min(s.day) AS first_day, max(s.day) AS last_day, count(*) AS slots, \
-                sum(s.capacity)::bigint AS seats, sum(s.capacity - coalesce(g.seats, 0))::bigint AS free \
+                sum(s.capacity)::bigint AS seats, sum(s.capacity - coalesce(g.seats, 0))::bigint AS free, \
+                coalesce(min(c.served), 0) AS served, coalesce(min(c.walk_ins), 0) AS walk_ins \
          FROM slot s JOIN kit k USING (kit_id) LEFT JOIN given g USING (slot_id) \
+              LEFT JOIN came c USING (kit_id) \
          WHERE s.unit_path LIKE $1 || '%' AND s.day >= $2 GROUP BY k.kit_id, k.name ORDER BY k.name",
     )
     .bind(scope.as_str())
@@ -183,6 +190,8 @@ pub async fn kits_in_plan(
                 slots: row.try_get("slots")?,
                 seats: row.try_get("seats")?,
                 free: row.try_get("free")?,
+                served: row.try_get("served")?,
+                walk_ins: row.try_get("walk_ins")?,
             })
         })
         .collect()

@@ -3,8 +3,10 @@
 //! understood is left out and never an error.
 
 use serde_json::Value;
+use time::Date;
+use time::macros::format_description;
 
-use resolve::evidence::{Absent, Alike, Fingerprints, Linkage, Stored, Weight};
+use resolve::evidence::{Absent, Alike, Fingerprints, Linkage, Post, Stored, Weight};
 use ui::chart::balance;
 use ui::i18n::Lang;
 
@@ -41,6 +43,7 @@ pub(crate) fn in_words(lang: Lang, evidence: &Stored) -> Shown {
     shown
         .rest
         .extend(evidence.doubt.iter().map(|doubt| (name(lang, "doubt"), known(lang, "case.kind", doubt))));
+    shown.rest.extend(evidence.post.iter().flat_map(|post| on_post(lang, post)));
     shown
 }
 
@@ -64,6 +67,19 @@ fn numbers(lang: Lang, linkage: &Linkage) -> Vec<(String, String)> {
         .collect();
     if !version.is_empty() {
         lines.push((name(lang, "version"), version.clone()));
+    }
+    lines
+}
+
+fn on_post(lang: Lang, post: &Post) -> Vec<(String, String)> {
+    let mut lines = vec![(name(lang, "seat"), known(lang, "seat", &post.seat))];
+    lines.extend(post.astray.iter().map(|astray| (name(lang, "astray"), known(lang, "case.kind", astray))));
+    if let Some(shift) = &post.shift {
+        let day = Date::parse(&shift.day, format_description!("[year]-[month]-[day]"));
+        let day = day.map_or_else(|_| shift.day.clone(), ui::format::date);
+        let count = |number: u32| ui::format::count(lang, i64::from(number));
+        lines.push((name(lang, "shift"), format!("{day}, {}", count(shift.number.unsigned_abs().into()))));
+        lines.push((name(lang, "held"), format!("{} / {}", count(shift.held), count(shift.seats))));
     }
     lines
 }
@@ -153,10 +169,12 @@ mod tests {
                             "fault": "fingers_repeated", "absent": [{"position": 10, "reason": "injured"}],
                             "alike": [{"positions": [1, 6], "score": 48.7}]},
             "claim": "none", "doubt": "pin_conflict",
+            "post": {"seat": "walk_in", "astray": "shift_overfull",
+                     "shift": {"day": "2021-04-06", "number": 2, "held": 63, "seats": 42}},
         });
         for lang in [Lang::Vi, Lang::En] {
             let shown = show(lang, &evidence).rest;
-            assert_eq!(shown.len(), 15);
+            assert_eq!(shown.len(), 19);
             for (label, _) in shown {
                 assert!(label.starts_with(char::is_uppercase), "{label} is a code");
             }

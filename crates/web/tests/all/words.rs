@@ -4,6 +4,7 @@ use std::path::Path;
 
 use resolve::CaseKind;
 use resolve::cases::{ActKind, Obstacle, Refusal};
+use resolve::shift::Seat;
 use ui::i18n::{Lang, keys_in};
 
 fn search(dir: &Path, seen: &mut usize) {
@@ -52,6 +53,8 @@ fn whatever_is_done_about_a_case_or_refused_has_words() {
     keys.extend(refusals.map(|refusal| format!("case.refusal.{}", refusal.code())));
     keys.extend(CaseKind::ALL.iter().flat_map(|kind| ["kind", "why"].map(|of| format!("case.{of}.{kind}"))));
     keys.extend(packet::MissingReason::ALL.map(|reason| format!("absent.{}", reason.code())));
+    let seats = [Seat::Invited, Seat::WalkIn, Seat::Unplanned];
+    keys.extend(seats.map(|seat| format!("seat.{}", seat.code())));
     keys.extend((1..=10).map(|position| format!("finger.{position}")));
     for key in keys {
         assert!(Lang::Vi.find(&key).is_some() && Lang::En.find(&key).is_some(), "{key}");
