@@ -61,11 +61,11 @@ pub struct QueueDepth {
     pub dead: i64,
 }
 
-/// Enqueues a job in the caller's transaction. `false`: its idempotency key was there already, and nothing
-/// changed.
+/// Enqueues a job in the caller's transaction. `false`: its id or its idempotency key was there already, and
+/// nothing changed. Of two workers that enqueue one job in the same instant, either may be the first.
 ///
 /// # Errors
-/// Of the database; the same `id` twice violates `job_pkey`.
+/// Of the database.
 pub async fn enqueue(tx: &mut PgConnection, job: &NewJob, now: OffsetDateTime) -> Result<bool, Error> {
     Ok(enqueue_all(tx, std::slice::from_ref(job), now).await? == 1)
 }
@@ -81,12 +81,13 @@ pub async fn enqueue_all(tx: &mut PgConnection, jobs: &[NewJob], now: OffsetDate
     let payloads: Vec<&Value> = jobs.iter().map(|j| &j.payload).collect();
     let run_at: Vec<OffsetDateTime> = jobs.iter().map(|j| j.run_at).collect();
     let attempts: Vec<i32> = jobs.iter().map(|j| j.max_attempts).collect();
+    // Whatever it conflicts with: an id that follows from the key meets its own index first, now and then.
     let done = sqlx::query(
         "INSERT INTO job (id, queue, idempotency_key, payload, run_at, max_attempts, enqueued_at)
          SELECT id, queue, key, payload, run_at, max_attempts, $7
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::int4[])
               AS new (id, queue, key, payload, run_at, max_attempts)
-         ON CONFLICT (queue, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
+         ON CONFLICT DO NOTHING",
     )
     .bind(ids)
     .bind(queues)

@@ -140,6 +140,16 @@ async fn a_job_that_kills_its_workers_is_dead_after_its_last_attempt() {
     assert_eq!((depth.due, depth.later, depth.dead), (0, 0, 1));
 }
 
+/// Two workers that enqueue one job in the same instant may meet at either of its two keys.
+#[tokio::test]
+async fn a_job_whose_id_is_there_already_is_the_same_job() {
+    let db = fresh_database().await;
+    assert!(enqueue(&db, &job(1, Some("packet 7"))).await);
+    assert!(!enqueue(&db, &job(1, Some("packet 8"))).await);
+    assert!(!enqueue(&db, &job(1, None)).await);
+    assert_eq!(claim(&db, 10, T0).await.len(), 1);
+}
+
 #[tokio::test]
 async fn an_idempotency_key_holds_after_the_job_is_done_and_pruned() {
     let db = fresh_database().await;
