@@ -378,6 +378,31 @@ async fn two_stations_share_a_batch() {
     sound(&bench.db).await;
 }
 
+/// As stations do before they write, many at once and with nothing between: a card that was taken in the
+/// instant in which another looked for one is not taken twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn stations_that_look_in_the_same_instant_never_take_one_card() {
+    const CARDS: u32 = 120;
+    let (bench, _) = bench(CARDS).await;
+    let mut stations = tokio::task::JoinSet::new();
+    for station in 0..6 {
+        let db = bench.db.clone();
+        stations.spawn(async move {
+            for position in (station..CARDS).step_by(6) {
+                let mut tx = db.begin().await.unwrap();
+                let card = store::cards::stock::next_card(&mut tx, None, None).await.unwrap().unwrap();
+                let serial = serial(BOX, position).to_string();
+                assert!(store::cards::stock::begin_writing(&mut tx, &serial, card, NOW).await.unwrap());
+                store::commit(tx).await.unwrap();
+            }
+        });
+    }
+    while let Some(station) = stations.join_next().await {
+        station.unwrap();
+    }
+    assert_eq!(count(&bench.db, "SELECT count(DISTINCT card_id) FROM blank").await, i64::from(CARDS));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_blank_serves_two_cards_whoever_writes() {
     let (bench, _) = bench(1).await;

@@ -267,18 +267,30 @@ pub async fn next_card(
     batch: Option<i64>,
     card: Option<CardId>,
 ) -> Result<Option<CardId>, Error> {
-    let id: Option<Uuid> = sqlx::query_scalar(
-        "SELECT c.card_id FROM batch_item i JOIN batch b USING (batch_id) JOIN card c USING (card_id) \
-         WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL \
-         OR c.card_id = $2) \
-           AND NOT EXISTS (SELECT 1 FROM blank k WHERE k.card_id = c.card_id) \
-         ORDER BY b.number, i.position LIMIT 1 FOR UPDATE OF c SKIP LOCKED",
-    )
-    .bind(batch)
-    .bind(card.map(CardId::uuid))
-    .fetch_optional(tx)
-    .await?;
-    Ok(id.map(CardId::from_uuid))
+    loop {
+        let id: Option<Uuid> = sqlx::query_scalar(
+            "SELECT c.card_id FROM batch_item i JOIN batch b USING (batch_id) JOIN card c USING (card_id) \
+             WHERE c.state = 'signed' AND ($1::bigint IS NULL OR b.number = $1) AND ($2::uuid IS NULL \
+             OR c.card_id = $2) \
+               AND NOT EXISTS (SELECT 1 FROM blank k WHERE k.card_id = c.card_id) \
+             ORDER BY b.number, i.position LIMIT 1 FOR UPDATE OF c SKIP LOCKED",
+        )
+        .bind(batch)
+        .bind(card.map(CardId::uuid))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(id) = id else { return Ok(None) };
+        // Another station may have taken it and committed after this statement had looked at the blanks and
+        // before it came to the lock, which waits for nothing and changes nothing in the card's row. Whoever
+        // takes a card holds its lock, so that what is asked now stays so.
+        let is_taken: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM blank WHERE card_id = $1)")
+            .bind(id)
+            .fetch_one(&mut *tx)
+            .await?;
+        if !is_taken {
+            return Ok(Some(CardId::from_uuid(id)));
+        }
+    }
 }
 
 /// How many signed cards of the batch, or of all, no blank was taken for; and how many are under way on one.
