@@ -13,6 +13,7 @@ use crate::{Error, signers};
 use hsm::{ChipSecret, SoftwareSigner};
 use issue::{Authority, ChipKeySource};
 use packet::keys::{self, CentreKeys, IntakeKey, PublicKey};
+use store::DatabaseUrl;
 
 /// Where an installation keeps its files, and which database it uses.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ pub struct Place {
     /// The data directory.
     pub data: PathBuf,
     /// Another server's database instead of the private one in the data directory.
-    pub database_url: Option<String>,
+    pub database_url: Option<DatabaseUrl>,
 }
 
 /// Everything that the stages need at the centre. Cloning shares it.

@@ -55,10 +55,10 @@ async fn import(db: &FreshDatabase, path: &Path, dir: &Path) -> Duration {
 async fn bare_copy(db: &FreshDatabase, path: &Path, rows: u32) -> Duration {
     let columns = DC01_COLUMNS.map(|column| format!("{column} text")).join(", ");
     let sql = sqlx::AssertSqlSafe(format!("CREATE TABLE bare ({columns}, PRIMARY KEY (form_no))"));
-    sqlx::raw_sql(sql).execute(db.work()).await.expect("the table is new");
+    sqlx::raw_sql(sql).execute(db.admin()).await.expect("the table is new");
     let text = std::fs::read_to_string(path).expect("the forms");
     let began = Instant::now();
-    let mut tx = db.begin().await.expect("a connection");
+    let mut tx = db.admin().begin().await.expect("a connection");
     let mut copy =
         CopyIn::begin(&mut tx, "COPY bare FROM STDIN (FORMAT binary)").await.expect("the table is there");
     for line in text.lines().skip(1) {

@@ -284,7 +284,7 @@ async fn quality_counts_what_is_correct_complete_clean_and_live() {
         "INSERT INTO case_file (case_id, kind, person_id, evidence, unit_path, opened_at, due_at) \
          VALUES (gen_random_uuid(), 'register_duplicate', $1, '{}', '42/445/18562/', now(), now())",
     ] {
-        sqlx::query(sql).bind(person).execute(bench.db.work()).await.unwrap();
+        sqlx::query(sql).bind(person).execute(bench.db.admin()).await.unwrap();
     }
     let rows = collect::quality(&bench.db, "42/").await.unwrap();
     let found: Vec<_> = rows

@@ -15,6 +15,7 @@ use domain::clock::SystemClock;
 use domain::unit::Units;
 use domain::{Clock, UnitCode};
 use enrol::desks::{KitDesk, PhotoSource};
+use store::UnitScope;
 use ui::{say, tell};
 use web::{AppState, Entrance, Keyholder, Quota, Role, Server, Settings, TlsFiles};
 
@@ -115,6 +116,7 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     let (address, entrance) = options.entrance()?;
     let listener = web::listen_on(address).await?;
     let installation = Installation::open(place).await?;
+    can_read_units(&installation).await?;
     let specimen = installation::has_invented_people(&installation.db).await?;
     let (photos, kits): (Arc<dyn PhotoSource>, Arc<dyn KitDesk>) = if options.pages_only {
         let holder = Keyholder::at(options.socket.path(place));
@@ -159,6 +161,7 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
         audit_heads::write(&centre.db, &key, &heads, SystemClock.now()).await?;
         return Ok(worked?);
     }
+    can_read_units(&centre).await?;
     let every = Duration::from_secs(60 * u64::from(options.audit_heads_every.max(1)));
     let signing = tokio::spawn(audit_heads::keep_writing(centre.db.clone(), key, heads, every));
     let answering = match keyholder::Keyholder::bind(&options.socket.path(place)) {
@@ -178,6 +181,13 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
     Ok(worked?)
 }
 
+/// Whoever answers readers of a unit needs the login for it: that it is missing is told at the start, and not
+/// to the first reader.
+async fn can_read_units(installation: &Installation) -> Result<()> {
+    installation.db.scoped(&UnitScope::everything()).await?;
+    Ok(())
+}
+
 /// What a worker is going to do, for whoever has just started it and sees it read for a minute.
 fn work_ahead(districts: &[UnitCode]) -> String {
     let units = Units::latest();
@@ -192,6 +202,7 @@ fn work_ahead(districts: &[UnitCode]) -> String {
 /// Holds the keys for processes that have none, and answers them until it is told to stop.
 pub(crate) async fn hold_keys(place: &Place, options: &SocketOptions) -> Result<()> {
     let centre = Centre::open(place).await?;
+    can_read_units(&centre).await?;
     let path = options.path(place);
     let holder = keyholder::Keyholder::bind(&path)?;
     say!("answers    on {}", path.display());

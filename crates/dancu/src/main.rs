@@ -50,6 +50,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::output::Ending;
 use centre::Place;
+use store::DatabaseUrl;
 use ui::tell;
 
 /// Civil identity: population register, chip citizen-ID cards, and the campaign around them.
@@ -67,9 +68,23 @@ struct PlaceArgs {
     /// Where this installation keeps its files.
     #[arg(long, global = true, default_value = "data", env = "DANCU_DATA")]
     data: PathBuf,
-    /// A PostgreSQL server to use instead of the private one in the data directory.
+    /// A PostgreSQL server to use instead of the private one in the data directory, as the login dancu_work.
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The same server as the login dancu_scoped, by which pages and case work read one unit.
+    #[arg(long, global = true, env = "DANCU_SCOPED_URL", hide_env_values = true)]
+    scoped_url: Option<String>,
+    /// The same server as the owner of the tables, for `migrate` alone.
+    #[arg(long, global = true, env = "DANCU_OWNER_URL", hide_env_values = true)]
+    owner_url: Option<String>,
+}
+
+impl PlaceArgs {
+    fn place(self) -> Place {
+        let others = (self.scoped_url, self.owner_url);
+        let url = |own| DatabaseUrl { own, scoped: others.0, owner: others.1 };
+        Place { data: self.data, database_url: self.database_url.map(url) }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -162,7 +177,7 @@ async fn main() -> ExitCode {
             return if error.use_stderr() { Ending::Usage } else { Ending::Good }.into();
         }
     };
-    let place = Place { data: cli.place.data, database_url: cli.place.database_url };
+    let place = cli.place.place();
     match run(&place, cli.command).await {
         Ok(code) => code,
         Err(error) => {

@@ -145,7 +145,7 @@ async fn a_box_is_counted_number_by_number_and_a_repeat_must_agree() {
     sqlx::query(
         "UPDATE card SET number = '000001' || right(number, 4), pin = '04209500' || right(number, 4)",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     let sent = dispatch(&db, &scope(), DISTRICT, &officer(), NOW).await.unwrap().unwrap();
@@ -268,7 +268,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
     }
     let trail: Vec<(String, String)> =
         sqlx::query_as("SELECT action, actor FROM audit WHERE subject LIKE 'application:%' ORDER BY action")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let actor = officer().to_string();
@@ -278,7 +278,7 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
         "SELECT action, actor, count(*) FROM audit WHERE subject LIKE 'consignment:%' GROUP BY 1, 2 \
          ORDER BY 1",
     )
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     // One box to the district, one to each of two communes; whoever counted stands behind the count.
@@ -290,6 +290,6 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
         async move { store::audit::verify(&mut db.work().acquire().await.unwrap()).await.unwrap() }
     };
     assert_eq!(verdict(&db).await, store::audit::Verdict::Intact { rows: 9 });
-    sqlx::query("DELETE FROM audit WHERE action = 'card.refused'").execute(db.work()).await.unwrap();
+    sqlx::query("DELETE FROM audit WHERE action = 'card.refused'").execute(db.admin()).await.unwrap();
     assert!(matches!(verdict(&db).await, store::audit::Verdict::Broken { .. }));
 }

@@ -41,7 +41,7 @@ async fn main() {
         "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
          VALUES ('18562', '2004-01-01', 3, 'thị trấn', 'Thạch Hà', '445', '42/445/18562/')",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .expect("the unit is new");
     let row = Kit {

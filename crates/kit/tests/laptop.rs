@@ -336,7 +336,7 @@ async fn centre() -> FreshDatabase {
         "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
          VALUES ('18562', '2004-01-01', 3, 'thị trấn', 'Thạch Hà', '445', '42/445/18562/')",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     db
@@ -358,7 +358,7 @@ async fn register(db: &FreshDatabase, laptop: &Laptop) {
 }
 
 async fn packets(db: &FreshDatabase) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM packet").fetch_one(db.work()).await.unwrap()
+    sqlx::query_scalar("SELECT count(*) FROM packet").fetch_one(db.admin()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -466,7 +466,7 @@ async fn the_evening_report_tells_the_centre_what_is_still_on_the_kit() {
     let day = date!(2021 - 04 - 06);
     tokio::task::block_in_place(|| laptop.send_day_report(&transport, day, DAY)).unwrap();
     let row: (i64, i64, i64) = sqlx::query_as("SELECT captured, unsent, captured_total FROM kit_report")
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(row, (3, 2, 3));

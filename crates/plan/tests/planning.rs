@@ -93,7 +93,7 @@ async fn everyone_eligible_is_seated_once_and_a_repeat_changes_nothing() {
         assert_eq!(planned.unseated, 0);
         let (seats, people): (i64, i64) =
             sqlx::query_as("SELECT count(*), count(DISTINCT person_id) FROM invitation")
-                .fetch_one(db.work())
+                .fetch_one(db.admin())
                 .await
                 .unwrap();
         assert_eq!((seats, people), (i64::from(eligible), i64::from(eligible)));
@@ -117,12 +117,12 @@ async fn whoever_misses_is_invited_again_and_at_most_three_times() {
         day = day.next_day().unwrap();
     }
     let most: i16 =
-        sqlx::query_scalar("SELECT max(round) FROM invitation").fetch_one(db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT max(round) FROM invitation").fetch_one(db.admin()).await.unwrap();
     assert_eq!(most, apply::MOST_INVITATIONS);
     let sql = "SELECT count(*) FROM invitation i JOIN slot s USING (slot_id) WHERE s.day <= '2021-03-20' \
                AND i.state <> CASE get_byte(uuid_send(i.person_id), 15) % 10 WHEN 0 THEN 'missed' ELSE \
                'attended' END";
-    let wrong: i64 = sqlx::query_scalar(sql).fetch_one(db.work()).await.unwrap();
+    let wrong: i64 = sqlx::query_scalar(sql).fetch_one(db.admin()).await.unwrap();
     assert_eq!(wrong, 0, "who came has attended, who did not has missed");
 }
 
@@ -224,19 +224,19 @@ async fn close(db: &Database, campaign: &CampaignRow, day: Date, gaps: Gaps) -> 
 async fn a_campaign_is_opened_once_and_goes_on_when_there_are_kits() {
     let (db, _, _) = district([130, 60, 1]).await;
     let eligible = 104 + 48;
-    sqlx::query("UPDATE kit SET revoked_at = now()").execute(db.work()).await.unwrap();
+    sqlx::query("UPDATE kit SET revoked_at = now()").execute(db.admin()).await.unwrap();
     for is_new in [true, false] {
         let opened = open(&db, &opening()).await.unwrap();
         assert_eq!((opened.is_new, opened.planned, opened.kits_needed), (is_new, None, 1));
         assert_eq!(opened.target.amount, Some(eligible));
     }
-    sqlx::query("UPDATE kit SET revoked_at = NULL").execute(db.work()).await.unwrap();
+    sqlx::query("UPDATE kit SET revoked_at = NULL").execute(db.admin()).await.unwrap();
     let planned = open(&db, &opening()).await.unwrap();
     assert_eq!(planned.planned.map(|planned| planned.invited), Some(eligible as usize));
     assert_eq!((planned.is_new, planned.kits.len()), (false, 2));
     assert_eq!(open(&db, &opening()).await.unwrap().planned, None);
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM audit WHERE action LIKE 'campaign.%'")
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(rows, 2, "opened once, planned once");
@@ -293,7 +293,7 @@ async fn who_attended_is_who_applied() {
         "SELECT s.day FROM invitation i JOIN slot s USING (slot_id) WHERE person_id = $1 AND i.round = 2",
     )
     .bind(late.uuid())
-    .fetch_one(db.work())
+    .fetch_one(db.admin())
     .await
     .unwrap();
     assert!(next >= START + time::Duration::days(campaign::NOTICE_DAYS));
@@ -310,7 +310,7 @@ async fn who_becomes_old_enough_is_invited() {
     let (db, scope, _) = district([130, 60, 1]).await;
     let campaign = opened(&db).await;
     sqlx::query("UPDATE person SET birth = 20070401 WHERE birth = 20150607")
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let invite =

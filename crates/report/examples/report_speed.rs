@@ -15,7 +15,7 @@ async fn main() {
     let count = std::env::args().nth(1).map_or(150_000, |count| count.parse().expect("COUNT is a number"));
     let db = testkit::fresh_database().await;
     fill(&db, count).await;
-    sqlx::raw_sql("VACUUM ANALYZE").execute(db.work()).await.expect("a database of one's own");
+    sqlx::raw_sql("VACUUM ANALYZE").execute(db.admin()).await.expect("a database of one's own");
     let district = DISTRICT.parse().expect("a code");
     let mut conn = db.work().acquire().await.expect("a connection");
     for (name, scope) in [("district", scope_of(district)), ("commune", scope_of(communes()[0]))] {

@@ -54,10 +54,10 @@ async fn every_identity_holds_on_a_sound_database() {
 
 /// Does the damage, and expects that exactly `code` names exactly application `n`; then nothing is left of
 /// it.
-async fn damage(db: &Database, sql: &'static str, code: &str, n: u128, what: &'static str) {
+async fn damage(db: &testkit::FreshDatabase, sql: &'static str, code: &str, n: u128, what: &'static str) {
     let before = read(db, &UnitScope::everything()).await;
     assert!(before.iter().all(Identity::holds), "before {sql}");
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.admin().begin().await.unwrap();
     let done = sqlx::query(sql).bind(id(n).uuid()).execute(&mut *tx).await.unwrap();
     assert_eq!(done.rows_affected(), 1, "{sql}");
     for scope in [UnitScope::everything(), scope_of(DISTRICT.parse().unwrap())] {
@@ -137,7 +137,7 @@ async fn evidence_too_much_is_named_by_its_identity() {
     // know.
     sqlx::query("UPDATE card SET state = 'active' WHERE application_id = $1")
         .bind(id(22).uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let sql = "INSERT INTO handover (application_id, attempt, at, outcome, officer) \
@@ -153,7 +153,7 @@ async fn evidence_of_an_application_that_does_not_exist_is_named_in_the_countrys
          VALUES (gen_random_uuid(), gen_random_uuid(), $1, 1, '', '', now())",
     )
     .bind(id(9_999).uuid())
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     let country = &read(&db, &UnitScope::everything()).await[1];
@@ -166,7 +166,7 @@ async fn a_card_that_a_newer_one_replaced_was_handed_over_all_the_same() {
     let db = filled().await;
     sqlx::query("UPDATE card SET state = 'replaced' WHERE application_id = $1")
         .bind(id(11).uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     assert!(read(&db, &UnitScope::everything()).await.iter().all(Identity::holds));
@@ -176,7 +176,7 @@ async fn a_card_that_a_newer_one_replaced_was_handed_over_all_the_same() {
 async fn a_long_list_is_cut_and_still_counted() {
     let db = testkit::fresh_database().await;
     fill(&db, 12_000).await;
-    sqlx::query("DELETE FROM handover").execute(db.work()).await.unwrap();
+    sqlx::query("DELETE FROM handover").execute(db.admin()).await.unwrap();
     let identity = read(&db, &UnitScope::everything()).await.pop().unwrap();
     assert_eq!((identity.differences.len(), identity.difference_count), (500, 1_000));
     assert!(!identity.holds());
@@ -232,7 +232,7 @@ async fn progress_and_burn_up_count_by_the_day_in_vietnam() {
     // 18:00 UTC is the next day in Vietnam.
     sqlx::query("UPDATE application SET captured_at = '2021-03-02 18:00+00' WHERE application_id = $1")
         .bind(id(12).uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let days = burn_up(&mut conn, &scope).await.unwrap();
@@ -283,7 +283,7 @@ async fn people_are_counted_once_and_only_those_whom_the_target_counts() {
         ("at home elsewhere", "UPDATE person SET unit_path = '42/446/18600/' WHERE person_id = {1}", 439),
     ];
     for (what, sql, people) in changes {
-        let mut tx = db.begin().await.unwrap();
+        let mut tx = db.admin().begin().await.unwrap();
         // Numbers 13 and 14 are received and in a case, captured on 6 and 11 March.
         let [first, second] = [13, 14].map(|n| format!("'{}'::uuid", id(n).uuid()));
         let sql = sql.replace("{1}", &first).replace("{2}", &second);
@@ -350,7 +350,7 @@ async fn with_kit_reports() -> testkit::FreshDatabase {
          ({kit}, '2021-03-01', 160, 0, 160, '2021-03-01 22:30+07', ''), \
          ({kit}, '2021-03-06', 160, 0, 320, '2021-03-06 22:30+07', '')"
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.admin()).await.unwrap();
     db
 }
 
@@ -371,7 +371,7 @@ async fn a_kits_own_total_is_the_captures_that_the_centre_knows() {
          VALUES ($1, 99, 'capture', '2021-03-01 11:00+07', now(), 'kit:x')",
     )
     .bind(id(15).uuid())
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     assert!(kit(&db).await.agrees());
@@ -385,7 +385,7 @@ async fn a_kit_that_counts_otherwise_is_named_with_the_day_and_the_counters() {
     let db = with_kit_reports().await;
     sqlx::query("DELETE FROM application_action WHERE application_id = $1 AND action = 'capture'")
         .bind(id(12).uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let total = kit(&db).await;
@@ -395,7 +395,7 @@ async fn a_kit_that_counts_otherwise_is_named_with_the_day_and_the_counters() {
     assert!(total.missing.contains(&(12, 12)), "{:?}", total.missing);
     // The other way round: the centre knows of captures that the kit has no count of.
     sqlx::query("UPDATE kit_report SET captured = 158, captured_total = 318 WHERE day = '2021-03-06'")
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let total = kit(&db).await;

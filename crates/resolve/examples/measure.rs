@@ -41,7 +41,7 @@ async fn main() {
     let false_merges = summary.merged.iter().filter(|(a, b)| truth[a] != truth[b]).count();
     let cases: Vec<(uuid::Uuid, uuid::Uuid, serde_json::Value)> =
         sqlx::query_as("SELECT person_id, other_person_id, evidence FROM case_file")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let same =
@@ -99,7 +99,7 @@ async fn main() {
         "SELECT count(*) FROM resolution r JOIN case_file c USING (application_id) \
          WHERE c.kind = 'same_person_twice' AND jsonb_array_length(r.evidence->'fingerprint'->'hits') = 0",
     )
-    .fetch_one(db.work())
+    .fetch_one(db.admin())
     .await
     .unwrap();
     println!("caught twice by the register alone, the fingers having missed them: {missed}");

@@ -45,7 +45,7 @@ async fn main() {
     let cases: Vec<(uuid::Uuid, uuid::Uuid, Option<f64>)> = sqlx::query_as(
         "SELECT person_id, other_person_id, (evidence->'linkage'->>'without_numbers')::float8 FROM case_file",
     )
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     let same =

@@ -157,6 +157,7 @@ pub struct KitRow {
 
 /// Registers kits; one that is registered already is left as it is.
 pub async fn register_kits(conn: &mut PgConnection, kits: &[KitRow]) -> Result<(), Error> {
+    crate::applications::kits::lock(conn).await?;
     for kit in kits {
         sqlx::query(
             "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) \
@@ -357,7 +358,7 @@ fn expected(row: &PgRow) -> Result<Expected, Error> {
 /// # Errors
 /// Those of the database.
 pub async fn refresh_statistics(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::raw_sql("ANALYZE slot, invitation").execute(tx).await?;
+    sqlx::raw_sql("SELECT refresh_plan_statistics()").execute(tx).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! sessions.
 
 pub mod accounts;
+pub mod address;
 pub mod audit;
 pub mod binaries;
 pub mod change_log;
@@ -12,9 +13,11 @@ pub mod error;
 pub(crate) mod folds;
 pub mod jobs;
 pub mod layout;
+pub mod logins;
 pub mod migrate;
 mod os_user;
 pub mod progress;
+mod proof;
 pub mod recordings;
 pub mod scope;
 pub mod sessions;

@@ -9,17 +9,19 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sha2::{Digest, Sha256};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-use store::{Cluster, Database, Durability, PoolSizes};
+use store::{Cluster, Database, Durability, Logins, PoolSizes};
 
 /// A migrated database of one test, dropped with this value.
 ///
-/// Use it as a [`Database`]: `db.work()`, `db.scoped(…)`.
+/// Use it as a [`Database`]: `db.work()`, `db.scoped(…)`, which have the program's logins and no more than
+/// their rights. What the program must not do, [`FreshDatabase::admin`] does.
 #[derive(Debug)]
 pub struct FreshDatabase {
     database: Database,
+    admin: PgPool,
     name: String,
     server: Server,
 }
@@ -30,9 +32,19 @@ impl FreshDatabase {
         &self.name
     }
 
-    /// How to connect to it, for a test that needs a connection outside the pools.
+    /// How its administrator connects to it.
     pub fn connect_options(&self) -> PgConnectOptions {
         self.server.connect_options(&self.name)
+    }
+
+    /// How the program connects to it, for a test that needs a connection outside the pools.
+    pub fn logins(&self) -> Logins {
+        self.server.logins(&self.name)
+    }
+
+    /// Its administrator, a superuser: for a test that looks or tampers where the program may not.
+    pub fn admin(&self) -> &PgPool {
+        &self.admin
     }
 }
 
@@ -60,8 +72,8 @@ impl Drop for FreshDatabase {
     }
 }
 
-/// Makes a new, migrated, empty database for one test: on the server of `DATABASE_URL` (whose user may create
-/// databases) if that is set, else in a cluster in the target directory that all test binaries share.
+/// Makes a new, migrated, empty database for one test: on the server of `DATABASE_URL` (whose user is its
+/// administrator) if that is set, else in a cluster in the target directory that all test binaries share.
 ///
 /// # Panics
 /// When there is no PostgreSQL to use, with the error that says what to install.
@@ -72,14 +84,23 @@ pub async fn fresh_database() -> FreshDatabase {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("t_{}_{number}_{}", std::process::id(), uuid::Uuid::now_v7().simple());
     let mut admin = admin(&server).await.unwrap_or_else(|e| panic!("test server: {e}"));
-    execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template}"))
+    execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} OWNER dancu_owner"))
         .await
         .unwrap_or_else(|e| panic!("test database: {e}"));
     let _ = admin.close().await;
-    let database = Database::connect(server.connect_options(&name), PoolSizes { work: 8, pages: 4 })
+    let admin = administrator(server.connect_options(&name));
+    let mut first = admin.acquire().await.unwrap_or_else(|e| panic!("test database: {e}"));
+    store::close_to_others(&mut first).await.unwrap_or_else(|e| panic!("test database: {e}"));
+    drop(first);
+    let database = Database::connect(server.logins(&name), PoolSizes { work: 8, pages: 4 })
         .await
         .unwrap_or_else(|e| panic!("test database: {e}"));
-    FreshDatabase { database, name, server }
+    FreshDatabase { database, admin, name, server }
+}
+
+/// Few connections as whom these options name, usually an administrator.
+pub fn administrator(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(3).connect_lazy_with(options)
 }
 
 /// The cluster that [`fresh_database`] uses when `DATABASE_URL` is not set: started if need be, and left
@@ -120,7 +141,18 @@ impl Server {
             Server::Given(options) => options.as_ref().clone().database(database),
         }
     }
+
+    fn logins(&self, database: &str) -> Logins {
+        let options = self.connect_options(database);
+        match self {
+            Server::Embedded(_) => Logins::by_name(&options),
+            Server::Given(_) => Logins::by_name(&options.password(PASSWORD)),
+        }
+    }
 }
+
+/// Of the logins on a server that was given.
+const PASSWORD: &str = "of-the-tests";
 
 async fn server() -> Server {
     if let Ok(url) = std::env::var("DATABASE_URL") {
@@ -164,12 +196,17 @@ async fn make_template(server: &Server) -> Result<String, Box<dyn std::error::Er
         .fetch_one(&mut admin)
         .await?;
     if !exists {
+        store::make_logins(&mut admin).await?;
+        if let Server::Given(_) = server {
+            for login in ["owner", "work", "pages", "scoped"] {
+                execute(&mut admin, format!("ALTER ROLE dancu_{login} PASSWORD '{PASSWORD}'")).await?;
+            }
+        }
         // It takes its name only when it is complete.
         let making = format!("{name}_making");
         execute(&mut admin, format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await?;
-        execute(&mut admin, format!("CREATE DATABASE {making}")).await?;
-        let database =
-            Database::connect(server.connect_options(&making), PoolSizes { work: 2, pages: 1 }).await?;
+        execute(&mut admin, format!("CREATE DATABASE {making} OWNER dancu_owner")).await?;
+        let database = Database::connect(server.logins(&making), PoolSizes { work: 2, pages: 1 }).await?;
         let migrated = database.migrate().await;
         database.close().await;
         migrated?;

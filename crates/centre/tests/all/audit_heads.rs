@@ -62,12 +62,12 @@ impl World {
     }
 
     async fn run(&self, sql: &str) {
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self.db.work()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self.db.admin()).await.unwrap();
     }
 
     async fn chain(&self) -> i16 {
         let chain = "SELECT chain FROM audit WHERE subject = 'card:1' LIMIT 1";
-        sqlx::query_scalar(chain).fetch_one(self.db.work()).await.unwrap()
+        sqlx::query_scalar(chain).fetch_one(self.db.admin()).await.unwrap()
     }
 
     /// Thirty rows with heads signed after ten, twenty and thirty of them.

@@ -80,7 +80,7 @@ async fn a_kit_and_a_copy_of_the_database_do_not_copy_a_chip() {
     assert_eq!(opened.opened, 1, "the chosen key is a key like any other");
 
     let in_the_row: Vec<u8> =
-        sqlx::query_scalar("SELECT wrapped_key FROM packet").fetch_one(db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT wrapped_key FROM packet").fetch_one(db.admin()).await.unwrap();
     let of_the_box = centre.seal_transport_key(1, CONSTANT).unwrap();
     let card = CardId::derive(DAY, &[b"anybody's"]);
     let keys = centre.chip_keys().keys(card).to_bytes();

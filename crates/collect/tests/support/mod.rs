@@ -48,14 +48,14 @@ impl Bench {
     /// Rows of a table, with the rest of the query behind its name.
     pub async fn count(&self, from: &str) -> i64 {
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {from}"));
-        sqlx::query_scalar(sql).fetch_one(self.db.work()).await.unwrap()
+        sqlx::query_scalar(sql).fetch_one(self.db.admin()).await.unwrap()
     }
 
     /// Everyone in the register, with all that makes two registers the same.
     #[allow(dead_code, reason = "not every test file compares registers")]
     pub async fn people(&self) -> Vec<String> {
         let sql = "SELECT to_jsonb(p)::text FROM person p ORDER BY person_id";
-        sqlx::query_scalar(sql).fetch_all(self.db.work()).await.unwrap()
+        sqlx::query_scalar(sql).fetch_all(self.db.admin()).await.unwrap()
     }
 }
 

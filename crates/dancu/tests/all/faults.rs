@@ -108,20 +108,21 @@ async fn data_of_another_version_is_refused_by_every_command_and_left_alone() {
 
     let options = store::OpenOptions { data_dir: data.0.clone(), database_url: None };
     let database = store::Database::open(&options).await.unwrap();
+    let admin = testkit::administrator(database.cluster().unwrap().connect_options("dancu"));
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'of a later release', true, '', 0)";
-    sqlx::query(newer).execute(database.work()).await.unwrap();
+    sqlx::query(newer).execute(&admin).await.unwrap();
     for command in commands {
         let said = refused(&data.run(command));
         assert!(said.contains("version 9999") && said.contains("newer dancu"), "{command:?}: {said}");
     }
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 9999").execute(database.work()).await.unwrap();
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 9999").execute(&admin).await.unwrap();
     assert!(succeeded(&data.run(&["audit", "verify"])).contains("intact"));
     database.stop().await.unwrap();
 
     let described = data.0.join("dancu.json");
     let ours = fs::read_to_string(&described).unwrap();
-    fs::write(&described, ours.replacen("\"layout\": 2", "\"layout\": 99", 1)).unwrap();
+    fs::write(&described, ours.replacen("\"layout\": 3", "\"layout\": 99", 1)).unwrap();
     for command in commands {
         let said = refused(&data.run(command));
         assert!(said.contains("layout 99") && said.contains("--data"), "{command:?}: {said}");
@@ -173,12 +174,13 @@ async fn accounts_are_made_from_the_console_and_the_audit_trail_tells_when_it_wa
     assert!(succeeded(&data.run(&["audit", "verify"])).contains("intact: 2 rows"));
     let options = store::OpenOptions { data_dir: data.0.clone(), database_url: None };
     let database = store::Database::open(&options).await.unwrap();
+    let admin = testkit::administrator(database.cluster().unwrap().connect_options("dancu"));
     let tampering = [
         ("UPDATE audit SET actor = 'account:somebody' WHERE action = 'account.disabled'", "altered"),
         ("DELETE FROM audit WHERE action = 'account.disabled'", "missing"),
     ];
     for (sql, told) in tampering {
-        sqlx::query(sql).execute(database.work()).await.unwrap();
+        sqlx::query(sql).execute(&admin).await.unwrap();
         let found = data.run(&["audit", "verify"]);
         let text = String::from_utf8_lossy(&found.stdout);
         assert_eq!(found.status.code(), Some(1), "{text}");

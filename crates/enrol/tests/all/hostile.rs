@@ -139,7 +139,7 @@ async fn what_cannot_be_written_is_tried_again_and_then_set_aside_alone() {
          CREATE TRIGGER refuse BEFORE INSERT ON application_record FOR EACH ROW \
          WHEN (NEW.record ->> 'pin' LIKE '%000003') EXECUTE FUNCTION refuse()",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     let mut set_aside = 0;
@@ -151,7 +151,7 @@ async fn what_cannot_be_written_is_tried_again_and_then_set_aside_alone() {
     assert_eq!(count(&db, "SELECT count(*) FROM packet WHERE wrapped_key IS NOT NULL").await, 4);
     assert_eq!(count(&db, "SELECT count(*) FROM packet WHERE quarantined = 'not_opened'").await, 1);
     assert_eq!(state(&db, 3).await, Some(State::Received), "nothing is decided about the citizen");
-    sqlx::raw_sql("DROP TRIGGER refuse ON application_record").execute(db.work()).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER refuse ON application_record").execute(db.admin()).await.unwrap();
     assert_eq!(retry(&db, None, &Actor::Centre, DAY + Duration::hours(10)).await.unwrap(), 1);
     let summary = open_received(&db, centre_keys(), DAY + Duration::hours(10), 100).await.unwrap();
     assert_eq!((summary.opened, summary.failed), (1, 0));
@@ -165,7 +165,7 @@ async fn altered(what: &str) {
     send(&db, vec![kit.packet(1, 1), kit.packet(2, 2), kit.packet(3, 3)]).await;
     let now = DAY + Duration::hours(10);
     assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 3);
-    sqlx::raw_sql(sqlx::AssertSqlSafe(what)).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(what)).execute(db.admin()).await.unwrap();
 
     let all = [application_id(1), application_id(2), application_id(3)];
     for _ in 0..2 {
@@ -204,14 +204,14 @@ async fn two_packet_rows_that_are_swapped_before_they_are_opened_cost_nobody_the
     let db = centre_with(&[&kit]).await;
     send(&db, vec![kit.packet(1, 1), kit.packet(2, 2), kit.packet(3, 3)]).await;
     let swap = format!("UPDATE packet p SET sealed = o.sealed {OTHER}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(swap.clone())).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(swap.clone())).execute(db.admin()).await.unwrap();
     let now = DAY + Duration::hours(10);
     let summary = open_received(&db, centre_keys(), now, 100).await.unwrap();
     assert_eq!((summary.opened, summary.rejected, summary.quarantined), (1, 0, 2));
     for number in 1..=2 {
         assert_eq!(state(&db, number).await, Some(State::Received), "citizen {number} did nothing wrong");
     }
-    sqlx::raw_sql(sqlx::AssertSqlSafe(swap)).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(swap)).execute(db.admin()).await.unwrap();
     assert_eq!(retry(&db, None, &Actor::Centre, now).await.unwrap(), 2);
     assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 2);
     sound(&db).await;
@@ -227,8 +227,8 @@ async fn a_kit_that_an_administrator_makes_up_cannot_replace_what_was_opened() {
     // The row is the victim's, the key and the packet are the administrator's: every signature holds.
     let forged = TestKit { id: kit.id, signer: made_up.signer }.seal(&envelope(kit.id, 1, 1), &content(5), 5);
     let public = TestKit::new(9).public().to_point().to_vec();
-    sqlx::query("UPDATE kit SET public_key = $1").bind(public).execute(db.work()).await.unwrap();
-    sqlx::query("UPDATE packet SET sealed = $1").bind(&forged).execute(db.work()).await.unwrap();
+    sqlx::query("UPDATE kit SET public_key = $1").bind(public).execute(db.admin()).await.unwrap();
+    sqlx::query("UPDATE packet SET sealed = $1").bind(&forged).execute(db.admin()).await.unwrap();
     let contents = read_contents(&db, centre_keys(), &[application_id(1)], now).await.unwrap();
     assert_eq!((contents.opened.len(), contents.altered.len()), (0, 1));
 }

@@ -57,7 +57,7 @@ async fn what_a_revoked_kit_sends_is_set_aside_and_what_it_sent_stays() {
         "INSERT INTO unit (code, valid_from, level, kind, name, parent, path) \
          VALUES ('18562', '2004-01-01', 3, 'thị trấn', 'Thạch Hà', '445', '42/445/18562/')",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     let kit = TestKit::new(1);
@@ -74,7 +74,7 @@ async fn what_a_revoked_kit_sends_is_set_aside_and_what_it_sent_stays() {
     assert_eq!(rows(&db).await, 2);
     assert_eq!(send(2).await, Outcome::Accepted, "it is kept, and the kit may forget it");
     let set_aside: Vec<String> = sqlx::query_scalar("SELECT quarantined FROM packet WHERE kit_seq = 2")
-        .fetch_all(db.work())
+        .fetch_all(db.admin())
         .await
         .unwrap();
     assert_eq!(set_aside, ["kit_revoked"]);

@@ -34,7 +34,7 @@ async fn the_second_start_loads_the_certificates_of_the_first() {
     assert_eq!(count(&db, "SELECT count(*) FROM certificate WHERE der IS NOT NULL").await, 2);
     let issuers: Vec<Option<String>> =
         sqlx::query_scalar("SELECT issuer_serial FROM certificate ORDER BY role")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     assert_eq!(issuers[0], None);
@@ -104,7 +104,8 @@ async fn a_document_signer_signs_for_its_period_and_cards_name_the_one_that_sign
         Authority::establish(&db, Suite::ALL[0], &csca, Arc::new(next), || [9; 16], late).await.unwrap();
     assert_eq!(new.csca.der(), old.csca.der());
     assert_eq!(sign_batch(&db, &Arc::new(new), batch, photos(&applicants), late).await.unwrap(), 1);
-    let signer: String = sqlx::query_scalar("SELECT ds_serial FROM card").fetch_one(db.work()).await.unwrap();
+    let signer: String =
+        sqlx::query_scalar("SELECT ds_serial FROM card").fetch_one(db.admin()).await.unwrap();
     assert_eq!(signer, "09".repeat(16));
 }
 

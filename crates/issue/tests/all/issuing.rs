@@ -61,7 +61,7 @@ async fn missing_numbers_are_allocated_with_the_right_structure_and_others_are_k
     assert_eq!((&pins[0][..6], &pins[1][..6], pins[2].as_str()), ("042199", "042203", own.as_str()));
     let events: Vec<(i32, String)> =
         sqlx::query_as("SELECT version, kind FROM person_event WHERE version > 1 ORDER BY person_id")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     assert_eq!(events, [(2, "pin_assigned".to_owned()), (2, "pin_assigned".to_owned())]);
@@ -116,14 +116,14 @@ async fn who_cannot_have_a_card_is_blocked_with_the_reason_and_holds_up_nobody()
     let applicants = register(&db, 0, &people).await;
     sqlx::query("UPDATE person SET status = 2 WHERE person_id = $1")
         .bind(applicants[3].person.uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let summary = batch_of(&db, 100).await;
     assert_eq!((summary.cards, summary.blocked), (1, 3));
     let blocked: Vec<(uuid::Uuid, String, String)> =
         sqlx::query_as("SELECT application_id, code, message FROM issue_blocked ORDER BY code, message")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let reason = |index: usize| {
@@ -220,7 +220,7 @@ async fn a_chip_with_keys_is_put_together_again_as_it_was_signed() {
     let batch = batch_of(&db, 1).await.batch.unwrap();
     sign_batch(&db, &authority, batch, photos(&applicants), NOW).await.unwrap();
     let row = signed_cards(&db).await.remove(0);
-    let card = sqlx::query_scalar("SELECT card_id FROM card").fetch_one(db.work()).await.unwrap();
+    let card = sqlx::query_scalar("SELECT card_id FROM card").fetch_one(db.admin()).await.unwrap();
     let keys = source.keys(domain::id::CardId::from_uuid(card));
     let rebuild =
         |keys| issue::rebuild(row.dg1.clone(), row.dg13.clone(), row.sod.clone(), &images(100), keys);
@@ -287,7 +287,7 @@ async fn a_spoiled_card_is_made_again_under_another_number() {
     }
     let spoiled: uuid::Uuid =
         sqlx::query_scalar("SELECT application_id FROM batch_item WHERE outcome = 'spoiled'")
-            .fetch_one(db.work())
+            .fetch_one(db.admin())
             .await
             .unwrap();
     assert_eq!(state(&db, ApplicationId::from_uuid(spoiled)).await, "accepted");
@@ -300,7 +300,7 @@ async fn a_spoiled_card_is_made_again_under_another_number() {
     let cards: Vec<(String, String, String)> =
         sqlx::query_as("SELECT number, state, pin FROM card WHERE application_id = $1 ORDER BY number")
             .bind(spoiled)
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let states: Vec<&str> = cards.iter().map(|card| card.1.as_str()).collect();
@@ -321,7 +321,7 @@ async fn a_printers_file_is_recorded_whole_or_not_at_all() {
     signed_batch(&db, &applicants).await;
     receive(&db, 1, 10).await;
     let serials: Vec<String> = sqlx::query_scalar("SELECT serial FROM blank ORDER BY serial DESC LIMIT 2")
-        .fetch_all(db.work())
+        .fetch_all(db.admin())
         .await
         .unwrap();
     let operator = Actor::Command(UserName::parse("an").unwrap());
@@ -350,7 +350,7 @@ async fn a_printers_file_is_recorded_whole_or_not_at_all() {
          ORDER BY c.number",
     )
     .bind(&serials[0])
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     let broken = Some("broken".to_owned());
@@ -372,7 +372,7 @@ async fn the_database_refuses_a_second_active_card_and_a_second_in_production() 
     let applicants = register(&db, 0, &people).await;
     signed_batch(&db, &applicants).await;
     for (state, constraint) in [("active", "card_one_active"), ("signed", "card_one_in_production")] {
-        sqlx::query("UPDATE card SET state = $1").bind(state).execute(db.work()).await.unwrap();
+        sqlx::query("UPDATE card SET state = $1").bind(state).execute(db.admin()).await.unwrap();
         let second = sqlx::query(
             "INSERT INTO card (card_id, number, application_id, person_id, pin, state, issued_on, ds_serial, \
              token_sha256, \
@@ -381,7 +381,7 @@ async fn the_database_refuses_a_second_active_card_and_a_second_in_production() 
              token_sha256, \
                     unit_code, unit_path, intended_at FROM card LIMIT 1",
         )
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap_err();
         assert_eq!(second.as_database_error().unwrap().constraint(), Some(constraint));
@@ -396,7 +396,7 @@ async fn a_holder_gets_another_card_for_an_exchange_only() {
     let batch = signed_batch(&db, &applicants).await;
     receive(&db, 1, 10).await;
     record_results(&db, batch, &[], NOW).await.unwrap();
-    sqlx::query("UPDATE card SET state = 'active'").execute(db.work()).await.unwrap();
+    sqlx::query("UPDATE card SET state = 'active'").execute(db.admin()).await.unwrap();
     let second = |n: usize| Applicant {
         person: applicants[n].person,
         application: ApplicationId::derive(NOW, &[b"second", &[n as u8]]),

@@ -182,12 +182,12 @@ async fn a_card_expires_when_its_last_day_is_over_in_vietnam() {
     revoke(&db, cards[2], RevokeReason::Lost, &officer(), NOW).await.unwrap();
     let last_day: Date = sqlx::query_scalar("SELECT expires_on FROM card WHERE card_id = $1")
         .bind(cards[0].uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     sqlx::query("UPDATE card SET expires_on = NULL WHERE card_id = $1")
         .bind(cards[3].uuid())
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let over = last_day.next_day().unwrap().with_time(Time::MIDNIGHT).assume_offset(VIETNAM);

@@ -275,7 +275,7 @@ async fn a_card_under_way_waits_for_its_blank_until_somebody_records_it_as_spoil
     let (_, card) = personalised(&serve(&bench, Wire::whole(&next)).await.unwrap());
     let number: String = sqlx::query_scalar("SELECT number FROM card WHERE card_id = $1")
         .bind(card.uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(number, "0000020001", "a spoiled card's number is not used again");
@@ -324,7 +324,7 @@ async fn what_fails_for_good_is_spoiled_and_recorded() {
     assert_eq!(totals(db).await, Totals { in_stock: 3, writing: 0, used: 0, spoiled: 3 });
     let reasons: Vec<String> =
         sqlx::query_scalar("SELECT reason FROM blank WHERE state = 'spoiled' ORDER BY serial")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     assert_eq!(reasons, ["verification", "chip", "attempts"]);
@@ -412,7 +412,7 @@ async fn no_blank_serves_two_cards_whoever_writes() {
         "UPDATE blank SET state = 'writing', card_id = (SELECT card_id FROM blank WHERE state = 'used') \
          WHERE serial = (SELECT min(serial) FROM blank WHERE state = 'in_stock')",
     );
-    let error = twice.execute(db.work()).await.unwrap_err();
+    let error = twice.execute(db.admin()).await.unwrap_err();
     assert_eq!(error.as_database_error().unwrap().constraint(), Some("blank_card_id_key"));
 }
 

@@ -130,13 +130,13 @@ impl Desk {
 
     async fn audited(&self, action: &str) -> i64 {
         let sql = "SELECT count(*) FROM audit WHERE action = $1";
-        sqlx::query_scalar(sql).bind(action).fetch_one(self.db.work()).await.unwrap()
+        sqlx::query_scalar(sql).bind(action).fetch_one(self.db.admin()).await.unwrap()
     }
 
     /// The row of every case shows the fold of what was said, and that of every application too.
     async fn folds_hold(&self) {
         let ids: Vec<Uuid> =
-            sqlx::query_scalar("SELECT case_id FROM case_file").fetch_all(self.db.work()).await.unwrap();
+            sqlx::query_scalar("SELECT case_id FROM case_file").fetch_all(self.db.admin()).await.unwrap();
         for id in ids {
             let Sheet { case, standing, .. } = self.sheet(CaseId::from_uuid(id)).await;
             let decision = standing.stage.decision();
@@ -423,7 +423,7 @@ mod offered {
         }
         for _ in 0..3 {
             let sql = "UPDATE person SET status = 2 WHERE person_id = $1 AND status = 1";
-            sqlx::query(sql).bind(person(rng).uuid()).execute(desk.db.work()).await.unwrap();
+            sqlx::query(sql).bind(person(rng).uuid()).execute(desk.db.admin()).await.unwrap();
         }
         cases
     }

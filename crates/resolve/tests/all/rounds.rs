@@ -44,7 +44,7 @@ async fn second_records_are_merged_or_asked_about_and_nobody_else() {
     }
     let cases: Vec<(uuid::Uuid, uuid::Uuid)> =
         sqlx::query_as("SELECT person_id, other_person_id FROM case_file")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let person = |id: uuid::Uuid| truth[&PersonId::from_uuid(id)];
@@ -65,7 +65,7 @@ async fn second_records_are_merged_or_asked_about_and_nobody_else() {
     let (keep, drop) = summary.merged[0];
     assert_eq!(split(&db, drop, &Actor::Centre, NOW).await.unwrap(), Some((keep, drop)));
     assert_eq!(split(&db, drop, &Actor::Centre, NOW).await.unwrap(), None);
-    let strays: i64 = sqlx::query_scalar(pins).fetch_one(db.work()).await.unwrap();
+    let strays: i64 = sqlx::query_scalar(pins).fetch_one(db.admin()).await.unwrap();
     assert_eq!(strays, 0, "a number is filed under another person than its holder");
     let merged = resolve::merge(&db, keep, drop, &Actor::Centre, NOW).await.unwrap();
     assert_eq!(merged, Some((keep, drop)));
@@ -125,7 +125,7 @@ async fn residents_are_linked_and_whoever_comes_twice_is_caught() {
             let evidence: serde_json::Value =
                 sqlx::query_scalar("SELECT evidence FROM resolution WHERE application_id = $1")
                     .bind(s.application.uuid())
-                    .fetch_one(db.work())
+                    .fetch_one(db.admin())
                     .await
                     .unwrap();
             panic!("again: {is_again}, came out as {outcome} {kind:?}: {evidence}");

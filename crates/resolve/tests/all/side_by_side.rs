@@ -200,7 +200,7 @@ async fn of_a_file_in_two_halves_the_same_is_found_as_in_one() {
     }
     // What people took apart stays apart, although both have changed.
     let dropped: uuid::Uuid = sqlx::query_scalar("SELECT person_id FROM person WHERE status = 3 LIMIT 1")
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     resolve::split(&db, PersonId::from_uuid(dropped), &Actor::Centre, NOW).await.unwrap().unwrap();

@@ -53,8 +53,7 @@ pub async fn register_kit(conn: &mut PgConnection, kit: &Kit) -> Result<(), Erro
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("LOCK TABLE kit IN SHARE ROW EXCLUSIVE MODE").execute(tx).await?;
-    Ok(())
+    crate::platform::db::lock(tx, "lock.kit").await
 }
 
 /// Every kit that was registered, by name.

@@ -33,8 +33,7 @@ const CAMPAIGN: &str = "SELECT unit_code, unit_path, starts_on, deadline, deadli
 /// # Errors
 /// Those of the database.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("LOCK TABLE campaign IN SHARE ROW EXCLUSIVE MODE").execute(tx).await?;
-    Ok(())
+    crate::platform::db::lock(tx, "lock.campaign").await
 }
 
 /// Adds a campaign.

@@ -17,9 +17,10 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use crate::Error;
 use crate::platform::binaries::Binaries;
 use crate::platform::layout::Layout;
+use crate::platform::logins::{self, Logins};
 use crate::platform::os_user::Users;
 
-/// The cluster's superuser, which is also dancu's user.
+/// The cluster's superuser: makes the logins and the database, and does no work.
 const SUPERUSER: &str = "dancu";
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
 /// `sun_path` holds 104 bytes on macOS and 108 on Linux, and PostgreSQL adds ".lock" to a sibling's name
@@ -109,7 +110,13 @@ impl Cluster {
         text.lines().next()?.trim().parse().ok()
     }
 
-    /// How to connect to a database of this cluster. Takes nothing from the environment's `PG…` variables.
+    /// How the program connects to a database of this cluster.
+    pub fn logins(&self, database: &str) -> Logins {
+        Logins::by_name(&self.connect_options(database))
+    }
+
+    /// How its administrator connects to a database of this cluster. Takes nothing from the environment's
+    /// `PG…` variables.
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .socket(&self.socket_dir)
@@ -127,11 +134,16 @@ impl Cluster {
         self.home.join("pgdata")
     }
 
-    /// Who may connect: this process's user and the server's, both as the superuser.
+    /// Who may connect: this process's user and the server's, as any of the logins.
     fn write_ident(&self, users: &Users) -> Result<bool, Error> {
-        let mut text = format!("dancu \"{}\" {SUPERUSER}\n", users.server.name);
+        let mut people = vec![&users.server.name];
         if users.is_root() {
-            text.push_str(&format!("dancu \"{}\" {SUPERUSER}\n", users.me.name));
+            people.push(&users.me.name);
+        }
+        let logins = [SUPERUSER, logins::OWNER, logins::WORK, logins::PAGES, logins::SCOPED];
+        let mut text = String::new();
+        for person in people {
+            logins.iter().for_each(|login| text.push_str(&format!("dancu \"{person}\" {login}\n")));
         }
         let path = self.pgdata().join("pg_ident.conf");
         let old = std::fs::read_to_string(&path).unwrap_or_default();

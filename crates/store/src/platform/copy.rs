@@ -102,6 +102,61 @@ impl<'c> CopyIn<'c> {
     }
 }
 
+/// A bulk load into a table under row-level security, which the server takes from its owner only: by way of a
+/// temporary table, which nobody else sees and which is not written to the log. Made by [`staged!`].
+pub(crate) struct Staged {
+    pub make: &'static str,
+    pub copy: &'static str,
+    pub put: &'static str,
+    pub forget: &'static str,
+}
+
+impl Staged {
+    /// Begins the load; it is for the temporary table until [`Staged::end`].
+    pub(crate) async fn begin<'c>(&self, tx: &'c mut PgConnection) -> Result<CopyIn<'c>, Error> {
+        sqlx::raw_sql(self.make).execute(&mut *tx).await?;
+        CopyIn::begin(tx, self.copy).await
+    }
+
+    /// Puts what was loaded where it belongs.
+    pub(crate) async fn end(&self, tx: &mut PgConnection) -> Result<u64, Error> {
+        let put = sqlx::query(self.put).execute(&mut *tx).await?;
+        sqlx::raw_sql(self.forget).execute(tx).await?;
+        Ok(put.rows_affected())
+    }
+}
+
+/// A [`Staged`] load into these columns of a table.
+macro_rules! staged {
+    ($table:literal, $columns:literal) => {
+        $crate::platform::copy::Staged {
+            make: concat!(
+                "CREATE TEMPORARY TABLE ",
+                $table,
+                "_load ON COMMIT DROP AS SELECT ",
+                $columns,
+                " FROM ",
+                $table,
+                " WITH NO DATA"
+            ),
+            copy: concat!("COPY ", $table, "_load FROM STDIN (FORMAT binary)"),
+            put: concat!(
+                "INSERT INTO ",
+                $table,
+                " (",
+                $columns,
+                ") SELECT ",
+                $columns,
+                " FROM ",
+                $table,
+                "_load"
+            ),
+            forget: concat!("DROP TABLE ", $table, "_load"),
+        }
+    };
+}
+pub(crate) use staged;
+
 /// The row being filled.
 pub struct CopyRow {
     buffer: Vec<u8>,

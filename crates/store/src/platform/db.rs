@@ -1,19 +1,21 @@
 //! Opening the database, and the three ways into it: transactions that write, connections that only read, and
 //! scoped transactions, which read one unit's rows. Pages have connections of their own for each.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
+use crate::platform::address::{OWNER_URL, OpenOptions, SCOPED_URL};
 use crate::platform::binaries::MINIMUM_MAJOR;
 use crate::platform::cluster::{Cluster, Durability, has_cluster};
 use crate::platform::layout::Layout;
+use crate::platform::logins::{self, Logins};
 use crate::platform::migrate::{self, known_version};
+use crate::platform::proof::{Challenge, ScopeKey};
 use crate::{Error, UnitScope};
 
 /// The database in the embedded cluster.
@@ -24,25 +26,6 @@ const STARTING_WAIT: Duration = Duration::from_secs(60);
 
 /// How often the embedded server is started when it goes away while it is being opened.
 const START_ATTEMPTS: u32 = 3;
-
-/// Where the database is.
-#[derive(Clone)]
-pub struct OpenOptions {
-    /// The data directory; holds the embedded cluster unless `database_url` is given.
-    pub data_dir: PathBuf,
-    /// The address of a server to use instead of the embedded cluster. May hold a password, so it is never
-    /// printed.
-    pub database_url: Option<String>,
-}
-
-impl std::fmt::Debug for OpenOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenOptions")
-            .field("data_dir", &self.data_dir)
-            .field("database_url", &self.database_url.as_ref().map(|_| "…"))
-            .finish()
-    }
-}
 
 /// How many connections may be open at once, for those who write and as many again for those who only read.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +47,8 @@ impl Default for PoolSizes {
 pub struct Database {
     own: Pools,
     pages: Pools,
+    owner: Option<PgConnectOptions>,
+    scope_key: Arc<RwLock<Option<Arc<ScopeKey>>>>,
     cluster: Option<Cluster>,
 }
 
@@ -72,12 +57,14 @@ pub struct Database {
 struct Pools {
     write: PgPool,
     read: PgPool,
+    scoped: Option<PgPool>,
 }
 
 impl Pools {
-    fn new(options: &PgConnectOptions, name: &str, size: u32) -> Pools {
+    fn new(options: &PgConnectOptions, scoped: Option<&PgConnectOptions>, name: &str, size: u32) -> Pools {
         let pool = || PgPoolOptions::new().max_connections(size).acquire_timeout(Duration::from_secs(15));
-        let named = |ends: &str| options.clone().application_name(&format!("{name}{ends}"));
+        let named =
+            |options: &PgConnectOptions, ends| options.clone().application_name(&format!("{name}{ends}"));
         // Whoever reads outside a transaction commits each statement by itself. A write that strayed there
         // would be half of a change, so that the server is told to refuse it.
         let read = pool().after_connect(|conn, _| {
@@ -86,12 +73,22 @@ impl Pools {
                 Ok(())
             })
         });
-        Pools { write: pool().connect_lazy_with(named("")), read: read.connect_lazy_with(named("-read")) }
+        // Whether the server is there shows when the transaction begins, which is tried again: a question
+        // more would cost each page a round trip.
+        let proved = pool().test_before_acquire(false);
+        Pools {
+            write: pool().connect_lazy_with(named(options, "")),
+            read: read.connect_lazy_with(named(options, "-read")),
+            scoped: scoped.map(|options| proved.connect_lazy_with(named(options, "-scoped"))),
+        }
     }
 
     async fn close(&self) {
         self.write.close().await;
         self.read.close().await;
+        if let Some(scoped) = &self.scoped {
+            scoped.close().await;
+        }
     }
 }
 
@@ -103,17 +100,7 @@ impl Database {
     /// See [`Cluster::start`]; [`Error::DatabaseMissing`] when the database was there before and is gone.
     pub async fn open(options: &OpenOptions) -> Result<Database, Error> {
         if let Some(url) = &options.database_url {
-            // The driver takes any scheme.
-            if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-                let reason = "it begins with something else".to_owned();
-                return Err(Error::DatabaseUrl { reason });
-            }
-            let connect = PgConnectOptions::from_str(url)
-                .map_err(|e| Error::DatabaseUrl { reason: redacted_reason(&e) })?;
-            if let Some(reason) = readable_on_the_way(&connect) {
-                return Err(Error::DatabaseUrl { reason });
-            }
-            return Database::connect(connect, PoolSizes::default()).await;
+            return Database::connect(url.logins()?, PoolSizes::default()).await;
         }
         let mut attempt = 1;
         loop {
@@ -142,7 +129,7 @@ impl Database {
         let data = data.to_owned();
         let cluster = blocking(move || Cluster::start(&data, Durability::Full)).await?;
         ensure_database(&cluster).await?;
-        let mut db = Database::connect(cluster.connect_options(DATABASE), PoolSizes::default()).await?;
+        let mut db = Database::connect(cluster.logins(DATABASE), PoolSizes::default()).await?;
         db.cluster = Some(cluster);
         Ok(db)
     }
@@ -150,19 +137,25 @@ impl Database {
     /// Connects to a database that exists.
     ///
     /// # Errors
-    /// [`Error::Disconnected`], [`Error::DatabaseMissing`], [`Error::ServerTooOld`].
-    pub async fn connect(options: PgConnectOptions, sizes: PoolSizes) -> Result<Database, Error> {
-        let mut first = connect_patiently(&options).await?;
+    /// [`Error::Disconnected`], [`Error::DatabaseMissing`], [`Error::ServerTooOld`];
+    /// [`Error::LoginTooPowerful`], before anything is done.
+    pub async fn connect(logins: Logins, sizes: PoolSizes) -> Result<Database, Error> {
+        let mut first = connect_patiently(&logins.work).await?;
         let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
             .fetch_one(&mut first)
             .await?;
+        let checked = logins.check(&mut first).await;
         first.close().await?;
         if u32::try_from(version / 10_000).unwrap_or(0) < MINIMUM_MAJOR {
             return Err(Error::ServerTooOld { found: version / 10_000, minimum: MINIMUM_MAJOR });
         }
+        checked?;
+        let scoped = logins.scoped.as_ref();
         Ok(Database {
-            own: Pools::new(&options, "dancu-work", sizes.work),
-            pages: Pools::new(&options, "dancu-web", sizes.pages),
+            own: Pools::new(&logins.work, scoped, "dancu-work", sizes.work),
+            pages: Pools::new(&logins.pages, scoped, "dancu-web", sizes.pages),
+            owner: logins.owner,
+            scope_key: Arc::default(),
             cluster: None,
         })
     }
@@ -174,7 +167,8 @@ impl Database {
         Database { own: self.pages.clone(), ..self.clone() }
     }
 
-    /// The pool of those who write. Its user owns the tables, so row-level security does not apply.
+    /// The pool of those who write, as the login `dancu_work`, or `dancu_pages` for pages: units do not hold
+    /// it, what it may do to each table does (`ROLES.md`).
     pub fn work(&self) -> &PgPool {
         &self.own.write
     }
@@ -208,38 +202,66 @@ impl Database {
     }
 
     /// Begins a read-only transaction that sees only rows whose `unit_path` is inside `scope`, and only
-    /// tables that are granted to `dancu_scoped`. A statement may take 15 s.
+    /// tables that are granted to `dancu_scoped`, which is its login. A statement may take 15 s.
     ///
     /// # Errors
-    /// When no connection can be had, or the role is missing (schema not migrated).
+    /// When no connection can be had; [`Error::LoginNotGiven`]; the schema is not migrated.
     pub async fn scoped(&self, scope: &UnitScope) -> Result<Transaction<'static, Postgres>, Error> {
-        let mut tx = self.own.read.begin().await?;
-        // A plan that was made for one reader's unit is not another's: for a commune an index is right, for a
-        // province it may be the whole table.
-        // Literals, not set_config(): Citus sends SET LOCAL on to its workers, and not the effects of a
-        // function. UnitScope admits no character that could leave the literal.
-        let sql = format!(
-            "SET TRANSACTION READ ONLY; SET LOCAL ROLE dancu_scoped; \
-             SET LOCAL app.unit_path = '{}'; SET LOCAL statement_timeout = '15s'; \
-             SET LOCAL plan_cache_mode = force_custom_plan",
-            scope.as_str()
-        );
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await?;
-        Ok(tx)
+        let pool = self.own.scoped.as_ref();
+        let pool = pool.ok_or(Error::LoginNotGiven { login: logins::SCOPED, variable: SCOPED_URL })?;
+        let known = self.scope_key.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let key = match known {
+            Some(key) => key,
+            None => self.load_scope_key().await?,
+        };
+        let (mut tx, challenge) = begin_challenged(pool).await?;
+        if key.prove(&mut tx, challenge, scope).await? {
+            return Ok(tx);
+        }
+        // Another key: the database was restored from a backup since.
+        if self.load_scope_key().await?.prove(&mut tx, challenge, scope).await? {
+            return Ok(tx);
+        }
+        Err(Error::Inconsistent {
+            table: "scope_key",
+            row: "its only one".to_owned(),
+            reason: "the server does not take what is proved with it".to_owned(),
+        })
+    }
+
+    async fn load_scope_key(&self) -> Result<Arc<ScopeKey>, Error> {
+        let mut conn = self.own.read.acquire().await?;
+        let key = Arc::new(ScopeKey::load(&mut conn).await?);
+        *self.scope_key.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::clone(&key));
+        Ok(key)
     }
 
     /// Brings the schema to this program's version. Safe when several processes do it at once.
     ///
     /// # Errors
-    /// [`Error::SchemaTooNew`]; [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or
-    /// one that was applied has been edited since.
+    /// [`Error::SchemaTooNew`]; [`Error::LoginNotGiven`], where there is something to do;
+    /// [`Error::LoginsMissing`]; [`Error::Migration`] when a migration fails or one that was applied has been
+    /// edited since.
     pub async fn migrate(&self) -> Result<(), Error> {
-        let found = self.schema_version().await?;
+        let found = match &self.owner {
+            Some(owner) => {
+                let mut conn = connect_patiently(owner).await?;
+                let found = version(&mut conn).await?;
+                conn.close().await?;
+                found
+            }
+            None => self.schema_version().await?,
+        };
         let known = known_version();
-        if found > known {
-            return Err(Error::SchemaTooNew { found, known });
+        match (found.cmp(&known), &self.owner) {
+            (std::cmp::Ordering::Greater, _) => Err(Error::SchemaTooNew { found, known }),
+            // Also where nothing is missing: what was applied may have been edited since.
+            (_, Some(owner)) => migrate::run(owner).await,
+            (std::cmp::Ordering::Equal, None) => Ok(()),
+            (std::cmp::Ordering::Less, None) => {
+                Err(Error::LoginNotGiven { login: logins::OWNER, variable: OWNER_URL })
+            }
         }
-        migrate::run(&self.own.write).await
     }
 
     /// Checks that the schema is exactly the one this program needs, without changing it.
@@ -256,22 +278,13 @@ impl Database {
         }
     }
 
-    /// The version of the schema in the database; 0 when it is empty.
+    /// The version of the schema in the database; 0 when it is empty, or was stopped before the logins got
+    /// their rights.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub async fn schema_version(&self) -> Result<i64, Error> {
-        let exists: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-            .fetch_one(&self.own.read)
-            .await?;
-        if !exists {
-            return Ok(0);
-        }
-        let version =
-            sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.own.read)
-                .await?;
-        Ok(version)
+        version(&mut *self.own.read.acquire().await?).await
     }
 
     /// Brings up to date what the server knows of the tables' sizes and values, and of which pages need no
@@ -279,9 +292,13 @@ impl Database {
     /// register does not want to wait for it.
     ///
     /// # Errors
-    /// When the server cannot be reached.
+    /// When the server cannot be reached; [`Error::LoginNotGiven`], because only the owner may.
     pub async fn vacuum_analyze(&self) -> Result<(), Error> {
-        sqlx::raw_sql("VACUUM ANALYZE").execute(&self.own.write).await?;
+        let owner = self.owner.as_ref();
+        let owner = owner.ok_or(Error::LoginNotGiven { login: logins::OWNER, variable: OWNER_URL })?;
+        let mut conn = connect_patiently(owner).await?;
+        sqlx::raw_sql("VACUUM ANALYZE").execute(&mut conn).await?;
+        conn.close().await?;
         Ok(())
     }
 
@@ -343,36 +360,72 @@ pub async fn ping(conn: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
+async fn version(conn: &mut PgConnection) -> Result<i64, Error> {
+    let readable: Option<bool> =
+        sqlx::query_scalar("SELECT has_table_privilege(to_regclass('_sqlx_migrations')::oid, 'SELECT')")
+            .fetch_one(&mut *conn)
+            .await?;
+    if readable != Some(true) {
+        return Ok(0);
+    }
+    let version = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+    Ok(sqlx::query_scalar(version).fetch_one(conn).await?)
+}
+
+/// Makes logins and database in a cluster that is new. That is all the superuser does: afterwards nobody
+/// connects as that one.
 async fn ensure_database(cluster: &Cluster) -> Result<(), Error> {
+    let data = cluster.data().to_owned();
+    let mut layout = Layout::load(&data)?;
+    if layout.databases.iter().any(|d| d == DATABASE) {
+        return Ok(());
+    }
     let mut admin = connect_patiently(&cluster.connect_options("postgres")).await?;
+    logins::make_logins(&mut admin).await?;
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(DATABASE)
         .fetch_one(&mut admin)
         .await?;
-    let data = cluster.data().to_owned();
-    let mut layout = Layout::load(&data)?;
-    let recorded = layout.databases.iter().any(|d| d == DATABASE);
     if !exists {
-        if recorded {
-            return Err(Error::DatabaseMissing { name: DATABASE.to_owned() });
-        }
-        match sqlx::query("CREATE DATABASE dancu").execute(&mut admin).await.map_err(Error::from) {
+        let made = sqlx::query("CREATE DATABASE dancu OWNER dancu_owner").execute(&mut admin).await;
+        match made.map_err(Error::from) {
             Ok(_) => {}
             // Another process made it first: 42P04, or 23505 when both were at it in the same instant.
             Err(Error::Sql(sql)) if sql.code == "42P04" || sql.code == "23505" => {}
             Err(e) => return Err(e),
         }
     }
-    if !recorded {
-        layout.databases.push(DATABASE.to_owned());
-        layout.save(&data)?;
-    }
+    layout.databases.push(DATABASE.to_owned());
+    layout.save(&data)?;
     admin.close().await?;
     Ok(())
 }
 
+/// Begins a transaction, and learns what has to be proved for it. A connection that was lost while nobody
+/// used it is given up for another.
+async fn begin_challenged(pool: &PgPool) -> Result<(Transaction<'static, Postgres>, Challenge), Error> {
+    let mut lost = 0;
+    loop {
+        let begun = async {
+            let mut tx = pool.begin().await?;
+            let challenge = Challenge::of(&mut tx).await?;
+            Ok::<_, Error>((tx, challenge))
+        };
+        match begun.await {
+            Err(error)
+                if error.is_disconnected()
+                    && pool.size() > 0
+                    && lost < pool.options().get_max_connections() =>
+            {
+                lost += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Connects, waiting while the server says that it is starting up, recovering or shutting down (57P03).
-async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+pub(super) async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, Error> {
     let deadline = Instant::now() + STARTING_WAIT;
     loop {
         match PgConnection::connect_with(options).await {
@@ -387,32 +440,6 @@ async fn connect_patiently(options: &PgConnectOptions) -> Result<PgConnection, E
     }
 }
 
-/// Why a connection would be read, or led elsewhere, by whoever stands between.
-///
-/// `require` and `verify-ca` do not do: the driver takes any certificate for the one, and for the other any
-/// that a public authority gave for whatever name.
-fn readable_on_the_way(options: &PgConnectOptions) -> Option<String> {
-    let host = options.get_host();
-    let is_here = options.get_socket().is_some()
-        || host.starts_with('/')
-        || host == "localhost"
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let is_private = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
-    (!is_here && !is_private).then(|| {
-        "the server is another machine, and what is said to it can be read on the way: add \
-         ?sslmode=verify-full&sslrootcert=FILE with the certificate of the server's authority"
-            .to_owned()
-    })
-}
-
-/// A parser's message without the address it quotes.
-fn redacted_reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(e) if !e.to_string().contains("://") => e.to_string(),
-        _ => "it could not be parsed".to_owned(),
-    }
-}
-
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -422,30 +449,5 @@ async fn blocking<T: Send + 'static>(
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(Error::Disconnected { reason: "the program is shutting down".to_owned() }),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_elsewhere_is_spoken_to_under_tls_with_its_name_checked() {
-        let check = |url: &str, refused: bool| {
-            let options = PgConnectOptions::from_str(url).unwrap();
-            assert_eq!(readable_on_the_way(&options).is_some(), refused, "{url}");
-        };
-        for mode in ["disable", "allow", "prefer", "require", "verify-ca"] {
-            check(&format!("postgres://u@db.example/dancu?sslmode={mode}"), true);
-            check(&format!("postgres://u@192.0.2.1/dancu?sslmode={mode}"), true);
-            check(&format!("postgres://u@localhost/dancu?sslmode={mode}"), false);
-        }
-        check("postgres://u@db.example/dancu", true);
-        check("postgres://u@localhost.example/dancu", true);
-        check("postgres://u@localhost/dancu?host=192.0.2.1", true);
-        check("postgres://u@localhost/dancu?hostaddr=192.0.2.1", true);
-        check("postgres://u@db.example/dancu?sslmode=verify-full", false);
-        check("postgres://u@127.0.0.1/dancu", false);
-        check("postgres:///dancu?host=/run/postgresql", false);
     }
 }

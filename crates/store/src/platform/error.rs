@@ -82,8 +82,8 @@ pub enum Error {
     )]
     DatabaseMissing { name: String },
     /// The address of the database cannot be parsed. The address itself is left out: it may hold a password.
-    #[error("DATABASE_URL is not a PostgreSQL address such as postgres://user@host/dancu: {reason}")]
-    DatabaseUrl { reason: String },
+    #[error("{variable} is not a PostgreSQL address such as postgres://user@host/dancu: {reason}")]
+    DatabaseUrl { variable: &'static str, reason: String },
     /// The connection was lost or refused.
     #[error("the database server cannot be reached: {reason}")]
     Disconnected { reason: String },
@@ -96,12 +96,21 @@ pub enum Error {
     /// The schema is older than the program.
     #[error("the database schema is at version {found}, and this program needs {known}. Run `dancu migrate`")]
     SchemaTooOld { found: i64, known: i64 },
-    /// The role that row-level security needs could not be made or granted.
+    /// The logins that the migrations give rights to are not there.
     #[error(
-        "the database user may not create the role dancu_scoped. Ask the server's administrator to run: \
-         CREATE ROLE dancu_scoped NOLOGIN; GRANT dancu_scoped TO \"{user}\";"
+        "the server does not know the program's logins. Ask its administrator to run: {statements} Each \
+         needs a way to sign in, such as a password"
     )]
-    RoleNotPermitted { user: String },
+    LoginsMissing { statements: String },
+    /// A login of the program can do more than its work.
+    #[error(
+        "the database login {login} {power}, and the program does not work under such a login: one mistake \
+         would open everything. Use the logins that docs/operations.md names, \"Which database\""
+    )]
+    LoginTooPowerful { login: String, power: &'static str },
+    /// The address under which another login reaches the database was not given.
+    #[error("this needs the database login {login}: give its address in {variable}")]
+    LoginNotGiven { login: &'static str, variable: &'static str },
     /// A migration failed.
     #[error("migration failed: {0}")]
     Migration(String),

@@ -9,8 +9,9 @@ use crate::Error;
 
 /// The layout this program reads and writes. In layout 1 the keys of all chips followed from the
 /// key-encryption key, which also wrapped what kits chose: whoever had a kit and the database could copy
-/// every card, so that nothing of it is carried over.
-pub const LAYOUT: u32 = 2;
+/// every card, so that nothing of it is carried over. In layout 2 the server's superuser owned all tables and
+/// did all work.
+pub const LAYOUT: u32 = 3;
 
 const FILE: &str = "dancu.json";
 
@@ -85,7 +86,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(FILE), r#"{"layout": 9, "unheard_of": []}"#).unwrap();
         let message = Layout::load(dir.path()).unwrap_err().to_string();
-        assert!(message.contains("layout 9") && message.contains("knows layout 2"), "{message}");
+        assert!(message.contains("layout 9") && message.contains("knows layout 3"), "{message}");
     }
 
     #[test]

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 
+use super::db::connect_patiently;
+use super::logins::{self, Used};
 use super::statements::statements;
 use crate::Error;
 
@@ -32,14 +35,14 @@ pub fn migrations_checksum() -> Vec<u8> {
 /// Applies what is missing of this program's migrations.
 ///
 /// # Errors
-/// [`Error::RoleNotPermitted`]; [`Error::Migration`] when a migration fails or one that was applied has been
+/// [`Error::LoginTooPowerful`]; [`Error::LoginsMissing`]; [`Error::Migration`] when a migration fails or one that was applied has been
 /// edited.
-pub(super) async fn run(pool: &PgPool) -> Result<(), Error> {
-    // Connections of their own, because what a migration sets on its connection must not come back into the
+pub(super) async fn run(owner: &PgConnectOptions) -> Result<(), Error> {
+    // Connections of their own, because what a migration sets on its connection must not come back into a
     // pool.
-    let mut guard = pool.acquire().await?.detach();
-    let mut connection = pool.acquire().await?.detach();
-    let outcome = run_locked(&mut guard, &mut connection).await;
+    let mut guard = connect_patiently(owner).await?;
+    let mut connection = connect_patiently(owner).await?;
+    let outcome = run_locked(&mut guard, &mut connection, owner.get_username()).await;
     // Closed and not dropped, so that the lock is gone when this returns.
     let closed = guard.close().await;
     connection.close().await?;
@@ -47,15 +50,27 @@ pub(super) async fn run(pool: &PgPool) -> Result<(), Error> {
     outcome
 }
 
-async fn run_locked(guard: &mut PgConnection, connection: &mut PgConnection) -> Result<(), Error> {
+async fn run_locked(
+    guard: &mut PgConnection,
+    connection: &mut PgConnection,
+    owner: &str,
+) -> Result<(), Error> {
+    // What a superuser owns is done with a superuser's rights, whoever asks.
+    logins::check(connection, &[owner.to_owned()], Used::ToMigrate).await?;
+    let missing = || Error::LoginsMissing { statements: logins::statements(owner) };
+    if logins::are_missing(connection).await? {
+        return Err(missing());
+    }
     make_table(connection).await?;
     let lock = lock(guard).await?;
     let applied = applied(connection).await?;
-    // Asked before anything can fail: a transaction that failed answers no question.
-    let user: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut *connection).await?;
     for migration in MIGRATOR.iter().filter(|m| !applied.contains_key(&m.version)) {
-        apply(connection, migration).await.map_err(|e| fault(e, migration.version, &user))?;
+        apply(connection, migration).await.map_err(|error| match error {
+            Error::Sql(sql) if sql.code == "42501" && migration.version == 1 => missing(),
+            error => fault(error, migration.version),
+        })?;
     }
+    logins::close_to_others(connection).await?;
     lock.rollback().await?;
     Ok(())
 }
@@ -153,11 +168,8 @@ async fn execute(connection: &mut PgConnection, migration: &Migration) -> Result
 }
 
 /// A failed migration as an error that says which it was.
-fn fault(error: Error, version: i64, user: &str) -> Error {
+fn fault(error: Error, version: i64) -> Error {
     match error {
-        Error::Sql(sql) if sql.code == "42501" && version == 1 => {
-            Error::RoleNotPermitted { user: user.to_owned() }
-        }
         Error::Sql(sql) => Error::Migration(format!("version {version}: {sql}")),
         other => other,
     }

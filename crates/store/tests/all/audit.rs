@@ -70,7 +70,7 @@ async fn every_kind_of_tampering_is_found_at_its_row() {
     let check = async |sql: &str, seq: i64, how: Break| {
         let db = fresh_database().await;
         let chain = ten_rows(&db).await;
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(db.work()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(db.admin()).await.unwrap();
         assert_eq!(verdict(&db).await, Verdict::Broken { chain, seq, how }, "{sql}");
     };
     check("UPDATE audit SET actor = 'account:8' WHERE seq = 4", 4, Break::Altered).await;

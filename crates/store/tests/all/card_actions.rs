@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use time::macros::{date, datetime};
 use time::{Duration, OffsetDateTime};
@@ -16,7 +17,7 @@ use store::cards::history::{check_folds, timeline};
 use store::cards::record::{Handed, Transition, hand_over, intend, record, sign};
 use store::cards::{IntendedCard, SignedCard};
 use store::{Database, Error, PgConnection};
-use testkit::fresh_database;
+use testkit::{FreshDatabase, fresh_database};
 
 const NOW: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
 
@@ -213,7 +214,7 @@ async fn what_is_altered_behind_the_doors_back_is_found() {
         ("UPDATE card_action SET seq = 9 WHERE card_id = $1 AND seq = 4", 7),
         ("UPDATE card_action SET reason = 'rain' WHERE card_id = $1 AND action = 'spoil'", 6),
     ] {
-        let mut tx = db.begin().await.unwrap();
+        let mut tx = db.admin().begin().await.unwrap();
         sqlx::query(change).bind(card(number).uuid()).execute(&mut *tx).await.unwrap();
         assert_eq!(check_folds(&mut tx).await.unwrap(), [card(number)], "{change}");
     }
@@ -329,7 +330,7 @@ fn hour(hours: i64) -> OffsetDateTime {
     NOW + Duration::hours(hours)
 }
 
-async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
+async fn put_before(db: &FreshDatabase, number: u16, person: u16, state: &str) {
     let (card, application) = (card(number).uuid(), application(number).uuid());
     let batch = domain::id::BatchId::derive(NOW, &[&number.to_be_bytes()]).uuid();
     let at = |hours: i64| hour(i64::from(number) * 24 + hours);
@@ -345,7 +346,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
     .bind(state)
     .bind(at(0))
     .bind((state != "intended").then(|| at(1)))
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     if number > 8 {
@@ -358,7 +359,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
     .bind(batch)
     .bind(i64::from(number))
     .bind(at(0))
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     sqlx::query(
@@ -367,7 +368,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
     .bind(batch)
     .bind(application)
     .bind(card)
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
     let action = async |seq: i16, action: &str, hours: i64, reference: Option<uuid::Uuid>, actor: &str| {
@@ -382,7 +383,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
         .bind(at(hours + 1))
         .bind(actor)
         .bind(reference)
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     };
@@ -390,7 +391,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
         "spoiled" => {
             action(1, "spoil", 2, Some(batch), "station").await;
             sqlx::query("INSERT INTO blank_box (box, received_at, actor) VALUES (1, now(), '')")
-                .execute(db.work())
+                .execute(db.admin())
                 .await
                 .unwrap();
             sqlx::query(
@@ -398,7 +399,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
                  VALUES (repeat('A', 20), 1, 'spoiled', $1, now(), 'verification')",
             )
             .bind(card)
-            .execute(db.work())
+            .execute(db.admin())
             .await
             .unwrap();
         }
@@ -416,7 +417,7 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
         .bind(application)
         .bind(at(4))
         .bind(at(6))
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     }
@@ -425,12 +426,18 @@ async fn put_before(db: &Database, number: u16, person: u16, state: &str) {
 #[tokio::test]
 async fn cards_of_before_get_the_actions_that_led_to_their_states() {
     let db = fresh_database().await;
-    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(db.work()).await.unwrap();
+    sqlx::raw_sql(
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION dancu_owner; \
+         GRANT USAGE ON SCHEMA public TO PUBLIC",
+    )
+    .execute(db.admin())
+    .await
+    .unwrap();
     let migrations = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"));
     let all = Migrator::new(migrations).await.unwrap();
     let before = Migrator::with_migrations(all.iter().filter(|m| m.version <= BEFORE).cloned().collect());
-    let mut connection = db.work().acquire().await.unwrap();
-    before.run(&mut *connection).await.unwrap();
+    let mut connection = PgConnection::connect_with(&db.logins().owner.unwrap()).await.unwrap();
+    before.run(&mut connection).await.unwrap();
     drop(connection);
     for &(number, person, state) in CARDS_OF_BEFORE {
         put_before(&db, number, person, state).await;

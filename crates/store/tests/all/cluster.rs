@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use store::{Cluster, Database, Durability, Error, OpenOptions};
+use store::{Cluster, Database, DatabaseUrl, Durability, Error, Logins, OpenOptions};
 
 /// A data directory that stops its server and removes everything when the test ends, also by panic.
 struct Data {
@@ -63,7 +63,10 @@ fn is_root() -> bool {
 }
 
 async fn count(db: &Database) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM meta WHERE key = 'a'").fetch_one(db.work()).await.unwrap()
+    sqlx::query_scalar("SELECT count(*) FROM sim_progress WHERE key = 'a'")
+        .fetch_one(db.work())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +74,7 @@ async fn what_was_committed_survives_kill_9_of_the_server() {
     let data = Data::new("data");
     let db = Database::open(&data.options()).await.unwrap();
     db.migrate().await.unwrap();
-    sqlx::query("INSERT INTO meta (key, value) VALUES ('a', 'b')").execute(db.work()).await.unwrap();
+    sqlx::query("INSERT INTO sim_progress (key, value) VALUES ('a', '1')").execute(db.work()).await.unwrap();
     let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(db.work()).await.unwrap();
     let commit: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(db.work()).await.unwrap();
     assert_eq!((fsync.as_str(), commit.as_str()), ("on", "on"));
@@ -129,10 +132,10 @@ async fn a_live_server_is_reused_and_has_no_tcp_listener() {
     let pid = one.server_pid();
     assert!(pid.is_some());
     assert_eq!(data.start().server_pid(), pid);
-    let db = Database::connect(one.connect_options("postgres"), store::PoolSizes::default()).await.unwrap();
-    let tcp: String = sqlx::query_scalar("SHOW listen_addresses").fetch_one(db.work()).await.unwrap();
+    let admin = testkit::administrator(one.connect_options("postgres"));
+    let tcp: String = sqlx::query_scalar("SHOW listen_addresses").fetch_one(&admin).await.unwrap();
     assert_eq!(tcp, "");
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(db.work()).await.unwrap();
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&admin).await.unwrap();
     assert_eq!(encoding, "UTF8");
     let mode = std::fs::metadata(one.home().join("pgdata")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -232,9 +235,8 @@ async fn a_lost_cluster_and_a_lost_database_are_not_replaced_by_empty_ones() {
     let db = Database::open(&data.options()).await.unwrap();
     db.close().await;
     let cluster = db.cluster().unwrap().clone();
-    let admin =
-        Database::connect(cluster.connect_options("postgres"), store::PoolSizes::default()).await.unwrap();
-    sqlx::raw_sql("DROP DATABASE dancu WITH (FORCE)").execute(admin.work()).await.unwrap();
+    let admin = testkit::administrator(cluster.connect_options("postgres"));
+    sqlx::raw_sql("DROP DATABASE dancu WITH (FORCE)").execute(&admin).await.unwrap();
     let error = Database::open(&data.options()).await.unwrap_err();
     assert!(matches!(&error, Error::DatabaseMissing { name } if name == "dancu"), "{error}");
 
@@ -250,9 +252,9 @@ async fn a_lost_cluster_and_a_lost_database_are_not_replaced_by_empty_ones() {
 async fn another_layout_is_refused_before_anything_is_touched() {
     let data = Data::new("data");
     std::fs::create_dir(&data.sub).unwrap();
-    std::fs::write(data.sub.join("dancu.json"), r#"{"layout": 3}"#).unwrap();
+    std::fs::write(data.sub.join("dancu.json"), r#"{"layout": 9}"#).unwrap();
     let error = Database::open(&data.options()).await.unwrap_err();
-    assert!(matches!(error, Error::DataLayout { found: 3, known: store::LAYOUT, .. }), "{error}");
+    assert!(matches!(error, Error::DataLayout { found: 9, known: store::LAYOUT, .. }), "{error}");
     assert!(!data.sub.join("postgres").exists());
 }
 
@@ -268,8 +270,8 @@ fn a_first_start_that_was_cut_short_is_begun_again() {
 
 #[tokio::test]
 async fn a_bad_address_is_refused_without_repeating_it() {
-    let options =
-        OpenOptions { data_dir: "unused".into(), database_url: Some("mysql://u:hunter2@h/d".to_owned()) };
+    let url = DatabaseUrl { own: "mysql://u:hunter2@h/d".to_owned(), scoped: None, owner: None };
+    let options = OpenOptions { data_dir: "unused".into(), database_url: Some(url) };
     let text = match Database::open(&options).await {
         Err(error) => format!("{error} {error:?} {options:?}"),
         Ok(_) => panic!("it is not a PostgreSQL address"),
@@ -279,31 +281,60 @@ async fn a_bad_address_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_is_told_what_to_ask_for_and_that_is_enough() {
+async fn an_owner_on_a_server_without_the_logins_is_told_what_to_ask_for_and_that_is_enough() {
     let data = Data::new("data");
     let cluster = data.start();
-    let admin =
-        Database::connect(cluster.connect_options("postgres"), store::PoolSizes::default()).await.unwrap();
-    // The ident map lets the same operating-system user in under a second, plain name.
+    let admin = testkit::administrator(cluster.connect_options("postgres"));
+    // The ident map lets the same operating-system user in under one more, plain name.
     let ident = cluster.home().join("pgdata/pg_ident.conf");
     let map = std::fs::read_to_string(&ident).unwrap();
-    std::fs::write(&ident, format!("{map}{}", map.replace(" dancu\n", " clerk\n"))).unwrap();
+    std::fs::write(&ident, format!("{map}{}", map.replace(" dancu_owner\n", " clerk\n"))).unwrap();
     for sql in ["CREATE ROLE clerk LOGIN", "CREATE DATABASE theirs OWNER clerk", "SELECT pg_reload_conf()"] {
-        sqlx::raw_sql(sql).execute(admin.work()).await.unwrap();
+        sqlx::raw_sql(sql).execute(&admin).await.unwrap();
     }
-    let options = cluster.connect_options("theirs").username("clerk");
+    let named = |name: &str| cluster.connect_options("theirs").username(name);
+    let logins = Logins { owner: Some(named("clerk")), work: named("clerk"), ..cluster.logins("theirs") };
     let begun = Instant::now();
+    let error = loop {
+        match Database::connect(logins.clone(), store::PoolSizes::default()).await.unwrap_err() {
+            Error::Sql(_) => assert!(begun.elapsed() < Duration::from_secs(10), "it is not let in"),
+            error => break error,
+        }
+    };
+    // To work as the owner is refused; the owner is for migrating.
+    assert!(matches!(error, Error::LoginTooPowerful { power: "owns the tables", .. }), "{error}");
+    for sql in ["CREATE ROLE another LOGIN", "GRANT CONNECT ON DATABASE theirs TO another"] {
+        sqlx::raw_sql(sql).execute(&admin).await.unwrap();
+    }
+    std::fs::write(
+        &ident,
+        format!(
+            "{map}{0}{1}",
+            map.replace(" dancu_owner\n", " clerk\n"),
+            map.replace(" dancu_owner\n", " another\n")
+        ),
+    )
+    .unwrap();
+    sqlx::raw_sql("SELECT pg_reload_conf()").execute(&admin).await.unwrap();
+    let logins = Logins { work: named("another"), pages: named("another"), ..logins };
     let db = loop {
-        match Database::connect(options.clone(), store::PoolSizes::default()).await {
+        match Database::connect(logins.clone(), store::PoolSizes::default()).await {
             Ok(db) => break db,
-            Err(e) => assert!(begun.elapsed() < Duration::from_secs(10), "{e}"),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
         }
     };
     let error = db.migrate().await.unwrap_err();
     let advice = error.to_string();
-    assert!(matches!(error, Error::RoleNotPermitted { .. }), "{advice}");
+    assert!(matches!(error, Error::LoginsMissing { .. }), "{advice}");
     let (_, sql) = advice.split_once("run: ").unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(admin.work()).await.unwrap();
+    let (sql, _) = sql.split_once(" Each").unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&admin).await.unwrap();
     db.migrate().await.unwrap();
+    let db =
+        Database::connect(Logins { owner: None, ..cluster.logins("theirs") }, store::PoolSizes::default())
+            .await
+            .unwrap();
     db.scoped(&store::UnitScope::everything()).await.unwrap();
+    // Nothing is left to do, so that nobody asks for the owner.
+    db.migrate().await.unwrap();
 }

@@ -32,7 +32,7 @@ async fn every_column_has_its_class_and_every_class_its_column() {
         "SELECT table_name || '.' || column_name AS name FROM information_schema.columns
          WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'",
     )
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     let documented = documented();
@@ -53,7 +53,7 @@ async fn what_scoped_readers_may_read_is_behind_row_level_security() {
          WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
            AND NOT relrowsecurity AND has_table_privilege('dancu_scoped', oid, 'SELECT')",
     )
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     let documented = documented();

@@ -13,9 +13,10 @@ const COPY: &str =
 async fn every_type(db: &testkit::FreshDatabase) {
     sqlx::raw_sql(
         "CREATE TABLE every_type (id uuid PRIMARY KEY, t text, b bytea, flag boolean, i2 smallint, i4 integer,
-             i8 bigint, f4 real, f8 double precision, d date, ts timestamptz, j json, jb jsonb, ta text[])",
+             i8 bigint, f4 real, f8 double precision, d date, ts timestamptz, j json, jb jsonb, ta text[]);
+         GRANT ALL ON every_type TO dancu_work",
     )
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
 }
@@ -62,7 +63,7 @@ async fn every_type_comes_back_as_it_went_in() {
         "SELECT t, b, flag, i2, i4, i8, f4, f8, d, ts, j::text AS j, jb::text AS jb, ta FROM every_type \
          ORDER BY id",
     )
-    .fetch_all(db.work())
+    .fetch_all(db.admin())
     .await
     .unwrap();
     let row = &rows[0];
@@ -116,7 +117,7 @@ async fn a_row_of_another_width_and_a_load_that_is_dropped_change_nothing() {
     // The connection is fit for use again.
     for _ in 0..10 {
         let n: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM every_type").fetch_one(db.work()).await.unwrap();
+            sqlx::query_scalar("SELECT count(*) FROM every_type").fetch_one(db.admin()).await.unwrap();
         assert_eq!(n, 0);
     }
 }

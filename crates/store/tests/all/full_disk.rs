@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use store::{Cluster, Database, Durability, Error, PoolSizes};
+use store::{Cluster, Durability, Error};
 
 struct SmallDisk(PathBuf);
 
@@ -56,26 +56,24 @@ fn a_disk_too_small_for_a_first_start_is_named_and_more_room_lets_it_begin() {
 async fn a_disk_that_fills_up_is_named_and_what_was_committed_stays() {
     let Some(disk) = SmallDisk::mount(160) else { return };
     let cluster = Cluster::start(&disk.path().join("data"), Durability::Disposable).unwrap();
-    let db = Database::connect(cluster.connect_options("postgres"), PoolSizes { work: 2, pages: 1 })
-        .await
-        .unwrap();
+    let admin = testkit::administrator(cluster.connect_options("postgres"));
     // Unlogged, so that the table meets the end of the disk and not the write-ahead log.
     sqlx::raw_sql(
         "CREATE UNLOGGED TABLE filler (t text); CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)",
     )
-    .execute(db.work())
+    .execute(&admin)
     .await
     .unwrap();
     let fill = "INSERT INTO filler SELECT repeat(md5(random()::text), 50) FROM generate_series(1, 5000)";
     let error = loop {
-        if let Err(error) = sqlx::query(fill).execute(db.work()).await {
+        if let Err(error) = sqlx::query(fill).execute(&admin).await {
             break Error::from(error);
         }
     };
     assert!(matches!(error, Error::DiskFull { .. }), "{error}");
     assert!(error.to_string().contains("free some space"), "{error}");
     disk.grow();
-    sqlx::query(fill).execute(db.work()).await.unwrap();
-    let kept: i32 = sqlx::query_scalar("SELECT n FROM kept").fetch_one(db.work()).await.unwrap();
+    sqlx::query(fill).execute(&admin).await.unwrap();
+    let kept: i32 = sqlx::query_scalar("SELECT n FROM kept").fetch_one(&admin).await.unwrap();
     assert_eq!(kept, 7);
 }

@@ -22,6 +22,7 @@ mod people;
 mod recordings;
 mod register;
 mod register_property;
+mod roles;
 mod scope_columns;
 mod shown;
 mod sole_writer;

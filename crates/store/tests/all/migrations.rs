@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use sqlx::migrate::Migrator;
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -22,12 +23,19 @@ const WHOLE_FILES: i64 = 12;
 /// An empty database: what `fresh_database` gives is migrated.
 async fn empty() -> FreshDatabase {
     let db = fresh_database().await;
-    sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
-        .execute(db.work())
-        .await
-        .unwrap();
+    sqlx::raw_sql(
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION dancu_owner; \
+         GRANT USAGE ON SCHEMA public TO PUBLIC",
+    )
+    .execute(db.admin())
+    .await
+    .unwrap();
     assert_eq!(db.schema_version().await.unwrap(), 0);
     db
+}
+
+async fn as_owner(db: &FreshDatabase) -> PgConnection {
+    PgConnection::connect_with(&db.logins().owner.unwrap()).await.unwrap()
 }
 
 /// This program's migrations as `sqlx` itself reads and applies them.
@@ -36,15 +44,15 @@ async fn sqlx_migrator(last: i64) -> Migrator {
     Migrator::with_migrations(all.iter().filter(|m| m.version <= last).cloned().collect())
 }
 
-async fn written(db: &Database) -> Vec<(i64, String, bool, Vec<u8>)> {
+async fn written(db: &FreshDatabase) -> Vec<(i64, String, bool, Vec<u8>)> {
     sqlx::query_as("SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY version")
-        .fetch_all(db.work())
+        .fetch_all(db.admin())
         .await
         .unwrap()
 }
 
 /// Rows of version 12, of two communes.
-async fn people_of_before(db: &Database) {
+async fn people_of_before(db: &FreshDatabase) {
     for (number, path) in [(1_u8, "42/445/18562/"), (2, "52/540/21550/")] {
         let person = PersonId::derive(NOW, &[&[number]]).uuid();
         let application = ApplicationId::derive(NOW, &[&[number]]).uuid();
@@ -71,17 +79,17 @@ async fn people_of_before(db: &Database) {
              INSERT INTO case_action (case_id, seq, action, at, actor, decision) \
              VALUES ('{case}', 1, 'propose', '{AT}', 'account:a', 'same_person')"
         );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.admin()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn an_installation_that_sqlx_migrated_goes_on() {
     let db = empty().await;
-    let mut connection = db.work().acquire().await.unwrap();
-    sqlx_migrator(WHOLE_FILES).await.run(&mut *connection).await.unwrap();
+    let mut connection = as_owner(&db).await;
+    sqlx_migrator(WHOLE_FILES).await.run(&mut connection).await.unwrap();
     drop(connection);
-    assert_eq!(db.schema_version().await.unwrap(), WHOLE_FILES);
+    assert_eq!(written(&db).await.len() as i64, WHOLE_FILES);
     people_of_before(&db).await;
     db.migrate().await.unwrap();
     db.check_schema().await.unwrap();
@@ -103,7 +111,7 @@ async fn an_installation_that_sqlx_migrated_goes_on() {
 /// A history of before: number of the person, pin of the record, version, status and the record it was merged
 /// into.
 async fn history_of_before(
-    db: &Database,
+    db: &FreshDatabase,
     who: u8,
     (pin, status, same_as): (Option<&str>, i16, Option<u8>),
     events: &[(&str, Option<String>)],
@@ -136,24 +144,24 @@ async fn history_of_before(
              'centre', {detail});"
         ));
     }
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.admin()).await.unwrap();
 }
 
-async fn number_of_before(db: &Database, pin: &str, who: u8, source: &str, ended_at: Option<&str>) {
+async fn number_of_before(db: &FreshDatabase, pin: &str, who: u8, source: &str, ended_at: Option<&str>) {
     let person = PersonId::derive(NOW, &[&[who]]).uuid();
     let ended = ended_at.map_or_else(|| "NULL".to_owned(), |at| format!("'{at}'"));
     let sql = format!(
         "INSERT INTO pin (pin, person_id, source, assigned_at, ended_at) \
          VALUES ('{pin}', '{person}', '{source}', '{AT}', {ended})"
     );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.work()).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db.admin()).await.unwrap();
 }
 
 #[tokio::test]
 async fn histories_of_before_can_be_folded_and_go_on() {
     let db = empty().await;
-    let mut connection = db.work().acquire().await.unwrap();
-    sqlx_migrator(WHOLE_FILES).await.run(&mut *connection).await.unwrap();
+    let mut connection = as_owner(&db).await;
+    sqlx_migrator(WHOLE_FILES).await.run(&mut connection).await.unwrap();
     drop(connection);
     let id = |number: u8| PersonId::derive(NOW, &[&[number]]);
     let pin = |number: u8| format!("0421900000{number:02}");
@@ -195,7 +203,7 @@ async fn histories_of_before_can_be_folded_and_go_on() {
     // The second merge of the number that moved twice was a day later.
     let later = "UPDATE person_event SET at = '2021-04-03', recorded_at = '2021-04-03' WHERE person_id = $1 \
                  AND version = 2";
-    sqlx::query(later).bind(id(14).uuid()).execute(db.work()).await.unwrap();
+    sqlx::query(later).bind(id(14).uuid()).execute(db.admin()).await.unwrap();
     db.migrate().await.unwrap();
     let mut tx = db.begin().await.unwrap();
     assert_eq!(store::register::check_folds(&mut tx).await.unwrap(), []);
@@ -243,18 +251,20 @@ async fn what_is_written_down_is_what_sqlx_would_have_written() {
     let db = empty().await;
     db.migrate().await.unwrap();
     let ours = written(&db).await;
-    let times: Vec<i64> =
-        sqlx::query_scalar("SELECT execution_time FROM _sqlx_migrations").fetch_all(db.work()).await.unwrap();
+    let times: Vec<i64> = sqlx::query_scalar("SELECT execution_time FROM _sqlx_migrations")
+        .fetch_all(db.admin())
+        .await
+        .unwrap();
     assert!(times.iter().all(|time| *time > 0), "{times:?}");
     let all = sqlx_migrator(i64::MAX).await;
     // It finds nothing to do and nothing to complain of.
-    let mut connection = db.work().acquire().await.unwrap();
-    all.run(&mut *connection).await.unwrap();
+    let mut connection = as_owner(&db).await;
+    all.run(&mut connection).await.unwrap();
     drop(connection);
     assert_eq!(written(&db).await, ours);
     let other = empty().await;
-    let mut connection = other.work().acquire().await.unwrap();
-    all.run(&mut *connection).await.unwrap();
+    let mut connection = as_owner(&other).await;
+    all.run(&mut connection).await.unwrap();
     drop(connection);
     assert_eq!(written(&other).await, ours);
     other.migrate().await.unwrap();
@@ -280,18 +290,18 @@ async fn several_at_once_migrate_once() {
 #[tokio::test]
 async fn a_migration_that_fails_leaves_nothing_and_can_be_tried_again() {
     let db = empty().await;
-    let mut connection = db.work().acquire().await.unwrap();
-    sqlx_migrator(WHOLE_FILES).await.run(&mut *connection).await.unwrap();
+    let mut connection = as_owner(&db).await;
+    sqlx_migrator(WHOLE_FILES).await.run(&mut connection).await.unwrap();
     drop(connection);
     people_of_before(&db).await;
     // In the way of a command in the middle of version 13.
-    sqlx::raw_sql("ALTER TABLE case_action ADD COLUMN unit_path text").execute(db.work()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE case_action ADD COLUMN unit_path text").execute(db.admin()).await.unwrap();
     let error = db.migrate().await.unwrap_err();
     assert!(matches!(&error, Error::Migration(text) if text.starts_with("version 13: ")), "{error}");
-    assert_eq!(db.schema_version().await.unwrap(), WHOLE_FILES);
-    let locks: i64 = sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(db.work()).await.unwrap();
+    assert_eq!(written(&db).await.len() as i64, WHOLE_FILES);
+    let locks: i64 = sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(db.admin()).await.unwrap();
     assert_eq!(locks, 0, "what the version had done before is undone");
-    sqlx::raw_sql("ALTER TABLE case_action DROP COLUMN unit_path").execute(db.work()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE case_action DROP COLUMN unit_path").execute(db.admin()).await.unwrap();
     db.migrate().await.unwrap();
     db.check_schema().await.unwrap();
 }
@@ -300,7 +310,7 @@ async fn a_migration_that_fails_leaves_nothing_and_can_be_tried_again() {
 async fn an_edited_or_unfinished_migration_is_named() {
     let db = fresh_database().await;
     let check = async |change: &'static str, said: &str| {
-        let mut tx = db.begin().await.unwrap();
+        let mut tx = db.admin().begin().await.unwrap();
         sqlx::raw_sql(change).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
         let error = db.migrate().await.unwrap_err();

@@ -4,7 +4,9 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use store::{Cluster, Database, Durability, Error, OpenOptions};
+use sqlx::{Connection, PgConnection};
+
+use store::{Cluster, Database, DatabaseUrl, Durability, Error, OpenOptions};
 use testkit::certificates::Authority;
 
 /// A server of one test, that listens under TLS on a loopback address of its own.
@@ -16,7 +18,7 @@ struct Server {
 
 impl Server {
     /// `name` is whose certificate it shows, if not its own.
-    fn start(authority: &Authority, name: Option<&str>) -> Server {
+    async fn start(authority: &Authority, name: Option<&str>) -> Server {
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let cluster = Cluster::start(&dir.path().join("data"), Durability::Disposable).unwrap();
@@ -37,11 +39,15 @@ impl Server {
         append(&pgdata.join("pg_hba.conf"), "host all all 127.0.0.0/8 trust\n");
         cluster.stop().unwrap();
         let cluster = Cluster::start(&dir.path().join("data"), Durability::Disposable).unwrap();
+        let mut admin = PgConnection::connect_with(&cluster.connect_options("postgres")).await.unwrap();
+        store::make_logins(&mut admin).await.unwrap();
+        admin.close().await.unwrap();
         Server { dir, cluster, address }
     }
 
     async fn open(&self, query: &str) -> Result<Database, Error> {
-        let url = format!("postgres://dancu@{}/postgres{query}", self.address);
+        let url = format!("postgres://dancu_work@{}/postgres{query}", self.address);
+        let url = DatabaseUrl { own: url, scoped: None, owner: None };
         Database::open(&OpenOptions { data_dir: self.dir.path().join("none"), database_url: Some(url) }).await
     }
 }
@@ -73,14 +79,14 @@ async fn the_network_reads_nothing_that_is_said_to_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let ours = Authority::new(&folder.path().join("ours"));
     let theirs = Authority::new(&folder.path().join("theirs"));
-    let server = Server::start(&ours, None);
+    let server = Server::start(&ours, None).await;
     let db = server.open(&query("verify-full", &ours.certificate)).await.unwrap();
     assert!(is_private(&db).await);
     db.close().await;
     // A certificate of somebody else's authority, and one of ours under another name.
     assert!(server.open(&query("verify-full", &theirs.certificate)).await.is_err());
     drop(server);
-    let server = Server::start(&ours, Some("DNS:elsewhere.example"));
+    let server = Server::start(&ours, Some("DNS:elsewhere.example")).await;
     assert!(server.open(&query("verify-full", &ours.certificate)).await.is_err());
     let db = server.open(&query("require", &ours.certificate)).await.unwrap();
     assert!(is_private(&db).await, "it is there, on this machine");
@@ -89,8 +95,17 @@ async fn the_network_reads_nothing_that_is_said_to_the_database() {
     // anything is sent, so that nobody need listen there.
     for (mode, host) in [("disable", "192.0.2.1"), ("prefer", "db.example"), ("require", "192.0.2.1")] {
         let url = format!("postgres://dancu:secret@{host}/dancu{}", query(mode, &ours.certificate));
-        let options = OpenOptions { data_dir: PathBuf::from("none"), database_url: Some(url) };
-        let said = Database::open(&options).await.unwrap_err().to_string();
-        assert!(said.contains("sslmode=verify-full") && !said.contains("secret"), "{said}");
+        let here = || "postgres:///dancu".to_owned();
+        // Whichever login it is of.
+        for (variable, urls) in [
+            ("DATABASE_URL", DatabaseUrl { own: url.clone(), scoped: None, owner: None }),
+            ("DANCU_SCOPED_URL", DatabaseUrl { own: here(), scoped: Some(url.clone()), owner: None }),
+            ("DANCU_OWNER_URL", DatabaseUrl { own: here(), scoped: None, owner: Some(url.clone()) }),
+        ] {
+            let options = OpenOptions { data_dir: PathBuf::from("none"), database_url: Some(urls) };
+            let said = Database::open(&options).await.unwrap_err().to_string();
+            assert!(said.contains("sslmode=verify-full") && !said.contains("secret"), "{said}");
+            assert!(said.contains(variable), "{said}");
+        }
     }
 }

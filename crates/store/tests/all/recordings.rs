@@ -51,8 +51,8 @@ async fn verdict(db: &Database) -> Verdict {
     recordings::verify(&mut db.begin_snapshot().await.unwrap()).await.unwrap()
 }
 
-async fn run(db: &Database, sql: &str) -> u64 {
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(db.work()).await.unwrap().rows_affected()
+async fn run(db: &FreshDatabase, sql: &str) -> u64 {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(db.admin()).await.unwrap().rows_affected()
 }
 
 /// Ten actions of which a seal knows, and ten of which none does.
@@ -130,7 +130,7 @@ async fn the_database_rewrote_an_application_with_its_recording() {
     let forge = async |seal: &str| {
         let db = sealed_and_not().await;
         let before: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM recording").fetch_one(db.work()).await.unwrap();
+            sqlx::query_scalar("SELECT count(*) FROM recording").fetch_one(db.admin()).await.unwrap();
         run(
             &db,
             "DELETE FROM recording WHERE actions > 0 AND seal = 1; DELETE FROM application_action x WHERE \
@@ -151,7 +151,7 @@ async fn the_database_rewrote_an_application_with_its_recording() {
         )
         .await;
         let after: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM recording").fetch_one(db.work()).await.unwrap();
+            sqlx::query_scalar("SELECT count(*) FROM recording").fetch_one(db.admin()).await.unwrap();
         assert_eq!(after, before);
         // That it is sealed again, as the program does every few minutes, hides nothing.
         recordings::seal(&db, DAY).await.unwrap();

@@ -41,7 +41,7 @@ async fn sound(db: &FreshDatabase) {
 async fn status(db: &FreshDatabase, id: PersonId) -> Status {
     let row = sqlx::query("SELECT status, same_as FROM person WHERE person_id = $1")
         .bind(id.uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     let same_as: Option<uuid::Uuid> = row.get("same_as");
@@ -67,7 +67,7 @@ async fn everything(db: &FreshDatabase) -> Vec<String> {
     for table in ["person", "person_event", "person_fact", "civil_event", "pin"] {
         let sql = format!("SELECT to_jsonb(t)::text AS row FROM {table} t ORDER BY row");
         let found: Vec<String> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(db.work()).await.unwrap();
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(db.admin()).await.unwrap();
         rows.extend(found);
     }
     rows
@@ -85,7 +85,7 @@ async fn a_correction_keeps_what_it_displaced_and_both_are_read_by_day_and_by_wh
     assert_eq!(one(&db, 1, first).await, Ok(()));
     let facts: Vec<(i32, String, Option<String>, Option<i32>)> =
         sqlx::query_as("SELECT version, field, value, valid_from FROM person_fact ORDER BY version")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     let religion_fact =
@@ -111,7 +111,7 @@ async fn a_correction_keeps_what_it_displaced_and_both_are_read_by_day_and_by_wh
     assert_eq!(believed.unwrap().unwrap().religion, 3);
     let reverses: Vec<Option<uuid::Uuid>> =
         sqlx::query_scalar("SELECT reverses FROM civil_event WHERE kind = 'reversed'")
-            .fetch_all(db.work())
+            .fetch_all(db.admin())
             .await
             .unwrap();
     assert_eq!(reverses, [Some(event("a", 1, Vec::new()).event_id.uuid())]);
@@ -139,7 +139,7 @@ async fn every_kind_of_event_moves_the_row() {
     assert_eq!(one(&db, 5, event("moved", 1, moved(1, "21550"))).await, Ok(()));
     let path: String = sqlx::query_scalar("SELECT DISTINCT unit_path FROM person_event WHERE person_id = $1")
         .bind(person(1).uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(path, ELSEWHERE, "the history is seen where the person is");
@@ -153,7 +153,7 @@ async fn every_kind_of_event_moves_the_row() {
     let ended: (Option<String>, bool) =
         sqlx::query_as("SELECT ended_reason, ended_at IS NOT NULL FROM pin WHERE pin = $1")
             .bind(number(1).as_str())
-            .fetch_one(db.work())
+            .fetch_one(db.admin())
             .await
             .unwrap();
     assert_eq!(ended, (Some("entry_error".to_owned()), true));
@@ -166,7 +166,7 @@ async fn every_kind_of_event_moves_the_row() {
     assert_eq!(one(&db, 8, event("name", 1, correction(2, Field::Name, "Lê Thị Khác"))).await, Ok(()));
     let folded: String = sqlx::query_scalar("SELECT name_fold FROM person WHERE person_id = $1")
         .bind(person(2).uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(folded, "LE THI KHAC");
@@ -177,7 +177,7 @@ async fn every_kind_of_event_moves_the_row() {
     assert_eq!(one(&db, 10, merge("merge", 1, 2)).await, Ok(()));
     assert_eq!(one(&db, 11, split("split", 1, 2)).await, Ok(()));
     let mut kinds: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT kind FROM person_event").fetch_all(db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT DISTINCT kind FROM person_event").fetch_all(db.admin()).await.unwrap();
     let mut all: Vec<String> = Kind::ALL.iter().map(|kind| kind.code().to_owned()).collect();
     kinds.sort_unstable();
     all.sort_unstable();
@@ -209,7 +209,7 @@ async fn a_split_gives_every_number_back_as_it_was() {
     assert_eq!(pins, [None, Some(number(2).as_str().to_owned()), Some(number(3).as_str().to_owned())]);
     let ended: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pin WHERE ended_at IS NOT NULL OR ended_reason IS NOT NULL")
-            .fetch_one(db.work())
+            .fetch_one(db.admin())
             .await
             .unwrap();
     assert_eq!(ended, 0);
@@ -341,14 +341,14 @@ async fn writers_at_once_lose_no_event() {
     }
     let version: i32 = sqlx::query_scalar("SELECT version FROM person WHERE person_id = $1")
         .bind(person(1).uuid())
-        .fetch_one(db.work())
+        .fetch_one(db.admin())
         .await
         .unwrap();
     assert_eq!(version, 41, "a registration and forty corrections");
     let holders: i64 =
         sqlx::query_scalar("SELECT count(*) FROM person WHERE pin IS NOT NULL AND person_id <> $1")
             .bind(person(1).uuid())
-            .fetch_one(db.work())
+            .fetch_one(db.admin())
             .await
             .unwrap();
     assert_eq!(holders, 1, "one number has one holder");
@@ -416,7 +416,7 @@ async fn a_row_that_is_not_the_fold_is_found_and_takes_no_event() {
         enter(&db, &[(1, HOME, Some(1)), (2, HOME, Some(2))]).await;
         assert_eq!(one(&db, 1, event("a", 1, correction(1, Field::Religion, "3"))).await, Ok(()));
         sound(&db).await;
-        sqlx::query(change).execute(db.work()).await.unwrap();
+        sqlx::query(change).execute(db.admin()).await.unwrap();
         let mut conn = db.work().acquire().await.unwrap();
         assert_eq!(check_folds(&mut conn).await.unwrap(), [person(who)], "{change}");
         drop(conn);

@@ -15,7 +15,7 @@ const ESCAPED: &str = "Cùng vết sẹo &#60;b&#62;, &#34;ảnh&#34; &#38; vân
 
 async fn open_case(world: &World) -> String {
     let open = sqlx::query_scalar::<_, Uuid>("SELECT case_id FROM case_file WHERE decision IS NULL LIMIT 1");
-    format!("/ho-so-xet/{}", open.fetch_one(world.db.work()).await.unwrap())
+    format!("/ho-so-xet/{}", open.fetch_one(world.db.admin()).await.unwrap())
 }
 
 /// The form of a case as its page drew it, with a decision and a reason.

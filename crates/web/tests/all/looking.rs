@@ -45,7 +45,7 @@ async fn say_why(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> 
 async fn a_clerks_account_that_reads_everybody_is_held_back_and_every_page_of_it_is_in_the_trail() {
     let world = with_quota(20, 150).await;
     let everybody: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM person").fetch_one(world.db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM person").fetch_one(world.db.admin()).await.unwrap();
     assert!(everybody > 400, "{everybody}");
     let mut clerk = world.as_role(Role::Clerk).await;
     let (mut seen, mut refused) = (BTreeSet::new(), 0);
@@ -104,9 +104,9 @@ async fn a_clerks_account_that_asks_for_everything_at_once_gets_no_more_than_its
     }
     assert!(seen.len() <= 150 && seen.len() > 100, "{} people were shown", seen.len());
     let counted: i64 =
-        sqlx::query_scalar("SELECT things FROM shown_day").fetch_one(world.db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT things FROM shown_day").fetch_one(world.db.admin()).await.unwrap();
     let stored: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM shown").fetch_one(world.db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM shown").fetch_one(world.db.admin()).await.unwrap();
     assert_eq!((counted, stored), (seen.len() as i64, seen.len() as i64));
     assert_eq!(ask(1900).await.status, StatusCode::OK, "a page that shows nobody costs nothing");
 }
@@ -131,7 +131,7 @@ async fn a_record_opens_for_whoever_has_work_with_the_person_or_says_why() {
     let path = world.path("/cu-dan/{person_id}");
     let name: String = sqlx::query_scalar("SELECT full_name FROM person WHERE person_id = $1")
         .bind(world.seeded.people[0].uuid())
-        .fetch_one(world.db.work())
+        .fetch_one(world.db.admin())
         .await
         .unwrap();
     let opens = |answer: &Answer| answer.body.contains("id=\"identity\"");
@@ -176,7 +176,7 @@ async fn work_at_hand_opens_a_record_without_a_question() {
     let world = World::new().await;
     let opens = |answer: &Answer| answer.body.contains("id=\"identity\"");
     let one = async |sql: &'static str| -> String {
-        let found: uuid::Uuid = sqlx::query_scalar(sql).fetch_one(world.db.work()).await.unwrap();
+        let found: uuid::Uuid = sqlx::query_scalar(sql).fetch_one(world.db.admin()).await.unwrap();
         format!("/cu-dan/{found}")
     };
     let on_its_way = one(
@@ -192,7 +192,7 @@ async fn work_at_hand_opens_a_record_without_a_question() {
     let mut officer = world.as_role(Role::Officer).await;
     let mut adjudicator = world.as_role(Role::Adjudicator).await;
     assert!(opens(&officer.get(&has_the_card).await), "the seed gives everybody a seat of today");
-    sqlx::query("DELETE FROM invitation").execute(world.db.work()).await.unwrap();
+    sqlx::query("DELETE FROM invitation").execute(world.db.admin()).await.unwrap();
     assert!(!opens(&officer.get(&has_the_card).await), "nothing is to be done with this person any more");
     assert!(opens(&officer.get(&on_its_way).await), "an application is on its way");
     assert!(opens(&adjudicator.get(&in_case).await), "an open case names the person");
@@ -201,7 +201,7 @@ async fn work_at_hand_opens_a_record_without_a_question() {
         "UPDATE case_file SET confirmed_by = 'command:x', decided_by = 'command:y', decision = 'same_person' \
                  WHERE confirmed_by IS NULL",
     )
-    .execute(world.db.work())
+    .execute(world.db.admin())
     .await
     .unwrap();
     assert!(!opens(&adjudicator.get(&in_case).await), "the case is closed");

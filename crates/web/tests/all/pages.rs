@@ -25,7 +25,7 @@ async fn a_receipt_code_opens_its_stage_and_a_guess_nothing() {
         "SELECT r.record->>'name' FROM application_record r JOIN application a USING (application_id) \
          WHERE receipt_hash IS NOT NULL",
     )
-    .fetch_one(world.db.work())
+    .fetch_one(world.db.admin())
     .await
     .unwrap();
     assert!(!found.body.contains(&name) && !found.body.contains("/ho-so/"));
@@ -54,7 +54,7 @@ async fn names_and_queries_are_escaped() {
     assert!(!search.contains("<script>") && search.contains("&#60;script&#62;"));
     sqlx::query("UPDATE person SET permanent_detail = '<img src=x>' WHERE person_id = $1")
         .bind(world.seeded.people[0].uuid())
-        .execute(world.db.work())
+        .execute(world.db.admin())
         .await
         .unwrap();
     let person = clerk.open(&world.path("/cu-dan/{person_id}")).await.body;
@@ -68,7 +68,7 @@ async fn people_are_found_by_name_number_and_year() {
     let (name, pin, birth): (String, String, i32) = sqlx::query_as(
         "SELECT full_name, pin, birth FROM person WHERE pin IS NOT NULL ORDER BY pin DESC LIMIT 1",
     )
-    .fetch_one(world.db.work())
+    .fetch_one(world.db.admin())
     .await
     .unwrap();
     let hits = |page: &str| page.matches("href=\"/cu-dan/0").count();
@@ -112,11 +112,11 @@ async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() 
                 unit_path = (SELECT unit_path FROM account WHERE login = 'adjudicator-huyen') \
          WHERE login IN ('adjudicator-xa', 'officer-xa')",
     )
-    .execute(world.db.work())
+    .execute(world.db.admin())
     .await
     .unwrap();
     let open = "SELECT case_id, application_id FROM case_file WHERE decision IS NULL LIMIT 1";
-    let (case, application): (Uuid, Uuid) = sqlx::query_as(open).fetch_one(world.db.work()).await.unwrap();
+    let (case, application): (Uuid, Uuid) = sqlx::query_as(open).fetch_one(world.db.admin()).await.unwrap();
     let path = format!("/ho-so-xet/{case}");
     let form = async |browser: &mut Browser,
                       act: &'static str,
@@ -190,7 +190,7 @@ async fn a_decision_is_proposed_by_one_adjudicator_and_carried_out_by_another() 
     assert_eq!(world.case_actions().await, expected);
     let state: String = sqlx::query_scalar("SELECT state FROM application WHERE application_id = $1")
         .bind(application)
-        .fetch_one(world.db.work())
+        .fetch_one(world.db.admin())
         .await
         .unwrap();
     assert_eq!(state, "rejected");
@@ -215,7 +215,7 @@ async fn the_dashboard_sums_sorts_and_reconciles() {
     browser.sign_in("chihuy", &accounts[0].password).await;
     let page = browser.get("/tong-quan").await.body;
     let captured: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM application").fetch_one(db.work()).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM application").fetch_one(db.admin()).await.unwrap();
     assert!(page.contains(&format!("<dd>{captured}</dd>")) && page.contains("người/ngày"), "{page}");
     assert!(page.contains("1 hồ sơ chênh lệch") && page.contains("class=\"line-captured\""));
     let list = browser.get("/ho-so?chenh=received&duoi=").await.body;

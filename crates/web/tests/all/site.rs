@@ -215,7 +215,7 @@ async fn a_session_slides_and_ends() {
     let cookie = browser.cookies["phien"].clone();
     let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM session WHERE encode(token_hash, 'hex') = $1")
         .bind(&cookie)
-        .fetch_one(world.db.work())
+        .fetch_one(world.db.admin())
         .await
         .unwrap();
     assert_eq!((stored, cookie.len()), (0, 64));
@@ -230,7 +230,7 @@ async fn a_session_slides_and_ends() {
     let mut browser = world.as_role(Role::Clerk).await;
     sqlx::query("UPDATE account SET disabled_at = $1 WHERE login = 'clerk-huyen'")
         .bind(support::WALL)
-        .execute(world.db.work())
+        .execute(world.db.admin())
         .await
         .unwrap();
     assert_eq!(browser.get("/cu-dan").await.status, StatusCode::SEE_OTHER);

@@ -12,14 +12,14 @@ use domain::id::AccountId;
 use web::Role;
 
 async fn execute(world: &World, sql: String) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(world.db.work()).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(world.db.admin()).await.unwrap();
 }
 
 async fn one<T>(world: &World, sql: &'static str) -> T
 where
     T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    sqlx::query_scalar(sql).fetch_one(world.db.work()).await.unwrap()
+    sqlx::query_scalar(sql).fetch_one(world.db.admin()).await.unwrap()
 }
 
 /// The text of the page without its marks, for what a reader hears.
@@ -113,7 +113,7 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
     }
     let name: String = sqlx::query_scalar("SELECT full_name FROM person WHERE person_id = $1")
         .bind(other)
-        .fetch_one(world.db.work())
+        .fetch_one(world.db.admin())
         .await
         .unwrap();
     let beside = reader.get(&format!("{path}?ben={other}")).await.body;
@@ -136,7 +136,7 @@ async fn an_application_is_linked_to_whomever_the_adjudicator_chooses() {
     let proposed: (String, Uuid) =
         sqlx::query_as("SELECT decision, decided_person_id FROM case_file WHERE case_id = $1")
             .bind(case)
-            .fetch_one(world.db.work())
+            .fetch_one(world.db.admin())
             .await
             .unwrap();
     assert_eq!(proposed, ("link".to_owned(), other));
@@ -323,7 +323,7 @@ async fn applications_are_listed_by_capture_and_page_by_page() {
     let expected: Vec<Uuid> = sqlx::query_scalar(
         "SELECT application_id FROM application ORDER BY captured_at DESC, application_id DESC",
     )
-    .fetch_all(world.db.work())
+    .fetch_all(world.db.admin())
     .await
     .unwrap();
     let mut clerk = world.as_role(Role::Clerk).await;

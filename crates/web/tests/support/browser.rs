@@ -66,7 +66,7 @@ impl World {
             "SELECT action, actor, decision, note FROM case_action WHERE command_id IS NOT NULL \
                         ORDER BY case_id, seq",
         )
-        .fetch_all(self.db.work())
+        .fetch_all(self.db.admin())
         .await
         .unwrap()
     }
@@ -103,7 +103,7 @@ impl World {
     pub async fn audit(&self, action: &str) -> Vec<(String, String, String)> {
         sqlx::query_as("SELECT subject, actor, detail::text FROM audit WHERE action = $1 ORDER BY at, seq")
             .bind(action)
-            .fetch_all(self.db.work())
+            .fetch_all(self.db.admin())
             .await
             .unwrap()
     }

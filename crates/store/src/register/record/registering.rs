@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Refused;
 use crate::platform::change_log;
+use crate::platform::copy::{Staged, staged};
 use crate::{CopyIn, CopyRow, Error};
 use domain::clock::day_in_vietnam;
 use domain::id::{ImportId, PersonId};
@@ -74,12 +75,13 @@ pub async fn register(
     .bind(recorded_at)
     .execute(&mut *tx)
     .await?;
-    let mut copy = CopyIn::begin(&mut *tx, COPY_PERSON).await?;
+    let mut copy = PERSON.begin(&mut *tx).await?;
     for person in &people {
         copy.row(|row| person_row(row, person, import_id, recorded_at)).await?;
     }
     copy.finish().await?;
-    let mut copy = CopyIn::begin(&mut *tx, COPY_EVENT).await?;
+    PERSON.end(&mut *tx).await?;
+    let mut copy = EVENT.begin(&mut *tx).await?;
     for person in &people {
         copy.row(|row| {
             let row = row.uuid(person.person_id.uuid()).i32(1).text(Kind::Registered.code());
@@ -89,6 +91,7 @@ pub async fn register(
         .await?;
     }
     copy.finish().await?;
+    EVENT.end(&mut *tx).await?;
     let statement = "COPY pin (pin, person_id, source, assigned_at) FROM STDIN (FORMAT binary)";
     let mut copy = CopyIn::begin(&mut *tx, statement).await?;
     for person in &people {
@@ -144,17 +147,18 @@ async fn judge<'p, 'a>(
     Ok((new, outcome))
 }
 
-const COPY_EVENT: &str = "COPY person_event (person_id, version, kind, event_id, legal_on, at, \
-recorded_at, actor, unit_path) \
-     FROM STDIN (FORMAT binary)";
+const EVENT: Staged = staged!(
+    "person_event",
+    "person_id, version, kind, event_id, legal_on, at, recorded_at, actor, unit_path"
+);
 
-const COPY_PERSON: &str = "COPY person (person_id, pin, old_id, full_name, name_fold, sex, birth, \
-ethnicity, religion, \
-     nationality, marital, blood, birth_registration, native_place, permanent_unit, permanent_detail, \
-     current_unit, \
+const PERSON: Staged = staged!(
+    "person",
+    "person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, nationality, marital, \
+     blood, birth_registration, native_place, permanent_unit, permanent_detail, current_unit, \
      current_detail, father_name, father_pin, mother_name, mother_pin, spouse_name, spouse_pin, household, \
-     relation_to_head, status, unit_path, form_no, form_hash, import_id, version, recorded_at) \
-     FROM STDIN (FORMAT binary)";
+     relation_to_head, status, unit_path, form_no, form_hash, import_id, version, recorded_at"
+);
 
 fn person_row<'r>(
     row: &'r mut CopyRow,
