@@ -97,12 +97,12 @@ GRANT INSERT ON
     account, application, application_action, application_record, area, audit, batch, batch_item, blank, blank_box, campaign,
     card, card_action, case_action, case_file, certificate, change_cursor, change_log, civil_event, consignment,
     consignment_item, crl, handover, import_file, import_reject, import_repeat, intake_refusal, invitation, issue_blocked,
-    job, kit, kit_day, kit_report, packet, person, person_event, person_fact, pin, recording, resolution, session, shown,
+    job, kit, kit_day, kit_report, kit_shift, packet, person, person_event, person_fact, pin, recording, resolution, session, shown,
     shown_day, sim_progress, slot, stock_count, target, unit
     TO dancu_work;
 GRANT UPDATE ON
     area, batch, batch_item, blank, change_cursor, change_log, consignment, consignment_item, import_file, import_reject,
-    intake_refusal, invitation, job, kit_day, kit_report, person, pin, session, shown_day, sim_progress, target
+    intake_refusal, invitation, job, kit_day, kit_report, kit_shift, person, pin, session, shown_day, sim_progress, target
     TO dancu_work;
 GRANT UPDATE (password_hash, disabled_at) ON account TO dancu_work;
 GRANT UPDATE (state, state_since, actions, received_at, claimed_person_id, person_id, receipt_hash) ON application
