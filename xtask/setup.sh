@@ -32,6 +32,8 @@ if [ "${1:-run}" = test ]; then
     # Reads back the QR codes that we draw.
     have zbarimg || need zbar-tools
     have git || need git
+    # A second reader of packets, written from docs/packet.md.
+    have python3 || need python3
     have chromium || need chromium
     have chromedriver || need chromium-driver
     have npm || need npm

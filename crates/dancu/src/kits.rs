@@ -12,7 +12,7 @@ use crate::output::{self, Form, Table};
 use centre::{Centre, Installation, Place};
 use domain::UnitCode;
 use domain::unit::Units;
-use enrol::kits::{self, Came, NewKit};
+use enrol::kits::{self, Came, Confirmed, NewKit};
 use packet::keys::PublicKey;
 use store::applications::kits as rows;
 use ui::say;
@@ -45,20 +45,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Revoke a kit that was lost or is used no more: packets of it that come from now on are set aside, see
-    /// `dancu packet`, and its day reports are refused.
-    Revoke {
-        /// The kit's name.
-        name: String,
-        /// Why, for the audit trail.
-        #[arg(long)]
-        reason: String,
-        /// Print one JSON document instead of lines.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        operator: Operator,
-    },
+    /// Propose that a kit be revoked, which was lost or is used no more. Packets of it that come from now on
+    /// are set aside, see `dancu packet`; another account makes it final by `dancu kit confirm`, and its day
+    /// reports are refused then.
+    Revoke(Proposing),
+    /// Propose that a kit goes on that was stopped because there seemed to be two of it.
+    Resume(Proposing),
+    /// Do what another account proposed of a kit: it is revoked, or goes on.
+    Confirm(Answering),
+    /// Withdraw what another account proposed of a kit. What was set aside because of it is opened.
+    Keep(Answering),
     /// What every kit must know of this centre: the key that packets are sealed for, and the key that
     /// receipts are signed with. Both are public.
     CentreKeys {
@@ -71,6 +67,33 @@ pub(crate) enum Command {
     },
 }
 
+/// What one account proposes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Proposing {
+    /// The kit's name.
+    name: String,
+    /// Why, for the audit trail.
+    #[arg(long)]
+    reason: String,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: Operator,
+}
+
+/// What another account says to it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Answering {
+    /// The kit's name.
+    name: String,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    operator: Operator,
+}
+
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     if let Command::CentreKeys { out, json } = command {
         return centre_keys(&Centre::open(place).await?, out.as_deref(), *json);
@@ -81,19 +104,10 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             add(&centre, *unit, name, public_key, *json, operator).await
         }
         Command::List { form } => list(&centre, *form).await,
-        Command::Revoke { name, reason, json, operator } => {
-            let (by, now) = (operator.actor(&centre).await?, centre.clock.now());
-            let units = Units::latest();
-            let came = kits::revoke(&centre.db, units, name, reason, &by, now).await?;
-            if *json {
-                return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
-            }
-            match came {
-                Came::Now => say!("revoked    {name}; packets that it sends from now on are set aside"),
-                Came::Before => say!("unchanged  {name} was revoked before"),
-            }
-            Ok(())
-        }
+        Command::Revoke(proposing) => revoke(&centre, proposing).await,
+        Command::Resume(proposing) => resume(&centre, proposing).await,
+        Command::Confirm(answering) => confirm(&centre, answering).await,
+        Command::Keep(answering) => keep(&centre, answering).await,
         Command::CentreKeys { .. } => Ok(()),
     }
 }
@@ -127,6 +141,77 @@ async fn add(
     Ok(())
 }
 
+async fn revoke(centre: &Installation, Proposing { name, reason, json, operator }: &Proposing) -> Result<()> {
+    let (by, now) = (operator.actor(centre).await?, centre.clock.now());
+    let came = kits::revoke(&centre.db, Units::latest(), name, reason, &by, now).await?;
+    if *json {
+        return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
+    }
+    match came {
+        Came::Now => {
+            say!("proposed   {name}; packets that it sends from now on are set aside");
+            say!("next       another account confirms it: dancu kit confirm {name} --operator LOGIN");
+        }
+        Came::Before => say!("unchanged  {name} was revoked before, or that is proposed already"),
+    }
+    Ok(())
+}
+
+async fn resume(centre: &Installation, Proposing { name, reason, json, operator }: &Proposing) -> Result<()> {
+    let (by, now) = (operator.actor(centre).await?, centre.clock.now());
+    let came = kits::resume(&centre.db, Units::latest(), name, reason, &by, now).await?;
+    if *json {
+        return output::print_json(&json!({ "kit": name, "repeated": came == Came::Before }));
+    }
+    match came {
+        Came::Now => {
+            say!("proposed   {name} goes on when another account confirms it: dancu kit confirm {name}")
+        }
+        Came::Before => say!("unchanged  that is proposed already"),
+    }
+    Ok(())
+}
+
+async fn confirm(centre: &Installation, Answering { name, json, operator }: &Answering) -> Result<()> {
+    let (by, now) = (operator.actor(centre).await?, centre.clock.now());
+    let (confirmed, came) = kits::confirm(&centre.db, Units::latest(), name, &by, now).await?;
+    let what = match confirmed {
+        Confirmed::Revoked => "revoked",
+        Confirmed::Resumed => "resumed",
+    };
+    if *json {
+        let repeated = came == Came::Before;
+        return output::print_json(&json!({ "kit": name, "confirmed": what, "repeated": repeated }));
+    }
+    match came {
+        Came::Now => say!("{what:<10} {name}"),
+        Came::Before => say!("unchanged  {name} was revoked before"),
+    }
+    Ok(())
+}
+
+async fn keep(centre: &Installation, Answering { name, json, operator }: &Answering) -> Result<()> {
+    let (by, now) = (operator.actor(centre).await?, centre.clock.now());
+    let released = kits::keep(&centre.db, Units::latest(), name, &by, now).await?;
+    if *json {
+        return output::print_json(&json!({ "kit": name, "released": released }));
+    }
+    say!("kept       {name}; {released} packets that were set aside meanwhile are opened by `dancu work`");
+    Ok(())
+}
+
+/// One word for where a kit stands.
+fn state(kit: &rows::Kit) -> &'static str {
+    let proposed = kit.standing.proposed.as_ref().map(|proposed| proposed.what.as_str());
+    match (kit.revoked_at, &kit.standing.stopped, proposed) {
+        (Some(_), ..) => "revoked",
+        (None, _, Some("revoke")) => "to be revoked",
+        (None, Some(_), Some(_)) => "to be resumed",
+        (None, Some(_), None) => "stopped",
+        (None, None, _) => "registered",
+    }
+}
+
 async fn list(centre: &Installation, form: Form) -> Result<()> {
     let mut conn = centre.db.read().await?;
     let all = rows::all(&mut conn).await?;
@@ -135,20 +220,28 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
         return Ok(());
     }
     let mut heard = rows::heard(&mut conn).await?;
-    let columns = &["kit", "id", "unit", "state", "packets", "unsent", "reported_at", "reason"];
+    let columns = &["kit", "id", "unit", "state", "packets", "missing", "unsent", "reported_at", "reason"];
     let mut table = Table::new("kits", columns);
     for kit in all {
         let heard = heard.remove(&kit.kit_id).unwrap_or_default();
         let reported = heard.reported_at.map(|at| at.format(&Rfc3339)).transpose()?;
+        // Numbers that never came: packets that are still on the kit, or that somebody took out.
+        let gaps = rows::sequence_gaps(&mut conn, kit.kit_id).await?;
+        let missing: u64 = gaps.iter().map(|(from, to)| to - from + 1).sum();
+        let proposed = kit.standing.proposed.as_ref().map(|proposed| proposed.reason.clone());
+        let stopped = kit.standing.stopped.as_ref().map(|(_, code)| code.clone());
+        let reason = heard.revoked_reason.or(proposed).or(stopped);
+        let state = state(&kit);
         table.push([
             kit.name.into(),
             kit.kit_id.to_string().into(),
             kit.unit.to_string().into(),
-            if kit.revoked_at.is_some() { "revoked" } else { "registered" }.into(),
+            state.into(),
             heard.packets.into(),
+            missing.into(),
             heard.unsent.map_or(Value::Null, Value::from),
             reported.into(),
-            heard.revoked_reason.into(),
+            reason.into(),
         ]);
     }
     table.print(form)

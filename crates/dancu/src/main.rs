@@ -30,6 +30,7 @@ mod live;
 mod lost;
 mod made_card;
 mod manual;
+mod officers;
 mod output;
 mod packets;
 mod personalise;
@@ -112,6 +113,9 @@ enum Command {
     /// The laptops that packets are taken from: register, list, revoke.
     #[command(subcommand)]
     Kit(kits::Command),
+    /// Officers' credentials: which key signs on which kit, until when.
+    #[command(subcommand)]
+    Officer(officers::Command),
     /// Packets that wait to be opened or were set aside: list, retry, release.
     #[command(subcommand)]
     Packet(packets::Command),
@@ -202,6 +206,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Unit(command) => units::run(&command)?,
         Command::Campaign(command) => campaign::run(place, &command).await?,
         Command::Kit(command) => kits::run(place, &command).await?,
+        Command::Officer(command) => officers::run(place, &command).await?,
         Command::Packet(command) => packets::run(place, &command).await?,
         Command::Batch(command) => return batches::run(place, &command).await,
         Command::Box(command) => return boxes::run(place, &command).await,

@@ -6,7 +6,7 @@ mod visits;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use time::macros::time;
 use time::{Date, Duration, Time};
@@ -16,7 +16,7 @@ use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
 use crate::staff::Staff;
 use crate::world::World;
-use crate::{BEGIN, Options, Until, adjudicate, duties, middle};
+use crate::{BEGIN, CREDENTIALS_END, Options, Until, adjudicate, duties, middle};
 use centre::upkeep::{self, Round};
 use centre::{Centre, installation, work};
 use domain::application::State;
@@ -25,6 +25,7 @@ use domain::id::PersonId;
 use domain::unit::Units;
 use domain::{Actor, Clock, UnitCode};
 use enrol::kits::NewKit;
+use enrol::officers::NewCredential;
 use plan::campaign::{Kits, NOTICE_DAYS, Opening};
 use plan::target::Target;
 use resolve::Identities;
@@ -163,6 +164,15 @@ impl Campaign {
                 public_key: self.fleet.public_key(kit),
             };
             enrol::kits::register(db, units, &new, &Actor::Centre, now).await?;
+            let Actor::Account(account) = self.staff.officer else { bail!("the officer has no account") };
+            let credential = NewCredential {
+                account,
+                login: self.staff.officer_login.clone(),
+                kit: new.name.clone(),
+                public_key: self.fleet.officer_key(kit),
+                not_after: CREDENTIALS_END,
+            };
+            enrol::officers::issue(db, units, &credential, &Actor::Centre, now).await?;
         }
         let eligible: u32 = opened.areas.iter().map(|area| area.eligible).sum();
         let blanks = (f64::from(eligible) * BLANKS_PER_PERSON).ceil() as u32;

@@ -12,12 +12,13 @@ use rayon::prelude::*;
 use time::macros::time;
 use time::{Date, OffsetDateTime};
 
+use crate::CREDENTIALS_END;
 use crate::world::{self, World};
 use domain::application::Kind;
 use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{KitId, PersonId};
 use domain::{ResidentRecord, UnitCode};
-use kit::{CaptureInput, CentrePublicKeys, Laptop, Transport};
+use kit::{CaptureInput, CentrePublicKeys, Laptop, Officer, OfficerKey, Transport};
 use packet::keys::PublicKey;
 use packet::rules::chip_fingers;
 use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
@@ -50,12 +51,17 @@ pub struct Visit {
 pub struct Fleet {
     pub ids: Vec<KitId>,
     laptops: Vec<Mutex<Laptop>>,
+    /// Who works on each, signed in.
+    officers: Vec<Officer>,
 }
 
+/// What opens the officers' keys: nothing is kept from anybody in a demonstration.
+const PASSPHRASE: &str = "dancu demonstration";
+
 impl Fleet {
-    /// Opens the kits below `folder`, making the identity of each on the first day.
+    /// Opens the kits below `folder`, making the identity of each and of its officer on the first day.
     pub fn open(folder: &Path, count: usize, seed: u64, centre: &CentrePublicKeys) -> Result<Fleet> {
-        let (mut ids, mut laptops) = (Vec::new(), Vec::new());
+        let (mut ids, mut laptops, mut officers) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..count {
             let id = KitId::derive(OffsetDateTime::UNIX_EPOCH, &[&seed.to_be_bytes(), &number.to_be_bytes()]);
             let mut key = [0; 32];
@@ -65,9 +71,17 @@ impl Fleet {
             let place = folder.join(format!("kit-{:02}", number + 1));
             std::fs::create_dir_all(&place).with_context(|| format!("{}", place.display()))?;
             laptops.push(Mutex::new(Laptop::open(&place, id, centre.clone(), &mut rng)?));
+            let file = place.join("officer.key");
+            let key = if file.exists() {
+                OfficerKey::open(&file, PASSPHRASE)?
+            } else {
+                OfficerKey::make(&file, PASSPHRASE, &mut rng)?
+            };
+            let credential_id = enrol::officers::id_of(&key.public());
+            officers.push(Officer { key, credential_id, not_after: CREDENTIALS_END });
             ids.push(id);
         }
-        Ok(Fleet { ids, laptops })
+        Ok(Fleet { ids, laptops, officers })
     }
 
     /// Kits of the campaign.
@@ -78,6 +92,11 @@ impl Fleet {
     /// What the centre registers a kit with.
     pub fn public_key(&self, kit: usize) -> PublicKey {
         self.lock(kit).public_key()
+    }
+
+    /// What the centre issues the credential of a kit's officer for.
+    pub fn officer_key(&self, kit: usize) -> PublicKey {
+        self.officers[kit].key.public()
     }
 
     fn lock(&self, kit: usize) -> std::sync::MutexGuard<'_, Laptop> {
@@ -94,7 +113,7 @@ impl Fleet {
                     visits.par_iter().map(|visit| input(world, visit)).collect::<Result<_>>()?;
                 for (visit, input) in visits.iter().zip(inputs) {
                     let mut rng = ChaCha20Rng::from_seed(world.draws.capture_seed(visit.truth, visit.number));
-                    let saved = laptop.capture(input, visit.at, &mut rng)?;
+                    let saved = laptop.capture(input, &self.officers[kit], visit.at, &mut rng)?;
                     new.fetch_add(u64::from(!saved.repeated), Ordering::Relaxed);
                 }
             }

@@ -35,6 +35,8 @@ pub use summary::Summary;
 
 /// The campaign begins here, whatever the target's profile says of its first day.
 const BEGIN: OffsetDateTime = datetime!(2021-02-15 08:00 +7);
+/// The last day of the officers' credentials: thirty weeks later, after the end of any campaign here.
+const CREDENTIALS_END: OffsetDateTime = datetime!(2021-09-13 08:00 +7);
 
 /// How many residents a demonstration can have.
 pub const PEOPLE: RangeInclusive<u32> = 1_000..=3_000_000;

@@ -15,8 +15,10 @@ use web::accounts::DemoAccount;
 pub struct Staff {
     /// The first proposes and the second confirms.
     pub adjudicators: [Actor; 2],
-    /// One account for the counters of all communes.
+    /// One account for the teams, and for the counters of all communes.
     pub officer: Actor,
+    /// The login of that account.
+    pub officer_login: String,
 }
 
 impl Staff {
@@ -35,12 +37,15 @@ impl Staff {
                 Role::Commander | Role::Clerk => continue,
             };
             let found = store::accounts::by_login(&mut conn, account.login).await?;
-            of_role.push(Actor::Account(AccountId::from_uuid(found.context("an account just made")?.id)));
+            let found = found.context("an account just made")?;
+            of_role.push((Actor::Account(AccountId::from_uuid(found.id)), found.login));
         }
+        let adjudicators: Vec<Actor> = adjudicators.into_iter().map(|(actor, _)| actor).collect();
         let adjudicators = adjudicators.try_into().map_err(|_| {
             anyhow::anyhow!("deciding takes two adjudicators, and the demonstration has not two")
         })?;
-        Ok(Staff { adjudicators, officer: officers.pop().context("the demonstration has no officer")? })
+        let (officer, officer_login) = officers.pop().context("the demonstration has no officer")?;
+        Ok(Staff { adjudicators, officer, officer_login })
     }
 }
 

@@ -69,6 +69,8 @@ typed_id! {
     ConsignmentId,
     /// A team's laptop.
     KitId,
+    /// An officer's credential: that a key of theirs may sign on one kit, until its end.
+    CredentialId,
     /// A time slot at a site.
     SlotId,
     /// One imported file.

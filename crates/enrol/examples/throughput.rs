@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use enrol::intake::{open_received, receive};
 use packet::{open, verify_envelope};
-use store::applications::kits::{Kit, register_kit};
+use store::applications::kits::{Kit, Standing, register_kit};
+use store::applications::officers::{Credential, insert};
 use support::*;
 
 const PACKETS: u64 = 2_000;
@@ -27,9 +28,9 @@ async fn main() {
     told("seal, one core", PACKETS, begun);
     println!("{} bytes a packet", packets[0].len());
 
-    let public = kit.public();
+    let (public, officer) = (kit.public(), kit.officer_public());
     let begun = Instant::now();
-    assert!(packets.iter().all(|packet| verify_envelope(packet, &public).is_ok()));
+    assert!(packets.iter().all(|packet| verify_envelope(packet, &public, &officer).is_ok()));
     told("verify_envelope, one core", PACKETS, begun);
     let key = intake_key();
     let begun = Instant::now();
@@ -52,9 +53,24 @@ async fn main() {
         registered_at: DAY,
         revoked_at: None,
         heard_at: None,
+        standing: Standing::default(),
     };
     let mut conn = db.begin().await.expect("a connection");
     register_kit(&mut conn, &row).await.expect("the kit is new");
+    let credential = Credential {
+        credential_id: kit.credential(),
+        account_id: domain::id::AccountId::derive(DAY, &[b"officer"]),
+        login: "canbo".to_owned(),
+        kit_id: kit.id,
+        public_key: officer.to_point().to_vec(),
+        not_before: DAY,
+        not_after: DAY + time::Duration::DAY,
+        issued_by: "centre".to_owned(),
+        revoked_at: None,
+        revoked_reason: None,
+        proposed: None,
+    };
+    insert(&mut conn, &credential).await.expect("the credential is new");
     conn.commit().await.expect("a commit");
 
     let signer = receipt_signer();

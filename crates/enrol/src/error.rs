@@ -30,6 +30,9 @@ pub enum EnrolError {
     /// A kit that cannot be registered or revoked.
     #[error("{0}")]
     Kit(String),
+    /// A credential that cannot be issued or revoked.
+    #[error("{0}")]
+    Officer(String),
     #[error("the program is shutting down")]
     ShuttingDown,
 }

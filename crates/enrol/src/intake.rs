@@ -2,6 +2,7 @@
 
 pub mod quarantine;
 
+mod chain;
 mod clock;
 mod day;
 mod decide;

@@ -1,21 +1,24 @@
-//! Which kits the centre takes packets from: registered by their public key, until they are revoked.
+//! Which kits the centre takes packets from: registered by their public key, until two people revoke them.
 
 use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::EnrolError;
+use crate::intake::quarantine::{self, Reason};
+use crate::two;
 use domain::id::KitId;
 use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use packet::keys::PublicKey;
-use store::applications::kits::{self, Kit};
+use store::applications::kits::{self, Kit, Standing};
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
 
 /// Characters of a kit's name at most.
 const MOST_NAME_CHARS: usize = 64;
-/// Characters of a reason at most.
-const MOST_REASON_CHARS: usize = 200;
+/// What may be proposed of a kit, as the table `kit` has it.
+pub(crate) const REVOKE: &str = "revoke";
+const RESUME: &str = "resume";
 
 /// A kit as it is set up.
 #[derive(Debug, Clone)]
@@ -73,6 +76,7 @@ pub async fn register(
         registered_at: now,
         revoked_at: None,
         heard_at: None,
+        standing: Standing::default(),
     };
     let mut tx = db.begin().await?;
     kits::lock(&mut tx).await?;
@@ -111,11 +115,13 @@ fn repeated(known: &Kit, kit: &Kit) -> Result<Came, EnrolError> {
     Ok(Came::Before)
 }
 
-/// Revokes a kit: packets of it that arrive from now on are set aside ([`crate::intake::quarantine`]). What
-/// had come before stays.
+/// Proposes that a kit be revoked. From now on what it sends is set aside ([`crate::intake::quarantine`]),
+/// since a stolen kit is urgent; it is final when another account confirms it ([`confirm`]). What had come
+/// before stays.
 ///
 /// # Errors
-/// [`EnrolError::Kit`]: no kit of this name, no reason or one that is too long; those of the database.
+/// [`EnrolError::Kit`]: no kit of this name, no reason or one that is too long, no account; those of the
+/// database.
 pub async fn revoke(
     db: &Database,
     units: Units<'_>,
@@ -124,24 +130,139 @@ pub async fn revoke(
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<Came, EnrolError> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > MOST_REASON_CHARS {
-        return refuse(format!("a reason has 1 to {MOST_REASON_CHARS} characters"));
-    }
     let mut tx = db.begin().await?;
-    kits::lock(&mut tx).await?;
-    let known = kits::all(&mut tx).await?;
-    let Some(kit) = known.iter().find(|kit| kit.name == name) else {
-        return refuse(format!("there is no kit {name}; `dancu kit list` names those there are"));
-    };
-    if !kits::revoke_kit(&mut tx, kit.kit_id, now).await? {
+    let kit = locked(&mut tx, name).await?;
+    let proposal = two::propose(REVOKE, reason, by, now).map_err(EnrolError::Kit)?;
+    let is_proposed = |kit: &Kit| kit.standing.proposed.as_ref().is_some_and(|known| known.what == REVOKE);
+    if kit.revoked_at.is_some() || is_proposed(&kit) {
         return Ok(Came::Before);
     }
-    kits::note_reason(&mut tx, kit.kit_id, reason).await?;
+    // That a kit may go on waits behind that it is stolen.
+    kits::propose(&mut tx, kit.kit_id, Some(&proposal)).await?;
     let path = units.path(kit.unit).unwrap_or_default();
-    note(&mut tx, "kit.revoked", kit.kit_id, path, by, json!({ "reason": reason }), now).await?;
+    let detail = json!({ "reason": proposal.reason });
+    note(&mut tx, "kit.revocation_proposed", kit.kit_id, path, by, detail, now).await?;
     store::commit(tx).await?;
     Ok(Came::Now)
+}
+
+/// Proposes that a kit that is stopped may go on: when somebody knows what showed two of it, and that there
+/// is one now.
+///
+/// # Errors
+/// As [`revoke`], and a kit that is not stopped.
+pub async fn resume(
+    db: &Database,
+    units: Units<'_>,
+    name: &str,
+    reason: &str,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<Came, EnrolError> {
+    let mut tx = db.begin().await?;
+    let kit = locked(&mut tx, name).await?;
+    let proposal = two::propose(RESUME, reason, by, now).map_err(EnrolError::Kit)?;
+    if kit.standing.stopped.is_none() {
+        return refuse(format!("kit {name} is not stopped"));
+    }
+    if let Some(known) = &kit.standing.proposed {
+        return if known.what == RESUME {
+            Ok(Came::Before)
+        } else {
+            refuse(format!("it is proposed that kit {name} be revoked; confirm or withdraw that first"))
+        };
+    }
+    kits::propose(&mut tx, kit.kit_id, Some(&proposal)).await?;
+    let path = units.path(kit.unit).unwrap_or_default();
+    let detail = json!({ "reason": proposal.reason });
+    note(&mut tx, "kit.resumption_proposed", kit.kit_id, path, by, detail, now).await?;
+    store::commit(tx).await?;
+    Ok(Came::Now)
+}
+
+/// What a proposal came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The kit is revoked.
+    Revoked,
+    /// The kit goes on.
+    Resumed,
+}
+
+/// Does what was proposed of a kit, on the word of another account.
+///
+/// # Errors
+/// [`EnrolError::Kit`]: no kit of this name, nothing proposed, the same account; those of the database.
+pub async fn confirm(
+    db: &Database,
+    units: Units<'_>,
+    name: &str,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<(Confirmed, Came), EnrolError> {
+    let mut tx = db.begin().await?;
+    let kit = locked(&mut tx, name).await?;
+    if kit.revoked_at.is_some() {
+        return Ok((Confirmed::Revoked, Came::Before));
+    }
+    let proposal = two::answer(kit.standing.proposed.as_ref(), name, by).map_err(EnrolError::Kit)?;
+    let path = units.path(kit.unit).unwrap_or_default();
+    let detail = json!({ "reason": proposal.reason, "proposed_by": proposal.by });
+    let confirmed = if proposal.what == RESUME {
+        kits::resume(&mut tx, kit.kit_id).await?;
+        note(&mut tx, "kit.resumed", kit.kit_id, path, by, detail, now).await?;
+        Confirmed::Resumed
+    } else {
+        kits::revoke_kit(&mut tx, kit.kit_id, now).await?;
+        kits::note_reason(&mut tx, kit.kit_id, &proposal.reason).await?;
+        note(&mut tx, "kit.revoked", kit.kit_id, path, by, detail, now).await?;
+        Confirmed::Revoked
+    };
+    store::commit(tx).await?;
+    Ok((confirmed, Came::Now))
+}
+
+/// Withdraws what was proposed of a kit, on the word of another account. What was set aside because of it is
+/// opened. Gives how many packets that are.
+///
+/// # Errors
+/// As [`confirm`].
+pub async fn keep(
+    db: &Database,
+    units: Units<'_>,
+    name: &str,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<usize, EnrolError> {
+    let mut tx = db.begin().await?;
+    let kit = locked(&mut tx, name).await?;
+    let proposal = two::answer(kit.standing.proposed.as_ref(), name, by).map_err(EnrolError::Kit)?;
+    let detail = json!({ "proposed": proposal.what, "proposed_by": proposal.by });
+    kits::propose(&mut tx, kit.kit_id, None).await?;
+    let released = quarantine::doubt_is_over(&mut tx, kit.kit_id, Reason::KitDoubted, by, now).await?;
+    let path = units.path(kit.unit).unwrap_or_default();
+    note(&mut tx, "kit.kept", kit.kit_id, path, by, detail, now).await?;
+    store::commit(tx).await?;
+    Ok(released)
+}
+
+/// A kit of this name, which nobody else changes and no upload is judged by until the transaction ends.
+async fn locked(tx: &mut PgConnection, name: &str) -> Result<Kit, EnrolError> {
+    kits::lock(tx).await?;
+    let kit = known_kit(tx, name).await?;
+    let locked = kits::lock_kits(tx, &[kit.kit_id]).await?;
+    Ok(locked.into_iter().next().unwrap_or(kit))
+}
+
+/// The kit of this name.
+///
+/// # Errors
+/// [`EnrolError::Kit`] when there is none; those of the database.
+pub(crate) async fn known_kit(tx: &mut PgConnection, name: &str) -> Result<Kit, EnrolError> {
+    let known = kits::all(tx).await?;
+    known.into_iter().find(|kit| kit.name == name).ok_or_else(|| {
+        EnrolError::Kit(format!("there is no kit {name}; `dancu kit list` names those there are"))
+    })
 }
 
 fn refuse<T>(why: String) -> Result<T, EnrolError> {

@@ -3,7 +3,9 @@
 pub mod desks;
 pub mod intake;
 pub mod kits;
+pub mod officers;
 
 mod error;
+mod two;
 
 pub use error::EnrolError;

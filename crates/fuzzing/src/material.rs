@@ -10,14 +10,16 @@ use zeroize::Zeroizing;
 
 use card::data::{CardData, CardFields};
 use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId};
+use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use fingerprint::synthetic::{Condition, Master, person_masters};
 use fingerprint::{FingerPosition, Format, encode_as};
 use hsm::{SoftwareAgreementKey, SoftwareSigner};
 use packet::keys::{IntakeKey, KeyError, PublicKey};
-use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason};
+use packet::{
+    Biometric, CaptureMeta, Carries, Content, Envelope, Finger, FingerCapture, FingerImage, MissingReason,
+};
 use pki::Signer;
 use specimen::{Country, Files, PHOTO, person};
 
@@ -75,6 +77,16 @@ pub(crate) fn kit() -> &'static Party {
     &KIT
 }
 
+/// Whoever works on the kit.
+pub(crate) fn officer() -> &'static Party {
+    static OFFICER: LazyLock<Party> = LazyLock::new(|| {
+        let signer = SoftwareSigner::generate(&mut rng(5)).reproducible();
+        let public = PublicKey::from_spki(signer.public_key()).expect("a key of our own");
+        Party { id: kit().id, signer, public }
+    });
+    &OFFICER
+}
+
 pub(crate) struct Centre {
     pub receipts: Party,
     pub intake: Intake,
@@ -112,10 +124,13 @@ pub(crate) fn envelope() -> Envelope {
         packet_id: PacketId::derive(START, &[b"packet"]),
         application_id: ApplicationId::derive(START, &[b"application"]),
         kit_id: kit().id,
-        kit_seq: 1,
+        kit_seq: 2,
+        prev_sha256: Some([1; 32]),
+        credential_id: CredentialId::derive(START, &[b"officer"]),
         captured_at: DAY,
+        centre_at: Some(DAY),
         unit: "18562".parse().expect("the code of a commune"),
-        kind: Kind::New,
+        carries: Carries::Application { kind: Kind::New },
     }
 }
 

@@ -3,31 +3,64 @@
 use coset::{CborSerializable, CoseSign1, CoseSign1Builder, TaggedCborSerializable};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 
-use crate::material::{DAY, centre, content_of, envelope, kit, rng};
+use crate::material::{DAY, centre, content_of, envelope, kit, officer, rng};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 use packet::desk::{Answer, Page, Request};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::rules::problems;
 use packet::wire::{decode_batch, encode_batch};
-use packet::{Content, PacketError};
+use packet::{Came, Carries, Changes, Envelope, HandOver, PacketError, Payload, Recapture, Signers};
 
 /// Every step that a packet goes through at the centre. Nobody but the kit can make one that verifies.
 pub fn packet(data: &[u8]) -> bool {
     told(packet::recipient(data).err());
     let opened = packet::open(data, &centre().intake);
-    let verified = packet::verify_envelope(data, &kit().public);
+    let verified = packet::verify_envelope(data, &kit().public, &officer().public);
     assert!(verified.is_err() || packet_seeds().iter().any(|ours| ours == data));
     told(opened.as_ref().err().cloned());
     opened.is_ok() && verified.is_ok()
 }
 
 pub(crate) fn packet_seeds() -> Vec<Vec<u8>> {
-    static SEED: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
-        let sealed = packet::seal(&envelope(), &content_of(2), &kit().signer, &centre().public, &mut rng(9));
-        sealed.expect("our own packet")
+    static SEEDS: std::sync::LazyLock<Vec<Vec<u8>>> = std::sync::LazyLock::new(|| {
+        let signers = Signers { kit: &kit().signer, officer: &officer().signer };
+        let sealed = |(carries, payload): (Carries, Payload)| {
+            let envelope = Envelope { carries, ..envelope() };
+            packet::seal(&envelope, &payload, signers, &centre().public, &mut rng(9)).expect("our own packet")
+        };
+        payloads().map(sealed).to_vec()
     });
-    vec![SEED.clone()]
+    SEEDS.clone()
+}
+
+/// One of each that a packet may carry.
+fn payloads() -> [(Carries, Payload); 3] {
+    let content = content_of(2);
+    let mut record = content.record.clone();
+    record.marital = Some(2);
+    let recapture = Recapture {
+        changes: Changes::between(&content.record, &record).expect("our own record"),
+        differs: vec!["marital".to_owned()],
+        receipt_hash: [6; 32],
+        fingers: content.fingers[..1].to_vec(),
+        photo: Some(content.photo.clone()),
+        capture: content.capture.clone(),
+        finger_images: content.finger_images.clone(),
+    };
+    let hand_over = HandOver {
+        card_sha256: [7; 32],
+        receipt_hash: Some([5; 32]),
+        attempt: 1,
+        came: Came::Holder(content.fingers[..1].to_vec()),
+        capture: content.capture.clone(),
+    };
+    let base = ApplicationId::derive(DAY, &[b"the application before"]);
+    [
+        (Carries::Application { kind: Kind::New }, content.into()),
+        (Carries::Recapture { kind: Kind::Reissue, base }, Payload::Recapture(Box::new(recapture))),
+        (Carries::HandOver, Payload::HandOver(hand_over)),
+    ]
 }
 
 /// What a process without keys and the one that holds them say to each other: what is taken is written the
@@ -62,25 +95,41 @@ pub(crate) fn desk_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The content of a packet as it is after decryption, which an enrolled kit is free to fill as it likes.
+/// The content of a packet as it is after decryption, which an enrolled kit is free to fill as it likes: as
+/// each of the three that it may be.
 pub fn content(data: &[u8]) -> bool {
-    let content = match Content::decode(data) {
-        Ok(content) => content,
-        Err(error) => {
-            told(Some(error));
-            return false;
+    let mut taken = false;
+    for (carries, _) in payloads() {
+        let payload = match Payload::decode(carries, data) {
+            Ok(payload) => payload,
+            Err(error) => {
+                told(Some(error));
+                continue;
+            }
+        };
+        taken = true;
+        let joined = match &payload {
+            Payload::Application(content) => Some((**content).clone()),
+            Payload::Recapture(recapture) => recapture.onto(&content_of(2)).ok(),
+            Payload::HandOver(_) => None,
+        };
+        if let Some(content) = joined {
+            let (photo, images) = (content.photo.as_bytes(), &content.finger_images);
+            let found = problems(&content.record, &content.fingers, images, photo, DAY);
+            assert!(
+                found.iter().all(|problem| !problem.code().is_empty() && !problem.to_string().is_empty())
+            );
         }
-    };
-    let (photo, images) = (content.photo.as_bytes(), &content.finger_images);
-    let found = problems(&content.record, &content.fingers, images, photo, DAY);
-    assert!(found.iter().all(|problem| !problem.code().is_empty() && !problem.to_string().is_empty()));
-    let written = content.encode().expect("what was taken can be written");
-    assert_eq!(Content::decode(&written), Ok(content));
-    true
+        let written = payload.encode().expect("what was taken can be written");
+        assert_eq!(Payload::decode(carries, &written), Ok(payload));
+    }
+    taken
 }
 
 pub(crate) fn content_seeds() -> Vec<Vec<u8>> {
-    [0, 2].map(|fingers| content_of(fingers).encode().expect("our own content").to_vec()).to_vec()
+    let whole = [0, 2].map(|fingers| content_of(fingers).encode().expect("our own content").to_vec());
+    let others = payloads().map(|(_, payload)| payload.encode().expect("our own content").to_vec());
+    [whole.to_vec(), others[1..].to_vec()].concat()
 }
 
 pub(crate) fn batch(data: &[u8]) -> bool {

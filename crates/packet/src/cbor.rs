@@ -75,6 +75,38 @@ impl Items {
         Ok((Self::of(what, value, length)?, length))
     }
 
+    /// `value` as an array whose first item is the version, and which has `length` items in that version.
+    pub(crate) fn versioned(
+        what: &'static str,
+        value: Value,
+        known: u16,
+        length: usize,
+    ) -> Result<Self, PacketError> {
+        // An older or newer message may have another number of items, and its version is said all the same.
+        if let Value::Array(items) = &value
+            && let Some(Value::Integer(found)) = items.first()
+            && let Ok(found) = u16::try_from(i128::from(*found))
+            && found != known
+        {
+            return Err(PacketError::Version { what, found, known });
+        }
+        let mut items = Self::of(what, value, length)?;
+        items.version(known)?;
+        Ok(items)
+    }
+
+    /// What `read` makes of the next item, unless it is null.
+    pub(crate) fn optional<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, PacketError>,
+    ) -> Result<Option<T>, PacketError> {
+        if matches!(self.items.as_slice().first(), Some(Value::Null)) {
+            self.items.next();
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
     pub(crate) fn value(&mut self) -> Value {
         self.items.next().unwrap_or(Value::Null)
     }

@@ -8,7 +8,7 @@ use crate::PacketError;
 use crate::cbor::{self, Items, uuid_value};
 use crate::rules::chip_fingers;
 use crate::sealed::{
-    FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
+    FORMAT_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PHOTO_BYTES,
     MAX_TEMPLATE_BYTES,
 };
 use domain::ResidentRecord;
@@ -24,7 +24,7 @@ const MAX_FINGERS: usize = 20;
 /// Officers, devices and software are named by short codes.
 const MAX_META_BYTES: usize = 64;
 
-/// What is encrypted: the citizen's declaration and biometrics.
+/// What is encrypted of a whole application: the citizen's declaration and biometrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// As the citizen declared it before the officer.
@@ -178,52 +178,21 @@ impl Content {
     /// # Errors
     /// A size limit.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, PacketError> {
-        let limit = |what, bytes, limit| {
-            if bytes > limit { Err(PacketError::TooLarge { what, bytes, limit }) } else { Ok(()) }
-        };
-        limit("the photo", self.photo.as_bytes().len(), MAX_PHOTO_BYTES)?;
-        for finger in &self.fingers {
-            if let FingerCapture::Template(template) = &finger.capture {
-                limit("a fingerprint template", template.as_bytes().len(), MAX_TEMPLATE_BYTES)?;
-            }
-        }
-        for image in &self.finger_images {
-            limit(IMAGE, image.jpeg.as_bytes().len(), MAX_FINGER_IMAGE_BYTES)?;
-        }
-        let meta =
-            [&self.capture.officer, &self.capture.scanner, &self.capture.camera, &self.capture.software];
-        for text in meta {
-            limit(CAPTURE, text.len(), MAX_META_BYTES)?;
-        }
-        for (what, items, limit) in [
-            ("the list of differing fields", self.differs.len(), MAX_DIFFERS),
-            ("the list of fingers", self.fingers.len(), MAX_FINGERS),
-            ("the list of finger images", self.finger_images.len(), MAX_FINGER_IMAGES),
-        ] {
-            if items > limit {
-                return Err(PacketError::TooMany { what, items, limit });
-            }
-        }
         let record = Value::serialized(&self.record).map_err(|_| PacketError::Structure {
             what: WHAT,
             problem: "has a record that cannot be written",
         })?;
-        let text = |text: &String| Value::Text(text.clone());
-        let version = if self.finger_images.is_empty() { FORMAT_VERSION } else { IMAGES_VERSION };
-        let mut items = vec![
-            Value::Integer(version.into()),
+        let items = vec![
+            Value::Integer(FORMAT_VERSION.into()),
             record,
             self.claimed_person_id.map_or(Value::Null, |id| uuid_value(id.uuid())),
-            Value::Array(self.differs.iter().map(text).collect()),
+            names(&self.differs)?,
             cbor::bytes(&self.receipt_hash),
-            Value::Array(self.fingers.iter().map(Finger::value).collect()),
-            cbor::bytes(self.photo.as_bytes()),
-            Value::Array(meta.map(text).to_vec()),
+            fingers(&self.fingers)?,
+            photo(&self.photo)?,
+            self.capture.value()?,
+            images(&self.finger_images)?,
         ];
-        // Without images a content is written as it was before there were any: one content has one encoding.
-        if !self.finger_images.is_empty() {
-            items.push(Value::Array(self.finger_images.iter().map(FingerImage::value).collect()));
-        }
         Ok(Zeroizing::new(cbor::encode(&Value::Array(items))))
     }
 
@@ -233,60 +202,99 @@ impl Content {
     /// # Errors
     /// What is wrong, and at which byte where it is known; never a value.
     pub fn decode(bytes: &[u8]) -> Result<Self, PacketError> {
-        let (mut items, length) = Items::one_of(WHAT, cbor::decode(WHAT, bytes)?, &[8, 9])?;
-        items.version(if length == 8 { FORMAT_VERSION } else { IMAGES_VERSION })?;
+        let mut items = Items::versioned(WHAT, cbor::decode(WHAT, bytes)?, FORMAT_VERSION, 9)?;
         // The parser's own message may quote a field, so it is not passed on.
         let record = items.value().deserialized().map_err(|_| PacketError::Structure {
             what: WHAT,
             problem: "has a record with a missing field or a field of another shape",
         })?;
-        let claimed_person_id = match items.value() {
-            Value::Null => None,
-            Value::Bytes(bytes) => Some(PersonId::from_uuid(Uuid::from_slice(&bytes).map_err(|_| {
-                PacketError::Structure { what: WHAT, problem: "has a person id of another length" }
-            })?)),
-            _ => {
-                return Err(PacketError::Structure {
-                    what: WHAT,
-                    problem: "has a person id of another shape",
-                });
-            }
-        };
-        let differs = items.array(MAX_DIFFERS)?.into_iter().map(field_name).collect::<Result<_, _>>()?;
-        let receipt_hash = items.bytes()?;
-        let fingers = items.array(MAX_FINGERS)?.into_iter().map(Finger::parse).collect::<Result<_, _>>()?;
-        let photo = Biometric::new(items.byte_string(MAX_PHOTO_BYTES)?);
-        let mut meta = Items::of(CAPTURE, items.value(), 4)?;
-        let capture = CaptureMeta {
+        let claimed_person_id = items.optional(|items| {
+            let id: [u8; 16] = items.bytes()?;
+            Ok(PersonId::from_uuid(Uuid::from_bytes(id)))
+        })?;
+        Ok(Content {
+            record,
+            claimed_person_id,
+            differs: read_names(&mut items)?,
+            receipt_hash: items.bytes()?,
+            fingers: read_fingers(&mut items)?,
+            photo: read_photo(&mut items)?,
+            capture: CaptureMeta::parse(items.value())?,
+            finger_images: read_images(&mut items)?,
+        })
+    }
+}
+
+impl CaptureMeta {
+    pub(crate) fn value(&self) -> Result<Value, PacketError> {
+        let texts = [&self.officer, &self.scanner, &self.camera, &self.software];
+        for text in texts {
+            limit(CAPTURE, text.len(), MAX_META_BYTES)?;
+        }
+        Ok(Value::Array(texts.map(|text| Value::Text(text.clone())).to_vec()))
+    }
+
+    pub(crate) fn parse(value: Value) -> Result<Self, PacketError> {
+        let mut meta = Items::of(CAPTURE, value, 4)?;
+        Ok(CaptureMeta {
             officer: meta.text(MAX_META_BYTES)?,
             scanner: meta.text(MAX_META_BYTES)?,
             camera: meta.text(MAX_META_BYTES)?,
             software: meta.text(MAX_META_BYTES)?,
-        };
-        let finger_images = match length {
-            8 => Vec::new(),
-            _ => {
-                let images = items.array(MAX_FINGER_IMAGES)?;
-                images.into_iter().map(FingerImage::parse).collect::<Result<Vec<_>, _>>()?
-            }
-        };
-        if length != 8 && finger_images.is_empty() {
-            return Err(PacketError::Structure {
-                what: WHAT,
-                problem: "announces finger images and has none",
-            });
-        }
-        Ok(Content {
-            record,
-            claimed_person_id,
-            differs,
-            receipt_hash,
-            fingers,
-            photo,
-            capture,
-            finger_images,
         })
     }
+}
+
+fn limit(what: &'static str, bytes: usize, limit: usize) -> Result<(), PacketError> {
+    if bytes > limit { Err(PacketError::TooLarge { what, bytes, limit }) } else { Ok(()) }
+}
+
+fn most(what: &'static str, items: usize, limit: usize) -> Result<(), PacketError> {
+    if items > limit { Err(PacketError::TooMany { what, items, limit }) } else { Ok(()) }
+}
+
+pub(crate) fn names(names: &[String]) -> Result<Value, PacketError> {
+    most("the list of differing fields", names.len(), MAX_DIFFERS)?;
+    Ok(Value::Array(names.iter().map(|name| Value::Text(name.clone())).collect()))
+}
+
+pub(crate) fn read_names(items: &mut Items) -> Result<Vec<String>, PacketError> {
+    items.array(MAX_DIFFERS)?.into_iter().map(field_name).collect()
+}
+
+pub(crate) fn fingers(fingers: &[Finger]) -> Result<Value, PacketError> {
+    most("the list of fingers", fingers.len(), MAX_FINGERS)?;
+    for finger in fingers {
+        if let FingerCapture::Template(template) = &finger.capture {
+            limit("a fingerprint template", template.as_bytes().len(), MAX_TEMPLATE_BYTES)?;
+        }
+    }
+    Ok(Value::Array(fingers.iter().map(Finger::value).collect()))
+}
+
+pub(crate) fn read_fingers(items: &mut Items) -> Result<Vec<Finger>, PacketError> {
+    items.array(MAX_FINGERS)?.into_iter().map(Finger::parse).collect()
+}
+
+pub(crate) fn photo(photo: &Biometric) -> Result<Value, PacketError> {
+    limit("the photo", photo.as_bytes().len(), MAX_PHOTO_BYTES)?;
+    Ok(cbor::bytes(photo.as_bytes()))
+}
+
+pub(crate) fn read_photo(items: &mut Items) -> Result<Biometric, PacketError> {
+    Ok(Biometric::new(items.byte_string(MAX_PHOTO_BYTES)?))
+}
+
+pub(crate) fn images(images: &[FingerImage]) -> Result<Value, PacketError> {
+    most("the list of finger images", images.len(), MAX_FINGER_IMAGES)?;
+    for image in images {
+        limit(IMAGE, image.jpeg.as_bytes().len(), MAX_FINGER_IMAGE_BYTES)?;
+    }
+    Ok(Value::Array(images.iter().map(FingerImage::value).collect()))
+}
+
+pub(crate) fn read_images(items: &mut Items) -> Result<Vec<FingerImage>, PacketError> {
+    items.array(MAX_FINGER_IMAGES)?.into_iter().map(FingerImage::parse).collect()
 }
 
 fn field_name(value: Value) -> Result<String, PacketError> {

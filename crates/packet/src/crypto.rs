@@ -42,7 +42,7 @@ pub struct AtRest {
 impl AtRest {
     fn context(&self) -> Vec<u8> {
         let (packet, application) = (self.packet_id.uuid(), self.application_id.uuid());
-        let parts: [&[u8]; 4] = [b"dancu packet 1", packet.as_bytes(), application.as_bytes(), &self.sha256];
+        let parts: [&[u8]; 4] = [b"dancu packet 3", packet.as_bytes(), application.as_bytes(), &self.sha256];
         parts.concat()
     }
 }

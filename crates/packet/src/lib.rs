@@ -12,19 +12,22 @@ mod content;
 mod crypto;
 mod envelope;
 mod error;
+mod payload;
 mod receipt_code;
 mod sealed;
+mod sign;
 mod sign1;
 
 pub use content::{
     Biometric, CaptureMeta, Content, Finger, FingerCapture, FingerImage, ImagesForChip, MissingReason,
 };
 pub use crypto::{AtRest, ContentKey};
-pub use envelope::Envelope;
+pub use envelope::{Carries, Envelope};
 pub use error::PacketError;
+pub use payload::{Came, Changes, HandOver, Payload, Recapture};
 pub use receipt_code::{ReceiptCode, ReceiptCodeError};
 pub use sealed::{
-    FORMAT_VERSION, IMAGES_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PACKET_BYTES,
-    MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, Unverified, open, open_stored, parse, recipient, seal, seal_encoded,
-    verify_envelope,
+    FORMAT_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PACKET_BYTES,
+    MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, Signers, Unverified, open, open_stored, parse, recipient, seal,
+    seal_encoded, verify_envelope,
 };

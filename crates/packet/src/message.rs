@@ -33,15 +33,16 @@ pub enum Refusal {
     BadSignature,
     /// The kit is not registered at this centre.
     UnknownKit,
-    RevokedKit,
     /// Another packet has this id.
     PacketIdReused,
-    /// Another packet of this kit has this number: the kit's disk was copied or restored.
-    SequenceReused,
     /// The application has a packet already, or belongs to another kit.
     ApplicationConflict,
     /// The place of capture does not exist.
     UnknownUnit,
+    /// The officer's credential was not issued by this centre.
+    UnknownOfficer,
+    /// The application that a recapture or a hand-over is about is not known here.
+    UnknownApplication,
 }
 
 impl Refusal {
@@ -52,11 +53,11 @@ impl Refusal {
         Refusal::UnknownVersion,
         Refusal::BadSignature,
         Refusal::UnknownKit,
-        Refusal::RevokedKit,
         Refusal::PacketIdReused,
-        Refusal::SequenceReused,
         Refusal::ApplicationConflict,
         Refusal::UnknownUnit,
+        Refusal::UnknownOfficer,
+        Refusal::UnknownApplication,
     ];
 
     /// Stable code, as receipts have it.
@@ -67,11 +68,11 @@ impl Refusal {
             Refusal::UnknownVersion => "unknown_version",
             Refusal::BadSignature => "bad_signature",
             Refusal::UnknownKit => "unknown_kit",
-            Refusal::RevokedKit => "revoked_kit",
             Refusal::PacketIdReused => "packet_id_reused",
-            Refusal::SequenceReused => "sequence_reused",
             Refusal::ApplicationConflict => "application_conflict",
             Refusal::UnknownUnit => "unknown_unit",
+            Refusal::UnknownOfficer => "unknown_officer",
+            Refusal::UnknownApplication => "unknown_application",
         }
     }
 

@@ -1,31 +1,31 @@
-//! The sealed packet: one application as it leaves the kit.
+//! The sealed packet: one application, recapture or hand-over as it leaves the kit.
 //!
 //! ```text
-//! COSE_Sign1 (ES256, the kit's key)                         RFC 9052 §4.2, RFC 9053 §2.1
-//! ├ protected: alg, kid = kit id, content type, envelope    readable by anyone, not personal
-//! └ payload: COSE_Encrypt (A256GCM, content key)            RFC 9052 §5.1, RFC 9053 §4.1
-//!   ├ external AAD: the protected header above              the content belongs to this envelope and kit
-//!   └ recipient: ECDH-ES+A256KW to the centre's intake key  RFC 9053 §6.4, P-256
-//!     └ content: CBOR, see [`Content`]
+//! COSE_Sign                                                 RFC 9052 §4.1
+//! ├ protected: content type, envelope                       readable by anyone, not personal
+//! ├ payload: COSE_Encrypt (A256GCM, content key)            RFC 9052 §5.1, RFC 9053 §4.1
+//! │ ├ external AAD: the protected header above              the content belongs to this envelope
+//! │ └ recipient: ECDH-ES+A256KW to the centre's intake key  RFC 9053 §6.4, P-256
+//! │   └ content: CBOR, see [`Payload`]
+//! ├ signature (ES256): the kit's, kid = kit id              RFC 9053 §2.1
+//! └ signature (ES256): the officer's, kid = credential id
 //! ```
 //!
-//! Encrypt, then sign: a front end that holds no decryption key checks the signature and gives the receipt.
+//! Encrypt, then sign: a front end that holds no decryption key checks the signatures and gives the receipt.
 //! Whoever opens the packet later needs the intake key once; after that the content key, wrapped, is kept
-//! beside the packet.
+//! beside the packet. Byte by byte it stands in `docs/packet.md`.
 
-use coset::{CoseEncrypt, Header};
+use coset::CoseEncrypt;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::crypto;
 use crate::keys::{IntakeKey, PublicKey};
-use crate::sign1::{self, Context};
-use crate::{Content, ContentKey, Envelope, PacketError};
+use crate::sign::{self, Party};
+use crate::{ContentKey, Envelope, PacketError, Payload};
 
-/// Version of the envelope, and of a content without images of fingers.
-pub const FORMAT_VERSION: u16 = 1;
-/// Version of a content with images of fingers, which has one item more.
-pub const IMAGES_VERSION: u16 = 2;
+/// Version of the envelope and of every content. Versions 1 and 2 were never released and are not read.
+pub const FORMAT_VERSION: u16 = 3;
 /// A whole packet. Ten templates of 4 KiB, a photo of 64 KiB, two images of 32 KiB and the record fit, with
 /// room to spare.
 pub const MAX_PACKET_BYTES: usize = 256 * 1024;
@@ -40,19 +40,34 @@ pub const MAX_FINGER_IMAGES: usize = 2;
 /// Names of fields that differ from the register.
 pub const MAX_DIFFERS: usize = 32;
 
-/// Seals an application. The same arguments and the same random bytes give the same packet (ECDSA by RFC
-/// 6979), so that a capture repeated after a crash is the same packet.
+/// Who seals: the kit and the officer who works on it.
+#[derive(Clone, Copy)]
+pub struct Signers<'a> {
+    /// The kit's own key.
+    pub kit: &'a dyn pki::Signer,
+    /// The key of the credential that the envelope names.
+    pub officer: &'a dyn pki::Signer,
+}
+
+/// Seals a packet. The same arguments and the same random bytes give the same packet (ECDSA by RFC 6979), so
+/// that a capture repeated after a crash is the same packet.
 ///
 /// # Errors
-/// A size limit; [`PacketError::Signer`].
+/// A size limit; a content of another kind than the envelope says; [`PacketError::Signer`].
 pub fn seal(
     envelope: &Envelope,
-    content: &Content,
-    kit: &dyn pki::Signer,
+    payload: &Payload,
+    signers: Signers<'_>,
     intake: &PublicKey,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, PacketError> {
-    seal_encoded(envelope, &content.encode()?, kit, intake, rng)
+    if !payload.is(envelope.carries) {
+        return Err(PacketError::Structure {
+            what: "the packet's envelope",
+            problem: "says of its content what that is not",
+        });
+    }
+    seal_encoded(envelope, &payload.encode()?, signers, intake, rng)
 }
 
 /// As [`seal`], of a content that is encoded already, whatever it is: a kit may put there what it likes, and
@@ -63,20 +78,16 @@ pub fn seal(
 pub fn seal_encoded(
     envelope: &Envelope,
     content: &[u8],
-    kit: &dyn pki::Signer,
+    signers: Signers<'_>,
     intake: &PublicKey,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, PacketError> {
     let header = envelope.header();
-    // COSE adds the algorithm when signing; the bytes bound into the ciphertext must be those that are
-    // signed.
-    let header = Header {
-        alg: Some(coset::RegisteredLabelWithPrivate::Assigned(coset::iana::Algorithm::ES256)),
-        ..header
-    };
     let aad = crypto::header_bytes(&header)?;
     let payload = crypto::encrypt(content, &aad, intake, rng)?;
-    let sealed = sign1::sign(Context::Packet, header, payload, kit)?;
+    let kit = Party { id: envelope.kit_id.uuid(), signer: signers.kit };
+    let officer = Party { id: envelope.credential_id.uuid(), signer: signers.officer };
+    let sealed = sign::sign(header, payload, [kit, officer])?;
     if sealed.len() > MAX_PACKET_BYTES {
         return Err(PacketError::TooLarge {
             what: "the packet",
@@ -87,9 +98,9 @@ pub fn seal_encoded(
     Ok(sealed)
 }
 
-/// A packet whose structure is sound and whose signature has not been checked.
+/// A packet whose structure is sound and whose signatures have not been checked.
 pub struct Unverified {
-    outer: sign1::Unverified,
+    outer: sign::Unverified,
     envelope: Envelope,
 }
 
@@ -98,21 +109,31 @@ pub struct Unverified {
 /// # Errors
 /// What is wrong, and at which byte where it is known.
 pub fn parse(bytes: &[u8]) -> Result<Unverified, PacketError> {
-    let outer = sign1::parse(Context::Packet, bytes, MAX_PACKET_BYTES)?;
+    let outer = sign::parse(bytes, MAX_PACKET_BYTES)?;
     let envelope = Envelope::from_header(outer.header())?;
+    // One packet has one header: nothing stands there that this program does not read.
+    if *outer.header() != envelope.header() {
+        return Err(PacketError::Structure {
+            what: "the packet's envelope",
+            problem: "stands beside something that belongs to no packet",
+        });
+    }
+    outer.check_signers([envelope.kit_id.uuid(), envelope.credential_id.uuid()])?;
     Ok(Unverified { outer, envelope })
 }
 
 impl Unverified {
-    /// The envelope as claimed: for choosing the kit's key, and for a log.
+    /// The envelope as claimed: for choosing the keys, and for a log.
     pub fn claimed(&self) -> &Envelope {
         &self.envelope
     }
 
+    /// Checks both signatures, the kit's first.
+    ///
     /// # Errors
     /// [`PacketError::BadSignature`].
-    pub fn verify(self, kit: &PublicKey) -> Result<Envelope, PacketError> {
-        self.outer.verify(kit)?;
+    pub fn verify(self, kit: &PublicKey, officer: &PublicKey) -> Result<Envelope, PacketError> {
+        self.outer.verify(kit, officer)?;
         Ok(self.envelope)
     }
 }
@@ -121,8 +142,8 @@ impl Unverified {
 ///
 /// # Errors
 /// What is wrong, and at which byte where it is known; [`PacketError::BadSignature`].
-pub fn verify_envelope(bytes: &[u8], kit: &PublicKey) -> Result<Envelope, PacketError> {
-    parse(bytes)?.verify(kit)
+pub fn verify_envelope(bytes: &[u8], kit: &PublicKey, officer: &PublicKey) -> Result<Envelope, PacketError> {
+    parse(bytes)?.verify(kit, officer)
 }
 
 /// The id of the intake key that a packet is encrypted to ([`PublicKey::key_id`]).
@@ -139,10 +160,10 @@ pub fn recipient(bytes: &[u8]) -> Result<Vec<u8>, PacketError> {
 ///
 /// # Errors
 /// [`PacketError::NotForThisKey`], [`PacketError::Decrypt`], a malformed content.
-pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Content, ContentKey), PacketError> {
-    let (aad, message) = inner(bytes)?;
+pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Payload, ContentKey), PacketError> {
+    let (outer, message) = inner(bytes)?;
     let key = crypto::content_key(&message, intake)?;
-    let content = decrypt(&message, &aad, &key)?;
+    let content = decrypt(&outer, &message, &key)?;
     Ok((content, key))
 }
 
@@ -151,18 +172,18 @@ pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Content, ContentKey
 ///
 /// # Errors
 /// [`PacketError::Decrypt`], a malformed content.
-pub fn open_stored(bytes: &[u8], key: &ContentKey) -> Result<Content, PacketError> {
-    let (aad, message) = inner(bytes)?;
-    decrypt(&message, &aad, key)
+pub fn open_stored(bytes: &[u8], key: &ContentKey) -> Result<Payload, PacketError> {
+    let (outer, message) = inner(bytes)?;
+    decrypt(&outer, &message, key)
 }
 
-fn decrypt(message: &CoseEncrypt, aad: &[u8], key: &ContentKey) -> Result<Content, PacketError> {
-    let plaintext: Zeroizing<Vec<u8>> = crypto::decrypt(message, aad, key)?;
-    Content::decode(&plaintext)
+fn decrypt(outer: &Unverified, message: &CoseEncrypt, key: &ContentKey) -> Result<Payload, PacketError> {
+    let plaintext: Zeroizing<Vec<u8>> = crypto::decrypt(message, &outer.outer.header_bytes(), key)?;
+    Payload::decode(outer.envelope.carries, &plaintext)
 }
 
-fn inner(bytes: &[u8]) -> Result<(Vec<u8>, CoseEncrypt), PacketError> {
-    let outer = sign1::parse(Context::Packet, bytes, MAX_PACKET_BYTES)?;
-    let message = crypto::parse_encrypted(outer.payload())?;
-    Ok((outer.header_bytes(), message))
+fn inner(bytes: &[u8]) -> Result<(Unverified, CoseEncrypt), PacketError> {
+    let outer = parse(bytes)?;
+    let message = crypto::parse_encrypted(outer.outer.payload())?;
+    Ok((outer, message))
 }

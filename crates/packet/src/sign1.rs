@@ -1,10 +1,8 @@
-//! COSE_Sign1 (RFC 9052 §4.2) as every message here uses it: ES256, tagged, nothing unprotected, a context
-//! bound in.
+//! COSE_Sign1 (RFC 9052 §4.2) as receipts and day reports use it: ES256, tagged, nothing unprotected, a
+//! context bound in.
 
 use coset::cbor::Value;
-use coset::{
-    AsCborValue, CborSerializable, CoseSign1, CoseSign1Builder, Header, RegisteredLabelWithPrivate, iana,
-};
+use coset::{AsCborValue, CoseSign1, CoseSign1Builder, Header, RegisteredLabelWithPrivate, iana};
 
 use crate::PacketError;
 use crate::cbor;
@@ -16,7 +14,6 @@ const TAG: u64 = iana::CborTag::CoseSign1 as u64;
 /// for another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Context {
-    Packet,
     Receipt,
     DayReport,
 }
@@ -24,7 +21,6 @@ pub(crate) enum Context {
 impl Context {
     const fn aad(self) -> &'static [u8] {
         match self {
-            Context::Packet => b"dancu packet 1",
             Context::Receipt => b"dancu receipt 1",
             Context::DayReport => b"dancu day report 1",
         }
@@ -32,7 +28,6 @@ impl Context {
 
     const fn what(self) -> &'static str {
         match self {
-            Context::Packet => "the packet",
             Context::Receipt => "the receipt",
             Context::DayReport => "the day report",
         }
@@ -94,14 +89,6 @@ pub(crate) fn parse(context: Context, bytes: &[u8], limit: usize) -> Result<Unve
 impl Unverified {
     pub(crate) fn header(&self) -> &Header {
         &self.message.protected.header
-    }
-
-    /// The protected header's bytes as they came.
-    pub(crate) fn header_bytes(&self) -> Vec<u8> {
-        match &self.message.protected.original_data {
-            Some(bytes) => bytes.clone(),
-            None => self.header().clone().to_vec().unwrap_or_default(),
-        }
     }
 
     pub(crate) fn payload(&self) -> &[u8] {

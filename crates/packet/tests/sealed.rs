@@ -7,13 +7,14 @@ mod support;
 use proptest::prelude::*;
 use time::macros::date;
 
+use domain::application::Kind;
 use fingerprint::FingerPosition;
 use packet::keys::{KeyError, PublicKey, open_secret, seal_secret};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::{
-    AtRest, Biometric, Content, ContentKey, Envelope, Finger, FingerCapture, FingerImage, ImagesForChip,
-    MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, open, open_stored, parse, recipient,
-    seal, verify_envelope,
+    AtRest, Biometric, Carries, Changes, Content, ContentKey, Envelope, Finger, FingerCapture, FingerImage,
+    HandOver, ImagesForChip, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, Payload,
+    Recapture, open, open_stored, parse, recipient, seal, verify_envelope,
 };
 use pki::Signer;
 use support::*;
@@ -21,9 +22,10 @@ use support::*;
 #[test]
 fn what_is_sealed_can_be_verified_opened_and_opened_again() {
     let kit = TestKit::new(1);
-    let (envelope, content) = (envelope(kit.id, 5, 9), content(5));
+    let (envelope, content) = (kit.placed(&envelope(kit.id, 5, 9)), content(5));
     let packet = kit.seal(&envelope, &content, 5);
-    assert_eq!(verify_envelope(&packet, &kit.public()).unwrap(), envelope);
+    let content = Payload::from(content);
+    assert_eq!(verified(&packet, &kit).unwrap(), envelope);
     assert_eq!(recipient(&packet).unwrap(), centre_public().key_id());
     let (opened, key) = open(&packet, &intake_key()).unwrap();
     assert_eq!(opened, content);
@@ -33,6 +35,17 @@ fn what_is_sealed_can_be_verified_opened_and_opened_again() {
     let key = ContentKey::open(&at_rest, &row, &wrapping).unwrap();
     assert_eq!(open_stored(&packet, &key).unwrap(), content);
     assert!(ContentKey::open(&at_rest, &row, &TestWrappingKey::new(8)).is_err());
+}
+
+fn verified(packet: &[u8], kit: &TestKit) -> Result<Envelope, PacketError> {
+    verify_envelope(packet, &kit.public(), &kit.officer_public())
+}
+
+fn application(packet: &[u8]) -> Content {
+    match open(packet, &intake_key()).unwrap().0 {
+        Payload::Application(content) => *content,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn at_rest(envelope: &Envelope) -> AtRest {
@@ -74,11 +87,15 @@ fn the_same_random_bytes_give_the_same_packet() {
 }
 
 #[test]
-fn only_the_kit_and_only_the_centre() {
+fn only_the_kit_with_its_officer_and_only_the_centre() {
     let (kit, other) = (TestKit::new(1), TestKit::new(2));
     let packet = kit.packet(5, 9);
-    let foreign = verify_envelope(&packet, &other.public());
+    let foreign = verify_envelope(&packet, &other.public(), &kit.officer_public());
     assert_eq!(foreign, Err(PacketError::BadSignature { what: "the packet" }));
+    let foreign = verify_envelope(&packet, &kit.public(), &other.officer_public());
+    assert_eq!(foreign, Err(PacketError::BadSignature { what: "the officer's part of the packet" }));
+    let exchanged = verify_envelope(&packet, &kit.officer_public(), &kit.public());
+    assert!(exchanged.is_err(), "the two do not stand for each other");
     let other_centre = TestIntakeKey::new(77);
     assert_eq!(open(&packet, &other_centre).map(|_| ()), Err(PacketError::NotForThisKey));
 }
@@ -109,11 +126,11 @@ fn a_content_cannot_be_moved_to_another_envelope() {
 #[test]
 fn every_size_has_a_limit() {
     let kit = TestKit::new(1);
-    let envelope = envelope(kit.id, 5, 9);
+    let envelope = kit.placed(&envelope(kit.id, 5, 9));
     let try_seal = |change: &dyn Fn(&mut Content)| {
         let mut content = content(5);
         change(&mut content);
-        seal(&envelope, &content, &kit.signer, &centre_public(), &mut rng(1)).unwrap_err()
+        seal(&envelope, &content.into(), kit.signers(), &centre_public(), &mut rng(1)).unwrap_err()
     };
     let photo = try_seal(&|content| content.photo = Biometric::new(vec![0; MAX_PHOTO_BYTES + 1]));
     assert_eq!(photo.to_string(), "the photo has 65537 bytes; at most 65536 are allowed");
@@ -135,29 +152,31 @@ fn a_missing_finger_keeps_its_reason() {
         *finger = Finger { position: finger.position, capture: FingerCapture::Missing(reason) };
     }
     let packet = kit.seal(&envelope(kit.id, 5, 9), &content, 5);
-    assert_eq!(open(&packet, &intake_key()).unwrap().0.fingers, content.fingers);
+    assert_eq!(application(&packet).fingers, content.fingers);
     assert_eq!(content.fingers[0].position, FingerPosition::RightThumb);
 }
 
 #[test]
-fn a_content_without_images_is_written_as_before_there_were_any() {
+fn a_content_of_an_earlier_version_is_named_as_such() {
     let with = content(5);
     let without = Content { finger_images: Vec::new(), ..content(5) };
     let (long, short) = (with.encode().unwrap(), without.encode().unwrap());
-    // CBOR: arrays of nine and of eight items, whose first is the version.
-    assert_eq!((&long[..2], &short[..2]), (&[0x89, 2][..], &[0x88, 1][..]));
+    // CBOR: an array of nine items, whose first is the version.
+    assert_eq!((&long[..2], &short[..2]), (&[0x89, 3][..], &[0x89, 3][..]));
     assert_eq!(Content::decode(&long).unwrap(), with);
     assert_eq!(Content::decode(&short).unwrap(), without);
-    // All but the head and the images is the same.
-    assert_eq!(long[2..short.len()], short[2..]);
-    let mut announced = short.to_vec();
-    announced[0] = 0x89;
-    announced.push(0x80);
-    let unknown = Content::decode(&announced).unwrap_err();
-    assert_eq!(unknown.code(), "unknown_version");
-    announced[1] = 2;
-    let empty = Content::decode(&announced).unwrap_err().to_string();
-    assert!(empty.contains("announces finger images and has none"), "{empty}");
+    // Version 1 had eight items, and version 2 nine.
+    for (version, bytes) in [
+        (1, [&[0x88, 1], &short[2..short.len() - 1]].concat()),
+        (2, {
+            let mut bytes = long.to_vec();
+            bytes[1] = 2;
+            bytes
+        }),
+    ] {
+        let error = Content::decode(&bytes).unwrap_err();
+        assert!(matches!(error, PacketError::Version { found, known: 3, .. } if found == version), "{error}");
+    }
 }
 
 #[test]
@@ -176,6 +195,130 @@ fn images_of_fingers_have_their_limits() {
     assert_eq!(bytes[at], 2);
     bytes[at] = 0;
     assert!(Content::decode(&bytes).unwrap_err().to_string().contains("position outside 1 to 10"));
+}
+
+/// What is captured anew of citizen `number`: the photo and one finger of another citizen.
+fn recapture(number: u64) -> Recapture {
+    let (base, anew) = (content(number), content(number + 1));
+    let mut record = base.record.clone();
+    record.marital = Some(2);
+    record.household = Some("H-7".to_owned());
+    Recapture {
+        changes: Changes::between(&base.record, &record).unwrap(),
+        differs: vec!["marital".to_owned()],
+        receipt_hash: [8; 32],
+        fingers: vec![anew.fingers[1].clone()],
+        photo: Some(anew.photo.clone()),
+        capture: anew.capture.clone(),
+        finger_images: vec![anew.finger_images[0].clone()],
+    }
+}
+
+fn recaptured(kit: &TestKit, number: u64) -> Envelope {
+    let base = application_id(number - 1);
+    Envelope { carries: Carries::Recapture { kind: Kind::Reissue, base }, ..envelope(kit.id, number, 1) }
+}
+
+#[test]
+fn a_recapture_takes_its_parts_and_nothing_else_along() {
+    let kit = TestKit::new(1);
+    let (base, part) = (content(5), recapture(5));
+    let packet = kit.seal_any(&recaptured(&kit, 6), &Payload::Recapture(Box::new(part.clone())), 6);
+    let plain = Payload::Recapture(Box::new(part.clone())).encode().unwrap();
+    let holds = |needle: &[u8]| plain.windows(needle.len()).any(|window| window == needle);
+    assert!(
+        !holds(&base.photo.as_bytes()[100..132]) && holds(&part.photo.as_ref().unwrap().as_bytes()[100..132])
+    );
+    assert!(!holds("Mẫu".as_bytes()), "the name is no other, and stays at the centre");
+    let Payload::Recapture(opened) = open(&packet, &intake_key()).unwrap().0 else { panic!("no recapture") };
+    assert_eq!(*opened, part);
+    let joined = opened.onto(&base).unwrap();
+    assert_eq!((joined.record.marital, joined.record.household.as_deref()), (Some(2), Some("H-7")));
+    assert_eq!(joined.record.name, base.record.name);
+    assert_eq!(joined.photo, part.photo.unwrap());
+    assert_eq!(joined.fingers[1], part.fingers[0]);
+    assert_eq!(joined.fingers[0], base.fingers[0]);
+    assert_eq!(joined.fingers.len(), 10);
+    let image = |content: &Content, position| {
+        content.finger_images.iter().find(|image| image.position == position).cloned()
+    };
+    let (right, left) = (FingerPosition::RightIndex, FingerPosition::LeftIndex);
+    assert_eq!(image(&joined, right), Some(part.finger_images[0].clone()));
+    assert_eq!(image(&joined, left), image(&base, left));
+    let shown = format!("{:?}", opened.changes);
+    assert_eq!(shown, "Changes(2 fields)");
+}
+
+#[test]
+fn a_recapture_makes_nobody_else_of_the_person() {
+    let base = content(5);
+    let changed = |change: &dyn Fn(&mut domain::ResidentRecord)| {
+        let mut record = base.record.clone();
+        change(&mut record);
+        let changes = Changes::between(&base.record, &record).unwrap();
+        Recapture { changes, ..recapture(5) }.onto(&base).unwrap_err().to_string()
+    };
+    let other = domain::Pin::compose(42, domain::Sex::Male, 1990, 999_999).unwrap();
+    assert!(changed(&|record| record.pin = Some(other)).contains("somebody else"));
+    assert!(changed(&|record| record.sex = domain::Sex::Female).contains("somebody else"));
+    let nothing = Recapture { fingers: Vec::new(), photo: None, ..recapture(5) };
+    let encoded = Payload::Recapture(Box::new(nothing)).encode().unwrap();
+    let carries = recaptured(&TestKit::new(1), 6).carries;
+    let error = Payload::decode(carries, &encoded).unwrap_err();
+    assert!(error.to_string().contains("neither a finger nor a photo"), "{error}");
+}
+
+#[test]
+fn a_hand_over_comes_out_as_it_went_in() {
+    let kit = TestKit::new(1);
+    let envelope = Envelope { carries: Carries::HandOver, ..envelope(kit.id, 5, 1) };
+    let shown = content(5).fingers[..2].to_vec();
+    for (came, receipt_hash) in [
+        (packet::Came::Holder(shown), Some([7; 32])),
+        (packet::Came::Nobody, None),
+        (packet::Came::NoMatch, None),
+    ] {
+        let capture = content(5).capture;
+        let record = HandOver { card_sha256: [6; 32], receipt_hash, attempt: 2, came, capture };
+        let packet = kit.seal_any(&envelope, &Payload::HandOver(record.clone()), 5);
+        assert_eq!(open(&packet, &intake_key()).unwrap().0, Payload::HandOver(record));
+        assert_eq!(verified(&packet, &kit).unwrap(), envelope);
+    }
+}
+
+#[test]
+fn an_envelope_says_what_is_inside_and_which_packet_was_before() {
+    let kit = TestKit::new(1);
+    let says = |change: &dyn Fn(&mut Envelope)| {
+        let mut envelope = kit.placed(&envelope(kit.id, 5, 9));
+        change(&mut envelope);
+        let encoded = content(5).encode().unwrap();
+        let sealed =
+            packet::seal_encoded(&envelope, &encoded, kit.signers(), &centre_public(), &mut rng(1)).unwrap();
+        parse(&sealed).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(says(&|envelope| envelope.prev_sha256 = None).contains("names no packet before it"));
+    assert!(says(&|envelope| envelope.kit_seq = 1).contains("is the first and names one"));
+    assert!(says(&|envelope| envelope.kit_seq = 0).contains("counter below 1"));
+    let itself = |envelope: &mut Envelope| {
+        envelope.carries = Carries::Recapture { kind: Kind::New, base: envelope.application_id };
+    };
+    assert!(says(&itself).contains("based on itself"));
+    let late = time::macros::datetime!(9999-12-31 23:59 UTC);
+    assert!(says(&|envelope| envelope.centre_at = Some(late)).contains("outside 1900 to 2199"));
+    let mut hand_over = envelope(kit.id, 5, 1);
+    hand_over.carries = Carries::HandOver;
+    let other = seal(&hand_over, &content(5).into(), kit.signers(), &centre_public(), &mut rng(1));
+    assert!(other.unwrap_err().to_string().contains("what that is not"));
+}
+
+#[test]
+fn a_packet_of_the_versions_before_is_refused_with_a_sentence() {
+    // Version 1 and 2 were a COSE_Sign1: tag 18.
+    let old = [&[0xd2, 0x84, 0x43, 0xa1, 0x01, 0x26, 0xa0, 0x41, 0x00, 0x58, 64][..], &[7; 64]].concat();
+    let error = parse(&old).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "the packet has version 1; this program knows version 3");
+    assert_eq!(error.code(), "unknown_version");
 }
 
 #[test]
@@ -217,8 +360,8 @@ fn errors_say_where() {
     assert_eq!(error, PacketError::Trailing { what: "the packet", offset: packet.len(), extra: 1 });
     let error = parse(&packet[..100]).map(|_| ()).unwrap_err();
     assert!(matches!(error, PacketError::Cbor { what: "the packet", .. }), "{error}");
-    // The same packet with its tag written in two bytes instead of one.
-    let roundabout = [&[0xd8, 18], &packet[1..]].concat();
+    // The same packet with its tag written in three bytes instead of two.
+    let roundabout = [&[0xd9, 0, 98], &packet[2..]].concat();
     let error = parse(&roundabout).map(|_| ()).unwrap_err();
     assert_eq!(error, PacketError::NotCanonical { what: "the packet", offset: 0 });
 }
@@ -252,7 +395,7 @@ fn receipts_and_day_reports_round_trip_and_cannot_pass_for_each_other() {
             kit_seq: 9,
             captured_at: envelope.captured_at,
             unit: envelope.unit,
-            kind: envelope.kind,
+            kind: Kind::New,
         }],
     };
     let signed = report.sign(&kit.signer).unwrap();
@@ -269,23 +412,24 @@ proptest! {
     #[test]
     fn any_flipped_bit_is_refused(position: prop::sample::Index, bit in 0u8..8) {
         let kit = TestKit::new(1);
-        let mut packet = kit.packet(5, 9);
+        let mut packet = kit.packet(5, 1);
         let at = position.index(packet.len());
         packet[at] ^= 1 << bit;
-        prop_assert!(verify_envelope(&packet, &kit.public()).is_err(), "byte {at}");
+        prop_assert!(verified(&packet, &kit).is_err(), "byte {at}");
     }
 
     #[test]
     fn a_truncated_packet_is_refused(position: prop::sample::Index) {
         let kit = TestKit::new(1);
-        let packet = kit.packet(5, 9);
+        let packet = kit.packet(5, 1);
         prop_assert!(parse(&packet[..position.index(packet.len())]).is_err());
     }
 
     #[test]
     fn random_bytes_never_panic(bytes: Vec<u8>) {
-        let public = TestKit::new(1).public();
-        prop_assert!(verify_envelope(&bytes, &public).is_err());
+        let kit = TestKit::new(1);
+        let public = kit.public();
+        prop_assert!(verified(&bytes, &kit).is_err());
         prop_assert!(open(&bytes, &intake_key()).is_err());
         prop_assert!(Receipt::verify(&bytes, &public).is_err());
         prop_assert!(DayReport::verify(&bytes, &public).is_err());
@@ -294,14 +438,15 @@ proptest! {
     /// A packet whose kit is hostile: the outside is sound, the inside is damaged before it is opened.
     #[test]
     fn damaged_insides_never_panic(position: prop::sample::Index, value: u8) {
-        let mut packet = TestKit::new(1).packet(5, 9);
+        let mut packet = TestKit::new(1).packet(5, 1);
         let at = position.index(packet.len());
         let changed = packet[at] != value;
         packet[at] = value;
         if let Ok((opened, _)) = open(&packet, &intake_key()) {
-            // Only the outer signature is outside the content's authentication.
-            prop_assert!(!changed || at >= packet.len() - 64);
-            prop_assert_eq!(opened, content(5));
+            // Only the outer signatures are outside the content's authentication: 66 bytes each, and the
+            // officer's own header between them.
+            prop_assert!(!changed || at >= packet.len() - 2 * 66 - 26);
+            prop_assert_eq!(opened, content(5).into());
         }
     }
 
@@ -332,9 +477,9 @@ proptest! {
     #[test]
     fn any_record_round_trips(number in 0u64..1_000_000, kit_seq in 1u64..=10_000_000) {
         let kit = TestKit::new(1);
-        let (envelope, content) = (envelope(kit.id, number, kit_seq), content(number));
+        let (envelope, content) = (kit.placed(&envelope(kit.id, number, kit_seq)), content(number));
         let packet = kit.seal(&envelope, &content, number);
-        prop_assert_eq!(verify_envelope(&packet, &kit.public()).unwrap(), envelope);
-        prop_assert_eq!(open(&packet, &intake_key()).unwrap().0, content);
+        prop_assert_eq!(verified(&packet, &kit).unwrap(), envelope);
+        prop_assert_eq!(application(&packet), content);
     }
 }

@@ -6,8 +6,10 @@
 pub mod content;
 pub mod intake;
 pub mod kits;
+pub mod officers;
 pub mod packets;
 pub mod pages;
+pub mod proposals;
 pub mod quarantine;
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ use centre::installation;
 use domain::application::{Action, Kind, MIN_AGE};
 use domain::clock::VIETNAM;
 use domain::deadline::Wording;
-use domain::id::{ApplicationId, CaseId, ImportId, KitId, PacketId, PersonId, SlotId};
+use domain::id::{ApplicationId, CaseId, CredentialId, ImportId, KitId, PacketId, PersonId, SlotId};
 use domain::text::fold_ascii;
 use domain::unit::Units;
 use domain::{Actor, Deadline, ResidentRecord, UnitCode};
@@ -214,6 +214,11 @@ impl<'a> World<'a> {
             sha256: [0; 32],
             sealed: b"nothing is sealed here",
             quarantined: None,
+            prev_sha256: None,
+            credential_id: CredentialId::derive(BEGUN, &[b"officer"]),
+            content: "application",
+            base: None,
+            twin: false,
         };
         insert_packets(tx, BEGUN, &applied.iter().map(packet).collect::<Vec<_>>()).await?;
         let opened = applied.iter().map(Applied::opened).collect::<Result<Vec<_>>>()?;

@@ -9,10 +9,11 @@ use rand_chacha::ChaCha20Rng;
 use crate::support::*;
 use centre::{Centre, Installation, Place};
 use domain::clock::VirtualClock;
-use domain::id::CardId;
+use domain::id::{AccountId, CardId};
 use enrol::intake::{open_received, receive};
 use issue::ChipKeySource;
-use store::applications::kits::{Kit, register_kit};
+use store::applications::kits::{Kit, Standing, register_kit};
+use store::applications::officers::{Credential, insert};
 
 /// What the key-encryption key once made the secret of all chips of.
 const CONSTANT: &[u8; 32] = b"dancu: secret of all chip keys 1";
@@ -68,13 +69,29 @@ async fn a_kit_and_a_copy_of_the_database_do_not_copy_a_chip() {
         registered_at: DAY,
         revoked_at: None,
         heard_at: None,
+        standing: Standing::default(),
     };
     register_kit(&mut tx, &row).await.unwrap();
+    let credential = Credential {
+        credential_id: kit.credential(),
+        account_id: AccountId::derive(DAY, &[b"officer"]),
+        login: "canbo".to_owned(),
+        kit_id: kit.id,
+        public_key: kit.officer_public().to_point().to_vec(),
+        not_before: DAY,
+        not_after: DAY + time::Duration::DAY,
+        issued_by: "centre".to_owned(),
+        revoked_at: None,
+        revoked_reason: None,
+        proposed: None,
+    };
+    insert(&mut tx, &credential).await.unwrap();
     store::commit(tx).await.unwrap();
 
     let mut rng = Chosen(Some(*CONSTANT), rng(1));
     let envelope = envelope(kit.id, 1, 1);
-    let packet = packet::seal(&envelope, &content(1), &kit.signer, &centre.intake_public, &mut rng).unwrap();
+    let payload = content(1).into();
+    let packet = packet::seal(&envelope, &payload, kit.signers(), &centre.intake_public, &mut rng).unwrap();
     receive(&db, vec![packet], DAY, &*centre.receipts).await.unwrap();
     let opened = open_received(&db, Arc::clone(&centre.keys), DAY, 10).await.unwrap();
     assert_eq!(opened.opened, 1, "the chosen key is a key like any other");

@@ -88,13 +88,21 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("keys-list", NeedsNone, &[]),
     ("kit-add", Ends, &["--unit", "445", "--name", "x", "--public-key", "password"]),
     ("kit-centre-keys", Ends, &[]),
+    ("kit-confirm", Ends, &["x"]),
+    ("kit-keep", Ends, &["x"]),
     ("kit-list", Ends, &[]),
+    ("kit-resume", Ends, &["x", "--reason", "found"]),
     ("kit-revoke", Ends, &["x", "--reason", "lost"]),
     ("link-dedupe", NeedsNone, &["--help"]),
     ("link-explain", NeedsNone, &["--help"]),
     ("link-pairs", NeedsNone, &["--help"]),
     ("man", NeedsNone, &["--help"]),
     ("migrate", Makes, &[]),
+    ("officer-confirm", Ends, &[ID]),
+    ("officer-issue", Ends, &["--account", "x", "--kit", "x", "--public-key", "password"]),
+    ("officer-keep", Ends, &[ID]),
+    ("officer-list", Ends, &[]),
+    ("officer-revoke", Ends, &[ID, "--reason", "lost"]),
     ("packet-list", Ends, &[]),
     ("packet-release", Ends, &[ID, "--reason", "asked"]),
     ("packet-retry", Ends, &["--all"]),
@@ -144,7 +152,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
 
 /// A page's name as words of a command line: the words of the commands above it are whole pages' names.
 fn words(name: &str) -> Vec<&str> {
-    const ABOVE: [&str; 18] = [
+    const ABOVE: [&str; 19] = [
         "account",
         "audit",
         "bench",
@@ -159,6 +167,7 @@ fn words(name: &str) -> Vec<&str> {
         "box",
         "campaign",
         "kit",
+        "officer",
         "packet",
         "register",
         "report",

@@ -2,6 +2,7 @@
 //! and a working process, without the demonstration. People and forms are the simulator's, captures the
 //! kit's.
 
+mod lose;
 mod team;
 mod world;
 
@@ -411,42 +412,6 @@ impl Province {
             }
         }
     }
-
-    /// A kit that was lost sends no more.
-    fn lose(&mut self, team: &mut Team) {
-        self.json(&["kit", "revoke", "kit-01", "--reason", "lost on the road", "--operator", "canbo"]);
-        let again = self.json(&["kit", "revoke", "kit-01", "--reason", "lost on the road"]);
-        assert_eq!(again["repeated"], true);
-        let missed = self
-            .guests()
-            .into_iter()
-            .find(|guest| !self.applications.values().any(|who| *who == guest.truth));
-        team.capture(&self.world, &missed.unwrap(), self.now);
-        assert_eq!(team.sync(self.now), (1, 0), "a revoked kit's packet is taken over");
-        self.run(&["work", "--once"]);
-        let set_aside = self.json(&["packet", "list"]);
-        let packets = set_aside["packets"].as_array().unwrap();
-        assert_eq!(packets.len(), 1, "and is set aside: {set_aside}");
-        assert_eq!((&packets[0]["reason"], &packets[0]["kit"]), (&json!("kit_revoked"), &json!("kit-01")));
-        assert_eq!(self.json(&["packet", "retry", "--all"])["retried"], 0);
-        let listed = self.json(&["kit", "list"]);
-        assert_eq!(
-            (&listed["kits"][0]["state"], &listed["kits"][0]["reason"]),
-            (&json!("revoked"), &json!("lost on the road"))
-        );
-        let public = self.data.0.join("kit/public.pem");
-        let add = [
-            "kit",
-            "add",
-            "--unit",
-            self.district,
-            "--name",
-            "kit-01",
-            "--public-key",
-            public.to_str().unwrap(),
-        ];
-        assert!(refused(&self.data.run(&add)).contains("was revoked"));
-    }
 }
 
 fn run(name: &str, district: &'static str, seed: u64) -> usize {
@@ -455,7 +420,13 @@ fn run(name: &str, district: &'static str, seed: u64) -> usize {
     let (folder, id) = province.campaign();
     let (_serving, base) = province.serve();
     let keys = province.json(&["kit", "centre-keys"]);
-    let mut team = Team::open(&folder, &id, &keys, &base, seed);
+    let public = team::new_officer(&folder, seed);
+    let issue = ["officer", "issue", "--account", "canbo", "--kit", "kit-01", "--public-key"];
+    let issue = [&issue[..], &[public.to_str().unwrap()]].concat();
+    let issued = province.json(&issue);
+    assert_eq!((&issued["repeated"], &province.json(&issue)["repeated"]), (&json!(false), &json!(true)));
+    assert_eq!(province.json(&["officer", "list"])["credentials"][0]["state"], "good");
+    let mut team = Team::open(&folder, &id, &issued, &keys, &base, seed);
     let (invited, came) = province.capture(&mut team);
     let rejected = province.decide();
     province.work();

@@ -4,6 +4,7 @@
 
 use time::OffsetDateTime;
 
+use packet::Envelope;
 use store::applications::kits::Kit;
 
 /// What the centre's own clock says of a kit.
@@ -31,14 +32,27 @@ pub(super) struct Captured {
 }
 
 /// A claim between the kit's registration and now is believed, also where it lies before the last contact: a
-/// packet may have been left over. A later one was made before it came, and one from before there was the kit
-/// was made after the kit was last heard of.
-pub(super) fn bound(claimed: OffsetDateTime, kit: Option<&Heard>, now: OffsetDateTime) -> Captured {
+/// packet may have been left over. A later one was made before it came, one from before there was the kit was
+/// made after the kit was last heard of, and one from before the centre's time that the kit knew was made
+/// after that: a clock that was set back does not help.
+pub(super) fn bound(envelope: &Envelope, kit: Option<&Heard>, now: OffsetDateTime) -> Captured {
+    bound_claim(envelope.captured_at, envelope.centre_at, kit, now)
+}
+
+/// As [`bound`], of a capture that a day report names.
+pub(super) fn bound_claim(
+    claimed: OffsetDateTime,
+    centre_at: Option<OffsetDateTime>,
+    kit: Option<&Heard>,
+    now: OffsetDateTime,
+) -> Captured {
     let at = match kit {
         _ if claimed > now => now,
         Some(kit) if claimed < kit.registered_at => kit.last_at.min(now),
         _ => claimed,
     };
+    // The kit says it by itself, so that what cannot be is not believed.
+    let at = centre_at.filter(|known| *known <= now).map_or(at, |known| at.max(known));
     Captured { at, kit_clock_at: (at != claimed).then_some(claimed) }
 }
 
@@ -53,7 +67,7 @@ mod tests {
         Heard { registered_at: datetime!(2021-03-01 01:00 UTC), last_at: datetime!(2021-04-05 10:00 UTC) };
 
     fn check(claimed: OffsetDateTime, expect: OffsetDateTime) {
-        let bound = bound(claimed, Some(&KIT), NOW);
+        let bound = bound_claim(claimed, None, Some(&KIT), NOW);
         assert_eq!(bound.at, expect);
         assert_eq!(bound.kit_clock_at, (claimed != expect).then_some(claimed));
     }
@@ -70,6 +84,16 @@ mod tests {
     #[test]
     fn a_kit_that_was_never_heard_of_is_bound_by_its_registration() {
         let new = Heard { last_at: KIT.registered_at, ..KIT };
-        assert_eq!(bound(datetime!(1970-01-01 00:00 UTC), Some(&new), NOW).at, KIT.registered_at);
+        let bound = bound_claim(datetime!(1970-01-01 00:00 UTC), None, Some(&new), NOW);
+        assert_eq!(bound.at, KIT.registered_at);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_go_behind_what_the_centre_said() {
+        let bound = |claimed, known| bound_claim(claimed, Some(known), Some(&KIT), NOW).at;
+        let (early, known) = (datetime!(2021-03-02 01:00 UTC), datetime!(2021-04-05 10:00 UTC));
+        assert_eq!(bound(early, known), known);
+        assert_eq!(bound(NOW, known), NOW, "time goes on without the centre");
+        assert_eq!(bound(early, datetime!(2030-01-01 00:00 UTC)), early, "the centre has not said that");
     }
 }

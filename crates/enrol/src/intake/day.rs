@@ -110,7 +110,7 @@ async fn book(
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = units::unit_paths(tx, &units).await?;
     let placed = report.captures.iter().filter_map(|capture| {
-        let captured = clock::bound(capture.captured_at, Some(heard), now);
+        let captured = clock::bound_claim(capture.captured_at, None, Some(heard), now);
         Some(NewApplication {
             application_id: capture.application_id,
             kit_id: report.kit_id,

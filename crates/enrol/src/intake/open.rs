@@ -7,14 +7,15 @@ use rayon::prelude::*;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{blocking, quarantine};
+use super::quarantine::{self, Reason};
+use super::{blocking, rest};
 use crate::EnrolError;
 use domain::Actor;
 use domain::application::Action;
 use domain::id::{ApplicationId, PacketId};
-use packet::PacketError;
 use packet::keys::{CentreKeys, KeyError};
 use packet::rules::{Problem, problems};
+use packet::{Carries, Content, Envelope, PacketError, Payload, Recapture};
 use store::Database;
 use store::applications::content::{self, Opened};
 use store::applications::packets::{self, SealedPacket};
@@ -23,7 +24,7 @@ use store::applications::{Transition, record};
 /// What one step of the opening worker did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenSummary {
-    /// Opened and valid: ready for linkage.
+    /// Opened and valid: ready for linkage, or of a hand-over to be booked.
     pub opened: usize,
     /// Opened or not, but invalid: rejected with a code.
     pub rejected: usize,
@@ -46,7 +47,16 @@ struct Invalid {
 
 enum Outcome {
     Valid(Box<Opened>),
+    /// A hand-over, with the wrapped key to it: it is booked by whoever serves counters.
+    HandOver(Vec<u8>),
     Invalid(Invalid),
+    /// A hand-over that cannot be read, with its code: it says nothing of the application whose card it is
+    /// about.
+    Unreadable(&'static str),
+    /// What it is based on came with it and is not open yet.
+    WaitingForBase,
+    /// What it is based on is not there, is another unit's, or cannot be opened.
+    NoBase,
     WaitingForKey,
     /// The program failed on it.
     Failed,
@@ -81,11 +91,11 @@ pub async fn open_received(
         after = Some((last.received_at, last.packet_id));
         let rest = page.split_off(page.len().min(IN_ONE_TRANSACTION));
         let mut rest = rest.into_iter();
-        let mut outcomes = examine_all(page, &keys).await?;
+        let mut outcomes = examine_all(db, page, &keys).await?;
         loop {
             let next = async {
                 let chunk: Vec<SealedPacket> = rest.by_ref().take(IN_ONE_TRANSACTION).collect();
-                if chunk.is_empty() { Ok(None) } else { examine_all(chunk, &keys).await.map(Some) }
+                if chunk.is_empty() { Ok(None) } else { examine_all(db, chunk, &keys).await.map(Some) }
             };
             let ((), next) = tokio::try_join!(take_over(db, &outcomes, now, &mut summary), next)?;
             match next {
@@ -102,16 +112,32 @@ pub async fn open_received(
 
 /// Decrypts and checks on all cores.
 async fn examine_all(
+    db: &Database,
     packets: Vec<SealedPacket>,
     keys: &Arc<CentreKeys>,
 ) -> Result<Vec<Examined>, EnrolError> {
     let keys = Arc::clone(keys);
+    let mut with_bases = Vec::with_capacity(packets.len());
+    for packet in packets {
+        let mut bases = Some(Vec::new());
+        if let Some(base) = packet.base {
+            let mut conn = db.read().await?;
+            bases = Some(rest::bases_of(&mut conn, &packet).await?);
+            if bases.as_ref().is_some_and(Vec::is_empty) && packets::is_unopened(&mut conn, base).await? {
+                bases = None;
+            }
+        }
+        with_bases.push((packet, bases));
+    }
     let outcomes = blocking(move || {
-        let open = |packet: &SealedPacket| {
-            let outcome = caught(|| examine(packet, &keys)).unwrap_or(Ok(Outcome::Failed))?;
+        let open = |(packet, bases): &(SealedPacket, Option<Vec<SealedPacket>>)| {
+            let outcome = match bases {
+                Some(bases) => caught(|| examine(packet, bases, &keys)).unwrap_or(Ok(Outcome::Failed))?,
+                None => Outcome::WaitingForBase,
+            };
             Ok((packet.packet_id, packet.application_id, outcome))
         };
-        packets.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
+        with_bases.par_iter().map(open).collect::<Result<Vec<_>, PacketError>>()
     });
     Ok(outcomes.await??)
 }
@@ -150,10 +176,19 @@ async fn take_over(
         match outcome {
             Outcome::Failed => give_up(db, *packet, now, summary).await?,
             Outcome::Altered => {
-                quarantine::altered(db, *packet, now).await?;
+                quarantine::put(db, *packet, Reason::Altered, now).await?;
                 summary.quarantined += 1;
             }
-            Outcome::Valid(_) | Outcome::Invalid(_) | Outcome::WaitingForKey => {}
+            Outcome::NoBase => {
+                quarantine::put(db, *packet, Reason::BaseMissing, now).await?;
+                summary.quarantined += 1;
+            }
+            Outcome::Valid(_)
+            | Outcome::HandOver(_)
+            | Outcome::Invalid(_)
+            | Outcome::Unreadable(_)
+            | Outcome::WaitingForBase
+            | Outcome::WaitingForKey => {}
         }
     }
     Ok(())
@@ -197,8 +232,12 @@ async fn write_all(
     outcomes: &[Examined],
     now: OffsetDateTime,
 ) -> Result<(usize, usize), EnrolError> {
-    let is_to_be_written =
-        |(_, _, outcome): &Examined| matches!(outcome, Outcome::Valid(_) | Outcome::Invalid(_));
+    let is_to_be_written = |(_, _, outcome): &Examined| {
+        matches!(
+            outcome,
+            Outcome::Valid(_) | Outcome::HandOver(_) | Outcome::Invalid(_) | Outcome::Unreadable(_)
+        )
+    };
     if !outcomes.iter().any(is_to_be_written) {
         return Ok((0, 0));
     }
@@ -206,19 +245,36 @@ async fn write_all(
     store::retry(is_passing, || write(db, outcomes, now)).await
 }
 
-fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketError> {
-    let invalid = |error: PacketError| Outcome::Invalid(Invalid { code: error.code(), problems: Vec::new() });
-    let Ok(row) = super::rest::check(packet) else { return Ok(Outcome::Altered) };
+fn examine(packet: &SealedPacket, bases: &[SealedPacket], keys: &CentreKeys) -> Result<Outcome, PacketError> {
+    let Ok((row, envelope)) = rest::check(packet) else { return Ok(Outcome::Altered) };
+    let invalid = |error: PacketError| match envelope.carries {
+        Carries::HandOver => Outcome::Unreadable(error.code()),
+        Carries::Application { .. } | Carries::Recapture { .. } => {
+            Outcome::Invalid(Invalid { code: error.code(), problems: Vec::new() })
+        }
+    };
     let key_id = match packet::recipient(&packet.sealed) {
         Ok(key_id) => key_id,
         Err(error) => return Ok(invalid(error)),
     };
     let Some(intake) = keys.intake_key(&key_id) else { return Ok(Outcome::WaitingForKey) };
-    let (content, key) = match packet::open(&packet.sealed, intake) {
+    let (payload, key) = match packet::open(&packet.sealed, intake) {
         Ok(opened) => opened,
         // The key store's trouble is not the packet's.
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
         Err(error) => return Ok(invalid(error)),
+    };
+    let mut rng: StdRng = rand::make_rng();
+    let mut seal = || Ok::<_, PacketError>(key.seal(&row, &*keys.wrapping, &mut rng)?.to_vec());
+    let content = match payload {
+        Payload::Application(content) => *content,
+        Payload::Recapture(recapture) => match joined(&envelope, &recapture, bases, keys) {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(Outcome::NoBase),
+            Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
+            Err(error) => return Ok(invalid(error)),
+        },
+        Payload::HandOver(_) => return Ok(Outcome::HandOver(seal()?)),
     };
     let photo = content.photo.as_bytes();
     let found =
@@ -229,16 +285,35 @@ fn examine(packet: &SealedPacket, keys: &CentreKeys) -> Result<Outcome, PacketEr
     let Ok(record) = serde_json::to_value(&content.record) else {
         return Ok(Outcome::Invalid(Invalid { code: "malformed", problems: Vec::new() }));
     };
-    let mut rng: StdRng = rand::make_rng();
     Ok(Outcome::Valid(Box::new(Opened {
         packet_id: packet.packet_id,
         application_id: packet.application_id,
-        wrapped_key: key.seal(&row, &*keys.wrapping, &mut rng)?.to_vec(),
+        wrapped_key: seal()?,
         record,
         differs: content.differs.clone(),
         claimed_person_id: content.claimed_person_id,
         receipt_hash: content.receipt_hash,
     })))
+}
+
+/// A recapture with the rest of its application; `None` when that is not there, was altered, or is of another
+/// unit.
+fn joined(
+    envelope: &Envelope,
+    recapture: &Recapture,
+    bases: &[SealedPacket],
+    keys: &CentreKeys,
+) -> Result<Option<Content>, PacketError> {
+    let Some((base, rest)) = bases.split_first() else { return Ok(None) };
+    let is_of_unit = rest::check(base).is_ok_and(|(_, of_base)| of_base.unit == envelope.unit);
+    if !is_of_unit {
+        return Ok(None);
+    }
+    match rest::content_of(base, rest, keys) {
+        Ok(content) => recapture.onto(&content).map(Some),
+        Err(error @ PacketError::Key(KeyError::Unavailable(_))) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 async fn write(
@@ -253,6 +328,8 @@ async fn write(
     let mut used: HashSet<[u8; 32]> =
         content::used_receipt_hashes(&mut tx, &hashes).await?.into_iter().collect();
     let mut valid = Vec::new();
+    let mut handed = Vec::new();
+    let mut unreadable = Vec::new();
     let mut refused = Vec::new();
     let mut transitions = Vec::new();
     let mut reject = |packet: PacketId, application_id, code: &'static str, problems: &[Problem]| {
@@ -270,7 +347,13 @@ async fn write(
     };
     for (packet, application, outcome) in outcomes.iter().filter(|(id, ..)| locked.contains(id)) {
         match outcome {
-            Outcome::WaitingForKey | Outcome::Failed | Outcome::Altered => {}
+            Outcome::WaitingForKey
+            | Outcome::WaitingForBase
+            | Outcome::Failed
+            | Outcome::NoBase
+            | Outcome::Altered => {}
+            Outcome::HandOver(key) => handed.push((*packet, key.clone())),
+            Outcome::Unreadable(code) => unreadable.push((*packet, *code)),
             Outcome::Invalid(invalid) => reject(*packet, *application, invalid.code, &invalid.problems),
             // The code is what a citizen asks with: it must lead to one application.
             Outcome::Valid(opened) if !used.insert(opened.receipt_hash) => {
@@ -280,6 +363,8 @@ async fn write(
         }
     }
     content::store_opened(&mut tx, &valid).await?;
+    packets::keep_keys(&mut tx, &handed).await?;
+    refused.extend(unreadable);
     packets::refuse_packets(&mut tx, &refused).await?;
     let recorded = record(&mut tx, now, &transitions).await?;
     if let Some((application, refusal)) = recorded.refused.first() {
@@ -290,13 +375,20 @@ async fn write(
         }));
     }
     tx.commit().await.map_err(store::Error::from)?;
-    Ok((valid.len(), refused.len()))
+    Ok((valid.len() + handed.len(), refused.len()))
 }
 
 fn receipt_hash(outcome: &Outcome) -> Option<[u8; 32]> {
     match outcome {
         Outcome::Valid(opened) => Some(opened.receipt_hash),
-        Outcome::Invalid(_) | Outcome::WaitingForKey | Outcome::Failed | Outcome::Altered => None,
+        Outcome::HandOver(_)
+        | Outcome::Invalid(_)
+        | Outcome::Unreadable(_)
+        | Outcome::NoBase
+        | Outcome::WaitingForBase
+        | Outcome::WaitingForKey
+        | Outcome::Failed
+        | Outcome::Altered => None,
     }
 }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::EnrolError;
 use domain::Actor;
-use domain::id::PacketId;
+use domain::id::{KitId, PacketId};
 use store::applications::quarantine;
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
@@ -23,6 +23,28 @@ pub enum Reason {
     NotOpened,
     /// It came after its kit was revoked: `dancu packet release` has it opened, on somebody's word.
     KitRevoked,
+    /// It came while somebody proposes that its kit be revoked. When that is withdrawn, it is opened.
+    KitDoubted,
+    /// It came after its kit was stopped.
+    KitStopped,
+    /// Its kit has another packet with its number: there are two of the kit, and it is stopped.
+    SequenceReused,
+    /// It does not follow the packet before it: there are two of the kit, and it is stopped.
+    ChainBroken,
+    /// It came after its officer's credential was revoked.
+    OfficerRevoked,
+    /// It came while somebody proposes that its officer's credential be revoked.
+    OfficerDoubted,
+    /// It was captured after the end of its officer's credential, or came long after it.
+    CredentialEnded,
+    /// The officer's credential is for another kit.
+    OtherKitsOfficer,
+    /// It holds what was captured anew, and the application with the rest is not there, is somebody else's,
+    /// or is not open: `dancu packet retry` has it tried again.
+    BaseMissing,
+    /// A hand-over that cannot be booked: the card is another or is not at its commune. `dancu packet retry`
+    /// has it tried again.
+    NotBooked,
     /// What lies in the database is not what the kit signed under these ids: once the row is brought back,
     /// `dancu packet retry` has it looked at again.
     Altered,
@@ -30,13 +52,37 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for readers of codes and for tests.
-    pub const ALL: [Reason; 3] = [Reason::NotOpened, Reason::KitRevoked, Reason::Altered];
+    pub const ALL: [Reason; 13] = [
+        Reason::NotOpened,
+        Reason::KitRevoked,
+        Reason::KitDoubted,
+        Reason::KitStopped,
+        Reason::SequenceReused,
+        Reason::ChainBroken,
+        Reason::OfficerRevoked,
+        Reason::OfficerDoubted,
+        Reason::CredentialEnded,
+        Reason::OtherKitsOfficer,
+        Reason::BaseMissing,
+        Reason::NotBooked,
+        Reason::Altered,
+    ];
 
     /// Stable code, as the table `packet` has it.
     pub const fn code(self) -> &'static str {
         match self {
             Reason::NotOpened => "not_opened",
             Reason::KitRevoked => "kit_revoked",
+            Reason::KitDoubted => "kit_doubted",
+            Reason::KitStopped => "kit_stopped",
+            Reason::SequenceReused => "sequence_reused",
+            Reason::ChainBroken => "chain_broken",
+            Reason::OfficerRevoked => "officer_revoked",
+            Reason::OfficerDoubted => "officer_doubted",
+            Reason::CredentialEnded => "credential_ended",
+            Reason::OtherKitsOfficer => "other_kits_officer",
+            Reason::BaseMissing => "base_missing",
+            Reason::NotBooked => "not_booked",
             Reason::Altered => "altered",
         }
     }
@@ -45,10 +91,27 @@ impl Reason {
     pub fn from_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
+
+    /// Whether another attempt may end it; otherwise somebody's word must.
+    pub const fn ends_by_another_attempt(self) -> bool {
+        match self {
+            Reason::NotOpened | Reason::BaseMissing | Reason::NotBooked | Reason::Altered => true,
+            Reason::KitRevoked
+            | Reason::KitDoubted
+            | Reason::KitStopped
+            | Reason::SequenceReused
+            | Reason::ChainBroken
+            | Reason::OfficerRevoked
+            | Reason::OfficerDoubted
+            | Reason::CredentialEnded
+            | Reason::OtherKitsOfficer => false,
+        }
+    }
 }
 
-/// Has packets opened again that could not be opened, and those that were altered and may be whole again;
-/// those that are set aside because of their kit stay, and are not counted. Without ids, all of them.
+/// Has packets opened again that could not be opened or booked, and those that were altered and may be whole
+/// again; those that are set aside because of their kit or officer stay, and are not counted. Without ids,
+/// all of them.
 ///
 /// # Errors
 /// Those of the database.
@@ -62,18 +125,19 @@ pub async fn retry(
     let ids = match ids {
         Some(ids) => ids.to_vec(),
         None => {
-            let reasons = [Reason::NotOpened.code(), Reason::Altered.code()];
+            let ends = Reason::ALL.into_iter().filter(|reason| reason.ends_by_another_attempt());
+            let reasons: Vec<&str> = ends.map(Reason::code).collect();
             quarantine::set_aside_for(&mut tx, &reasons).await?
         }
     };
     let mut again = quarantine::lock_quarantined(&mut tx, &ids).await?;
-    again.retain(|(_, reason, _)| Reason::from_code(reason) != Some(Reason::KitRevoked));
+    again.retain(|(_, reason, _)| Reason::from_code(reason).is_some_and(Reason::ends_by_another_attempt));
     take_up(&mut tx, &again, "packet.retried", None, by, now).await?;
     store::commit(tx).await?;
     Ok(again.len())
 }
 
-/// Has packets opened that were set aside because of their kit, on somebody's word.
+/// Has packets opened that were set aside because of their kit or officer, on somebody's word.
 ///
 /// # Errors
 /// [`EnrolError::Packet`]: no reason or one that is too long, a packet that is not set aside, or one that was
@@ -105,6 +169,20 @@ pub async fn release(
     }
     take_up(&mut tx, &found, "packet.released", Some(why), by, now).await?;
     store::commit(tx).await?;
+    Ok(found.len())
+}
+
+/// Has those packets of a kit opened that were set aside for a doubt that is over. Says how many.
+pub(crate) async fn doubt_is_over(
+    tx: &mut PgConnection,
+    kit: KitId,
+    reason: Reason,
+    by: &Actor,
+    now: OffsetDateTime,
+) -> Result<usize, EnrolError> {
+    let ids = quarantine::set_aside_of_kit(tx, kit, reason.code()).await?;
+    let found = quarantine::lock_quarantined(tx, &ids).await?;
+    take_up(tx, &found, "packet.released", None, by, now).await?;
     Ok(found.len())
 }
 
@@ -142,11 +220,17 @@ pub(super) async fn failed(db: &Database, packet: PacketId, now: OffsetDateTime)
     Ok(is_last)
 }
 
-/// Sets a packet aside whose row is not what the kit signed.
-pub(super) async fn altered(db: &Database, packet: PacketId, now: OffsetDateTime) -> Result<(), EnrolError> {
+/// Sets a packet aside in a transaction of its own: its row is not what the kit signed, or what it belongs to
+/// is not there.
+pub(super) async fn put(
+    db: &Database,
+    packet: PacketId,
+    reason: Reason,
+    now: OffsetDateTime,
+) -> Result<(), EnrolError> {
     let mut tx = db.begin().await?;
     let unit_path = quarantine::unit_path(&mut tx, packet).await?.unwrap_or_default();
-    set_aside(&mut tx, packet, unit_path, Reason::Altered, now).await?;
+    set_aside(&mut tx, packet, unit_path, reason, now).await?;
     Ok(store::commit(tx).await?)
 }
 

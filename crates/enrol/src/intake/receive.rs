@@ -1,7 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::clock::{self, Heard};
@@ -9,15 +10,19 @@ use super::decide::{Arrived, Decision, Known, decide};
 use super::quarantine::Reason;
 use super::{blocking, quota, sha256};
 use crate::EnrolError;
+use crate::kits::REVOKE;
+use crate::officers::Officer;
 use domain::Actor;
-use domain::application::Action;
-use domain::id::KitId;
+use domain::application::{Action, Kind};
+use domain::id::{CredentialId, KitId};
 use packet::keys::PublicKey;
 use packet::message::{Receipt, ReceiptItem, Refusal};
-use packet::{PacketError, Unverified, wire};
+use packet::{Envelope, PacketError, Unverified, wire};
 use store::applications::intake::{self, NewRefusal};
+use store::applications::kits::Kit;
 use store::applications::packets::{self, NewPacket};
-use store::applications::{NewApplication, Transition, create, kits, record};
+use store::applications::{NewApplication, Transition, create, kits, officers, record};
+use store::audit::{self, Entry};
 use store::register::units;
 use store::{Database, PgConnection};
 
@@ -91,9 +96,7 @@ pub async fn receive(
     let is_retryable = |error: &EnrolError| match error {
         EnrolError::Conflict => true,
         EnrolError::Store(error) => {
-            error.is_retryable()
-                || error.violates("packet_pkey")
-                || error.violates("packet_kit_id_kit_seq_key")
+            error.is_retryable() || error.violates("packet_pkey") || error.violates("packet_counter")
         }
         _ => false,
     };
@@ -115,31 +118,38 @@ pub async fn receive(
     Ok(Received { signed: receipt.sign(signer)?, receipt, stored })
 }
 
-/// Structure, kit and signature of every packet.
+/// Structure, kit, officer and both signatures of every packet.
 async fn examine(db: &Database, packets: Arc<Vec<Vec<u8>>>) -> Result<Vec<Arrived>, EnrolError> {
     let parsed = blocking(move || {
         let parse = |bytes: &Vec<u8>| (sha256(bytes), bytes.len(), packet::parse(bytes));
         packets.par_iter().map(parse).collect::<Vec<_>>()
     })
     .await?;
-    let mut ids: Vec<KitId> =
-        parsed.iter().filter_map(|(_, _, parsed)| Some(parsed.as_ref().ok()?.claimed().kit_id)).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let claimed = || parsed.iter().filter_map(|(_, _, parsed)| Some(parsed.as_ref().ok()?.claimed()));
+    let ids: BTreeSet<KitId> = claimed().map(|envelope| envelope.kit_id).collect();
+    let credentials: BTreeSet<CredentialId> = claimed().map(|envelope| envelope.credential_id).collect();
     let mut conn = db.read().await?;
-    let kits = kits::kits(&mut conn, &ids).await?;
+    let kits = kits::kits(&mut conn, &Vec::from_iter(ids)).await?;
+    let credentials = officers::find(&mut conn, &Vec::from_iter(credentials)).await?;
     drop(conn);
     let keys: HashMap<KitId, PublicKey> = kits
         .iter()
         .filter_map(|kit| Some((kit.kit_id, PublicKey::from_point(&kit.public_key).ok()?)))
         .collect();
+    let officers: HashMap<CredentialId, PublicKey> = credentials
+        .iter()
+        .filter_map(|one| Some((one.credential_id, PublicKey::from_point(&one.public_key).ok()?)))
+        .collect();
     blocking(move || {
         let verify = |(sha256, size, parsed): (_, _, Result<Unverified, PacketError>)| match parsed {
             Ok(unverified) => {
-                let claimed = Some(unverified.claimed().clone());
-                let kit = keys.get(&unverified.claimed().kit_id).ok_or(Refusal::UnknownKit);
-                let verified = kit.and_then(|key| unverified.verify(key).map_err(|error| refusal(&error)));
-                Arrived { sha256, size, claimed, verified: verified.map(|_| ()) }
+                let claimed = unverified.claimed().clone();
+                let kit = keys.get(&claimed.kit_id).ok_or(Refusal::UnknownKit);
+                let officer = officers.get(&claimed.credential_id).ok_or(Refusal::UnknownOfficer);
+                let verified = kit.and_then(|kit| Ok((kit, officer?))).and_then(|(kit, officer)| {
+                    unverified.verify(kit, officer).map_err(|error| refusal(&error))
+                });
+                Arrived { sha256, size, claimed: Some(claimed), verified: verified.map(|_| ()) }
             }
             Err(error) => Arrived { sha256, size, claimed: None, verified: Err(refusal(&error)) },
         };
@@ -157,6 +167,15 @@ fn refusal(error: &PacketError) -> Refusal {
     }
 }
 
+/// What a batch leaves in the database.
+#[derive(Default)]
+struct Written<'a> {
+    stored: Vec<NewPacket<'a>>,
+    refusals: Vec<NewRefusal>,
+    applications: Vec<NewApplication>,
+    transitions: Vec<Transition>,
+}
+
 /// Decides and stores, in one transaction.
 async fn take_over(
     db: &Database,
@@ -167,52 +186,28 @@ async fn take_over(
     let mut tx = db.begin().await?;
     let mut known = load_known(&mut tx, arrived).await?;
     let mut decisions = Vec::with_capacity(arrived.len());
-    let mut stored = Vec::new();
-    let mut refusals = Vec::new();
-    let mut applications = Vec::new();
-    let mut transitions = Vec::new();
+    let mut written = Written::default();
     for (arrived, bytes) in arrived.iter().zip(packets) {
-        let listed = |known: &Known| {
-            arrived
-                .claimed
-                .as_ref()
-                .is_some_and(|envelope| known.applications.contains_key(&envelope.application_id))
-        };
-        let exists = listed(&known);
-        let decision = decide(arrived, &mut known);
+        let claimed = arrived.claimed.as_ref();
+        let exists =
+            claimed.is_some_and(|envelope| known.applications.contains_key(&envelope.application_id));
+        let decision = decide(arrived, &mut known, now);
         decisions.push(decision);
-        match (decision, &arrived.claimed) {
-            (Decision::Refuse(refusal), claimed) => refusals.push(NewRefusal {
+        match (decision, claimed) {
+            (Decision::Refuse(refusal), claimed) => written.refusals.push(NewRefusal {
                 sha256: arrived.sha256,
                 code: refusal.code(),
-                kit_id: claimed.as_ref().map(|envelope| envelope.kit_id),
-                packet_id: claimed.as_ref().map(|envelope| envelope.packet_id),
+                kit_id: claimed.map(|envelope| envelope.kit_id),
+                packet_id: claimed.map(|envelope| envelope.packet_id),
                 size: arrived.size,
             }),
-            (Decision::Store | Decision::SetAside(_), Some(envelope)) => {
-                stored.push(NewPacket {
-                    packet_id: envelope.packet_id,
-                    kit_id: envelope.kit_id,
-                    application_id: envelope.application_id,
-                    kit_seq: envelope.kit_seq,
-                    sha256: arrived.sha256,
-                    sealed: bytes,
-                    quarantined: decision.quarantine().map(Reason::code),
-                });
+            (Decision::Store | Decision::SetAside { .. }, Some(envelope)) => {
+                written.stored.push(new_packet(envelope, arrived.sha256, bytes, decision));
+                let Some(kind) = envelope.carries.kind() else { continue };
                 if !exists {
-                    let captured = clock::bound(envelope.captured_at, known.heard.get(&envelope.kit_id), now);
-                    applications.push(NewApplication {
-                        application_id: envelope.application_id,
-                        kit_id: envelope.kit_id,
-                        kind: envelope.kind,
-                        unit: envelope.unit,
-                        unit_path: known.units.get(&envelope.unit).cloned().unwrap_or_default(),
-                        captured_at: captured.at,
-                        kit_clock_at: captured.kit_clock_at,
-                        actor: Actor::Kit(envelope.kit_id),
-                    });
+                    written.applications.push(new_application(envelope, kind, &known, now));
                 }
-                transitions.push(Transition {
+                written.transitions.push(Transition {
                     application_id: envelope.application_id,
                     action: Action::Receive,
                     at: now,
@@ -221,23 +216,82 @@ async fn take_over(
                     detail: None,
                 });
             }
-            (Decision::Store | Decision::SetAside(_), None) | (Decision::Repeat, _) => {}
+            (Decision::Store | Decision::SetAside { .. }, None) | (Decision::Repeat, _) => {}
         }
     }
-    let created = create(&mut tx, now, &applications).await?;
-    let recorded = record(&mut tx, now, &transitions).await?;
+    let created = create(&mut tx, now, &written.applications).await?;
+    let recorded = record(&mut tx, now, &written.transitions).await?;
     // Somebody created or received one of the applications since they were looked up: decide again on what is
     // there now.
-    if created != applications.len() || !recorded.refused.is_empty() {
+    if created != written.applications.len() || !recorded.refused.is_empty() {
         return Err(EnrolError::Conflict);
     }
-    quota::charge(&mut tx, &stored, now).await?;
-    packets::insert_packets(&mut tx, now, &stored).await?;
-    let heard: Vec<KitId> = stored.iter().map(|packet| packet.kit_id).collect();
+    quota::charge(&mut tx, &written.stored, now).await?;
+    packets::insert_packets(&mut tx, now, &written.stored).await?;
+    let heard: Vec<KitId> = written.stored.iter().map(|packet| packet.kit_id).collect();
     kits::note_heard(&mut tx, &heard, now).await?;
-    intake::note_refusals(&mut tx, now, &refusals).await?;
+    intake::note_refusals(&mut tx, now, &written.refusals).await?;
+    stop(&mut tx, &known, now).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(decisions)
+}
+
+fn new_packet<'a>(
+    envelope: &Envelope,
+    sha256: [u8; 32],
+    sealed: &'a [u8],
+    decision: Decision,
+) -> NewPacket<'a> {
+    NewPacket {
+        packet_id: envelope.packet_id,
+        kit_id: envelope.kit_id,
+        application_id: envelope.application_id,
+        kit_seq: envelope.kit_seq,
+        sha256,
+        sealed,
+        quarantined: decision.quarantine().map(Reason::code),
+        prev_sha256: envelope.prev_sha256,
+        credential_id: envelope.credential_id,
+        content: envelope.carries.code(),
+        base: envelope.carries.base(),
+        twin: decision.is_twin(),
+    }
+}
+
+fn new_application(envelope: &Envelope, kind: Kind, known: &Known, now: OffsetDateTime) -> NewApplication {
+    let captured = clock::bound(envelope, known.heard.get(&envelope.kit_id), now);
+    NewApplication {
+        application_id: envelope.application_id,
+        kit_id: envelope.kit_id,
+        kind,
+        unit: envelope.unit,
+        unit_path: known.units.get(&envelope.unit).cloned().unwrap_or_default(),
+        captured_at: captured.at,
+        kit_clock_at: captured.kit_clock_at,
+        actor: Actor::Kit(envelope.kit_id),
+    }
+}
+
+/// Stops the kits of which there seem to be two: nothing that they send is opened any more before somebody
+/// has looked.
+async fn stop(tx: &mut PgConnection, known: &Known, now: OffsetDateTime) -> Result<(), EnrolError> {
+    for stop in &known.stops {
+        let code = stop.contradiction.reason().code();
+        if !kits::stop(tx, stop.kit, code, now).await? {
+            continue;
+        }
+        tracing::error!(kit.id = %stop.kit, reason = code, "a kit is stopped; see `dancu kit list`");
+        let entry = Entry {
+            at: now,
+            actor: Actor::Centre,
+            action: "kit.stopped".to_owned(),
+            subject: format!("kit:{}", stop.kit),
+            unit_path: known.units.get(&stop.unit).cloned().unwrap_or_default(),
+            detail: json!({ "reason": code, "packet": stop.packet }),
+        };
+        audit::append(tx, &entry).await?;
+    }
+    Ok(())
 }
 
 async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known, EnrolError> {
@@ -245,20 +299,31 @@ async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known,
         arrived.iter().filter(|a| a.verified.is_ok()).filter_map(|a| a.claimed.as_ref()).collect();
     let kit_ids: Vec<_> = envelopes.iter().map(|e| e.kit_id).collect();
     let packet_ids: Vec<_> = envelopes.iter().map(|e| e.packet_id).collect();
-    let counters: Vec<_> = envelopes.iter().map(|e| (e.kit_id, e.kit_seq)).collect();
+    // Each with its neighbours.
+    let counters: BTreeSet<_> =
+        envelopes.iter().flat_map(|e| [0, 1, 2].map(|step| (e.kit_id, e.kit_seq - 1 + step))).collect();
+    let following: Vec<_> = envelopes.iter().filter_map(|e| Some((e.kit_id, e.prev_sha256?))).collect();
     let application_ids: Vec<_> = envelopes.iter().map(|e| e.application_id).collect();
     let units: Vec<_> = envelopes.iter().map(|e| e.unit).collect();
+    let credentials: BTreeSet<_> = envelopes.iter().map(|e| e.credential_id).collect();
     let kits = kits::lock_kits(tx, &kit_ids).await?;
+    let of = |is: &dyn Fn(&Kit) -> bool| kits.iter().filter(|kit| is(kit)).map(|kit| kit.kit_id).collect();
+    let is_doubted = |kit: &Kit| kit.standing.proposed.as_ref().is_some_and(|known| known.what == REVOKE);
     let mut known = Known {
-        revoked: kits.iter().filter(|kit| kit.revoked_at.is_some()).map(|kit| kit.kit_id).collect(),
+        revoked: of(&|kit| kit.revoked_at.is_some()),
+        doubted: of(&is_doubted),
+        stopped: of(&|kit| kit.standing.stopped.is_some()),
         heard: kits.iter().map(|kit| (kit.kit_id, Heard::of(kit))).collect(),
         applications: intake::standings(tx, &application_ids).await?,
         units: units::unit_paths(tx, &units).await?,
         ..Known::default()
     };
-    for packet in packets::known_packets(tx, &packet_ids, &counters).await? {
+    for credential in officers::find(tx, &Vec::from_iter(credentials)).await? {
+        known.officers.insert(credential.credential_id, Officer::of(&credential));
+    }
+    for packet in packets::known_packets(tx, &packet_ids, &Vec::from_iter(counters), &following).await? {
         known.packets.insert(packet.packet_id, (packet.kit_id, packet.sha256));
-        known.counters.insert((packet.kit_id, packet.kit_seq), packet.packet_id);
+        known.chain.add(packet.kit_id, packet.kit_seq, packet.sha256, packet.prev_sha256);
     }
     Ok(known)
 }

@@ -151,10 +151,13 @@ async fn round(db: &FreshDatabase, kit: &TestKit, number: u64) {
         };
         // Any clock that the door lets in.
         envelope.captured_at += time::Duration::days(rng.random_range(-40_000..60_000));
+        let placed = kit.placed(&envelope);
         let mut seal =
-            |bytes: &[u8]| packet::seal_encoded(&envelope, bytes, &kit.signer, &centre_public(), &mut rng);
+            |bytes: &[u8]| packet::seal_encoded(&placed, bytes, kit.signers(), &centre_public(), &mut rng);
         // What is too large for a packet does not leave a kit.
-        packets.push(seal(&bytes).or_else(|_| seal(&encoded)).unwrap());
+        let packet = seal(&bytes).or_else(|_| seal(&encoded)).unwrap();
+        kit.note(&placed, &packet);
+        packets.push(packet);
     }
     let now = DAY + time::Duration::hours(9);
     let received = receive(db, packets, now, &receipt_signer()).await.unwrap();

@@ -196,6 +196,11 @@ async fn two_packet_rows_that_are_swapped_are_found_at_once() {
     altered(&format!("UPDATE packet p SET wrapped_key = o.wrapped_key {OTHER}")).await;
     altered(&format!("UPDATE packet p SET application_id = o.application_id {OTHER}")).await;
     altered("UPDATE packet SET kit_id = gen_random_uuid() WHERE kit_seq < 3").await;
+    altered("UPDATE packet SET credential_id = gen_random_uuid() WHERE kit_seq < 3").await;
+    altered(
+        "UPDATE packet SET content = 'recapture', base_application_id = gen_random_uuid() WHERE kit_seq < 3",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -225,9 +230,16 @@ async fn a_kit_that_an_administrator_makes_up_cannot_replace_what_was_opened() {
     let now = DAY + Duration::hours(10);
     open_received(&db, centre_keys(), now, 100).await.unwrap();
     // The row is the victim's, the key and the packet are the administrator's: every signature holds.
-    let forged = TestKit { id: kit.id, signer: made_up.signer }.seal(&envelope(kit.id, 1, 1), &content(5), 5);
-    let public = TestKit::new(9).public().to_point().to_vec();
-    sqlx::query("UPDATE kit SET public_key = $1").bind(public).execute(db.admin()).await.unwrap();
+    let mut made_up = made_up;
+    made_up.id = kit.id;
+    let forged = made_up.seal(&envelope(kit.id, 1, 1), &content(5), 5);
+    let points =
+        [TestKit::new(9).public(), TestKit::new(9).officer_public()].map(|key| key.to_point().to_vec());
+    for (sql, point) in
+        ["UPDATE kit SET public_key = $1", "UPDATE officer_credential SET public_key = $1"].iter().zip(points)
+    {
+        sqlx::query(*sql).bind(point).execute(db.admin()).await.unwrap();
+    }
     sqlx::query("UPDATE packet SET sealed = $1").bind(&forged).execute(db.admin()).await.unwrap();
     let contents = read_contents(&db, centre_keys(), &[application_id(1)], now).await.unwrap();
     assert_eq!((contents.opened.len(), contents.altered.len()), (0, 1));

@@ -7,7 +7,7 @@ use time::macros::date;
 
 use crate::support::*;
 use domain::application::{Action, State};
-use domain::id::KitId;
+use domain::id::{AccountId, KitId};
 use enrol::EnrolError;
 use enrol::intake::{open_received, read_contents, receive, receive_batch, receive_day_report, report_day};
 use packet::keys::{CentreKeys, PublicKey};
@@ -15,7 +15,8 @@ use packet::message::{DayReport, Outcome, Receipt, Refusal, ReportedCapture};
 use packet::wire;
 use packet::{Biometric, FingerCapture};
 use pki::Signer;
-use store::applications::kits::{Kit, register_kit, revoke_kit, sequence_gaps};
+use store::applications::kits::{Kit, Standing, register_kit, revoke_kit, sequence_gaps};
+use store::applications::officers::{Credential, insert};
 use store::applications::{check_folds, find, timeline};
 use testkit::FreshDatabase;
 
@@ -38,11 +39,30 @@ pub(crate) async fn centre_with(kits: &[&TestKit]) -> FreshDatabase {
             registered_at: DAY,
             revoked_at: None,
             heard_at: None,
+            standing: Standing::default(),
         };
         register_kit(&mut conn, &row).await.unwrap();
+        insert(&mut conn, &credential(kit)).await.unwrap();
     }
     conn.commit().await.unwrap();
     db
+}
+
+/// The credential of a kit's officer, for the campaign.
+pub(crate) fn credential(kit: &TestKit) -> Credential {
+    Credential {
+        credential_id: kit.credential(),
+        account_id: AccountId::derive(DAY, &[b"officer"]),
+        login: "canbo".to_owned(),
+        kit_id: kit.id,
+        public_key: kit.officer_public().to_point().to_vec(),
+        not_before: DAY - Duration::DAY,
+        not_after: DAY + Duration::weeks(18),
+        issued_by: "centre".to_owned(),
+        revoked_at: None,
+        revoked_reason: None,
+        proposed: None,
+    }
 }
 
 pub(crate) async fn send(db: &FreshDatabase, packets: Vec<Vec<u8>>) -> Vec<Outcome> {
@@ -155,25 +175,20 @@ async fn what_is_not_taken_over_is_answered_counted_and_kept() {
 }
 
 #[tokio::test]
-async fn reused_ids_and_counters_are_refused() {
+async fn reused_ids_and_applications_are_refused() {
     let (kit, other) = (TestKit::new(1), TestKit::new(2));
     let db = centre_with(&[&kit, &other]).await;
     assert_eq!(send(&db, vec![kit.packet(1, 1)]).await, [Outcome::Accepted]);
-    let same_id = kit.seal(&envelope(kit.id, 1, 1), &content(1), 99);
-    let same_counter = kit.packet(2, 1);
-    let mut same_application = envelope(kit.id, 3, 3);
+    let mut same_application = envelope(kit.id, 3, 2);
     same_application.application_id = application_id(1);
     let same_application = kit.seal(&same_application, &content(3), 3);
     let others_id = other.packet(1, 7);
     assert_eq!(
-        send(&db, vec![same_id, same_counter, same_application, others_id]).await,
-        [
-            refused(Refusal::PacketIdReused),
-            refused(Refusal::SequenceReused),
-            refused(Refusal::ApplicationConflict),
-            refused(Refusal::PacketIdReused),
-        ]
+        send(&db, vec![same_application, others_id]).await,
+        [refused(Refusal::ApplicationConflict), refused(Refusal::PacketIdReused)]
     );
+    let stopped = "SELECT count(*) FROM kit WHERE stopped_at IS NOT NULL";
+    assert_eq!(count(&db, stopped).await, 0, "neither says that there are two of a kit");
     sound(&db).await;
 }
 
@@ -305,7 +320,7 @@ pub(crate) fn report(kit_id: KitId, numbers: &[u64], unsent: u64, total: u64) ->
             kit_seq: envelope.kit_seq,
             captured_at: envelope.captured_at,
             unit: envelope.unit,
-            kind: envelope.kind,
+            kind: envelope.carries.kind().unwrap(),
         }
     });
     DayReport {

@@ -5,11 +5,13 @@ use time::Duration;
 
 use crate::support::*;
 use domain::Actor;
+use domain::id::AccountId;
 use domain::unit::Units;
 use enrol::intake::receive;
-use enrol::kits::{Came, NewKit, id_of, register, revoke};
+use enrol::kits::{Came, NewKit, confirm, id_of, register, revoke};
 use packet::message::Outcome;
 use store::Database;
+use store::applications::officers::insert;
 
 fn new_kit(kit: &TestKit, name: &str) -> NewKit {
     NewKit { kit_id: kit.id, name: name.to_owned(), unit: "445".parse().unwrap(), public_key: kit.public() }
@@ -22,7 +24,14 @@ async fn registered(db: &Database, kit: &NewKit) -> Result<Came, String> {
 
 async fn revoked(db: &Database, name: &str, reason: &str) -> Result<Came, String> {
     let units = Units::latest();
-    revoke(db, units, name, reason, &Actor::Centre, DAY).await.map_err(|error| error.to_string())
+    let (one, other) = (account("one"), account("other"));
+    let proposed = revoke(db, units, name, reason, &one, DAY).await.map_err(|error| error.to_string())?;
+    confirm(db, units, name, &other, DAY).await.map_err(|error| error.to_string())?;
+    Ok(proposed)
+}
+
+pub(crate) fn account(name: &str) -> Actor {
+    Actor::Account(AccountId::derive(DAY, &[name.as_bytes()]))
 }
 
 async fn rows(db: &Database) -> i64 {
@@ -62,6 +71,9 @@ async fn what_a_revoked_kit_sends_is_set_aside_and_what_it_sent_stays() {
     .unwrap();
     let kit = TestKit::new(1);
     registered(&db, &new_kit(&kit, "445-01")).await.unwrap();
+    let mut conn = db.begin().await.unwrap();
+    insert(&mut conn, &crate::intake::credential(&kit)).await.unwrap();
+    conn.commit().await.unwrap();
     let send = async |number: u64| {
         let packets = vec![kit.packet(number, number)];
         receive(&db, packets, DAY + Duration::HOUR, &receipt_signer()).await.unwrap().receipt.items[0].outcome
@@ -71,7 +83,7 @@ async fn what_a_revoked_kit_sends_is_set_aside_and_what_it_sent_stays() {
     assert!(revoked(&db, "445-09", "lost").await.unwrap_err().contains("dancu kit list"));
     assert_eq!(revoked(&db, "445-01", "lost").await, Ok(Came::Now));
     assert_eq!(revoked(&db, "445-01", "lost").await, Ok(Came::Before));
-    assert_eq!(rows(&db).await, 2);
+    assert_eq!(rows(&db).await, 3, "registered, proposed, revoked");
     assert_eq!(send(2).await, Outcome::Accepted, "it is kept, and the kit may forget it");
     let set_aside: Vec<String> = sqlx::query_scalar("SELECT quarantined FROM packet WHERE kit_seq = 2")
         .fetch_all(db.admin())

@@ -7,5 +7,7 @@ mod fuzzed;
 mod hostile;
 mod intake;
 mod kits;
+mod recapture;
+mod stolen_kit;
 #[path = "../../../packet/tests/support/mod.rs"]
 mod support;

@@ -1,22 +1,27 @@
-//! A synthetic citizen, kit and centre.
+//! A synthetic citizen, kit, officer and centre.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use zeroize::Zeroizing;
 
 use domain::application::Kind;
-use domain::id::{ApplicationId, KitId, PacketId};
+use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 use domain::record::Place;
 use domain::{PartialDate, PersonName, Pin, ResidentRecord, Sex};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 use hsm::{DataKey, KeyEncryptionKey, SoftwareAgreementKey, SoftwareSigner};
 use packet::keys::{CentreKeys, DrawnKey, IntakeKey, KeyError, PublicKey, WRAPPED_BYTES, WrappingKey};
-use packet::{Biometric, CaptureMeta, Content, Envelope, Finger, FingerCapture, FingerImage, seal};
+use packet::{
+    Biometric, CaptureMeta, Carries, Content, Envelope, Finger, FingerCapture, FingerImage, Payload, Signers,
+    seal,
+};
 use pki::Signer;
 
 pub const DAY: OffsetDateTime = datetime!(2021-04-06 01:00 UTC);
@@ -25,19 +30,44 @@ pub fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
+/// A kit with its officer, and the hashes of what it sealed: each packet names the one before it.
 pub struct TestKit {
     pub id: KitId,
     pub signer: SoftwareSigner,
+    pub officer: SoftwareSigner,
+    chain: Mutex<BTreeMap<u64, [u8; 32]>>,
 }
+
+/// Stands in an envelope for the hash that [`TestKit::seal`] fills in.
+pub const FILLED_IN: [u8; 32] = [0; 32];
+/// Packets that are sealed to have the one before, and no more.
+const LONGEST_GAP: u64 = 50;
 
 impl TestKit {
     pub fn new(number: u64) -> Self {
-        let signer = SoftwareSigner::generate(&mut rng(1_000 + number)).reproducible();
-        Self { id: KitId::derive(DAY, &[&number.to_be_bytes()]), signer }
+        let signer = |seed| SoftwareSigner::generate(&mut rng(seed)).reproducible();
+        Self {
+            id: KitId::derive(DAY, &[&number.to_be_bytes()]),
+            signer: signer(1_000 + number),
+            officer: signer(2_000 + number),
+            chain: Mutex::default(),
+        }
     }
 
     pub fn public(&self) -> PublicKey {
         PublicKey::from_spki(self.signer.public_key()).unwrap()
+    }
+
+    pub fn officer_public(&self) -> PublicKey {
+        PublicKey::from_spki(self.officer.public_key()).unwrap()
+    }
+
+    pub fn credential(&self) -> CredentialId {
+        credential_of(self.id)
+    }
+
+    pub fn signers(&self) -> Signers<'_> {
+        Signers { kit: &self.signer, officer: &self.officer }
     }
 
     /// A packet of citizen `number`, sealed with that number's random bytes.
@@ -45,9 +75,46 @@ impl TestKit {
         self.seal(&envelope(self.id, number, kit_seq), &content(number), number)
     }
 
+    /// Seals a whole application.
     pub fn seal(&self, envelope: &Envelope, content: &Content, seed: u64) -> Vec<u8> {
-        seal(envelope, content, &self.signer, &centre_public(), &mut rng(seed)).unwrap()
+        self.seal_any(envelope, &content.clone().into(), seed)
     }
+
+    pub fn seal_any(&self, envelope: &Envelope, payload: &Payload, seed: u64) -> Vec<u8> {
+        let envelope = self.placed(envelope);
+        let packet = seal(&envelope, payload, self.signers(), &centre_public(), &mut rng(seed)).unwrap();
+        self.note(&envelope, &packet);
+        packet
+    }
+
+    /// Notes a packet that was sealed elsewhere as the one of its number, if it is the first.
+    pub fn note(&self, envelope: &Envelope, packet: &[u8]) {
+        let sha256: [u8; 32] = Sha256::digest(packet).into();
+        self.chain.lock().unwrap().entry(envelope.kit_seq).or_insert(sha256);
+    }
+
+    /// The envelope with the hash of the packet before it, which is sealed if it was not.
+    pub fn placed(&self, envelope: &Envelope) -> Envelope {
+        let mut placed = envelope.clone();
+        if placed.prev_sha256 != Some(FILLED_IN) {
+            return placed;
+        }
+        let before = placed.kit_seq - 1;
+        let last = self.chain.lock().unwrap().range(..=before).next_back().map_or(0, |(seq, _)| *seq);
+        if before - last < LONGEST_GAP {
+            for seq in last + 1..=before {
+                self.packet(seq, seq);
+            }
+        }
+        let unknown = Sha256::digest(before.to_be_bytes()).into();
+        placed.prev_sha256 = Some(self.chain.lock().unwrap().get(&before).copied().unwrap_or(unknown));
+        placed
+    }
+}
+
+/// The credential of the officer of a kit.
+pub fn credential_of(kit: KitId) -> CredentialId {
+    CredentialId::derive(DAY, &[kit.uuid().as_bytes()])
 }
 
 /// An intake key as the software key store keeps it.
@@ -117,9 +184,12 @@ pub fn envelope(kit_id: KitId, number: u64, kit_seq: u64) -> Envelope {
         application_id: application_id(number),
         kit_id,
         kit_seq,
+        prev_sha256: (kit_seq > 1).then_some(FILLED_IN),
+        credential_id: credential_of(kit_id),
         captured_at: DAY + time::Duration::seconds(number as i64),
+        centre_at: None,
         unit: "18562".parse().unwrap(),
-        kind: Kind::New,
+        carries: Carries::Application { kind: Kind::New },
     }
 }
 

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
+use super::proposals::{Proposal, proposal};
 use super::signed;
 use crate::Error;
 use crate::platform::error::inconsistent;
@@ -24,6 +25,17 @@ pub struct Kit {
     pub revoked_at: Option<OffsetDateTime>,
     /// When the centre last took something over from it; `None` for a kit that is new.
     pub heard_at: Option<OffsetDateTime>,
+    /// What else stands against it.
+    pub standing: Standing,
+}
+
+/// What may stand against a kit that is not revoked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Since when it is stopped because there seem to be two of it, and the code of what showed it.
+    pub stopped: Option<(OffsetDateTime, String)>,
+    /// What somebody proposes.
+    pub proposed: Option<Proposal>,
 }
 
 /// Registers a kit, or does nothing when it is registered already. A key is never exchanged: a new key is a
@@ -62,7 +74,8 @@ pub async fn lock(tx: &mut PgConnection) -> Result<(), Error> {
 /// Those of the database; [`Error::Inconsistent`].
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at, stopped_at, \
+                stopped_for, proposed, proposed_at, proposed_by, proposed_reason FROM kit \
          ORDER BY name",
     );
     let rows: Vec<KitRow> = rows.fetch_all(conn).await?;
@@ -115,17 +128,76 @@ pub async fn note_reason(tx: &mut PgConnection, kit_id: KitId, reason: &str) -> 
     Ok(())
 }
 
-/// Revokes a kit: from now on its packets are set aside. `false` for an unknown or already revoked kit.
+/// Revokes a kit: from now on its packets are set aside, and nothing is proposed of it any more. `false` for
+/// an unknown or already revoked kit.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn revoke_kit(conn: &mut PgConnection, kit_id: KitId, at: OffsetDateTime) -> Result<bool, Error> {
-    let done = sqlx::query("UPDATE kit SET revoked_at = $2 WHERE kit_id = $1 AND revoked_at IS NULL")
-        .bind(kit_id.uuid())
-        .bind(at)
-        .execute(conn)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE kit SET revoked_at = $2, proposed = NULL, proposed_at = NULL, proposed_by = NULL, \
+         proposed_reason = NULL WHERE kit_id = $1 AND revoked_at IS NULL",
+    )
+    .bind(kit_id.uuid())
+    .bind(at)
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Writes down what is proposed of a kit, or that nothing is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn propose(tx: &mut PgConnection, kit_id: KitId, proposal: Option<&Proposal>) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE kit SET proposed = $2, proposed_at = $3, proposed_by = $4, proposed_reason = $5 \
+         WHERE kit_id = $1",
+    )
+    .bind(kit_id.uuid())
+    .bind(proposal.map(|proposal| proposal.what.as_str()))
+    .bind(proposal.map(|proposal| proposal.at))
+    .bind(proposal.map(|proposal| proposal.by.as_str()))
+    .bind(proposal.map(|proposal| proposal.reason.as_str()))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Stops a kit. `false` when it is stopped already.
+///
+/// # Errors
+/// Those of the database.
+pub async fn stop(
+    tx: &mut PgConnection,
+    kit_id: KitId,
+    code: &str,
+    at: OffsetDateTime,
+) -> Result<bool, Error> {
+    let done = sqlx::query(
+        "UPDATE kit SET stopped_at = $2, stopped_for = $3 WHERE kit_id = $1 AND stopped_at IS NULL",
+    )
+    .bind(kit_id.uuid())
+    .bind(at)
+    .bind(code)
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Lets a kit that was stopped go on.
+///
+/// # Errors
+/// Those of the database.
+pub async fn resume(tx: &mut PgConnection, kit_id: KitId) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE kit SET stopped_at = NULL, stopped_for = NULL, proposed = NULL, proposed_at = NULL, \
+         proposed_by = NULL, proposed_reason = NULL WHERE kit_id = $1",
+    )
+    .bind(kit_id.uuid())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Notes that the centre took something over from these kits.
@@ -147,7 +219,8 @@ pub async fn note_heard(tx: &mut PgConnection, ids: &[KitId], at: OffsetDateTime
 /// Those of the database.
 pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at, stopped_at, \
+                stopped_for, proposed, proposed_at, proposed_by, proposed_reason FROM kit \
          WHERE kit_id = ANY($1) ORDER BY kit_id",
     );
     let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(conn).await?;
@@ -161,7 +234,8 @@ pub async fn kits(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Er
 /// Those of the database.
 pub async fn lock_kits(tx: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kit>, Error> {
     let rows = sqlx::query_as(
-        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at FROM kit \
+        "SELECT kit_id, name, unit_code, public_key, registered_at, revoked_at, heard_at, stopped_at, \
+                stopped_for, proposed, proposed_at, proposed_by, proposed_reason FROM kit \
          WHERE kit_id = ANY($1) ORDER BY kit_id FOR NO KEY UPDATE",
     );
     let rows: Vec<KitRow> = rows.bind(uuids(ids)).fetch_all(tx).await?;
@@ -177,6 +251,12 @@ struct KitRow {
     registered_at: OffsetDateTime,
     revoked_at: Option<OffsetDateTime>,
     heard_at: Option<OffsetDateTime>,
+    stopped_at: Option<OffsetDateTime>,
+    stopped_for: Option<String>,
+    proposed: Option<String>,
+    proposed_at: Option<OffsetDateTime>,
+    proposed_by: Option<String>,
+    proposed_reason: Option<String>,
 }
 
 impl TryFrom<KitRow> for Kit {
@@ -191,6 +271,10 @@ impl TryFrom<KitRow> for Kit {
             registered_at: row.registered_at,
             revoked_at: row.revoked_at,
             heard_at: row.heard_at,
+            standing: Standing {
+                stopped: row.stopped_at.zip(row.stopped_for),
+                proposed: proposal(row.proposed, row.proposed_at, row.proposed_by, row.proposed_reason),
+            },
         })
     }
 }

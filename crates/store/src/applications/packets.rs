@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::signed;
 use crate::Error;
 use crate::platform::error::inconsistent;
-use domain::id::{ApplicationId, KitId, PacketId};
+use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 
 /// A stored packet by what tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +16,12 @@ pub struct KnownPacket {
     pub kit_id: KitId,
     pub kit_seq: u64,
     pub sha256: [u8; 32],
+    /// What it names as the one before it.
+    pub prev_sha256: Option<[u8; 32]>,
 }
 
-/// Stored packets that have one of these ids, or one of these counters of one of these kits.
+/// Stored packets that have one of these ids, or one of these counters of one of these kits, or that follow
+/// the same packet as one of these.
 ///
 /// # Errors
 /// Those of the database.
@@ -26,27 +29,41 @@ pub async fn known_packets(
     conn: &mut PgConnection,
     ids: &[PacketId],
     counters: &[(KitId, u64)],
+    following: &[(KitId, [u8; 32])],
 ) -> Result<Vec<KnownPacket>, Error> {
-    let rows: Vec<(Uuid, Uuid, i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT packet_id, kit_id, kit_seq, sha256 FROM packet WHERE packet_id = ANY($1) \
+    type Row = (Uuid, Uuid, i64, Vec<u8>, Option<Vec<u8>>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT packet_id, kit_id, kit_seq, sha256, prev_sha256 FROM packet WHERE packet_id = ANY($1) \
          UNION \
-         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256 \
+         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256, p.prev_sha256 \
          FROM unnest($2::uuid[], $3::bigint[]) AS c (kit_id, kit_seq) \
-         JOIN packet p ON p.kit_id = c.kit_id AND p.kit_seq = c.kit_seq",
+         JOIN packet p ON p.kit_id = c.kit_id AND p.kit_seq = c.kit_seq AND NOT p.twin \
+         UNION \
+         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256, p.prev_sha256 \
+         FROM unnest($2::uuid[], $3::bigint[]) AS c (kit_id, kit_seq) \
+         JOIN packet p ON p.kit_id = c.kit_id AND p.kit_seq = c.kit_seq AND p.twin \
+         UNION \
+         SELECT p.packet_id, p.kit_id, p.kit_seq, p.sha256, p.prev_sha256 \
+         FROM unnest($4::uuid[], $5::bytea[]) AS f (kit_id, prev) \
+         JOIN packet p ON p.kit_id = f.kit_id AND p.prev_sha256 = f.prev",
     )
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .bind(counters.iter().map(|(kit, _)| kit.uuid()).collect::<Vec<_>>())
     .bind(counters.iter().map(|(_, seq)| signed(*seq)).collect::<Vec<_>>())
+    .bind(following.iter().map(|(kit, _)| kit.uuid()).collect::<Vec<_>>())
+    .bind(following.iter().map(|(_, sha256)| sha256.to_vec()).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
-    let known = |(id, kit, seq, sha256): (Uuid, Uuid, i64, Vec<u8>)| {
+    let known = |(id, kit, seq, sha256, prev): Row| {
+        let hash = |bytes: Vec<u8>| {
+            bytes.try_into().map_err(|_| inconsistent("packet", id, "a sha256 of another length"))
+        };
         Ok(KnownPacket {
             packet_id: PacketId::from_uuid(id),
             kit_id: KitId::from_uuid(kit),
             kit_seq: u64::try_from(seq).map_err(|_| inconsistent("packet", id, "a negative kit_seq"))?,
-            sha256: sha256
-                .try_into()
-                .map_err(|_| inconsistent("packet", id, "a sha256 of another length"))?,
+            sha256: hash(sha256)?,
+            prev_sha256: prev.map(hash).transpose()?,
         })
     };
     rows.into_iter().map(known).collect()
@@ -63,6 +80,16 @@ pub struct NewPacket<'a> {
     pub sealed: &'a [u8],
     /// Why it is set aside at once.
     pub quarantined: Option<&'static str>,
+    /// What it names as the one before it.
+    pub prev_sha256: Option<[u8; 32]>,
+    /// With which the officer signed.
+    pub credential_id: CredentialId,
+    /// Code of what it carries.
+    pub content: &'static str,
+    /// The application that has the rest of it.
+    pub base: Option<ApplicationId>,
+    /// Whether another packet of the kit has its number.
+    pub twin: bool,
 }
 
 /// Stores packets that were decided to be new.
@@ -79,11 +106,13 @@ pub async fn insert_packets(
     }
     sqlx::query(
         "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at, \
-         quarantined, quarantined_at) \
+         quarantined, quarantined_at, prev_sha256, credential_id, content, base_application_id, twin) \
          SELECT id, kit, application, seq, sha256, sealed, $7, reason, \
-                CASE WHEN reason IS NOT NULL THEN $7 END \
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[], $8::text[]) \
-              AS n (id, kit, application, seq, sha256, sealed, reason)",
+                CASE WHEN reason IS NOT NULL THEN $7 END, prev, credential, content, base, twin \
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[], $8::text[], \
+                     $9::bytea[], $10::uuid[], $11::text[], $12::uuid[], $13::boolean[]) \
+              AS n (id, kit, application, seq, sha256, sealed, reason, prev, credential, content, base, \
+                    twin)",
     )
     .bind(packets.iter().map(|p| p.packet_id.uuid()).collect::<Vec<_>>())
     .bind(packets.iter().map(|p| p.kit_id.uuid()).collect::<Vec<_>>())
@@ -93,6 +122,11 @@ pub async fn insert_packets(
     .bind(packets.iter().map(|p| p.sealed).collect::<Vec<_>>())
     .bind(received_at)
     .bind(packets.iter().map(|p| p.quarantined).collect::<Vec<_>>())
+    .bind(packets.iter().map(|p| p.prev_sha256.map(|sha256| sha256.to_vec())).collect::<Vec<_>>())
+    .bind(packets.iter().map(|p| p.credential_id.uuid()).collect::<Vec<_>>())
+    .bind(packets.iter().map(|p| p.content).collect::<Vec<_>>())
+    .bind(packets.iter().map(|p| p.base.map(ApplicationId::uuid)).collect::<Vec<_>>())
+    .bind(packets.iter().map(|p| p.twin).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
@@ -107,6 +141,14 @@ pub struct SealedPacket {
     pub kit_seq: u64,
     /// With which the kit signs, as a point; `None` when there is no such kit.
     pub kit_key: Option<Vec<u8>>,
+    /// With which the officer signed.
+    pub credential_id: Option<CredentialId>,
+    /// The key of that credential, as a point; `None` when there is none.
+    pub officer_key: Option<Vec<u8>>,
+    /// Code of what it carries.
+    pub content: String,
+    /// The application that has the rest of it.
+    pub base: Option<ApplicationId>,
     pub captured_at: OffsetDateTime,
     pub received_at: OffsetDateTime,
     pub sealed: Vec<u8>,
@@ -128,6 +170,10 @@ impl From<SealedRow> for SealedPacket {
             // A negative one is no packet's: whoever compares finds that out.
             kit_seq: u64::try_from(row.kit_seq).unwrap_or(0),
             kit_key: row.public_key,
+            credential_id: row.credential_id.map(CredentialId::from_uuid),
+            officer_key: row.officer_key,
+            content: row.content,
+            base: row.base_application_id.map(ApplicationId::from_uuid),
             captured_at: row.captured_at,
             received_at: row.received_at,
             sealed: row.sealed,
@@ -143,6 +189,10 @@ struct SealedRow {
     kit_id: Uuid,
     kit_seq: i64,
     public_key: Option<Vec<u8>>,
+    credential_id: Option<Uuid>,
+    officer_key: Option<Vec<u8>>,
+    content: String,
+    base_application_id: Option<Uuid>,
     captured_at: OffsetDateTime,
     received_at: OffsetDateTime,
     sealed: Vec<u8>,
@@ -159,9 +209,11 @@ pub async fn unopened(
     limit: u32,
 ) -> Result<Vec<SealedPacket>, Error> {
     let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, a.captured_at, \
-                p.received_at, p.sealed, p.wrapped_key \
+        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
+                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
+                p.sealed, p.wrapped_key \
          FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
+              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
          WHERE p.wrapped_key IS NULL AND p.refused IS NULL AND p.quarantined IS NULL \
            AND (p.received_at, p.packet_id) > ($1, $2) \
          ORDER BY p.received_at, p.packet_id LIMIT $3",
@@ -184,16 +236,64 @@ pub async fn sealed_packets(
     applications: &[ApplicationId],
 ) -> Result<Vec<SealedPacket>, Error> {
     let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, a.captured_at, \
-                p.received_at, p.sealed, p.wrapped_key \
+        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
+                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
+                p.sealed, p.wrapped_key \
          FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
-         WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL \
+              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
+         WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL AND p.content <> 'hand_over' \
          ORDER BY p.application_id, p.packet_id",
     )
     .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(SealedPacket::from).collect())
+}
+
+/// Whether the packet of an application is there and waits to be opened.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_unopened(conn: &mut PgConnection, application: ApplicationId) -> Result<bool, Error> {
+    let found = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM packet WHERE application_id = $1 AND content <> 'hand_over' \
+         AND wrapped_key IS NULL AND refused IS NULL AND quarantined IS NULL)",
+    );
+    Ok(found.bind(application.uuid()).fetch_one(conn).await?)
+}
+
+/// The oldest hand-overs that are open and not booked yet, and not set aside.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unbooked(conn: &mut PgConnection, limit: u32) -> Result<Vec<SealedPacket>, Error> {
+    let rows: Vec<SealedRow> = sqlx::query_as(
+        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
+                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
+                p.sealed, p.wrapped_key \
+         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
+              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
+         WHERE p.content = 'hand_over' AND p.wrapped_key IS NOT NULL AND p.applied_at IS NULL \
+           AND p.quarantined IS NULL \
+         ORDER BY p.received_at, p.kit_id, p.kit_seq LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(SealedPacket::from).collect())
+}
+
+/// Notes that a hand-over was booked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn note_booked(conn: &mut PgConnection, packet: PacketId, at: OffsetDateTime) -> Result<(), Error> {
+    sqlx::query("UPDATE packet SET applied_at = $2 WHERE packet_id = $1 AND applied_at IS NULL")
+        .bind(packet.uuid())
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Locks those of the packets that are still unopened; another worker may have been faster with the others.
@@ -210,6 +310,25 @@ pub async fn lock_unopened(tx: &mut PgConnection, ids: &[PacketId]) -> Result<Ve
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(PacketId::from_uuid).collect())
+}
+
+/// Keeps the wrapped keys of packets that hold no application.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_keys(tx: &mut PgConnection, opened: &[(PacketId, Vec<u8>)]) -> Result<(), Error> {
+    if opened.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE packet p SET wrapped_key = n.key FROM unnest($1::uuid[], $2::bytea[]) AS n (id, key) \
+         WHERE p.packet_id = n.id",
+    )
+    .bind(opened.iter().map(|(id, _)| id.uuid()).collect::<Vec<_>>())
+    .bind(opened.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Marks packets whose content is invalid, each with its code.

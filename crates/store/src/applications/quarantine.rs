@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
-use domain::id::{ApplicationId, PacketId};
+use domain::id::{ApplicationId, KitId, PacketId};
 
 /// A packet that could not be opened, and how often that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,25 @@ pub async fn set_aside_for(conn: &mut PgConnection, reasons: &[&str]) -> Result<
             .bind(reasons)
             .fetch_all(conn)
             .await?;
+    Ok(rows.into_iter().map(PacketId::from_uuid).collect())
+}
+
+/// The ids of a kit's packets that are set aside for this reason.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_aside_of_kit(
+    conn: &mut PgConnection,
+    kit: KitId,
+    reason: &str,
+) -> Result<Vec<PacketId>, Error> {
+    let rows: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT packet_id FROM packet WHERE kit_id = $1 AND quarantined = $2 ORDER BY packet_id",
+    )
+    .bind(kit.uuid())
+    .bind(reason)
+    .fetch_all(conn)
+    .await?;
     Ok(rows.into_iter().map(PacketId::from_uuid).collect())
 }
 

@@ -9,8 +9,8 @@ use crate::Error;
 
 /// The layout this program reads and writes. In layout 1 the keys of all chips followed from the
 /// key-encryption key, which also wrapped what kits chose: whoever had a kit and the database could copy
-/// every card, so that nothing of it is carried over. In layout 2 the server's superuser owned all tables and
-/// did all work.
+/// every card, so that nothing of it is carried over. In layout 2 packets bore no officer's signature, and
+/// the server's superuser owned all tables and did all work.
 pub const LAYOUT: u32 = 3;
 
 const FILE: &str = "dancu.json";

@@ -7,12 +7,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use domain::ResidentRecord;
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PersonId};
 use fingerprint::FingerPosition;
-use kit::{CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Transport, new_ids};
+use kit::{CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Officer, OfficerKey, Transport, new_ids};
 use packet::keys::PublicKey;
 use packet::rules::chip_fingers;
 use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
@@ -50,20 +51,38 @@ pub fn new_key(folder: &Path, seed: u64) -> PathBuf {
     public
 }
 
+/// The officer's key, made on the laptop, and its public half in a file.
+pub fn new_officer(folder: &Path, seed: u64) -> PathBuf {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 2);
+    let key = OfficerKey::make(&folder.join("officer.key"), PASSPHRASE, &mut rng).unwrap();
+    let public = folder.join("officer.pem");
+    fs::write(&public, key.public().to_pem()).unwrap();
+    public
+}
+
+const PASSPHRASE: &str = "mật khẩu của cán bộ";
+
 pub struct Team {
+    officer: Officer,
     laptop: Laptop,
     transport: Transport,
     rng: ChaCha20Rng,
 }
 
 impl Team {
-    /// Opens the laptop with what `dancu kit add` and `dancu kit centre-keys` answered.
-    pub fn open(folder: &Path, id: &str, centre: &Value, base: &str, seed: u64) -> Team {
+    /// Opens the laptop with what `dancu kit add`, `dancu officer issue` and `dancu kit centre-keys`
+    /// answered.
+    pub fn open(folder: &Path, id: &str, issued: &Value, centre: &Value, base: &str, seed: u64) -> Team {
         let key = |name: &str| PublicKey::from_pem(centre[name].as_str().unwrap()).unwrap();
         let keys = CentrePublicKeys { intake: key("intake"), receipt: key("receipt") };
         let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 1);
         let laptop = Laptop::open(folder, id.parse::<KitId>().unwrap(), keys, &mut rng).unwrap();
-        Team { laptop, transport: Transport::to_this_machine(base).unwrap(), rng }
+        let officer = Officer {
+            key: OfficerKey::open(&folder.join("officer.key"), PASSPHRASE).unwrap(),
+            credential_id: issued["credential"].as_str().unwrap().parse().unwrap(),
+            not_after: OffsetDateTime::parse(issued["until"].as_str().unwrap(), &Rfc3339).unwrap(),
+        };
+        Team { officer, laptop, transport: Transport::to_this_machine(base).unwrap(), rng }
     }
 
     /// Captures one person; the same fingers whoever applies, a fresh impression each time.
@@ -104,7 +123,7 @@ impl Team {
                 software: "test".to_owned(),
             },
         };
-        let saved = self.laptop.capture(input, at, &mut self.rng).unwrap();
+        let saved = self.laptop.capture(input, &self.officer, at, &mut self.rng).unwrap();
         assert!(!saved.repeated);
         application_id
     }

@@ -1,0 +1,24 @@
+//! What one account proposes and another has to confirm.
+
+use time::OffsetDateTime;
+
+/// A proposal that nobody has confirmed or withdrawn yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// `revoke`, or of a kit that is stopped `resume`.
+    pub what: String,
+    pub at: OffsetDateTime,
+    /// Actor who proposes.
+    pub by: String,
+    pub reason: String,
+}
+
+/// The four columns of a row as one; they are there together or not at all.
+pub(super) fn proposal(
+    what: Option<String>,
+    at: Option<OffsetDateTime>,
+    by: Option<String>,
+    reason: Option<String>,
+) -> Option<Proposal> {
+    Some(Proposal { what: what?, at: at?, by: by?, reason: reason? })
+}
