@@ -5,6 +5,7 @@ mod centre;
 pub mod counter;
 mod desks;
 mod error;
+pub mod handed;
 pub mod inspection;
 pub mod installation;
 mod key_files;

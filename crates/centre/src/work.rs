@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use tokio::task::JoinSet;
 
 use crate::upkeep::{self, Round};
-use crate::{Centre, Error, Installation, signers, snapshot};
+use crate::{Centre, Error, Installation, handed, signers, snapshot};
 use card::lds::dg3::Finger;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::Units;
@@ -394,11 +394,13 @@ async fn keep_gallery(centre: &Centre, identities: &Identities, written: &mut us
 /// One round of everything that needs nobody's decision. Says whether anything was done.
 async fn round(centre: &Centre, identities: &mut Identities, press: &mut Press<'_>) -> Result<bool, Error> {
     let (opened, rejected) = open_packets(centre).await?;
+    let handed = handed::book(centre).await?;
     let (merged, asked) = dedupe(centre, identities).await?;
     let (linked, cases) = resolve_waiting(centre, identities).await?;
-    let mut is_busy = opened + rejected + merged + asked + linked + cases > 0;
+    let booked = handed.booked + handed.set_aside;
+    let mut is_busy = opened + rejected + booked + merged + asked + linked + cases > 0;
     if is_busy {
-        tracing::info!(opened, rejected, merged, asked, linked, cases, "worked");
+        tracing::info!(opened, rejected, booked, merged, asked, linked, cases, "worked");
     }
     is_busy |= upkeep::work_off(&centre.db, &Round::ALL, centre.clock.now()).await? > 0;
     is_busy |= press.make_cards(centre).await?;

@@ -1,5 +1,6 @@
 //! Taking packets over: receive (no decryption key), open and validate (with it), and the kits' day reports.
 
+pub mod hand_overs;
 pub mod quarantine;
 
 mod chain;

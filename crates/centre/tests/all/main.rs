@@ -4,6 +4,7 @@
 
 mod audit_heads;
 mod gallery_snapshot;
+mod handed;
 mod hostile;
 mod signers;
 #[path = "../../../packet/tests/support/mod.rs"]

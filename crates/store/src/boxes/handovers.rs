@@ -103,3 +103,32 @@ pub async fn attempts(
         })
         .collect()
 }
+
+/// When attempts to hand an application's card over were, and whose, the first first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn times(
+    conn: &mut PgConnection,
+    application: ApplicationId,
+) -> Result<Vec<(i16, OffsetDateTime, String)>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT attempt, at, officer FROM handover WHERE application_id = $1 ORDER BY attempt",
+    );
+    Ok(rows.bind(application.uuid()).fetch_all(conn).await?)
+}
+
+/// The card that is made of an application: where it is handed over, and its number, the latest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn cards_of(
+    conn: &mut PgConnection,
+    application: ApplicationId,
+) -> Result<Vec<(String, String)>, Error> {
+    let rows = sqlx::query_as(
+        "SELECT a.unit_code, c.number FROM application a JOIN card c USING (application_id) \
+         WHERE a.application_id = $1 AND c.state <> 'spoiled' ORDER BY c.card_id DESC",
+    );
+    Ok(rows.bind(application.uuid()).fetch_all(conn).await?)
+}
