@@ -47,3 +47,10 @@ CREATE TABLE officer_credential (
     CHECK (num_nulls(proposed, proposed_at, proposed_by, proposed_reason) IN (0, 4))
 );
 CREATE INDEX officer_credential_by_kit ON officer_credential (kit_id);
+
+-- What the work does with it (crates/store/ROLES.md).
+GRANT SELECT, INSERT ON officer_credential TO dancu_work;
+GRANT UPDATE (revoked_at, revoked_reason, proposed, proposed_at, proposed_by, proposed_reason) ON officer_credential
+    TO dancu_work;
+GRANT UPDATE (stopped_at, stopped_for, proposed, proposed_at, proposed_by, proposed_reason) ON kit TO dancu_work;
+GRANT UPDATE (applied_at) ON packet TO dancu_work;
