@@ -2,7 +2,6 @@
 //! province's register.
 
 mod acts;
-mod browser;
 mod figures;
 mod officers;
 mod province;
@@ -16,8 +15,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::browser::Browser;
 use acts::{Act, Desk, Think};
-use browser::Browser;
 use centre::Place;
 use domain::UnitCode;
 use domain::clock::VirtualClock;

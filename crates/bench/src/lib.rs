@@ -2,9 +2,11 @@
 // A closed pipe ends a program quietly: `ui::say!`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod browser;
 mod card;
 mod desks;
 mod fingerprint;
+mod ingest;
 mod linkage;
 mod pipeline;
 
@@ -22,6 +24,9 @@ pub enum Command {
     /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million
     /// people.
     Fingerprint(fingerprint::Options),
+    /// Sealed applications a second that kits hand over at once, until they are receipted, opened and durable,
+    /// beside the same checks and the same write alone.
+    Ingest(ingest::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
     Pipeline(pipeline::Options),
     /// Our linkage engine and Splink on the same registers with known truth, and search in a resident
@@ -38,6 +43,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::Card(options) => tokio::task::block_in_place(|| card::run(options)),
         Command::Desks(options) => desks::run(place, options).await,
         Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
+        Command::Ingest(options) => ingest::run(place, options).await,
         Command::Pipeline(options) => pipeline::run(place, options).await,
         Command::Linkage(options) => linkage::run(&place.data, options),
     }

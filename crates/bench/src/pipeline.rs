@@ -153,7 +153,7 @@ fn print(report: &Value) {
 
 /// Median time of an fdatasync of 8 KiB on the disk that holds `folder`, in microseconds: what a commit costs
 /// at least.
-fn fdatasync_p50_us(folder: &Path) -> Result<u64> {
+pub(crate) fn fdatasync_p50_us(folder: &Path) -> Result<u64> {
     let path = folder.join("fdatasync.probe");
     let mut file: File = OpenOptions::new().create(true).write(true).truncate(true).open(&path)?;
     let block = [0x5A; 8192];

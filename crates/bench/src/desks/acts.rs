@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use super::browser::{Browser, encode, links, value_of};
 use super::figures::Figures;
 use super::officers::{Officer, Sought};
+use crate::browser::{Browser, encode, links, value_of};
 use simulate::stream::Stream;
 use web::Role;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 
-use super::browser::{Browser, value_of};
+use crate::browser::{Browser, value_of};
 use domain::clock::SystemClock;
 use domain::text::fold_ascii;
 use domain::unit::Units;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -63,6 +63,28 @@ impl Browser {
         self.follow("POST", path, &fields.join("&")).await
     }
 
+    /// Sends bytes as a kit does, through a proxy that says where they came from. Returns the status and what
+    /// was answered. There is no time limit: a centre that is busy makes kits wait.
+    ///
+    /// # Errors
+    /// No connection, or an answer that is not HTTP.
+    pub async fn deliver(
+        &mut self,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+        from: IpAddr,
+    ) -> Result<(u16, Vec<u8>)> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nx-forwarded-for: {from}\r\n\
+             content-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        let (head, bytes) = self.send(head.as_bytes(), body).await?;
+        Ok((head.status, bytes))
+    }
+
     async fn follow(&mut self, method: &str, path: &str, body: &str) -> Result<Page> {
         let answered = tokio::time::timeout(TIME_OUT, self.exchange(method, path, body)).await;
         let outcome = answered.context("no answer in time").and_then(|page| page);
@@ -101,20 +123,7 @@ impl Browser {
         }
         request.push_str("\r\n");
         request.push_str(body);
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect(self.address).await.context("connecting")?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
-        };
-        connection.get_mut().write_all(request.as_bytes()).await?;
-        let head = Head::read(&mut connection).await?;
-        let bytes = body_of(&mut connection, &head).await?;
-        if !head.closes {
-            self.connection = Some(connection);
-        }
+        let (head, bytes) = self.send(request.as_bytes(), &[]).await?;
         self.cookies.extend(head.cookies);
         let text = match head.is_gzip {
             true => {
@@ -125,6 +134,26 @@ impl Browser {
             false => String::from_utf8(bytes).context("a page is UTF-8")?,
         };
         Ok((Page { status: head.status, text }, head.location))
+    }
+
+    /// One request on the connection that is open, or on a new one.
+    async fn send(&mut self, head: &[u8], body: &[u8]) -> Result<(Head, Vec<u8>)> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let stream = TcpStream::connect(self.address).await.context("connecting")?;
+                stream.set_nodelay(true)?;
+                BufReader::new(stream)
+            }
+        };
+        connection.get_mut().write_all(head).await?;
+        connection.get_mut().write_all(body).await?;
+        let head = Head::read(&mut connection).await?;
+        let bytes = body_of(&mut connection, &head).await?;
+        if !head.closes {
+            self.connection = Some(connection);
+        }
+        Ok((head, bytes))
     }
 }
 
