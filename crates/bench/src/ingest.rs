@@ -1,5 +1,5 @@
-//! `dancu bench ingest`: sealed applications that kits hand over all at once, until each is receipted, opened and
-//! durable; beside the same checks and the same write without a centre around them.
+//! `dancu bench ingest`: sealed applications that kits hand over all at once, until each is receipted, opened
+//! and durable; beside the same checks and the same write without a centre around them.
 
 mod load;
 

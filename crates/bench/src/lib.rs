@@ -24,8 +24,8 @@ pub enum Command {
     /// Error rates and speed of comparing fingers, beside bozorth3, and of searching 100,000 and a million
     /// people.
     Fingerprint(fingerprint::Options),
-    /// Sealed applications a second that kits hand over at once, until they are receipted, opened and durable,
-    /// beside the same checks and the same write alone.
+    /// Sealed applications a second that kits hand over at once, until they are receipted, opened and
+    /// durable, beside the same checks and the same write alone.
     Ingest(ingest::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
     Pipeline(pipeline::Options),

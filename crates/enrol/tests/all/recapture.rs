@@ -114,7 +114,7 @@ async fn a_recapture_of_what_is_not_there_waits_for_it() {
     assert_eq!(retry(&db, None, &domain::Actor::Centre, now).await.unwrap(), 1);
     assert_eq!(open(&db).await, (1, 0, 0));
     sqlx::raw_sql("UPDATE packet SET sealed = substring(sealed FOR 100) WHERE content = 'application'")
-        .execute(db.work())
+        .execute(db.admin())
         .await
         .unwrap();
     let contents = read_contents(&db, centre_keys(), &[application_id(2)], now).await.unwrap();

@@ -35,7 +35,7 @@ async fn opened(db: &FreshDatabase) -> usize {
 /// A centre with a kit whose officer's credential is another than the usual.
 async fn centre_where(kit: &TestKit, change: impl FnOnce(&mut Credential)) -> FreshDatabase {
     let db = centre_with(&[kit]).await;
-    sqlx::query("DELETE FROM officer_credential").execute(db.work()).await.unwrap();
+    sqlx::query("DELETE FROM officer_credential").execute(db.admin()).await.unwrap();
     let mut credential = credential(kit);
     change(&mut credential);
     let mut conn = db.begin().await.unwrap();

@@ -35,8 +35,8 @@ pub fn migrations_checksum() -> Vec<u8> {
 /// Applies what is missing of this program's migrations.
 ///
 /// # Errors
-/// [`Error::LoginTooPowerful`]; [`Error::LoginsMissing`]; [`Error::Migration`] when a migration fails or one that was applied has been
-/// edited.
+/// [`Error::LoginTooPowerful`]; [`Error::LoginsMissing`]; [`Error::Migration`] when a migration fails or one
+/// that was applied has been edited.
 pub(super) async fn run(owner: &PgConnectOptions) -> Result<(), Error> {
     // Connections of their own, because what a migration sets on its connection must not come back into a
     // pool.

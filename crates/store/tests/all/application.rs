@@ -89,7 +89,7 @@ async fn a_queue_is_ordered_by_capture_and_limited() {
 #[tokio::test]
 async fn every_kind_of_disagreement_is_found() {
     let db = testkit::fresh_database().await;
-    let mut tx = db.begin().await.unwrap();
+    let mut tx = db.admin().begin().await.unwrap();
     create(&mut tx, DAY, &[new(1), new(2), new(3), new(4), new(5)]).await.unwrap();
     record(&mut tx, DAY, &(1..=5).map(|n| step(n, Action::Receive)).collect::<Vec<_>>()).await.unwrap();
     for (sql, number) in [

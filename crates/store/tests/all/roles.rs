@@ -188,7 +188,8 @@ const ATTACKS: &[&str] = &[
     "DROP POLICY person_scope ON person",
     "CREATE POLICY mine ON person USING (true)",
     "CREATE OR REPLACE FUNCTION scope_path() RETURNS text LANGUAGE sql AS $$ SELECT ''::text $$",
-    "CREATE TRIGGER mine BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE TRIGGER mine BEFORE INSERT ON audit FOR EACH ROW \
+     EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     "DROP TABLE audit",
     "UPDATE audit SET actor = 'nobody'",
     "DELETE FROM audit",
@@ -323,8 +324,10 @@ async fn what_each_login_may_do_to_each_table_is_written_down() {
         "SELECT c.relname::text FROM pg_class c, aclexplode(c.relacl) a \
          WHERE c.relnamespace = 'public'::regnamespace AND a.grantee = 0 \
          UNION ALL SELECT p.proname::text FROM pg_proc p \
-         WHERE p.pronamespace = 'public'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE') \
-         UNION ALL SELECT datname::text FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) \
+         WHERE p.pronamespace = 'public'::regnamespace \
+               AND has_function_privilege('public', p.oid, 'EXECUTE') \
+         UNION ALL SELECT datname::text \
+             FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) \
              WHERE datname = current_database() AND grantee = 0",
     )
     .fetch_all(db.admin())
@@ -454,7 +457,7 @@ async fn the_programs_database_login_cannot_be_an_administrators() {
         ("IN ROLE pg_execute_server_program", "files and programs"),
         ("IN ROLE pg_read_all_data", "may read all tables"),
     ] {
-        // Not a login itself, but what the work's login is a member of: in a transaction that nobody else sees.
+        // Not a login itself, but what the work's login is a member of: in a transaction that nobody sees.
         let mut tx = conn.begin().await.unwrap();
         let sql = format!("CREATE ROLE {name} {right}; GRANT {name} TO dancu_work");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
