@@ -170,7 +170,10 @@ async fn the_worker_signs_and_the_trail_is_read_by_questions() {
         3,
         "there is no account `nobody-here`",
     );
-    let none = succeeded(&world.data.run(&["audit", "anomalies", "--json"]));
-    assert_eq!(serde_json::from_str::<Value>(&none).unwrap()["anomalies"], serde_json::json!([]));
+    let found = succeeded(&world.data.run(&["audit", "anomalies", "--json"]));
+    let found: Value = serde_json::from_str(&found).unwrap();
+    // Whoever runs the tests at night reads outside the hours, and that is told.
+    let by_day = |found: &&Value| found["anomaly"] != "outside_hours";
+    assert_eq!(found["anomalies"].as_array().unwrap().iter().find(by_day), None);
     ended(&world.data.run(&["audit", "anomalies", "--day", "9999-12-31"]), 3, "is no day of an audit trail");
 }

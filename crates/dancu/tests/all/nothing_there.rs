@@ -40,6 +40,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("bench-card", NeedsNone, &["--help"]),
     ("bench-desks", NeedsNone, &["--help"]),
     ("bench-fingerprint", NeedsNone, &["--help"]),
+    ("bench-ingest", NeedsNone, &["--help"]),
     ("bench-linkage", NeedsNone, &["--help"]),
     ("bench-pipeline", NeedsNone, &["--help"]),
     ("box-count", Ends, &[ID, "password"]),

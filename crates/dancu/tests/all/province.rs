@@ -3,6 +3,7 @@
 //! kit's.
 
 mod lose;
+mod storm;
 mod team;
 mod world;
 
@@ -10,7 +11,7 @@ use crate::support;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
@@ -171,6 +172,18 @@ impl Province {
         let serving = Serving(child);
         let base = lines.map(Result::unwrap).find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
         (serving, format!("http://{}", base.unwrap().trim_end_matches('/')))
+    }
+
+    /// The kit's laptop, with a credential for its officer.
+    fn team(&self, folder: &Path, id: &str, base: &str, seed: u64) -> Team {
+        let keys = self.json(&["kit", "centre-keys"]);
+        let public = team::new_officer(folder, seed);
+        let issue = ["officer", "issue", "--account", "canbo", "--kit", "kit-01", "--public-key"];
+        let issue = [&issue[..], &[public.to_str().unwrap()]].concat();
+        let issued = self.json(&issue);
+        assert_eq!((&issued["repeated"], &self.json(&issue)["repeated"]), (&json!(false), &json!(true)));
+        assert_eq!(self.json(&["officer", "list"])["credentials"][0]["state"], "good");
+        Team::open(folder, id, &issued, &keys, base, seed)
     }
 
     fn guests(&self) -> Vec<Guest> {
@@ -419,14 +432,7 @@ fn run(name: &str, district: &'static str, seed: u64) -> usize {
     let pairs = province.register();
     let (folder, id) = province.campaign();
     let (_serving, base) = province.serve();
-    let keys = province.json(&["kit", "centre-keys"]);
-    let public = team::new_officer(&folder, seed);
-    let issue = ["officer", "issue", "--account", "canbo", "--kit", "kit-01", "--public-key"];
-    let issue = [&issue[..], &[public.to_str().unwrap()]].concat();
-    let issued = province.json(&issue);
-    assert_eq!((&issued["repeated"], &province.json(&issue)["repeated"]), (&json!(false), &json!(true)));
-    assert_eq!(province.json(&["officer", "list"])["credentials"][0]["state"], "good");
-    let mut team = Team::open(&folder, &id, &issued, &keys, &base, seed);
+    let mut team = province.team(&folder, &id, &base, seed);
     let (invited, came) = province.capture(&mut team);
     let rejected = province.decide();
     province.work();

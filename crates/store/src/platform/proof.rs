@@ -1,6 +1,6 @@
 //! What proves to the server which unit a transaction may read: a code that only who knows the key can make,
 //! for one unit, one server process and one transaction. The server's side is the function `scope_path` of
-//! migration 24.
+//! `0025_roles.sql`.
 
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, Row};

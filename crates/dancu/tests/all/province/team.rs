@@ -9,8 +9,10 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use domain::Clock;
 use domain::ResidentRecord;
 use domain::application::Kind;
+use domain::clock::SystemClock;
 use domain::id::{ApplicationId, KitId, PersonId};
 use fingerprint::FingerPosition;
 use kit::{CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Officer, OfficerKey, Transport, new_ids};
@@ -137,5 +139,21 @@ impl Team {
     pub fn report(&mut self, now: OffsetDateTime) {
         let day = domain::clock::day_in_vietnam(now);
         self.laptop.send_day_report(&self.transport, day, now).unwrap();
+    }
+
+    /// Sends what it can, by the clock on the wall.
+    pub fn try_sync(&mut self) -> Result<(), kit::KitError> {
+        let now = SystemClock.now();
+        self.laptop.sync(&self.transport, now).map(drop)
+    }
+
+    /// Whether nothing waits for a receipt.
+    pub fn has_sent_all(&self) -> bool {
+        self.laptop.outbox().counters().unwrap().pending == 0
+    }
+
+    /// How many packets the centre has given a receipt for.
+    pub fn accepted(&self) -> u64 {
+        self.laptop.outbox().counters().unwrap().accepted
     }
 }
