@@ -215,8 +215,11 @@ async fn hand_over(centre: &Centre, load: &Load, options: &Options) -> Result<Ta
                 };
                 took.push(begun.elapsed());
                 let receipt = Receipt::verify(&answer, &receipts)?;
-                let all = receipt.items.iter().all(|item| item.outcome == Outcome::Accepted);
-                ensure!(all && receipt.items.len() == upload.packets.len(), "a packet was refused");
+                for item in &receipt.items {
+                    let outcome = item.outcome;
+                    ensure!(outcome == Outcome::Accepted, "a packet was refused: {}", outcome.code());
+                }
+                ensure!(receipt.items.len() == upload.packets.len(), "a receipt of another upload");
                 sent.fetch_add(upload.packets.len(), Ordering::SeqCst);
             }
             Ok((took, tries))

@@ -109,6 +109,7 @@ impl Load {
     /// Registers the kits and seals their packets.
     pub async fn make(centre: &Centre, kits: u32, each: u32, seed: u64) -> Result<Load> {
         let now = SystemClock.now();
+        collect::load_units(&centre.db).await?;
         let units = Units::latest();
         let unit: UnitCode = DISTRICT.parse()?;
         let mut teams = Vec::new();

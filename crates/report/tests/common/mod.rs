@@ -4,7 +4,8 @@ use sqlx::AssertSqlSafe;
 
 use domain::UnitCode;
 use domain::unit::Units;
-use store::{Database, UnitScope};
+use store::UnitScope;
+use testkit::FreshDatabase;
 
 pub const DISTRICT: &str = "445";
 
@@ -19,14 +20,14 @@ pub fn communes() -> Vec<UnitCode> {
 
 /// Applications 1 to `count`: state number `n % 12` in the order of the flow, commune number `n / 12 % 4`,
 /// captured from 1 March 2021 on, 5 days later for every third, with a day between two actions.
-pub async fn fill(db: &Database, count: u32) {
+pub async fn fill(db: &FreshDatabase, count: u32) {
     let units: Vec<String> = communes().iter().take(4).map(|unit| unit.to_string()).collect();
     let parent = scope_of(DISTRICT.parse().expect("a code"));
     let sql = SQL
         .replace("{count}", &count.to_string())
         .replace("{units}", &units.join(","))
         .replace("{parent}", parent.as_str());
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db.work()).await.expect("the rows fit the schema");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db.admin()).await.expect("the rows fit the schema");
 }
 
 const SQL: &str = r"

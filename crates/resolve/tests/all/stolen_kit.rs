@@ -32,7 +32,7 @@ async fn new_kit(db: &FreshDatabase, kit: KitId, unit: &str) {
     .bind(unit)
     .bind(kit.uuid().as_bytes().repeat(4))
     .bind(NOW)
-    .execute(db.work())
+    .execute(db.admin())
     .await
     .unwrap();
 }
@@ -66,7 +66,7 @@ impl Desk {
         .bind(domain::clock::day_in_vietnam(at))
         .bind(at)
         .bind(seats)
-        .execute(self.db.work())
+        .execute(self.db.admin())
         .await
         .unwrap();
         slot
@@ -81,7 +81,7 @@ impl Desk {
         .bind(person.uuid())
         .bind(slot)
         .bind(NOW)
-        .execute(self.db.work())
+        .execute(self.db.admin())
         .await
         .unwrap();
     }
@@ -137,7 +137,7 @@ async fn a_stolen_kit_works_on_another_day() {
     assert_eq!(desk.captures(1).await, ["kit_off_shift"], "the day before its first");
     // Its shift began six and a half hours ago and ended two and a half hours ago.
     sqlx::query("UPDATE slot SET starts_at = starts_at - interval '30 hours 30 minutes'")
-        .execute(desk.db.work())
+        .execute(desk.db.admin())
         .await
         .unwrap();
     assert_eq!(desk.captures(1).await, ["kit_off_shift"], "long after its shift");
