@@ -135,8 +135,6 @@ async fn measure(centre: &Centre, limit: &Centre, load: &Load, options: &Options
         "limit_halves_s": [tenths(before.as_secs_f64()), tenths(after.as_secs_f64())],
         "fdatasync_p50_us": synced,
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
-        // MOSIP 1.2.0, packet receiver, as its own report has it: uploads a second and pod.
-        "mosip_uploads_per_second_a_pod": [0.97, 1.85],
     }))
 }
 
