@@ -45,7 +45,7 @@ pub async fn book(centre: &Centre) -> Result<Handed, Error> {
                     hand_overs::not_booked(&centre.db, packet, now).await?;
                     handed.set_aside += 1;
                 }
-                Err(error @ (Error::Deliver(deliver::Error::State { .. }) | Error::PacketAltered { .. })) => {
+                Err(error) if is_this_ones(&error) => {
                     tracing::warn!(packet.id = %packet, error = %error, "a hand-over cannot be booked");
                     hand_overs::not_booked(&centre.db, packet, now).await?;
                     handed.set_aside += 1;
@@ -53,6 +53,17 @@ pub async fn book(centre: &Centre) -> Result<Handed, Error> {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Whether an error is this record's own and says nothing of the next: not when the database or the key store
+/// is away.
+fn is_this_ones(error: &Error) -> bool {
+    match error {
+        Error::PacketAltered { .. }
+        | Error::Deliver(deliver::Error::State { .. } | deliver::Error::Worker(_)) => true,
+        Error::Store(error) | Error::Deliver(deliver::Error::Store(error)) => error.blames_content(),
+        _ => false,
     }
 }
 

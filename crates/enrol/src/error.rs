@@ -38,17 +38,9 @@ pub enum EnrolError {
 }
 
 impl EnrolError {
-    /// Whether the error may lie in what was to be written, so that less of it may be written: not when the
-    /// server is gone, has no room or stops.
+    /// [`store::Error::blames_content`].
     pub(crate) fn blames_content(&self) -> bool {
-        match self {
-            EnrolError::Store(store::Error::Inconsistent { .. }) => true,
-            // Classes of appendix A: connection, rollback, resources, locks, operator, system.
-            EnrolError::Store(error) => error.sqlstate().is_some_and(|state| {
-                !["08", "40", "53", "55", "57", "58"].iter().any(|class| state.starts_with(class))
-            }),
-            _ => false,
-        }
+        matches!(self, EnrolError::Store(error) if error.blames_content())
     }
 
     /// Whether whoever sent the message must change it; otherwise the same message may succeed later.

@@ -4,7 +4,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::EnrolError;
-use crate::intake::quarantine::{self, Reason};
+use crate::intake::quarantine::{self, Doubt};
 use crate::two;
 use domain::id::KitId;
 use domain::unit::Units;
@@ -239,7 +239,7 @@ pub async fn keep(
     let proposal = two::answer(kit.standing.proposed.as_ref(), name, by).map_err(EnrolError::Kit)?;
     let detail = json!({ "proposed": proposal.what, "proposed_by": proposal.by });
     kits::propose(&mut tx, kit.kit_id, None).await?;
-    let released = quarantine::doubt_is_over(&mut tx, kit.kit_id, Reason::KitDoubted, by, now).await?;
+    let released = quarantine::doubt_is_over(&mut tx, Doubt::OfKit(kit.kit_id), by, now).await?;
     let path = units.path(kit.unit).unwrap_or_default();
     note(&mut tx, "kit.kept", kit.kit_id, path, by, detail, now).await?;
     store::commit(tx).await?;

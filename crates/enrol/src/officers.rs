@@ -5,7 +5,7 @@ use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use crate::EnrolError;
-use crate::intake::quarantine::{self, Reason};
+use crate::intake::quarantine::{self, Doubt, Reason};
 use crate::kits::{Came, known_kit};
 use crate::two;
 use domain::Actor;
@@ -220,7 +220,7 @@ pub async fn keep(
     let proposal = two::answer(credential.proposed.as_ref(), &id.to_string(), by);
     let detail = json!({ "proposed_by": proposal.map_err(EnrolError::Officer)?.by });
     officers::propose(&mut tx, id, None).await?;
-    let released = quarantine::doubt_is_over(&mut tx, kit.kit_id, Reason::OfficerDoubted, by, now).await?;
+    let released = quarantine::doubt_is_over(&mut tx, Doubt::OfOfficer(kit.kit_id, id), by, now).await?;
     note(&mut tx, "officer.kept", id, &kit, units, by, detail, now).await?;
     store::commit(tx).await?;
     Ok(released)

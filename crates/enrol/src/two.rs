@@ -13,12 +13,20 @@ const MOST_REASON_CHARS: usize = 200;
 /// # Errors
 /// A sentence: nobody named, no reason or one that is too long.
 pub(crate) fn propose(what: &str, reason: &str, by: &Actor, at: OffsetDateTime) -> Result<Proposal, String> {
-    let reason = reason.trim();
+    let reason = self::reason(reason)?.to_owned();
+    Ok(Proposal { what: what.to_owned(), at, by: account(by)?, reason })
+}
+
+/// What somebody gives as a reason, without the space around it.
+///
+/// # Errors
+/// A sentence: none, or one that is too long.
+pub(crate) fn reason(given: &str) -> Result<&str, String> {
+    let reason = given.trim();
     if reason.is_empty() || reason.chars().count() > MOST_REASON_CHARS {
         return Err(format!("a reason has 1 to {MOST_REASON_CHARS} characters"));
     }
-    let by = account(by)?;
-    Ok(Proposal { what: what.to_owned(), at, by, reason: reason.to_owned() })
+    Ok(reason)
 }
 
 /// The proposal, for an account that did not make it.

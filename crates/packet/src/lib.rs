@@ -27,7 +27,7 @@ pub use error::PacketError;
 pub use payload::{Came, Changes, HandOver, Payload, Recapture};
 pub use receipt_code::{ReceiptCode, ReceiptCodeError};
 pub use sealed::{
-    FORMAT_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PACKET_BYTES,
-    MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, Signers, Unverified, open, open_stored, parse, recipient, seal,
-    seal_encoded, verify_envelope,
+    Encrypted, FORMAT_VERSION, MAX_DIFFERS, MAX_FINGER_IMAGE_BYTES, MAX_FINGER_IMAGES, MAX_PACKET_BYTES,
+    MAX_PHOTO_BYTES, MAX_TEMPLATE_BYTES, Signers, Unverified, Verified, open, parse, seal, seal_encoded,
+    verify_envelope,
 };

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::crypto;
 use crate::keys::{IntakeKey, PublicKey};
 use crate::sign::{self, Party};
-use crate::{ContentKey, Envelope, PacketError, Payload};
+use crate::{Carries, ContentKey, Envelope, PacketError, Payload};
 
 /// Version of the envelope and of every content. Versions 1 and 2 were never released and are not read.
 pub const FORMAT_VERSION: u16 = 3;
@@ -132,9 +132,70 @@ impl Unverified {
     ///
     /// # Errors
     /// [`PacketError::BadSignature`].
-    pub fn verify(self, kit: &PublicKey, officer: &PublicKey) -> Result<Envelope, PacketError> {
+    pub fn verify(self, kit: &PublicKey, officer: &PublicKey) -> Result<Verified, PacketError> {
         self.outer.verify(kit, officer)?;
-        Ok(self.envelope)
+        Ok(Verified(self))
+    }
+
+    fn encrypted(&self) -> Result<Encrypted, PacketError> {
+        Ok(Encrypted {
+            message: crypto::parse_encrypted(self.outer.payload())?,
+            aad: self.outer.header_bytes(),
+            carries: self.envelope.carries,
+        })
+    }
+}
+
+/// A packet that kit and officer signed.
+pub struct Verified(Unverified);
+
+impl Verified {
+    /// What both signed.
+    pub fn envelope(&self) -> &Envelope {
+        &self.0.envelope
+    }
+
+    /// What is inside, still encrypted.
+    ///
+    /// # Errors
+    /// What is wrong, and at which byte where it is known.
+    pub fn encrypted(&self) -> Result<Encrypted, PacketError> {
+        self.0.encrypted()
+    }
+}
+
+/// The encrypted part of a packet.
+pub struct Encrypted {
+    message: CoseEncrypt,
+    aad: Vec<u8>,
+    carries: Carries,
+}
+
+impl Encrypted {
+    /// The id of the intake key that it is encrypted to ([`PublicKey::key_id`]).
+    ///
+    /// # Errors
+    /// A recipient that is none.
+    pub fn recipient(&self) -> Result<Vec<u8>, PacketError> {
+        crypto::recipient_key_id(&self.message)
+    }
+
+    /// The content, and the key to open it again by [`Encrypted::open_again`].
+    ///
+    /// # Errors
+    /// [`PacketError::NotForThisKey`], [`PacketError::Decrypt`], a malformed content.
+    pub fn open(&self, intake: &dyn IntakeKey) -> Result<(Payload, ContentKey), PacketError> {
+        let key = crypto::content_key(&self.message, intake)?;
+        Ok((self.open_again(&key)?, key))
+    }
+
+    /// The content, with the key that was kept.
+    ///
+    /// # Errors
+    /// [`PacketError::Decrypt`], a malformed content.
+    pub fn open_again(&self, key: &ContentKey) -> Result<Payload, PacketError> {
+        let plaintext: Zeroizing<Vec<u8>> = crypto::decrypt(&self.message, &self.aad, key)?;
+        Payload::decode(self.carries, &plaintext)
     }
 }
 
@@ -143,47 +204,13 @@ impl Unverified {
 /// # Errors
 /// What is wrong, and at which byte where it is known; [`PacketError::BadSignature`].
 pub fn verify_envelope(bytes: &[u8], kit: &PublicKey, officer: &PublicKey) -> Result<Envelope, PacketError> {
-    parse(bytes)?.verify(kit, officer)
+    Ok(parse(bytes)?.verify(kit, officer)?.0.envelope)
 }
 
-/// The id of the intake key that a packet is encrypted to ([`PublicKey::key_id`]).
+/// Opens a packet that nobody has verified: for whoever has no key to verify it with.
 ///
 /// # Errors
-/// As [`open`].
-pub fn recipient(bytes: &[u8]) -> Result<Vec<u8>, PacketError> {
-    let (_, message) = inner(bytes)?;
-    crypto::recipient_key_id(&message)
-}
-
-/// Opens a packet that [`verify_envelope`] has let in: the content, and the key to open it again by
-/// [`open_stored`].
-///
-/// # Errors
-/// [`PacketError::NotForThisKey`], [`PacketError::Decrypt`], a malformed content.
+/// As [`Encrypted::open`], and what is wrong with the structure.
 pub fn open(bytes: &[u8], intake: &dyn IntakeKey) -> Result<(Payload, ContentKey), PacketError> {
-    let (outer, message) = inner(bytes)?;
-    let key = crypto::content_key(&message, intake)?;
-    let content = decrypt(&outer, &message, &key)?;
-    Ok((content, key))
-}
-
-/// Opens a stored packet with its content key. What the row says of it is checked before, by
-/// [`verify_envelope`].
-///
-/// # Errors
-/// [`PacketError::Decrypt`], a malformed content.
-pub fn open_stored(bytes: &[u8], key: &ContentKey) -> Result<Payload, PacketError> {
-    let (outer, message) = inner(bytes)?;
-    decrypt(&outer, &message, key)
-}
-
-fn decrypt(outer: &Unverified, message: &CoseEncrypt, key: &ContentKey) -> Result<Payload, PacketError> {
-    let plaintext: Zeroizing<Vec<u8>> = crypto::decrypt(message, &outer.outer.header_bytes(), key)?;
-    Payload::decode(outer.envelope.carries, &plaintext)
-}
-
-fn inner(bytes: &[u8]) -> Result<(Unverified, CoseEncrypt), PacketError> {
-    let outer = parse(bytes)?;
-    let message = crypto::parse_encrypted(outer.outer.payload())?;
-    Ok((outer, message))
+    parse(bytes)?.encrypted()?.open(intake)
 }

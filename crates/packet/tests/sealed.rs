@@ -14,7 +14,7 @@ use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, Reporte
 use packet::{
     AtRest, Biometric, Carries, Changes, Content, ContentKey, Envelope, Finger, FingerCapture, FingerImage,
     HandOver, ImagesForChip, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, Payload,
-    Recapture, open, open_stored, parse, recipient, seal, verify_envelope,
+    Recapture, open, parse, seal, verify_envelope,
 };
 use pki::Signer;
 use support::*;
@@ -25,15 +25,17 @@ fn what_is_sealed_can_be_verified_opened_and_opened_again() {
     let (envelope, content) = (kit.placed(&envelope(kit.id, 5, 9)), content(5));
     let packet = kit.seal(&envelope, &content, 5);
     let content = Payload::from(content);
-    assert_eq!(verified(&packet, &kit).unwrap(), envelope);
-    assert_eq!(recipient(&packet).unwrap(), centre_public().key_id());
-    let (opened, key) = open(&packet, &intake_key()).unwrap();
+    let verified = parse(&packet).unwrap().verify(&kit.public(), &kit.officer_public()).unwrap();
+    assert_eq!(*verified.envelope(), envelope);
+    let encrypted = verified.encrypted().unwrap();
+    assert_eq!(encrypted.recipient().unwrap(), centre_public().key_id());
+    let (opened, key) = encrypted.open(&intake_key()).unwrap();
     assert_eq!(opened, content);
     let wrapping = TestWrappingKey::new(7);
     let row = at_rest(&envelope);
     let at_rest = key.seal(&row, &wrapping, &mut rng(1)).unwrap();
     let key = ContentKey::open(&at_rest, &row, &wrapping).unwrap();
-    assert_eq!(open_stored(&packet, &key).unwrap(), content);
+    assert_eq!(encrypted.open_again(&key).unwrap(), content);
     assert!(ContentKey::open(&at_rest, &row, &TestWrappingKey::new(8)).is_err());
 }
 

@@ -75,8 +75,8 @@ pub struct Post {
     pub held: u32,
 }
 
-/// The most that a shift holds: half as many again as it has seats. A team that works without a pause takes
-/// somebody every four minutes, and seats are planned for one every six.
+/// The most that a shift holds: half as many again as it has seats. Our choice: seats are planned for one
+/// person every six minutes, and a team that works without a pause may need four.
 pub const fn most_in(seats: u32) -> u32 {
     seats.saturating_add(seats.div_ceil(2))
 }

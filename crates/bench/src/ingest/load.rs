@@ -97,12 +97,11 @@ impl Verified {
 
 /// The checks that nobody can do without.
 pub fn verify_and_open(sealed: &[u8], team: &TeamKeys, keys: &CentreKeys) -> Result<Verified> {
-    let envelope = packet::verify_envelope(sealed, &team.0, &team.1)?;
-    let key_id = packet::recipient(sealed)?;
-    let intake = keys.intake_key(&key_id).context("the intake key")?;
-    let (content, _) = packet::open(sealed, intake)?;
-    std::hint::black_box(content);
-    Ok(Verified { envelope, sha256: Sha256::digest(sealed).into() })
+    let verified = packet::parse(sealed)?.verify(&team.0, &team.1)?;
+    let encrypted = verified.encrypted()?;
+    let intake = keys.intake_key(&encrypted.recipient()?).context("the intake key")?;
+    std::hint::black_box(encrypted.open(intake)?);
+    Ok(Verified { envelope: verified.envelope().clone(), sha256: Sha256::digest(sealed).into() })
 }
 
 impl Load {

@@ -276,6 +276,28 @@ async fn a_hand_over_of_a_kit_is_booked_once_and_as_the_counter_would() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hand_over_that_the_database_does_not_take_holds_up_no_other() {
+    let commune = Commune::new().await;
+    // A fault of ours that nobody foresaw: the server refuses one record, whatever it is.
+    let refuse = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; \
+         CREATE TRIGGER refuse BEFORE INSERT ON handover FOR EACH ROW \
+         WHEN (NEW.application_id = '{}') EXECUTE FUNCTION refuse()",
+        application_id(1)
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(commune.db.admin()).await.unwrap();
+    commune.record(1, 21, |_, _| {}).await;
+    commune.record(2, 22, |_, _| {}).await;
+    assert_eq!(commune.booked().await, (1, 1));
+    assert_eq!((commune.state(1).await, commune.state(2).await), (State::AtUnit, State::HandedOver));
+    assert_eq!(commune.reasons().await, [Reason::NotBooked]);
+    sqlx::raw_sql("DROP TRIGGER refuse ON handover").execute(commune.db.admin()).await.unwrap();
+    assert_eq!(retry(&commune.db, None, &Actor::Centre, DAY + Duration::days(30)).await.unwrap(), 1);
+    assert_eq!(commune.booked().await, (1, 0));
+    commune.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hand_over_that_cannot_be_booked_is_kept_with_its_reason() {
     let commune = Commune::new().await;
     commune.record(1, 21, |_, record| record.card_sha256 = Sha256::digest(number_of(2)).into()).await;

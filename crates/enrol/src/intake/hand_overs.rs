@@ -84,8 +84,8 @@ fn read(
     packet: &SealedPacket,
     keys: &CentreKeys,
 ) -> Result<(packet::Envelope, OffsetDateTime, HandOver), PacketError> {
-    let (_, envelope) = rest::check(packet)?;
-    let Payload::HandOver(record) = rest::stored(packet, keys)? else { return Err(PacketError::Exchanged) };
+    let (envelope, payload) = rest::stored(packet, keys)?;
+    let Payload::HandOver(record) = payload else { return Err(PacketError::Exchanged) };
     let at = clock::bound(&envelope, None, packet.received_at).at;
     Ok((envelope, at, record))
 }

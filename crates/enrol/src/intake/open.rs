@@ -246,19 +246,21 @@ async fn write_all(
 }
 
 fn examine(packet: &SealedPacket, bases: &[SealedPacket], keys: &CentreKeys) -> Result<Outcome, PacketError> {
-    let Ok((row, envelope)) = rest::check(packet) else { return Ok(Outcome::Altered) };
+    let Ok((row, verified)) = rest::check(packet) else { return Ok(Outcome::Altered) };
+    let envelope = verified.envelope();
     let invalid = |error: PacketError| match envelope.carries {
         Carries::HandOver => Outcome::Unreadable(error.code()),
         Carries::Application { .. } | Carries::Recapture { .. } => {
             Outcome::Invalid(Invalid { code: error.code(), problems: Vec::new() })
         }
     };
-    let key_id = match packet::recipient(&packet.sealed) {
-        Ok(key_id) => key_id,
+    let encrypted = verified.encrypted().and_then(|encrypted| Ok((encrypted.recipient()?, encrypted)));
+    let (key_id, encrypted) = match encrypted {
+        Ok(encrypted) => encrypted,
         Err(error) => return Ok(invalid(error)),
     };
     let Some(intake) = keys.intake_key(&key_id) else { return Ok(Outcome::WaitingForKey) };
-    let (payload, key) = match packet::open(&packet.sealed, intake) {
+    let (payload, key) = match encrypted.open(intake) {
         Ok(opened) => opened,
         // The key store's trouble is not the packet's.
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
@@ -268,7 +270,7 @@ fn examine(packet: &SealedPacket, bases: &[SealedPacket], keys: &CentreKeys) -> 
     let mut seal = || Ok::<_, PacketError>(key.seal(&row, &*keys.wrapping, &mut rng)?.to_vec());
     let content = match payload {
         Payload::Application(content) => *content,
-        Payload::Recapture(recapture) => match joined(&envelope, &recapture, bases, keys) {
+        Payload::Recapture(recapture) => match joined(envelope, &recapture, bases, keys) {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(Outcome::NoBase),
             Err(error @ PacketError::Key(KeyError::Unavailable(_))) => return Err(error),
@@ -305,12 +307,9 @@ fn joined(
     keys: &CentreKeys,
 ) -> Result<Option<Content>, PacketError> {
     let Some((base, rest)) = bases.split_first() else { return Ok(None) };
-    let is_of_unit = rest::check(base).is_ok_and(|(_, of_base)| of_base.unit == envelope.unit);
-    if !is_of_unit {
-        return Ok(None);
-    }
     match rest::content_of(base, rest, keys) {
-        Ok(content) => recapture.onto(&content).map(Some),
+        Ok((of_base, _)) if of_base.unit != envelope.unit => Ok(None),
+        Ok((_, content)) => recapture.onto(&content).map(Some),
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => Err(error),
         Err(_) => Ok(None),
     }

@@ -4,16 +4,16 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::EnrolError;
+use crate::officers::Officer;
+use crate::two;
 use domain::Actor;
-use domain::id::{KitId, PacketId};
-use store::applications::quarantine;
+use domain::id::{CredentialId, KitId, PacketId};
+use store::applications::{officers, quarantine};
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
 
 /// Times that a packet is tried before it is set aside.
 pub(super) const MOST_ATTEMPTS: i16 = 3;
-/// Characters of a reason at most.
-const MOST_REASON_CHARS: usize = 200;
 
 /// Why a packet is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,10 +149,7 @@ pub async fn release(
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<usize, EnrolError> {
-    let why = why.trim();
-    if why.is_empty() || why.chars().count() > MOST_REASON_CHARS {
-        return Err(EnrolError::Packet(format!("a reason has 1 to {MOST_REASON_CHARS} characters")));
-    }
+    let why = two::reason(why).map_err(EnrolError::Packet)?;
     let mut tx = db.begin().await?;
     let found = quarantine::lock_quarantined(&mut tx, ids).await?;
     for id in ids {
@@ -172,18 +169,47 @@ pub async fn release(
     Ok(found.len())
 }
 
-/// Has those packets of a kit opened that were set aside for a doubt that is over. Says how many.
+/// Somebody proposed that it be revoked, and somebody else withdraws that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Doubt {
+    OfKit(KitId),
+    /// Of an officer on this kit.
+    OfOfficer(KitId, CredentialId),
+}
+
+/// Has those packets opened that were set aside for a doubt that is over. Those of a kit whose officer is in
+/// doubt by themselves are set aside for that. Says how many are opened.
 pub(crate) async fn doubt_is_over(
     tx: &mut PgConnection,
-    kit: KitId,
-    reason: Reason,
+    doubt: Doubt,
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<usize, EnrolError> {
-    let ids = quarantine::set_aside_of_kit(tx, kit, reason.code()).await?;
+    let (kit, credential, reason) = match doubt {
+        Doubt::OfKit(kit) => (kit, None, Reason::KitDoubted),
+        Doubt::OfOfficer(kit, credential) => (kit, Some(credential), Reason::OfficerDoubted),
+    };
+    let ids = quarantine::set_aside_of(tx, kit, credential, reason.code()).await?;
     let found = quarantine::lock_quarantined(tx, &ids).await?;
     take_up(tx, &found, "packet.released", None, by, now).await?;
-    Ok(found.len())
+    let mut opened = found.len();
+    if let Doubt::OfKit(_) = doubt {
+        let signed = quarantine::signed_by(tx, &ids).await?;
+        let credentials: Vec<CredentialId> = signed.iter().map(|one| one.credential_id).collect();
+        let known = officers::find(tx, &credentials).await?;
+        for one in signed {
+            let officer = known.iter().find(|known| known.credential_id == one.credential_id);
+            let doubt = match officer {
+                Some(officer) => Officer::of(officer).doubt(kit, one.at, one.received_at),
+                None => Some(Reason::OfficerRevoked),
+            };
+            let Some(reason) = doubt else { continue };
+            let unit_path = quarantine::unit_path(tx, one.packet_id).await?.unwrap_or_default();
+            set_aside(tx, one.packet_id, unit_path, reason, now).await?;
+            opened -= 1;
+        }
+    }
+    Ok(opened)
 }
 
 async fn take_up(

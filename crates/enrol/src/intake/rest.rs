@@ -12,7 +12,7 @@ use super::{blocking, sha256};
 use crate::EnrolError;
 use domain::id::{ApplicationId, PacketId};
 use packet::keys::{CentreKeys, KeyError, PublicKey};
-use packet::{AtRest, Content, ContentKey, Envelope, PacketError, Payload};
+use packet::{AtRest, Content, ContentKey, Envelope, PacketError, Payload, Verified};
 use store::applications::packets::{self, SealedPacket};
 use store::{Database, PgConnection};
 
@@ -97,47 +97,50 @@ fn read(packet: &SealedPacket, bases: &[SealedPacket], keys: &CentreKeys) -> Res
     match content_of(packet, bases, keys) {
         // The key store's trouble is not the packet's.
         Err(error @ PacketError::Key(KeyError::Unavailable(_))) => Err(error),
-        content => Ok((packet.packet_id, packet.application_id, content)),
+        read => Ok((packet.packet_id, packet.application_id, read.map(|(_, content)| content))),
     }
 }
 
-/// The content of a packet that was opened before, joined with those that it is based on.
+/// The envelope of a packet that was opened before, and its content, joined with those that it is based on.
 pub(super) fn content_of(
     packet: &SealedPacket,
     bases: &[SealedPacket],
     keys: &CentreKeys,
-) -> Result<Content, PacketError> {
-    match stored(packet, keys)? {
-        Payload::Application(content) => Ok(*content),
+) -> Result<(Envelope, Content), PacketError> {
+    let (envelope, payload) = stored(packet, keys)?;
+    let content = match payload {
+        Payload::Application(content) => *content,
         Payload::Recapture(recapture) => {
             let (base, rest) = bases.split_first().ok_or(PacketError::Exchanged)?;
-            recapture.onto(&content_of(base, rest, keys)?)
+            recapture.onto(&content_of(base, rest, keys)?.1)?
         }
-        Payload::HandOver(_) => Err(PacketError::Exchanged),
-    }
+        Payload::HandOver(_) => return Err(PacketError::Exchanged),
+    };
+    Ok((envelope, content))
 }
 
-/// What a packet that was opened before holds, after all that is checked of it.
+/// What a packet that was opened before says and holds, after all that is checked of it.
 ///
 /// # Errors
 /// Those of [`check`], of the key store and of the packet.
-pub(super) fn stored(packet: &SealedPacket, keys: &CentreKeys) -> Result<Payload, PacketError> {
-    let (row, _) = check(packet)?;
+pub(super) fn stored(packet: &SealedPacket, keys: &CentreKeys) -> Result<(Envelope, Payload), PacketError> {
+    let (row, verified) = check(packet)?;
     let sealed = packet.wrapped_key.as_deref().unwrap_or_default();
     let key = ContentKey::open(sealed, &row, &*keys.wrapping)?;
-    packet::open_stored(&packet.sealed, &key)
+    Ok((verified.envelope().clone(), verified.encrypted()?.open_again(&key)?))
 }
 
 /// Whether a packet is the one that its row says: signed by the kit and the officer, under these ids. Gives
-/// what it is bound to at rest, and what it carries.
+/// what it is bound to at rest, and the packet.
 ///
 /// # Errors
 /// [`PacketError::BadSignature`]; [`PacketError::Exchanged`].
-pub(super) fn check(packet: &SealedPacket) -> Result<(AtRest, Envelope), PacketError> {
+pub(super) fn check(packet: &SealedPacket) -> Result<(AtRest, Verified), PacketError> {
     let kit = packet.kit_key.as_deref().ok_or(PacketError::Exchanged)?;
     let officer = packet.officer_key.as_deref().ok_or(PacketError::Exchanged)?;
     let (kit, officer) = (PublicKey::from_point(kit)?, PublicKey::from_point(officer)?);
-    let envelope = packet::verify_envelope(&packet.sealed, &kit, &officer)?;
+    let verified = packet::parse(&packet.sealed)?.verify(&kit, &officer)?;
+    let envelope = verified.envelope();
     let of_the_row = (packet.packet_id, packet.application_id, packet.kit_id, packet.kit_seq);
     let carries = (Some(envelope.credential_id), envelope.carries.code(), envelope.carries.base());
     if (envelope.packet_id, envelope.application_id, envelope.kit_id, envelope.kit_seq) != of_the_row
@@ -150,5 +153,5 @@ pub(super) fn check(packet: &SealedPacket) -> Result<(AtRest, Envelope), PacketE
         application_id: packet.application_id,
         sha256: sha256(&packet.sealed),
     };
-    Ok((row, envelope))
+    Ok((row, verified))
 }

@@ -147,6 +147,49 @@ async fn a_stolen_officers_key_is_set_aside_at_once_and_revoked_by_two() {
     sound(&db).await;
 }
 
+/// Two officers share a kit, and both keys are in doubt: what is withdrawn of one says nothing of the other.
+#[tokio::test]
+async fn a_stolen_officers_key_is_not_released_with_a_colleagues() {
+    let (kit, other_key) = (TestKit::new(1), TestKit::new(5));
+    let db = centre_with(&[&kit]).await;
+    let colleague = Credential {
+        credential_id: officers::id_of(&other_key.officer_public()),
+        public_key: other_key.officer_public().to_point().to_vec(),
+        ..credential(&kit)
+    };
+    let mut conn = db.begin().await.unwrap();
+    insert(&mut conn, &colleague).await.unwrap();
+    conn.commit().await.unwrap();
+    let (units, now) = (Units::latest(), DAY + Duration::hours(8));
+    let (one, other) = (account("one"), account("other"));
+    for id in [kit.credential(), colleague.credential_id] {
+        officers::revoke(&db, units, id, "mật khẩu bị lộ", &one, now).await.unwrap();
+    }
+    let signed = signed_by(&kit, &other_key.officer, |it| it.credential_id = colleague.credential_id);
+    kit.note(&envelope(kit.id, 1, 1), &signed);
+    assert_eq!(send(&db, vec![signed, kit.packet(2, 2)]).await, [Outcome::Accepted; 2]);
+    assert_eq!(officers::keep(&db, units, kit.credential(), &other, now).await.unwrap(), 1);
+    assert_eq!(reasons(&db).await, [(1, Some(Reason::OfficerDoubted)), (2, None)]);
+    sound(&db).await;
+}
+
+/// What is withdrawn of the kit is not withdrawn of its officer.
+#[tokio::test]
+async fn a_stolen_officers_key_stays_in_doubt_when_its_kit_is_found() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    let (id, units, now) = (kit.credential(), Units::latest(), DAY + Duration::hours(8));
+    let (one, other, name) = (account("one"), account("other"), kit.id.to_string());
+    kits::revoke(&db, units, &name, "mất cắp", &one, now).await.unwrap();
+    assert_eq!(send(&db, vec![kit.packet(1, 1)]).await, KEPT);
+    officers::revoke(&db, units, id, "mật khẩu bị lộ", &one, now).await.unwrap();
+    assert_eq!(kits::keep(&db, units, &name, &other, now).await.unwrap(), 0);
+    assert_eq!(reasons(&db).await, [(1, Some(Reason::OfficerDoubted))]);
+    assert_eq!(officers::keep(&db, units, id, &other, now).await.unwrap(), 1);
+    assert_eq!(opened(&db).await, 1);
+    sound(&db).await;
+}
+
 #[tokio::test]
 async fn a_stolen_kits_disk_runs_on_two_laptops() {
     let (kit, copy) = (TestKit::new(1), TestKit::new(1));

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use super::proposals::{Proposal, proposal};
+use super::proposals::{Proposal, bound, proposal};
 use super::signed;
 use crate::Error;
 use crate::platform::error::inconsistent;
@@ -150,17 +150,11 @@ pub async fn revoke_kit(conn: &mut PgConnection, kit_id: KitId, at: OffsetDateTi
 /// # Errors
 /// Those of the database.
 pub async fn propose(tx: &mut PgConnection, kit_id: KitId, proposal: Option<&Proposal>) -> Result<(), Error> {
-    sqlx::query(
+    let query = sqlx::query(
         "UPDATE kit SET proposed = $2, proposed_at = $3, proposed_by = $4, proposed_reason = $5 \
          WHERE kit_id = $1",
-    )
-    .bind(kit_id.uuid())
-    .bind(proposal.map(|proposal| proposal.what.as_str()))
-    .bind(proposal.map(|proposal| proposal.at))
-    .bind(proposal.map(|proposal| proposal.by.as_str()))
-    .bind(proposal.map(|proposal| proposal.reason.as_str()))
-    .execute(tx)
-    .await?;
+    );
+    bound(query.bind(kit_id.uuid()), proposal).execute(tx).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::proposals::{Proposal, proposal};
+use super::proposals::{Proposal, bound, proposal};
 use crate::Error;
 use domain::id::{AccountId, CredentialId, KitId};
 
@@ -28,6 +28,18 @@ pub struct Credential {
     pub revoked_reason: Option<String>,
     /// That somebody wants it revoked.
     pub proposed: Option<Proposal>,
+}
+
+/// A query of credentials, of which the end is given.
+macro_rules! credentials {
+    ($end:literal) => {
+        concat!(
+            "SELECT credential_id, account_id, login, kit_id, public_key, not_before, not_after, issued_by, \
+                    revoked_at, revoked_reason, proposed, proposed_at, proposed_by, proposed_reason \
+             FROM officer_credential ",
+            $end
+        )
+    };
 }
 
 /// Adds a credential.
@@ -57,13 +69,8 @@ pub async fn insert(tx: &mut PgConnection, credential: &Credential) -> Result<()
 /// # Errors
 /// Those of the database.
 pub async fn all(conn: &mut PgConnection) -> Result<Vec<Credential>, Error> {
-    let rows: Vec<CredentialRow> = sqlx::query_as(
-        "SELECT credential_id, account_id, login, kit_id, public_key, not_before, not_after, issued_by, \
-                revoked_at, revoked_reason, proposed, proposed_at, proposed_by, proposed_reason \
-         FROM officer_credential ORDER BY login, not_before, credential_id",
-    )
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<CredentialRow> =
+        sqlx::query_as(credentials!("ORDER BY login, not_before, credential_id")).fetch_all(conn).await?;
     Ok(rows.into_iter().map(Credential::from).collect())
 }
 
@@ -72,14 +79,11 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<Credential>, Error> {
 /// # Errors
 /// Those of the database.
 pub async fn find(conn: &mut PgConnection, ids: &[CredentialId]) -> Result<Vec<Credential>, Error> {
-    let rows: Vec<CredentialRow> = sqlx::query_as(
-        "SELECT credential_id, account_id, login, kit_id, public_key, not_before, not_after, issued_by, \
-                revoked_at, revoked_reason, proposed, proposed_at, proposed_by, proposed_reason \
-         FROM officer_credential WHERE credential_id = ANY($1) ORDER BY credential_id",
-    )
-    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<CredentialRow> =
+        sqlx::query_as(credentials!("WHERE credential_id = ANY($1) ORDER BY credential_id"))
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+            .fetch_all(conn)
+            .await?;
     Ok(rows.into_iter().map(Credential::from).collect())
 }
 
@@ -92,17 +96,11 @@ pub async fn propose(
     id: CredentialId,
     proposal: Option<&Proposal>,
 ) -> Result<(), Error> {
-    sqlx::query(
+    let query = sqlx::query(
         "UPDATE officer_credential SET proposed = $2, proposed_at = $3, proposed_by = $4, \
          proposed_reason = $5 WHERE credential_id = $1",
-    )
-    .bind(id.uuid())
-    .bind(proposal.map(|proposal| proposal.what.as_str()))
-    .bind(proposal.map(|proposal| proposal.at))
-    .bind(proposal.map(|proposal| proposal.by.as_str()))
-    .bind(proposal.map(|proposal| proposal.reason.as_str()))
-    .execute(tx)
-    .await?;
+    );
+    bound(query.bind(id.uuid()), proposal).execute(tx).await?;
     Ok(())
 }
 

@@ -182,6 +182,20 @@ impl From<SealedRow> for SealedPacket {
     }
 }
 
+/// A query of sealed packets, of which the condition and the order are given.
+macro_rules! sealed {
+    ($end:literal) => {
+        concat!(
+            "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
+                    o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, \
+                    p.received_at, p.sealed, p.wrapped_key \
+             FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
+                  LEFT JOIN officer_credential o ON o.credential_id = p.credential_id ",
+            $end
+        )
+    };
+}
+
 #[derive(sqlx::FromRow)]
 struct SealedRow {
     packet_id: Uuid,
@@ -208,16 +222,11 @@ pub async fn unopened(
     after: Option<(OffsetDateTime, PacketId)>,
     limit: u32,
 ) -> Result<Vec<SealedPacket>, Error> {
-    let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
-                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
-                p.sealed, p.wrapped_key \
-         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
-              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
-         WHERE p.wrapped_key IS NULL AND p.refused IS NULL AND p.quarantined IS NULL \
-           AND (p.received_at, p.packet_id) > ($1, $2) \
-         ORDER BY p.received_at, p.packet_id LIMIT $3",
-    )
+    let rows: Vec<SealedRow> = sqlx::query_as(sealed!(
+        "WHERE p.wrapped_key IS NULL AND p.refused IS NULL AND p.quarantined IS NULL \
+                 AND (p.received_at, p.packet_id) > ($1, $2) \
+             ORDER BY p.received_at, p.packet_id LIMIT $3"
+    ))
     .bind(after.map_or(OffsetDateTime::UNIX_EPOCH, |(at, _)| at))
     .bind(after.map_or(Uuid::nil(), |(_, id)| id.uuid()))
     .bind(i64::from(limit))
@@ -235,15 +244,10 @@ pub async fn sealed_packets(
     conn: &mut PgConnection,
     applications: &[ApplicationId],
 ) -> Result<Vec<SealedPacket>, Error> {
-    let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
-                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
-                p.sealed, p.wrapped_key \
-         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
-              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
-         WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL AND p.content <> 'hand_over' \
-         ORDER BY p.application_id, p.packet_id",
-    )
+    let rows: Vec<SealedRow> = sqlx::query_as(sealed!(
+        "WHERE p.application_id = ANY($1) AND p.wrapped_key IS NOT NULL AND p.content <> 'hand_over' \
+             ORDER BY p.application_id, p.packet_id"
+    ))
     .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
@@ -267,16 +271,11 @@ pub async fn is_unopened(conn: &mut PgConnection, application: ApplicationId) ->
 /// # Errors
 /// Those of the database.
 pub async fn unbooked(conn: &mut PgConnection, limit: u32) -> Result<Vec<SealedPacket>, Error> {
-    let rows: Vec<SealedRow> = sqlx::query_as(
-        "SELECT p.packet_id, p.application_id, p.kit_id, p.kit_seq, k.public_key, p.credential_id, \
-                o.public_key AS officer_key, p.content, p.base_application_id, a.captured_at, p.received_at, \
-                p.sealed, p.wrapped_key \
-         FROM packet p JOIN application a USING (application_id) LEFT JOIN kit k ON k.kit_id = p.kit_id \
-              LEFT JOIN officer_credential o ON o.credential_id = p.credential_id \
-         WHERE p.content = 'hand_over' AND p.wrapped_key IS NOT NULL AND p.applied_at IS NULL \
-           AND p.quarantined IS NULL \
-         ORDER BY p.received_at, p.kit_id, p.kit_seq LIMIT $1",
-    )
+    let rows: Vec<SealedRow> = sqlx::query_as(sealed!(
+        "WHERE p.content = 'hand_over' AND p.wrapped_key IS NOT NULL AND p.applied_at IS NULL \
+                 AND p.quarantined IS NULL \
+             ORDER BY p.received_at, p.kit_id, p.kit_seq LIMIT $1"
+    ))
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;

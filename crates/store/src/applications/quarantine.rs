@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
-use domain::id::{ApplicationId, KitId, PacketId};
+use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 
 /// A packet that could not be opened, and how often that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,23 +116,60 @@ pub async fn set_aside_for(conn: &mut PgConnection, reasons: &[&str]) -> Result<
     Ok(rows.into_iter().map(PacketId::from_uuid).collect())
 }
 
-/// The ids of a kit's packets that are set aside for this reason.
+/// The ids of a kit's packets that are set aside for this reason: all, or those that were signed with this
+/// credential.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_aside_of_kit(
+pub async fn set_aside_of(
     conn: &mut PgConnection,
     kit: KitId,
+    credential: Option<CredentialId>,
     reason: &str,
 ) -> Result<Vec<PacketId>, Error> {
     let rows: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT packet_id FROM packet WHERE kit_id = $1 AND quarantined = $2 ORDER BY packet_id",
+        "SELECT packet_id FROM packet WHERE kit_id = $1 AND quarantined = $2 \
+         AND ($3::uuid IS NULL OR credential_id = $3) ORDER BY packet_id",
     )
     .bind(kit.uuid())
     .bind(reason)
+    .bind(credential.map(CredentialId::uuid))
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(PacketId::from_uuid).collect())
+}
+
+/// By whom a packet was signed, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedBy {
+    pub packet_id: PacketId,
+    pub credential_id: CredentialId,
+    /// By the centre's bound; of a hand-over, when it came.
+    pub at: OffsetDateTime,
+    pub received_at: OffsetDateTime,
+}
+
+/// By whom these packets were signed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn signed_by(conn: &mut PgConnection, ids: &[PacketId]) -> Result<Vec<SignedBy>, Error> {
+    let rows: Vec<(Uuid, Uuid, OffsetDateTime, OffsetDateTime)> = sqlx::query_as(
+        "SELECT p.packet_id, p.credential_id, \
+                CASE p.content WHEN 'hand_over' THEN p.received_at ELSE a.captured_at END, p.received_at \
+         FROM packet p JOIN application a USING (application_id) \
+         WHERE p.packet_id = ANY($1) AND p.credential_id IS NOT NULL ORDER BY p.packet_id",
+    )
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    let signed = |(packet, credential, at, received_at)| SignedBy {
+        packet_id: PacketId::from_uuid(packet),
+        credential_id: CredentialId::from_uuid(credential),
+        at,
+        received_at,
+    };
+    Ok(rows.into_iter().map(signed).collect())
 }
 
 /// The packets of these ids that are set aside, in the order of their ids; held until the transaction ends.

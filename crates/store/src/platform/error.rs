@@ -175,6 +175,15 @@ impl Error {
         matches!(self, Error::Sql(sql) if sql.code == "40001" || sql.code == "40P01")
     }
 
+    /// Whether the error may lie in what was to be written, so that less of it may be written: not when the
+    /// server is gone, has no room or stops.
+    pub fn blames_content(&self) -> bool {
+        // Classes of appendix A: connection, rollback, resources, locks, operator, system.
+        let others = ["08", "40", "53", "55", "57", "58"];
+        matches!(self, Error::Inconsistent { .. })
+            || self.sqlstate().is_some_and(|state| !others.iter().any(|class| state.starts_with(class)))
+    }
+
     /// Whether the named unique or exclusion constraint was violated.
     pub fn violates(&self, constraint: &str) -> bool {
         let Error::Sql(sql) = self else { return false };

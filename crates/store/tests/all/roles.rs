@@ -161,13 +161,13 @@ async fn the_programs_database_login_sees_nothing_where_no_unit_is_said() {
 const ATTACKS: &[&str] = &[
     "COPY (SELECT 1) TO PROGRAM 'id'",
     "COPY unit (code) FROM PROGRAM 'echo 1'",
-    "COPY (SELECT 1) TO '/tmp/dancu-was-here'",
+    "COPY (SELECT 1) TO '{file}'",
     "COPY unit (code) FROM '/etc/passwd'",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT pg_read_binary_file('PG_VERSION')",
     "SELECT pg_ls_dir('.')",
     "SELECT lo_import('/etc/passwd')",
-    "SELECT lo_export(1, '/tmp/dancu-was-here')",
+    "SELECT lo_export(1, '{file}')",
     "CREATE TABLE mine (a int)",
     "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "CREATE SCHEMA mine",
@@ -227,17 +227,18 @@ const ATTACKS: &[&str] = &[
 async fn the_programs_database_login_cannot_do_more_than_its_work() {
     let db = two_people().await;
     let logins = db.logins();
+    let file = std::env::temp_dir().join(format!("dancu-was-here-{}", uuid::Uuid::now_v7()));
     for options in [logins.work, logins.pages, logins.scoped.unwrap()] {
         let me = options.get_username().to_owned();
         let mut conn = PgConnection::connect_with(&options).await.unwrap();
         for attack in ATTACKS {
-            let attack = attack.replace("{me}", &me);
+            let attack = attack.replace("{me}", &me).replace("{file}", file.to_str().unwrap());
             let outcome = said(&mut conn, &attack).await;
             assert_eq!(outcome, Err("42501".to_owned()), "{me}: {attack}");
         }
         conn.close().await.unwrap();
     }
-    assert!(!std::path::Path::new("/tmp/dancu-was-here").exists());
+    assert!(!file.exists());
     let rows = "SELECT count(*) FROM audit WHERE actor = 'centre'";
     let left: i64 = sqlx::query_scalar(rows).fetch_one(db.admin()).await.unwrap();
     assert_eq!(left, 2);
