@@ -146,6 +146,10 @@ impl KitDesk for Without {
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         self.packets(body)
     }
+
+    fn status(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
+        self.packets(body)
+    }
 }
 
 /// All the desks, and the server in front of them.

@@ -154,4 +154,13 @@ impl KitDesk for Kits {
             Self::answer(answer.map(|answer| (answer, 0)))
         })
     }
+
+    fn status(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
+        Box::pin(async move {
+            let Centre { receipts, .. } = &self.0;
+            let Installation { db, clock, .. } = &*self.0;
+            let answer = intake::receive_status(db, &body, clock.now(), receipts.as_ref()).await;
+            Self::answer(answer.map(|answer| (answer, 0)))
+        })
+    }
 }

@@ -145,6 +145,7 @@ async fn answer(centre: &Centre, request: Request) -> Answer {
         }
         Request::Packets(body) => kits.packets(body).await,
         Request::DayReport(body) => kits.day_report(body).await,
+        Request::KitStatus(body) => kits.status(body).await,
     };
     Answer::Kit { status: answered.status, body: answered.body, refused: answered.refused }
 }

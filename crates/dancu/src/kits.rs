@@ -220,14 +220,32 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
         return Ok(());
     }
     let mut heard = rows::heard(&mut conn).await?;
-    let columns = &["kit", "id", "unit", "state", "packets", "missing", "unsent", "reported_at", "reason"];
+    let columns = &[
+        "kit",
+        "id",
+        "unit",
+        "state",
+        "packets",
+        "missing",
+        "lost",
+        "safe_to",
+        "unsent",
+        "reported_at",
+        "reason",
+    ];
     let mut table = Table::new("kits", columns);
     for kit in all {
         let heard = heard.remove(&kit.kit_id).unwrap_or_default();
-        let reported = heard.reported_at.map(|at| at.format(&Rfc3339)).transpose()?;
-        // Numbers that never came: packets that are still on the kit, or that somebody took out.
+        // Numbers that never came, or that a restored database lost: packets that are still on the kit.
         let gaps = rows::sequence_gaps(&mut conn, kit.kit_id).await?;
         let missing: u64 = gaps.iter().map(|(from, to)| to - from + 1).sum();
+        let lost = kits::lost(&gaps, heard.told.as_ref());
+        // What it said last, in a report or in a question.
+        let told = heard.told.filter(|told| heard.reported_at.is_none_or(|reported| reported < told.at));
+        let (unsent, reported_at) = match told {
+            Some(told) => (Some(told.unsent), Some(told.at)),
+            None => (heard.unsent.map(i64::unsigned_abs), heard.reported_at),
+        };
         let proposed = kit.standing.proposed.as_ref().map(|proposed| proposed.reason.clone());
         let stopped = kit.standing.stopped.as_ref().map(|(_, code)| code.clone());
         let reason = heard.revoked_reason.or(proposed).or(stopped);
@@ -239,8 +257,10 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
             state.into(),
             heard.packets.into(),
             missing.into(),
-            heard.unsent.map_or(Value::Null, Value::from),
-            reported.into(),
+            lost.into(),
+            heard.durable.into(),
+            unsent.map_or(Value::Null, Value::from),
+            reported_at.map(|at| at.format(&Rfc3339)).transpose()?.into(),
             reason.into(),
         ]);
     }

@@ -45,6 +45,8 @@ pub trait KitDesk: Send + Sync {
     fn packets(&self, body: Vec<u8>) -> Answer<'_, KitAnswer>;
     /// Takes a signed end-of-day report.
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer>;
+    /// Takes a signed question what the centre has of the kit's packets.
+    fn status(&self, body: Vec<u8>) -> Answer<'_, KitAnswer>;
 }
 
 /// An answer to a kit.

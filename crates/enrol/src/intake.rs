@@ -1,4 +1,5 @@
-//! Taking packets over: receive (no decryption key), open and validate (with it), and the kits' day reports.
+//! Taking packets over: receive (no decryption key), open and validate (with it), and the kits' day reports
+//! and questions.
 
 pub mod hand_overs;
 pub mod quarantine;
@@ -11,6 +12,7 @@ mod open;
 mod quota;
 mod receive;
 mod rest;
+mod standing;
 
 use sha2::{Digest, Sha256};
 
@@ -20,6 +22,7 @@ pub use day::{DaySummary, receive_day_report, report_day};
 pub use open::{OpenSummary, open_received};
 pub use receive::{Received, receive, receive_batch};
 pub use rest::{Contents, read_contents};
+pub use standing::receive_status;
 
 /// Runs work that keeps a core busy where it does not hold up the server's other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EnrolError> {

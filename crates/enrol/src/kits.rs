@@ -11,6 +11,7 @@ use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use packet::keys::PublicKey;
 use store::applications::kits::{self, Kit, Standing};
+use store::applications::standing::Told;
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
 
@@ -19,6 +20,13 @@ const MOST_NAME_CHARS: usize = 64;
 /// What may be proposed of a kit, as the table `kit` has it.
 pub(crate) const REVOKE: &str = "revoke";
 const RESUME: &str = "resume";
+
+/// How many of the packets that are not here a kit was told are safe: it has forgotten them, and nobody can
+/// send them again. `gaps` are ranges of counters.
+pub fn lost(gaps: &[(u64, u64)], told: Option<&Told>) -> u64 {
+    let durable = told.map_or(0, |told| told.durable);
+    gaps.iter().filter(|(from, _)| *from <= durable).map(|(from, to)| to.min(&durable) - from + 1).sum()
+}
 
 /// A kit as it is set up.
 #[derive(Debug, Clone)]

@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "receipt", run: messages::receipt, seeds: messages::receipt_seeds },
     Target { name: "desk", run: messages::desk, seeds: messages::desk_seeds },
     Target { name: "day_report", run: messages::day_report, seeds: messages::day_report_seeds },
+    Target { name: "kit_status", run: messages::kit_status, seeds: messages::kit_status_seeds },
     Target { name: "audit_heads", run: heads::check, seeds: heads::seeds },
     Target { name: "finger_template", run: keys::template, seeds: material::template_seeds },
     Target { name: "mrz", run: cards::mrz, seeds: cards::mrz_seeds },

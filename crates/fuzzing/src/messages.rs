@@ -9,6 +9,7 @@ use domain::id::{ApplicationId, KitId, PacketId};
 use packet::desk::{Answer, Page, Request};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
 use packet::rules::problems;
+use packet::standing::{Durability, KitStatus, Standing, Watermark};
 use packet::wire::{decode_batch, encode_batch};
 use packet::{Came, Carries, Changes, Envelope, HandOver, PacketError, Payload, Recapture, Signers};
 
@@ -88,6 +89,7 @@ pub(crate) fn desk_seeds() -> Vec<Vec<u8>> {
         photo.encode(),
         Request::Packets(batch_seeds()[0].clone()).encode(),
         Request::DayReport(b"report".to_vec()).encode(),
+        Request::KitStatus(b"status".to_vec()).encode(),
         Answer::Photo(b"jpeg".to_vec()).encode(),
         Answer::Refused.encode(),
         kit.encode(),
@@ -144,7 +146,7 @@ pub(crate) fn batch_seeds() -> Vec<Vec<u8>> {
 /// The bytes as a whole receipt, and as what a centre signed.
 pub fn receipt(data: &[u8]) -> bool {
     let whole = Receipt::verify(data, &centre().receipts.public);
-    let inside = Receipt::verify(&signed(data, b"dancu receipt 1", &[]), &centre().receipts.public);
+    let inside = Receipt::verify(&signed(data, b"dancu receipt 2", &[]), &centre().receipts.public);
     for outcome in [&whole, &inside] {
         told(outcome.as_ref().err().cloned());
     }
@@ -160,6 +162,13 @@ pub(crate) fn receipt_seeds() -> Vec<Vec<u8>> {
     let receipt = Receipt {
         at: DAY,
         items: vec![item(Some(id), Outcome::Accepted), item(None, Outcome::Refused(Refusal::Malformed))],
+        standings: vec![Standing {
+            kit_id: KitId::from_uuid(kit().id.uuid()),
+            highest: 9,
+            missing: vec![(3, 3), (5, 7)],
+            durable: Some(Watermark { kit_seq: 8, sha256: [7; 32] }),
+            durability: Durability::Archive,
+        }],
     };
     let whole = receipt.sign(&centre().receipts.signer).expect("our own receipt");
     vec![payload(&whole), whole]
@@ -198,6 +207,29 @@ pub(crate) fn day_report_seeds() -> Vec<Vec<u8>> {
         captures: vec![capture],
     };
     let whole = report.sign(&kit().signer).expect("our own report");
+    vec![payload(&whole), whole]
+}
+
+/// The bytes as a whole status, and as what a kit signed.
+pub fn kit_status(data: &[u8]) -> bool {
+    let kit = kit();
+    told(KitStatus::claimed_kit(data).err());
+    let whole = KitStatus::verify(data, &kit.public);
+    let inside =
+        KitStatus::verify(&signed(data, b"dancu kit status 1", kit.id.uuid().as_bytes()), &kit.public);
+    for outcome in [&whole, &inside] {
+        told(outcome.as_ref().err().cloned());
+    }
+    let Ok(status) = whole.or(inside) else { return false };
+    let again = status.sign(&kit.signer).expect("a status that was read can be signed");
+    assert_eq!(KitStatus::verify(&again, &kit.public), Ok(status));
+    true
+}
+
+pub(crate) fn kit_status_seeds() -> Vec<Vec<u8>> {
+    let kit_id = KitId::from_uuid(kit().id.uuid());
+    let status = KitStatus { kit_id, asked_at: DAY, total: 9, unsent: 2, durable: 7 };
+    let whole = status.sign(&kit().signer).expect("our own status");
     vec![payload(&whole), whole]
 }
 

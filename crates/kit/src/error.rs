@@ -21,8 +21,8 @@ pub enum KitError {
     #[error("the outbox has format {found}; this program knows format {known}. Use the newer program")]
     OutboxFormat { found: i64, known: i64 },
     #[error(
-        "the outbox has format {found} of an earlier program, and this program knows format {known}: what it \
-         holds was signed by no officer, and no centre takes it. Set the laptop up as a new kit"
+        "the outbox has format {found} of a program before the first release, and this program knows format \
+         {known}. Send what it holds with that program, then set the laptop up as a new kit"
     )]
     OldOutbox { found: i64, known: i64 },
     #[error("the officer's credential has ended on {until}; the centre issues another")]

@@ -4,13 +4,15 @@ use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 use time::{Date, OffsetDateTime};
 
+use crate::standing::AppliedStanding;
 use crate::{AppliedReceipt, Draft, IdentityKey, KitError, KitTime, Officer, Outbox, SavedPacket, Transport};
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId, PersonId};
 use domain::{ResidentRecord, UnitCode};
 use packet::check::{Check, check};
 use packet::keys::PublicKey;
-use packet::message::{DayReport, Outcome, Receipt};
+use packet::message::DayReport;
+use packet::standing::KitStatus;
 use packet::{
     Biometric, CaptureMeta, Carries, Changes, Content, Envelope, Finger, FingerImage, HandOver, Payload,
     Recapture, ReceiptCode, Signers, seal, wire,
@@ -112,6 +114,17 @@ pub struct SyncSummary {
     pub refused: usize,
     /// Packets still without a receipt.
     pub pending: u64,
+    /// Packets of before that the centre called safe; they are forgotten here.
+    pub safe: usize,
+    /// Packets with a receipt that the centre did not have any more, and that were sent again.
+    pub asked_again: usize,
+}
+
+impl SyncSummary {
+    fn count(&mut self, standing: AppliedStanding) {
+        self.safe += standing.safe;
+        self.asked_again += standing.asked_again;
+    }
 }
 
 /// One kit: its key, its outbox and the keys of its centre.
@@ -312,7 +325,9 @@ impl Laptop {
     }
 
     /// Sends everything that has no receipt, oldest first, until nothing is left or the line fails. Each
-    /// receipt is booked before the next batch is sent, so that a sync that breaks off has lost nothing.
+    /// receipt is booked before the next batch is sent, so that a sync that breaks off has lost nothing. With
+    /// nothing to send, it asks after the packets that are not called safe yet, and sends those again that
+    /// the centre does not have any more.
     ///
     /// # Errors
     /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's;
@@ -320,11 +335,18 @@ impl Laptop {
     pub fn sync(&mut self, transport: &Transport, now: impl Into<KitTime>) -> Result<SyncSummary, KitError> {
         let now = now.into();
         let mut summary = SyncSummary::default();
-        let mut idle = 0;
+        let (mut idle, mut asked) = (0, false);
+        // Each packet is asked for once: a centre that asks for more has lost what it was sent a moment ago.
+        let kept = usize::try_from(self.outbox.counters()?.kept).unwrap_or(usize::MAX);
         loop {
             let batch = self.outbox.pending(BATCH_PACKETS, wire::MAX_BATCH_BYTES)?;
             if batch.is_empty() {
-                return Ok(summary);
+                if asked || summary.requests > 0 || kept == 0 {
+                    return Ok(summary);
+                }
+                asked = true;
+                summary.count(self.ask(transport, now)?);
+                continue;
             }
             let body = wire::encode_batch(batch.iter().map(|packet| packet.sealed.as_slice()));
             self.outbox.mark_sent(&batch, now.wall)?;
@@ -332,12 +354,38 @@ impl Laptop {
             summary.requests += 1;
             summary.accepted += applied.accepted;
             summary.refused += applied.refused;
+            summary.count(applied.standing);
+            if summary.asked_again > kept {
+                return Err(KitError::NoProgress { rounds: summary.requests });
+            }
             summary.pending = self.outbox.counters()?.pending;
             idle = if applied.accepted + applied.refused == 0 { idle + 1 } else { 0 };
             if idle == IDLE_ROUNDS {
                 return Err(KitError::NoProgress { rounds: idle });
             }
         }
+    }
+
+    /// Asks what the centre has of the packets, and goes by it.
+    fn ask(&mut self, transport: &Transport, now: KitTime) -> Result<AppliedStanding, KitError> {
+        let counters = self.outbox.counters()?;
+        let status = KitStatus {
+            kit_id: self.outbox.kit_id(),
+            asked_at: now.wall,
+            total: counters.captured_total,
+            unsent: counters.captured_total - counters.accepted,
+            durable: self.outbox.durable()?,
+        };
+        let message = status.sign(&self.key)?;
+        let sent: [u8; 32] = Sha256::digest(&message).into();
+        let applied = transport
+            .send_status(&message)
+            .map_err(KitError::from)
+            .and_then(|answer| self.outbox.apply_answer(&answer, &self.centre.receipt, &sent, "status", now));
+        if let Err(error) = &applied {
+            self.outbox.log(now.wall, "failed", 0, &error.to_string())?;
+        }
+        applied
     }
 
     fn exchange(
@@ -388,17 +436,9 @@ impl Laptop {
     ) -> Result<(), KitError> {
         let message = self.day_report(day, now)?;
         let answer = transport.send_day_report(&message)?;
-        let receipt = Receipt::verify(&answer, &self.centre.receipt)?;
-        let sha256: [u8; 32] = Sha256::digest(&message).into();
-        let booked =
-            receipt.items.iter().any(|item| item.sha256 == sha256 && item.outcome == Outcome::Accepted);
-        if !booked {
-            return Err(KitError::Message(packet::PacketError::Structure {
-                what: "the receipt",
-                problem: "is not for this day report",
-            }));
-        }
-        self.outbox.log(now, "day_report", 0, &day.to_string())
+        let sent: [u8; 32] = Sha256::digest(&message).into();
+        self.outbox.apply_answer(&answer, &self.centre.receipt, &sent, "day_report", now)?;
+        Ok(())
     }
 }
 

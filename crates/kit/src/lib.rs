@@ -7,6 +7,7 @@ mod identity;
 mod laptop;
 mod officer;
 mod outbox;
+mod standing;
 mod transport;
 
 pub use clocks::{KitTime, Steady};
@@ -20,4 +21,5 @@ pub use outbox::{
     AppliedReceipt, Counters, Draft, LogLine, Outbox, PacketState, PendingPacket, Place, RefusedPacket,
     SavedPacket,
 };
+pub use standing::AppliedStanding;
 pub use transport::{TlsFiles, Transport, TransportError};

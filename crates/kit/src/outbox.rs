@@ -1,4 +1,4 @@
-//! Every packet from "saved" until the centre's signed receipt, and a lasting log of every exchange.
+//! Every packet from "saved" until the centre calls it safe, and a lasting log of every exchange.
 
 use std::path::Path;
 
@@ -8,8 +8,9 @@ use time::{Date, OffsetDateTime};
 
 use crate::KitError;
 use crate::clocks::{KitTime, Steady, centre_at, note_centre};
-use crate::columns::{FORMAT, SCHEMA, blob, count, instant, ms, packet_id, uuid};
+use crate::columns::{FORMAT, SCHEMA, blob, count, instant, log, ms, packet_id, uuid};
 use crate::identity::{file, sync_directory};
+use crate::standing::{self, AppliedStanding};
 use domain::UnitCode;
 use domain::application::Kind;
 use domain::clock::VIETNAM;
@@ -24,7 +25,10 @@ pub enum PacketState {
     Unsent,
     /// Sent at least once; no receipt has come back.
     Sent,
+    /// The centre has it. It is kept until the centre says that no lost disk takes it away.
     Accepted,
+    /// Safe at the centre, and forgotten here.
+    Durable,
     Refused,
 }
 
@@ -62,7 +66,7 @@ pub struct SavedPacket {
     pub repeated: bool,
 }
 
-/// A packet without a receipt.
+/// A packet that waits to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PendingPacket {
     pub packet_id: PacketId,
@@ -84,15 +88,20 @@ pub struct AppliedReceipt {
     pub refused: usize,
     /// Lines about other bytes than this kit's packets have: they were damaged on the way and are sent again.
     pub unmatched: usize,
+    /// What the centre said of the packets before.
+    pub standing: AppliedStanding,
 }
 
 /// How many packets stand where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     pub captured_total: u64,
-    /// Without a receipt, sent or not.
+    /// That wait to be sent, for the first time or again.
     pub pending: u64,
+    /// That the centre has.
     pub accepted: u64,
+    /// Those among them that are kept here until the centre calls them safe.
+    pub kept: u64,
     pub refused: u64,
 }
 
@@ -100,7 +109,7 @@ pub struct Counters {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     pub at: OffsetDateTime,
-    /// `sent`, `receipt`, `failed`, `day_report`, `retry_refused`.
+    /// `sent`, `receipt`, `failed`, `day_report`, `status`, `retry_refused`.
     pub event: String,
     pub packets: u64,
     pub note: String,
@@ -108,8 +117,8 @@ pub struct LogLine {
 
 /// The SQLite file of one kit.
 pub struct Outbox {
-    db: Connection,
-    kit_id: KitId,
+    pub(crate) db: Connection,
+    pub(crate) kit_id: KitId,
 }
 
 impl Outbox {
@@ -261,7 +270,8 @@ impl Outbox {
     }
 
     /// Books a receipt after checking that the centre signed it. A line counts for a packet only when it
-    /// names the packet's very bytes. An accepted packet stays accepted, whatever comes later.
+    /// names the packet's very bytes. An accepted packet stays accepted until the centre says in a receipt
+    /// that it does not have it any more.
     ///
     /// # Errors
     /// [`KitError::Message`] for a receipt that is not the centre's; those of SQLite. Nothing is booked then.
@@ -292,11 +302,11 @@ impl Outbox {
                 .optional()?;
             match (known.as_deref(), item.outcome) {
                 (None, _) => applied.unmatched += 1,
-                (Some("accepted"), _) => {}
+                (Some("accepted" | "durable"), _) => {}
                 (Some(_), Outcome::Accepted) => {
                     applied.accepted += tx.execute(
                         "UPDATE packet \
-                         SET state = 'accepted', sealed = NULL, receipt_code = NULL, refusal = NULL, \
+                         SET state = 'accepted', receipt_code = NULL, refusal = NULL, \
                          receipt_id = ?2 WHERE packet_id = ?1",
                         params![id, receipt_id],
                     )?;
@@ -310,7 +320,9 @@ impl Outbox {
                 }
             }
         }
-        let note = format!("refused {}, unmatched {}", applied.refused, applied.unmatched);
+        applied.standing = standing::apply(&tx, self.kit_id, &receipt.standings)?;
+        let standing = standing::note(&applied.standing);
+        let note = format!("refused {}, unmatched {}, {standing}", applied.refused, applied.unmatched);
         log(&tx, now.wall, "receipt", applied.accepted, &note)?;
         tx.commit()?;
         Ok(applied)
@@ -356,16 +368,18 @@ impl Outbox {
     pub fn counters(&self) -> Result<Counters, KitError> {
         let counters = self.db.query_row(
             "SELECT (SELECT last_seq FROM kit), count(*) FILTER (WHERE state IN ('unsent', 'sent')), \
+                    count(*) FILTER (WHERE state IN ('accepted', 'durable')), \
                     count(*) FILTER (WHERE state = 'accepted'), count(*) FILTER (WHERE state = 'refused') \
                     FROM packet",
             [],
-            |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?]),
+            |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]),
         )?;
-        let [captured_total, pending, accepted, refused] = counters;
+        let [captured_total, pending, accepted, kept, refused] = counters;
         Ok(Counters {
             captured_total: count(captured_total)?,
             pending: count(pending)?,
             accepted: count(accepted)?,
+            kept: count(kept)?,
             refused: count(refused)?,
         })
     }
@@ -444,19 +458,12 @@ fn find(db: &Connection, id: PacketId) -> Result<Option<SavedPacket>, KitError> 
         "unsent" => PacketState::Unsent,
         "sent" => PacketState::Sent,
         "accepted" => PacketState::Accepted,
+        "durable" => PacketState::Durable,
         "refused" => PacketState::Refused,
         _ => return Err(KitError::Row("an unknown state")),
     };
     let code = code.map(|code| ReceiptCode::parse(&code).map_err(|_| KitError::Row("not a receipt code")));
     Ok(Some(SavedPacket { kit_seq: count(kit_seq)?, state, receipt_code: code.transpose()?, repeated: true }))
-}
-
-fn log(db: &Connection, at: OffsetDateTime, event: &str, packets: usize, note: &str) -> Result<(), KitError> {
-    db.execute(
-        "INSERT INTO sync_log (at, event, packets, note) VALUES (?1, ?2, ?3, ?4)",
-        params![ms(at), event, i64::try_from(packets).unwrap_or(i64::MAX), note],
-    )?;
-    Ok(())
 }
 
 impl std::fmt::Debug for Outbox {

@@ -147,6 +147,14 @@ impl Transport {
         self.post(wire::DAY_REPORT_PATH, wire::COSE_TYPE, message)
     }
 
+    /// Sends a signed status and returns the signed receipt.
+    ///
+    /// # Errors
+    /// The last attempt's.
+    pub fn send_status(&self, message: &[u8]) -> Result<Vec<u8>, TransportError> {
+        self.post(wire::STATUS_PATH, wire::COSE_TYPE, message)
+    }
+
     fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Vec<u8>, TransportError> {
         let mut delays = self.delays.iter();
         loop {

@@ -18,10 +18,10 @@ use time::macros::date;
 use domain::Field;
 use domain::id::{AccountId, KitId, PersonId};
 use domain::pin::Pin;
-use enrol::intake::{open_received, receive_batch, receive_day_report};
+use enrol::intake::{open_received, receive_batch, receive_day_report, receive_status};
 use fingerprint::{Capture, FingerPosition, Impression, Minutia, MinutiaKind, Template};
 use kit::{
-    CaptureInput, CentrePublicKeys, KitError, Laptop, Officer, OfficerKey, PacketState, Transport,
+    CaptureInput, CentrePublicKeys, Counters, KitError, Laptop, Officer, OfficerKey, PacketState, Transport,
     TransportError,
 };
 use packet::check::{Advice, Check, MIN_QUALITY};
@@ -96,7 +96,7 @@ fn receipt_for(sealed: &[&[u8]], outcome: Outcome, signer: &dyn Signer) -> Vec<u
         sha256: Sha256::digest(bytes).into(),
         outcome,
     };
-    Receipt { at: DAY, items: sealed.iter().map(item).collect() }.sign(signer).unwrap()
+    Receipt { at: DAY, items: sealed.iter().map(item).collect(), standings: Vec::new() }.sign(signer).unwrap()
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_incomplete_application_is_not_saved() {
     incomplete.record.pin = Some(Pin::compose(42, domain::Sex::Female, 1990, 1).unwrap());
     let error = laptop.capture(incomplete, officer(), DAY, &mut rng(1)).unwrap_err();
     assert!(matches!(&error, KitError::NotComplete(problems) if problems.len() == 2), "{error}");
-    assert_eq!(laptop.outbox().counters().unwrap(), kit::Counters::default());
+    assert_eq!(laptop.outbox().counters().unwrap(), Counters::default());
 }
 
 #[test]
@@ -281,10 +281,10 @@ impl Server {
                     if weather == Weather::Impostor { TestKit::new(66).signer } else { receipt_signer() };
                 let at = DAY + Duration::hours(9);
                 let answer = runtime.block_on(async {
-                    if path == wire::DAY_REPORT_PATH {
-                        receive_day_report(&db, &body, at, &signer).await
-                    } else {
-                        receive_batch(&db, &body, at, &signer).await.map(|received| received.signed)
+                    match path.as_str() {
+                        wire::DAY_REPORT_PATH => receive_day_report(&db, &body, at, &signer).await,
+                        wire::STATUS_PATH => receive_status(&db, &body, at, &signer).await,
+                        _ => receive_batch(&db, &body, at, &signer).await.map(|received| received.signed),
                     }
                 });
                 let answer = answer.unwrap();
@@ -404,14 +404,14 @@ async fn whatever_happens_on_the_way_every_packet_arrives_once() {
     server.next(&[Weather::Damaged]);
     let summary = sync(&mut laptop).unwrap();
     assert_eq!((summary.requests, summary.accepted, summary.refused, summary.pending), (2, 6, 0, 0));
-    assert_eq!(sync(&mut laptop).unwrap().requests, 0);
-
+    assert_eq!(sync(&mut laptop).unwrap().requests, 0, "it asks after the packets and sends none");
     assert_eq!(packets(&db).await, 6);
     assert_eq!(laptop.outbox().counters().unwrap().accepted, 6);
     let events: Vec<_> =
         laptop.outbox().log_lines(50).unwrap().into_iter().rev().map(|line| line.event).collect();
-    let expected =
-        ["sent", "failed", "sent", "failed", "sent", "failed", "sent", "receipt", "sent", "receipt"];
+    let expected = [
+        "sent", "failed", "sent", "failed", "sent", "failed", "sent", "receipt", "sent", "receipt", "status",
+    ];
     assert_eq!(events, expected);
     let opened = open_received(&db, centre_keys(), DAY, 100).await.unwrap();
     assert_eq!((opened.opened, opened.rejected), (6, 0));

@@ -69,6 +69,8 @@ pub enum Request {
     Packets(Vec<u8>),
     /// A kit's day report, as it came.
     DayReport(Vec<u8>),
+    /// A kit's question what the centre has of its packets, as it came.
+    KitStatus(Vec<u8>),
 }
 
 impl std::fmt::Debug for Request {
@@ -81,6 +83,7 @@ impl std::fmt::Debug for Request {
                 .finish_non_exhaustive(),
             Request::Packets(body) => f.debug_tuple("Packets").field(&body.len()).finish(),
             Request::DayReport(body) => f.debug_tuple("DayReport").field(&body.len()).finish(),
+            Request::KitStatus(body) => f.debug_tuple("KitStatus").field(&body.len()).finish(),
         }
     }
 }
@@ -135,6 +138,7 @@ impl Request {
             }
             Request::Packets(body) => ("packets", vec![cbor::bytes(body)]),
             Request::DayReport(body) => ("day_report", vec![cbor::bytes(body)]),
+            Request::KitStatus(body) => ("kit_status", vec![cbor::bytes(body)]),
         };
         encode(kind, rest)
     }
@@ -158,6 +162,7 @@ impl Request {
             }
             ("packets", 1) => Ok(Request::Packets(rest.items.byte_string(MAX_BATCH_BYTES)?)),
             ("day_report", 1) => Ok(Request::DayReport(rest.items.byte_string(MAX_BATCH_BYTES)?)),
+            ("kit_status", 1) => Ok(Request::KitStatus(rest.items.byte_string(MAX_BATCH_BYTES)?)),
             _ => Err(PacketError::Structure { what: REQUEST, problem: "is of a kind that there is not" }),
         }
     }
@@ -266,7 +271,8 @@ mod tests {
         prop_oneof![
             photo,
             any::<Vec<u8>>().prop_map(Request::Packets),
-            any::<Vec<u8>>().prop_map(Request::DayReport)
+            any::<Vec<u8>>().prop_map(Request::DayReport),
+            any::<Vec<u8>>().prop_map(Request::KitStatus)
         ]
     }
 

@@ -5,6 +5,7 @@ pub mod desk;
 pub mod keys;
 pub mod message;
 pub mod rules;
+pub mod standing;
 pub mod wire;
 
 mod cbor;

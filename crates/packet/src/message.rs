@@ -10,11 +10,14 @@ use crate::PacketError;
 use crate::cbor::{self, Items, unix_ms, uuid_value};
 use crate::keys::PublicKey;
 use crate::sign1::{self, Context};
+use crate::standing::{MAX_STANDINGS, Standing};
 use domain::UnitCode;
 use domain::application::Kind;
 use domain::id::{ApplicationId, KitId, PacketId};
 
-const VERSION: u16 = 1;
+/// 2 says what the centre has of the kit's packets, and what of it is safe.
+const RECEIPT_VERSION: u16 = 2;
+const REPORT_VERSION: u16 = 1;
 /// A receipt of a full batch has about 100 bytes a packet.
 const MAX_RECEIPT_BYTES: usize = 1024 * 1024;
 const MAX_REPORT_BYTES: usize = 1024 * 1024;
@@ -128,6 +131,8 @@ pub struct Receipt {
     pub at: OffsetDateTime,
     /// One line for each packet.
     pub items: Vec<ReceiptItem>,
+    /// What the centre has of the kits that the message came from; up to [`MAX_STANDINGS`].
+    pub standings: Vec<Standing>,
 }
 
 impl Receipt {
@@ -142,9 +147,10 @@ impl Receipt {
             ])
         };
         let payload = Value::Array(vec![
-            Value::Integer(VERSION.into()),
+            Value::Integer(RECEIPT_VERSION.into()),
             unix_ms(self.at),
             Value::Array(self.items.iter().map(item).collect()),
+            Value::Array(self.standings.iter().map(Standing::encode).collect()),
         ]);
         let key_id = PublicKey::from_spki(signer.public_key())?.key_id();
         let header = HeaderBuilder::new().key_id(key_id.to_vec()).build();
@@ -159,8 +165,7 @@ impl Receipt {
         const WHAT: &str = "the receipt";
         let message = sign1::parse(Context::Receipt, bytes, MAX_RECEIPT_BYTES)?;
         message.verify(centre)?;
-        let mut items = Items::of(WHAT, cbor::decode(WHAT, message.payload())?, 3)?;
-        items.version(VERSION)?;
+        let mut items = Items::versioned(WHAT, cbor::decode(WHAT, message.payload())?, RECEIPT_VERSION, 4)?;
         let at = items.instant()?;
         let lines = items.array(MAX_RECEIPT_ITEMS)?.into_iter().map(|line| {
             let mut line = Items::of("a line of the receipt", line, 3)?;
@@ -181,7 +186,9 @@ impl Receipt {
             })?;
             Ok(ReceiptItem { packet_id, sha256, outcome })
         });
-        Ok(Receipt { at, items: lines.collect::<Result<_, _>>()? })
+        let lines = lines.collect::<Result<_, _>>()?;
+        let standings = items.array(MAX_STANDINGS)?.into_iter().map(Standing::decode);
+        Ok(Receipt { at, items: lines, standings: standings.collect::<Result<_, _>>()? })
     }
 }
 
@@ -238,7 +245,7 @@ impl DayReport {
             ])
         };
         let payload = Value::Array(vec![
-            Value::Integer(VERSION.into()),
+            Value::Integer(REPORT_VERSION.into()),
             Value::Integer(self.day.to_julian_day().into()),
             unix_ms(self.reported_at),
             Value::Integer(self.unsent.into()),
@@ -254,7 +261,7 @@ impl DayReport {
     /// # Errors
     /// As [`DayReport::verify`].
     pub fn claimed_kit(bytes: &[u8]) -> Result<KitId, PacketError> {
-        kit_of(&sign1::parse(Context::DayReport, bytes, MAX_REPORT_BYTES)?)
+        sign1::parse(Context::DayReport, bytes, MAX_REPORT_BYTES)?.kit_id()
     }
 
     /// Reads a report and checks that the kit signed it.
@@ -267,7 +274,7 @@ impl DayReport {
         let message = sign1::parse(Context::DayReport, bytes, MAX_REPORT_BYTES)?;
         message.verify(kit)?;
         let mut items = Items::of(WHAT, cbor::decode(WHAT, message.payload())?, 6)?;
-        items.version(VERSION)?;
+        items.version(REPORT_VERSION)?;
         let day = items.day()?;
         let reported_at = items.instant()?;
         let unsent = items.count()?;
@@ -284,12 +291,6 @@ impl DayReport {
             })
         });
         let captures = captures.collect::<Result<_, PacketError>>()?;
-        Ok(DayReport { kit_id: kit_of(&message)?, day, reported_at, unsent, captured_total, captures })
+        Ok(DayReport { kit_id: message.kit_id()?, day, reported_at, unsent, captured_total, captures })
     }
-}
-
-fn kit_of(message: &sign1::Unverified) -> Result<KitId, PacketError> {
-    Uuid::from_slice(&message.header().key_id)
-        .map(KitId::from_uuid)
-        .map_err(|_| PacketError::Structure { what: "the day report", problem: "has no kit id of 16 bytes" })
 }

@@ -1,12 +1,14 @@
-//! COSE_Sign1 (RFC 9052 §4.2) as receipts and day reports use it: ES256, tagged, nothing unprotected, a
-//! context bound in.
+//! COSE_Sign1 (RFC 9052 §4.2) as receipts, day reports and kits' questions use it: ES256, tagged, nothing
+//! unprotected, a context bound in.
 
 use coset::cbor::Value;
 use coset::{AsCborValue, CoseSign1, CoseSign1Builder, Header, RegisteredLabelWithPrivate, iana};
+use uuid::Uuid;
 
 use crate::PacketError;
 use crate::cbor;
 use crate::keys::{PublicKey, raw_signature};
+use domain::id::KitId;
 
 const TAG: u64 = iana::CborTag::CoseSign1 as u64;
 
@@ -16,13 +18,15 @@ const TAG: u64 = iana::CborTag::CoseSign1 as u64;
 pub(crate) enum Context {
     Receipt,
     DayReport,
+    KitStatus,
 }
 
 impl Context {
     const fn aad(self) -> &'static [u8] {
         match self {
-            Context::Receipt => b"dancu receipt 1",
+            Context::Receipt => b"dancu receipt 2",
             Context::DayReport => b"dancu day report 1",
+            Context::KitStatus => b"dancu kit status 1",
         }
     }
 
@@ -30,6 +34,7 @@ impl Context {
         match self {
             Context::Receipt => "the receipt",
             Context::DayReport => "the day report",
+            Context::KitStatus => "the kit's status",
         }
     }
 }
@@ -87,8 +92,11 @@ pub(crate) fn parse(context: Context, bytes: &[u8], limit: usize) -> Result<Unve
 }
 
 impl Unverified {
-    pub(crate) fn header(&self) -> &Header {
-        &self.message.protected.header
+    /// The kit that says to have signed it.
+    pub(crate) fn kit_id(&self) -> Result<KitId, PacketError> {
+        Uuid::from_slice(&self.message.protected.header.key_id).map(KitId::from_uuid).map_err(|_| {
+            PacketError::Structure { what: self.context.what(), problem: "has no kit id of 16 bytes" }
+        })
     }
 
     pub(crate) fn payload(&self) -> &[u8] {

@@ -12,12 +12,14 @@ pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub const MAX_BATCH_PACKETS: usize = 1_000;
 /// Media type of an upload.
 pub const BATCH_TYPE: &str = "application/cbor-seq";
-/// Media type of a day report, and of the answer to every message (RFC 9052 §2).
+/// Media type of a day report, of a status, and of the answer to every message (RFC 9052 §2).
 pub const COSE_TYPE: &str = "application/cose; cose-type=\"cose-sign1\"";
 /// Where a kit posts batches.
 pub const PACKETS_PATH: &str = "/kit/v1/packets";
 /// Where a kit posts day reports.
 pub const DAY_REPORT_PATH: &str = "/kit/v1/day-report";
+/// Where a kit asks what the centre has of its packets.
+pub const STATUS_PATH: &str = "/kit/v1/status";
 
 /// Bytes that a packet of this size takes in a batch.
 pub const fn encoded_len(packet: usize) -> usize {

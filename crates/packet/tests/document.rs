@@ -21,6 +21,7 @@ use domain::id::{ApplicationId, PersonId};
 use fingerprint::FingerPosition;
 use packet::keys::{IntakeKey, PublicKey};
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use packet::standing::{Durability, KitStatus, Standing, Watermark};
 use packet::{
     Biometric, Came, Carries, Changes, Content, Envelope, Finger, FingerCapture, FingerImage, HandOver,
     MissingReason, Payload, Recapture, wire,
@@ -138,7 +139,20 @@ fn receipt(kit: &TestKit, packets: &[Vec<u8>]) -> Receipt {
         sha256: [2; 32],
         outcome: Outcome::Refused(Refusal::Malformed),
     });
-    Receipt { at: DAY, items }
+    let last = items[packets.len().saturating_sub(1)].sha256;
+    let standing = Standing {
+        kit_id: kit.id,
+        highest: 7,
+        missing: vec![(4, 4), (6, 6)],
+        durable: Some(Watermark { kit_seq: 3, sha256: last }),
+        durability: Durability::Archive,
+    };
+    Receipt { at: DAY, items, standings: vec![standing] }
+}
+
+fn status(kit: &TestKit) -> KitStatus {
+    let asked_at = datetime!(2021-04-06 15:45 UTC);
+    KitStatus { kit_id: kit.id, asked_at, total: 7, unsent: 2, durable: 3 }
 }
 
 fn report(kit: &TestKit) -> DayReport {
@@ -183,6 +197,7 @@ fn vectors() -> Vec<(String, Vec<u8>)> {
     all.push(("batch".to_owned(), wire::encode_batch([b"first".as_slice(), b"second"])));
     all.push(("receipt".to_owned(), receipt(&kit, &sealed).sign(&receipt_signer()).unwrap()));
     all.push(("day report".to_owned(), report(&kit).sign(&kit.signer).unwrap()));
+    all.push(("status".to_owned(), status(&kit).sign(&kit.signer).unwrap()));
     all
 }
 
@@ -350,9 +365,14 @@ fn a_reader_written_from_the_document_reads_the_other_messages() {
     let (took, told) = read("receipt", &kit, &signed);
     assert!(took, "{told}");
     expect(&told, &[("at", ms(DAY)), ("items", "[4]".to_owned()), ("items.3.2", "malformed".to_owned())]);
+    expect(&told, &[("standings.0.1", "7".to_owned()), ("standings.0.2.1.0", "6".to_owned())]);
+    expect(&told, &[("standings.0.3.0", "3".to_owned()), ("standings.0.4", "archive".to_owned())]);
     let (took, told) = read("day_report", &kit, &report(&kit).sign(&kit.signer).unwrap());
     assert!(took, "{told}");
     expect(&told, &[("unsent", "1".to_owned()), ("captures.0.4", "new".to_owned())]);
+    let (took, told) = read("status", &kit, &status(&kit).sign(&kit.signer).unwrap());
+    assert!(took, "{told}");
+    expect(&told, &[("total", "7".to_owned()), ("unsent", "2".to_owned()), ("durable", "3".to_owned())]);
     let (took, told) = read("batch", &kit, &wire::encode_batch([b"first".as_slice(), b"second"]));
     assert!(took, "{told}");
     expect(&told, &[("packets", "[2]".to_owned()), ("packets.1", hash(b"second"))]);
@@ -380,4 +400,5 @@ fn a_reader_written_from_the_document_refuses_what_was_damaged() {
     let signed = receipt(&kit, &[]).sign(&kit.signer).unwrap();
     assert!(!read("receipt", &kit, &signed).0, "a receipt that the centre did not sign");
     assert!(!read("day_report", &kit, &signed).0, "a receipt is no day report");
+    assert!(!read("status", &kit, &signed).0, "nor a status");
 }

@@ -5,18 +5,15 @@
 mod support;
 
 use proptest::prelude::*;
-use time::macros::date;
 
 use domain::application::Kind;
 use fingerprint::FingerPosition;
-use packet::keys::{KeyError, PublicKey, open_secret, seal_secret};
-use packet::message::{DayReport, Outcome, Receipt, ReceiptItem, Refusal, ReportedCapture};
+use packet::keys::{KeyError, open_secret, seal_secret};
 use packet::{
     AtRest, Biometric, Carries, Changes, Content, ContentKey, Envelope, Finger, FingerCapture, FingerImage,
     HandOver, ImagesForChip, MAX_FINGER_IMAGE_BYTES, MAX_PHOTO_BYTES, MissingReason, PacketError, Payload,
     Recapture, open, parse, seal, verify_envelope,
 };
-use pki::Signer;
 use support::*;
 
 #[test]
@@ -368,46 +365,6 @@ fn errors_say_where() {
     assert_eq!(error, PacketError::NotCanonical { what: "the packet", offset: 0 });
 }
 
-#[test]
-fn receipts_and_day_reports_round_trip_and_cannot_pass_for_each_other() {
-    let signer = receipt_signer();
-    let public = PublicKey::from_spki(signer.public_key()).unwrap();
-    let id = envelope(TestKit::new(1).id, 5, 9).packet_id;
-    let receipt = Receipt {
-        at: DAY,
-        items: vec![
-            ReceiptItem { packet_id: Some(id), sha256: [1; 32], outcome: Outcome::Accepted },
-            ReceiptItem { packet_id: None, sha256: [2; 32], outcome: Outcome::Refused(Refusal::Malformed) },
-        ],
-    };
-    let signed = receipt.sign(&signer).unwrap();
-    assert_eq!(Receipt::verify(&signed, &public).unwrap(), receipt);
-    assert!(Receipt::verify(&signed, &TestKit::new(1).public()).is_err());
-
-    let kit = TestKit::new(1);
-    let envelope = envelope(kit.id, 5, 9);
-    let report = DayReport {
-        kit_id: kit.id,
-        day: date!(2021 - 04 - 06),
-        reported_at: DAY,
-        unsent: 3,
-        captured_total: 9,
-        captures: vec![ReportedCapture {
-            application_id: envelope.application_id,
-            kit_seq: 9,
-            captured_at: envelope.captured_at,
-            unit: envelope.unit,
-            kind: Kind::New,
-        }],
-    };
-    let signed = report.sign(&kit.signer).unwrap();
-    assert_eq!(DayReport::verify(&signed, &kit.public()).unwrap(), report);
-    assert_eq!(DayReport::claimed_kit(&signed).unwrap(), kit.id);
-    // A key that signs both kinds: the context keeps them apart.
-    let as_report = receipt.sign(&kit.signer).unwrap();
-    assert!(matches!(DayReport::verify(&as_report, &kit.public()), Err(PacketError::BadSignature { .. })));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -430,11 +387,8 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(bytes: Vec<u8>) {
         let kit = TestKit::new(1);
-        let public = kit.public();
         prop_assert!(verified(&bytes, &kit).is_err());
         prop_assert!(open(&bytes, &intake_key()).is_err());
-        prop_assert!(Receipt::verify(&bytes, &public).is_err());
-        prop_assert!(DayReport::verify(&bytes, &public).is_err());
     }
 
     /// A packet whose kit is hostile: the outside is sound, the inside is damaged before it is opened.

@@ -11,6 +11,7 @@ pub mod packets;
 pub mod pages;
 pub mod proposals;
 pub mod quarantine;
+pub mod standing;
 
 use std::collections::HashMap;
 

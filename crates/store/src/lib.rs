@@ -21,6 +21,6 @@ pub use platform::layout::LAYOUT;
 pub use platform::logins::{Logins, close_to_others, make_logins};
 pub use platform::migrate::{known_version, migrations_checksum};
 pub use platform::scope::UnitScope;
-pub use platform::{accounts, audit, change_log, jobs, progress, recordings, sessions, shown, trail};
+pub use platform::{accounts, audit, change_log, jobs, progress, recordings, sessions, shown, trail, wal};
 /// What a function of this crate reads and writes through: a pooled connection or a transaction.
 pub use sqlx::PgConnection;

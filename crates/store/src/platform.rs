@@ -24,3 +24,4 @@ pub mod sessions;
 pub mod shown;
 mod statements;
 pub mod trail;
+pub mod wal;

@@ -101,4 +101,8 @@ impl KitDesk for Keyholder {
     fn day_report(&self, body: Vec<u8>) -> desks::Answer<'_, KitAnswer> {
         Box::pin(self.kit(Request::DayReport(body)))
     }
+
+    fn status(&self, body: Vec<u8>) -> desks::Answer<'_, KitAnswer> {
+        Box::pin(self.kit(Request::KitStatus(body)))
+    }
 }

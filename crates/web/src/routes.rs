@@ -149,6 +149,12 @@ pub const ROUTES: &[Route] = &[
         handler: || post(pages::kit::day_report),
     },
     Route {
+        method: "POST",
+        path: packet::wire::STATUS_PATH,
+        access: Access::Kit,
+        handler: || post(pages::kit::status),
+    },
+    Route {
         method: "GET",
         path: static_files::CSS_PATH,
         access: Access::Public,

@@ -3,6 +3,7 @@
 //! kit's.
 
 mod lose;
+mod restored;
 mod storm;
 mod team;
 mod world;

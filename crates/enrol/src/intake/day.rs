@@ -1,21 +1,24 @@
+use std::collections::BTreeMap;
+
 use time::OffsetDateTime;
 
 use super::clock::{self, Heard};
-use super::sha256;
+use super::{sha256, standing};
 use crate::EnrolError;
 use domain::Actor;
 use domain::id::KitId;
 use packet::PacketError;
 use packet::keys::PublicKey;
 use packet::message::{DayReport, Outcome, Receipt, ReceiptItem};
+use packet::standing::Standing;
 use store::applications::intake::{self, NewRefusal};
-use store::applications::kits::{self, NewKitReport};
+use store::applications::kits::{self, Kit, NewKitReport};
 use store::applications::{NewApplication, create};
 use store::register::units;
 use store::{Database, PgConnection};
 
 /// What a day report changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaySummary {
     /// Applications that the centre learned of by this report.
     pub created: usize,
@@ -23,6 +26,8 @@ pub struct DaySummary {
     pub unplaced: usize,
     /// `false` when a later report of the same day was there already.
     pub stored: bool,
+    /// What the centre has of the kit's packets.
+    pub standings: Vec<Standing>,
 }
 
 /// Takes the body of a day report and gives the body of the answer: a receipt with one line.
@@ -35,9 +40,9 @@ pub async fn receive_day_report(
     now: OffsetDateTime,
     signer: &dyn pki::Signer,
 ) -> Result<Vec<u8>, EnrolError> {
-    report_day(db, body, now).await?;
+    let DaySummary { standings, .. } = report_day(db, body, now).await?;
     let item = ReceiptItem { packet_id: None, sha256: sha256(body), outcome: Outcome::Accepted };
-    Ok(Receipt { at: now, items: vec![item] }.sign(signer)?)
+    Ok(Receipt { at: now, items: vec![item], standings }.sign(signer)?)
 }
 
 /// Books a kit's day report: its counters, and the applications whose packets have not arrived, as captured.
@@ -53,8 +58,8 @@ pub async fn report_day(
 ) -> Result<DaySummary, EnrolError> {
     let mut tx = db.begin().await?;
     let refused = match verify(&mut tx, message).await? {
-        Ok((report, heard)) => {
-            let summary = book(&mut tx, &report, &heard, message, now).await?;
+        Ok((report, kit)) => {
+            let summary = book(&mut tx, &report, &kit, message, now).await?;
             tx.commit().await.map_err(store::Error::from)?;
             return Ok(summary);
         }
@@ -74,18 +79,17 @@ struct Refused {
     kit_id: Option<KitId>,
 }
 
-/// The report, and what the centre knows of its kit.
+/// The report, and its kit, whose row is held.
 async fn verify(
     tx: &mut PgConnection,
     message: &[u8],
-) -> Result<Result<(DayReport, Heard), Refused>, EnrolError> {
+) -> Result<Result<(DayReport, Kit), Refused>, EnrolError> {
     let refused = |code, reason: String, kit_id| Ok(Err(Refused { code, reason, kit_id }));
     let kit_id = match DayReport::claimed_kit(message) {
         Ok(kit_id) => kit_id,
         Err(error) => return refused(error.code(), error.to_string(), None),
     };
-    let kits = kits::lock_kits(tx, &[kit_id]).await?;
-    let Some(kit) = kits.first() else {
+    let Some(kit) = kits::lock_kits(tx, &[kit_id]).await?.pop() else {
         return refused("unknown_kit", "the kit is not registered".to_owned(), Some(kit_id));
     };
     if kit.revoked_at.is_some() {
@@ -95,7 +99,7 @@ async fn verify(
         .map_err(PacketError::from)
         .and_then(|key| DayReport::verify(message, &key));
     match report {
-        Ok(report) => Ok(Ok((report, Heard::of(kit)))),
+        Ok(report) => Ok(Ok((report, kit))),
         Err(error) => refused(error.code(), error.to_string(), Some(kit_id)),
     }
 }
@@ -103,14 +107,15 @@ async fn verify(
 async fn book(
     tx: &mut PgConnection,
     report: &DayReport,
-    heard: &Heard,
+    kit: &Kit,
     message: &[u8],
     now: OffsetDateTime,
 ) -> Result<DaySummary, EnrolError> {
+    let heard = Heard::of(kit);
     let units: Vec<_> = report.captures.iter().map(|capture| capture.unit).collect();
     let paths = units::unit_paths(tx, &units).await?;
     let placed = report.captures.iter().filter_map(|capture| {
-        let captured = clock::bound_claim(capture.captured_at, None, Some(heard), now);
+        let captured = clock::bound_claim(capture.captured_at, None, Some(&heard), now);
         Some(NewApplication {
             application_id: capture.application_id,
             kit_id: report.kit_id,
@@ -138,5 +143,6 @@ async fn book(
     )
     .await?;
     kits::note_heard(tx, &[report.kit_id], now).await?;
-    Ok(DaySummary { created, unplaced: report.captures.len() - placed.len(), stored })
+    let standings = standing::advance(tx, std::slice::from_ref(kit), &BTreeMap::new()).await?;
+    Ok(DaySummary { created, unplaced: report.captures.len() - placed.len(), stored, standings })
 }

@@ -13,6 +13,7 @@ use domain::application::State;
 use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 use packet::message::{Outcome, Refusal};
 use packet::{Carries, Envelope};
+use store::applications::kits::Kit;
 
 /// One packet of a batch after the checks that need no database but the keys of kit and officer.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub(super) struct Arrived {
 /// judged as if its packets had come one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Known {
+    /// The kits, whose rows are held.
+    pub kits: Vec<Kit>,
     pub revoked: HashSet<KitId>,
     /// Kits of which somebody proposes that they be revoked.
     pub doubted: HashSet<KitId>,

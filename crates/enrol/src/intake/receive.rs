@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::clock::{self, Heard};
 use super::decide::{Arrived, Decision, Known, decide};
 use super::quarantine::Reason;
+use super::standing::{self, Stored};
 use super::{blocking, quota, sha256};
 use crate::EnrolError;
 use crate::kits::REVOKE;
@@ -17,6 +18,7 @@ use domain::application::{Action, Kind};
 use domain::id::{CredentialId, KitId};
 use packet::keys::PublicKey;
 use packet::message::{Receipt, ReceiptItem, Refusal};
+use packet::standing::Standing;
 use packet::{Envelope, PacketError, Unverified, wire};
 use store::applications::intake::{self, NewRefusal};
 use store::applications::kits::Kit;
@@ -100,19 +102,20 @@ pub async fn receive(
         }
         _ => false,
     };
-    let decisions = match store::retry(is_retryable, || take_over(db, &arrived, &packets, now)).await {
-        Err(EnrolError::Quota { kit_id, packets, mebibytes }) => {
-            quota::note(db, kit_id, &arrived, now).await?;
-            return Err(EnrolError::Quota { kit_id, packets, mebibytes });
-        }
-        decided => decided?,
-    };
+    let (decisions, standings) =
+        match store::retry(is_retryable, || take_over(db, &arrived, &packets, now)).await {
+            Err(EnrolError::Quota { kit_id, packets, mebibytes }) => {
+                quota::note(db, kit_id, &arrived, now).await?;
+                return Err(EnrolError::Quota { kit_id, packets, mebibytes });
+            }
+            decided => decided?,
+        };
     let items = arrived.iter().zip(&decisions).map(|(arrived, decision)| ReceiptItem {
         packet_id: arrived.claimed.as_ref().map(|envelope| envelope.packet_id),
         sha256: arrived.sha256,
         outcome: decision.outcome(),
     });
-    let receipt = Receipt { at: now, items: items.collect() };
+    let receipt = Receipt { at: now, items: items.collect(), standings };
     let stored = decisions.iter().filter(|decision| decision.is_new()).count();
     tracing::info!(batch.packets = packets.len(), batch.stored = stored, "packets received");
     Ok(Received { signed: receipt.sign(signer)?, receipt, stored })
@@ -182,7 +185,7 @@ async fn take_over(
     arrived: &[Arrived],
     packets: &[Vec<u8>],
     now: OffsetDateTime,
-) -> Result<Vec<Decision>, EnrolError> {
+) -> Result<(Vec<Decision>, Vec<Standing>), EnrolError> {
     let mut tx = db.begin().await?;
     let mut known = load_known(&mut tx, arrived).await?;
     let mut decisions = Vec::with_capacity(arrived.len());
@@ -232,8 +235,22 @@ async fn take_over(
     kits::note_heard(&mut tx, &heard, now).await?;
     intake::note_refusals(&mut tx, now, &written.refusals).await?;
     stop(&mut tx, &known, now).await?;
-    tx.commit().await.map_err(store::Error::from)?;
-    Ok(decisions)
+    let standings = standing::advance(&mut tx, &known.kits, &counters(&written, &known)).await?;
+    store::commit(tx).await?;
+    Ok((decisions, standings))
+}
+
+/// What is new of each kit.
+fn counters(written: &Written<'_>, known: &Known) -> BTreeMap<KitId, Stored> {
+    let mut stored: BTreeMap<KitId, Stored> = BTreeMap::new();
+    for packet in &written.stored {
+        let of = stored.entry(packet.kit_id).or_default();
+        of.lowest = of.lowest.min(packet.kit_seq);
+    }
+    for stop in &known.stops {
+        stored.entry(stop.kit).or_default().contradicts = true;
+    }
+    stored
 }
 
 fn new_packet<'a>(
@@ -316,6 +333,7 @@ async fn load_known(tx: &mut PgConnection, arrived: &[Arrived]) -> Result<Known,
         heard: kits.iter().map(|kit| (kit.kit_id, Heard::of(kit))).collect(),
         applications: intake::standings(tx, &application_ids).await?,
         units: units::unit_paths(tx, &units).await?,
+        kits,
         ..Known::default()
     };
     for credential in officers::find(tx, &Vec::from_iter(credentials)).await? {

@@ -8,6 +8,7 @@ mod hostile;
 mod intake;
 mod kits;
 mod recapture;
+mod standing;
 mod stolen_kit;
 #[path = "../../../packet/tests/support/mod.rs"]
 mod support;

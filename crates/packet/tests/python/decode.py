@@ -6,7 +6,7 @@ It is slow and takes no care of timing: it is for tests, and must never hold a r
 
 Reads lines `name hex` on standard input, and writes lines `path value`, or `refused REASON` and ends with 1:
 
-    what packet | receipt | day_report | batch       kit, officer, centre: public points
+    what packet | receipt | day_report | status | batch       kit, officer, centre: public points
     bytes  the message                               intake: the private number
 """
 
@@ -433,12 +433,26 @@ def signed_once(given, who, context):
 
 
 def read_receipt(given, told):
-    key_id, payload = signed_once(given, "centre", b"dancu receipt 1")
+    key_id, payload = signed_once(given, "centre", b"dancu receipt 2")
     need(key_id == hashlib.sha256(given["centre"]).digest()[:8], "another key")
-    version, at, lines = fields(payload, 3, "the receipt")
-    need(version == 1, "another version")
+    version, at, lines, standings = fields(payload, 4, "the receipt")
+    need(version == 2, "another version")
     tell(told, "at", at)
     tell(told, "items", [fields(line, 3, "a line") for line in lines])
+    tell(told, "standings", [read_standing(standing) for standing in standings])
+
+
+def read_standing(standing):
+    kit, highest, missing, durable, means = fields(standing, 5, "a standing")
+    after = 0
+    for first, last in (fields(one, 2, "a range") for one in missing):
+        need(after < first <= last < highest, "ranges out of order")
+        after = last
+    if durable is not None:
+        counter, sha256 = fields(durable, 2, "a watermark")
+        need(0 < counter <= highest and len(sha256) == 32, "a watermark above the highest")
+    need(means in ("commit", "archive", "standby", "archive_and_standby"), "an unknown means")
+    return [kit, highest, missing, durable, means]
 
 
 def read_day_report(given, told):
@@ -446,6 +460,17 @@ def read_day_report(given, told):
     names = ["version", "day", "reported_at", "unsent", "captured_total", "captures"]
     values = fields(payload, len(names), "the day report")
     need(values[0] == 1, "another version")
+    tell(told, "kit_id", kit)
+    for name, value in zip(names[1:], values[1:]):
+        tell(told, name, value)
+
+
+def read_status(given, told):
+    kit, payload = signed_once(given, "kit", b"dancu kit status 1")
+    names = ["version", "asked_at", "total", "unsent", "durable"]
+    values = fields(payload, len(names), "the status")
+    need(values[0] == 1, "another version")
+    need(values[3] <= values[2] and values[4] <= values[2], "counts more than there is")
     tell(told, "kit_id", kit)
     for name, value in zip(names[1:], values[1:]):
         tell(told, name, value)
@@ -486,6 +511,7 @@ def main():
         "packet": read_packet,
         "receipt": read_receipt,
         "day_report": read_day_report,
+        "status": read_status,
         "batch": read_batch,
     }
     told = []

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::proposals::{Proposal, bound, proposal};
 use super::signed;
+use super::standing::Told;
 use crate::Error;
 use crate::platform::error::inconsistent;
 use domain::UnitCode;
@@ -93,6 +94,10 @@ pub struct Heard {
     pub unsent: Option<i64>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
+    /// Up to which counter what came from it is safe; 0 when nothing is.
+    pub durable: u64,
+    /// Its own last word.
+    pub told: Option<Told>,
 }
 
 /// What is known of each kit, by id.
@@ -100,17 +105,44 @@ pub struct Heard {
 /// # Errors
 /// Those of the database.
 pub async fn heard(conn: &mut PgConnection) -> Result<HashMap<KitId, Heard>, Error> {
-    type Row = (Uuid, i64, Option<OffsetDateTime>, Option<i64>, Option<String>);
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        kit_id: Uuid,
+        packets: i64,
+        reported_at: Option<OffsetDateTime>,
+        unsent: Option<i64>,
+        revoked_reason: Option<String>,
+        durable_seq: i64,
+        told_at: Option<OffsetDateTime>,
+        told_total: Option<i64>,
+        told_unsent: Option<i64>,
+        told_durable: Option<i64>,
+    }
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT k.kit_id, coalesce(p.packets, 0), r.reported_at, r.unsent, k.revoked_reason FROM kit k \
+        "SELECT k.kit_id, coalesce(p.packets, 0) AS packets, r.reported_at, r.unsent, k.revoked_reason, \
+                k.durable_seq, k.told_at, k.told_total, k.told_unsent, k.told_durable FROM kit k \
          LEFT JOIN (SELECT kit_id, count(*) AS packets FROM packet GROUP BY kit_id) p USING (kit_id) \
          LEFT JOIN (SELECT DISTINCT ON (kit_id) kit_id, reported_at, unsent FROM kit_report \
                     ORDER BY kit_id, day DESC) r USING (kit_id)",
     )
     .fetch_all(conn)
     .await?;
-    let heard = |(kit, packets, reported_at, unsent, revoked_reason): Row| {
-        (KitId::from_uuid(kit), Heard { packets, reported_at, unsent, revoked_reason })
+    let number = |number: Option<i64>| number.unwrap_or_default().unsigned_abs();
+    let heard = |row: Row| {
+        let heard = Heard {
+            packets: row.packets,
+            reported_at: row.reported_at,
+            unsent: row.unsent,
+            revoked_reason: row.revoked_reason,
+            durable: row.durable_seq.unsigned_abs(),
+            told: row.told_at.map(|at| Told {
+                at,
+                total: number(row.told_total),
+                unsent: number(row.told_unsent),
+                durable: number(row.told_durable),
+            }),
+        };
+        (KitId::from_uuid(row.kit_id), heard)
     };
     Ok(rows.into_iter().map(heard).collect())
 }
@@ -314,8 +346,8 @@ pub async fn put_kit_report(tx: &mut PgConnection, report: &NewKitReport<'_>) ->
     Ok(done.rows_affected() > 0)
 }
 
-/// The kit's counters up to its highest known one (packet or reported total) that no packet has arrived with,
-/// as ranges from and to: these packets are still on the kit.
+/// The kit's counters up to its highest known one (packet, reported or told total) that no packet has arrived
+/// with, as ranges from and to: these packets are still on the kit, but for those that it was told are safe.
 ///
 /// # Errors
 /// Those of the database.
@@ -324,7 +356,9 @@ pub async fn sequence_gaps(conn: &mut PgConnection, kit_id: KitId) -> Result<Vec
         "WITH seen AS ( \
              SELECT kit_seq FROM packet WHERE kit_id = $1 \
              UNION ALL SELECT 0 \
-             UNION ALL SELECT coalesce(max(captured_total), 0) + 1 FROM kit_report WHERE kit_id = $1), \
+             UNION ALL SELECT coalesce(max(total), 0) + 1 FROM ( \
+                 SELECT captured_total AS total FROM kit_report WHERE kit_id = $1 \
+                 UNION ALL SELECT told_total FROM kit WHERE kit_id = $1) t), \
          steps AS (SELECT kit_seq, lead(kit_seq) OVER (ORDER BY kit_seq) AS following FROM seen) \
          SELECT kit_seq + 1, following - 1 FROM steps WHERE following > kit_seq + 1 ORDER BY kit_seq",
     )

@@ -44,6 +44,8 @@ pub struct Cluster {
     data: PathBuf,
     home: PathBuf,
     socket_dir: PathBuf,
+    /// Whether the server was not running before.
+    started: bool,
 }
 
 impl Cluster {
@@ -68,14 +70,29 @@ impl Cluster {
             layout.cluster_made = true;
             layout.save(&data)?;
         }
-        let cluster = Cluster { data, home, socket_dir };
+        let mut cluster = Cluster { data, home, socket_dir, started: false };
         let ident_changed = cluster.write_ident(&users)?;
         if !cluster.is_live() {
             cluster.start_server(&users, durability)?;
+            cluster.started = true;
         } else if ident_changed {
             cluster.pg_ctl(&users, &["reload"])?;
         }
         Ok(cluster)
+    }
+
+    /// Wakes the checkpointer of a server that was started by this and takes connections by now: it has slept
+    /// since before the log was read, and would see an operator's `archive_timeout` after a quarter of an
+    /// hour. Blocking.
+    ///
+    /// # Errors
+    /// When `pg_ctl` fails.
+    pub(crate) fn wake(&self) -> Result<(), Error> {
+        if !self.started {
+            return Ok(());
+        }
+        let users = Users::resolve(&self.pgdata())?;
+        self.pg_ctl(&users, &["reload"])
     }
 
     /// Stops the server, rolling back what is open. For the end of a demo or a test run: other dancu

@@ -130,6 +130,8 @@ impl Database {
         let cluster = blocking(move || Cluster::start(&data, Durability::Full)).await?;
         ensure_database(&cluster).await?;
         let mut db = Database::connect(cluster.logins(DATABASE), PoolSizes::default()).await?;
+        let connected = cluster.clone();
+        blocking(move || connected.wake()).await?;
         db.cluster = Some(cluster);
         Ok(db)
     }

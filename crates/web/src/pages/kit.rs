@@ -14,6 +14,7 @@ use crate::tls::KnownKit;
 use domain::id::KitId;
 use enrol::desks::KitAnswer;
 use packet::message::DayReport;
+use packet::standing::KitStatus;
 use packet::wire::{self, COSE_TYPE};
 
 /// A batch of sealed packets; the answer is the centre's signed receipt, with a line for each packet in the
@@ -43,6 +44,20 @@ pub(crate) async fn day_report(
         return Ok(answer(&state, &guess, stranger()));
     }
     Ok(answer(&state, &guess, state.kits.day_report(body.to_vec()).await))
+}
+
+/// A kit's signed question what the centre has of its packets; the answer is the centre's signed receipt.
+pub(crate) async fn status(
+    State(state): State<AppState>,
+    address: Address,
+    shown: Option<Extension<KnownKit>>,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let guess = let_in(&state, address)?;
+    if !is_of_kit(&state, shown, || vec![KitStatus::claimed_kit(&body).ok()]) {
+        return Ok(answer(&state, &guess, stranger()));
+    }
+    Ok(answer(&state, &guess, state.kits.status(body.to_vec()).await))
 }
 
 /// Whether the kit whose certificate was shown speaks for itself: what it sends bears its own name. Where

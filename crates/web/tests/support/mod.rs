@@ -325,6 +325,10 @@ impl KitDesk for Echo {
     fn day_report(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
         Box::pin(async move { KitAnswer { status: 400, body, refused: 500 } })
     }
+
+    fn status(&self, body: Vec<u8>) -> Answer<'_, KitAnswer> {
+        Box::pin(async move { KitAnswer { status: 400, body, refused: 500 } })
+    }
 }
 
 /// The site's parts with a clock that can be set.

@@ -138,6 +138,7 @@ fn whatever_was_receipted_is_there_once_after_kills_at_any_moment() {
         let (mut team, captured) = team.join().unwrap();
         until_receipted(&mut team);
         assert_eq!(team.accepted(), captured as u64, "whatever was captured has its receipt");
+        assert_eq!(team.kept(), 0, "and is safe with the commit, where there is no archive");
         worker.end();
         province.run(&["work", "--once"]);
         let funnel = province.json(&["report", "funnel", "--unit", &province.code]);

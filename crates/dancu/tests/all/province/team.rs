@@ -15,7 +15,9 @@ use domain::application::Kind;
 use domain::clock::SystemClock;
 use domain::id::{ApplicationId, KitId, PersonId};
 use fingerprint::FingerPosition;
-use kit::{CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Officer, OfficerKey, Transport, new_ids};
+use kit::{
+    CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Officer, OfficerKey, SyncSummary, Transport, new_ids,
+};
 use packet::keys::PublicKey;
 use packet::rules::chip_fingers;
 use packet::{Biometric, CaptureMeta, Finger, FingerCapture, FingerImage, MissingReason};
@@ -145,6 +147,21 @@ impl Team {
     pub fn try_sync(&mut self) -> Result<(), kit::KitError> {
         let now = SystemClock.now();
         self.laptop.sync(&self.transport, now).map(drop)
+    }
+
+    /// Sends what waits, or asks what the centre has.
+    pub fn exchange(&mut self, now: OffsetDateTime) -> SyncSummary {
+        self.laptop.sync(&self.transport, now).unwrap()
+    }
+
+    /// The centre is at another address from now on.
+    pub fn goes_to(&mut self, base: &str) {
+        self.transport = Transport::to_this_machine(base).unwrap();
+    }
+
+    /// How many packets with a receipt are still on the laptop.
+    pub fn kept(&self) -> u64 {
+        self.laptop.outbox().counters().unwrap().kept
     }
 
     /// Whether nothing waits for a receipt.
