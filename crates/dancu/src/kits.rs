@@ -13,8 +13,9 @@ use centre::{Centre, Installation, Place};
 use domain::UnitCode;
 use domain::unit::Units;
 use enrol::kits::{self, Came, Confirmed, NewKit};
+use enrol::roster::{self, KitState};
 use packet::keys::PublicKey;
-use store::applications::kits as rows;
+use store::UnitScope;
 use ui::say;
 
 /// A public key in PEM has some 180 bytes.
@@ -174,7 +175,7 @@ async fn resume(centre: &Installation, Proposing { name, reason, json, operator 
 
 async fn confirm(centre: &Installation, Answering { name, json, operator }: &Answering) -> Result<()> {
     let (by, now) = (operator.actor(centre).await?, centre.clock.now());
-    let (confirmed, came) = kits::confirm(&centre.db, Units::latest(), name, &by, now).await?;
+    let (confirmed, came) = kits::confirm(&centre.db, Units::latest(), name, None, &by, now).await?;
     let what = match confirmed {
         Confirmed::Revoked => "revoked",
         Confirmed::Resumed => "resumed",
@@ -192,7 +193,7 @@ async fn confirm(centre: &Installation, Answering { name, json, operator }: &Ans
 
 async fn keep(centre: &Installation, Answering { name, json, operator }: &Answering) -> Result<()> {
     let (by, now) = (operator.actor(centre).await?, centre.clock.now());
-    let released = kits::keep(&centre.db, Units::latest(), name, &by, now).await?;
+    let released = kits::keep(&centre.db, Units::latest(), name, None, &by, now).await?;
     if *json {
         return output::print_json(&json!({ "kit": name, "released": released }));
     }
@@ -200,26 +201,23 @@ async fn keep(centre: &Installation, Answering { name, json, operator }: &Answer
     Ok(())
 }
 
-/// One word for where a kit stands.
-fn state(kit: &rows::Kit) -> &'static str {
-    let proposed = kit.standing.proposed.as_ref().map(|proposed| proposed.what.as_str());
-    match (kit.revoked_at, &kit.standing.stopped, proposed) {
-        (Some(_), ..) => "revoked",
-        (None, _, Some("revoke")) => "to be revoked",
-        (None, Some(_), Some(_)) => "to be resumed",
-        (None, Some(_), None) => "stopped",
-        (None, None, _) => "registered",
+/// One word or three for where a kit stands.
+fn state(state: KitState) -> &'static str {
+    match state {
+        KitState::Works => "registered",
+        KitState::Stopped => "stopped",
+        KitState::ToBeResumed => "to be resumed",
+        KitState::ToBeRevoked => "to be revoked",
+        KitState::Revoked => "revoked",
     }
 }
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.read().await?;
-    let all = rows::all(&mut conn).await?;
+    let all = roster::kits_in(&centre.db, Units::latest(), &UnitScope::everything()).await?;
     if all.is_empty() && !form.json {
         say!("none       register one with `dancu kit add`");
         return Ok(());
     }
-    let mut heard = rows::heard(&mut conn).await?;
     let columns = &[
         "kit",
         "id",
@@ -234,31 +232,18 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
         "reason",
     ];
     let mut table = Table::new("kits", columns);
-    for kit in all {
-        let heard = heard.remove(&kit.kit_id).unwrap_or_default();
-        // Numbers that never came, or that a restored database lost: packets that are still on the kit.
-        let gaps = rows::sequence_gaps(&mut conn, kit.kit_id).await?;
-        let missing: u64 = gaps.iter().map(|(from, to)| to - from + 1).sum();
-        let lost = kits::lost(&gaps, heard.told.as_ref());
-        // What it said last, in a report or in a question.
-        let told = heard.told.filter(|told| heard.reported_at.is_none_or(|reported| reported < told.at));
-        let (unsent, reported_at) = match told {
-            Some(told) => (Some(told.unsent), Some(told.at)),
-            None => (heard.unsent.map(i64::unsigned_abs), heard.reported_at),
-        };
-        let proposed = kit.standing.proposed.as_ref().map(|proposed| proposed.reason.clone());
-        let stopped = kit.standing.stopped.as_ref().map(|(_, code)| code.clone());
-        let reason = heard.revoked_reason.or(proposed).or(stopped);
-        let state = state(&kit);
+    for line in all {
+        let (reported_at, unsent) = line.last_word().unzip();
+        let reason = line.reason().map(str::to_owned);
         table.push([
-            kit.name.into(),
-            kit.kit_id.to_string().into(),
-            kit.unit.to_string().into(),
-            state.into(),
-            heard.packets.into(),
-            missing.into(),
-            lost.into(),
-            heard.durable.into(),
+            line.kit.name.into(),
+            line.kit.kit_id.to_string().into(),
+            line.kit.unit.to_string().into(),
+            state(line.state).into(),
+            line.heard.packets.into(),
+            line.heard.missing.into(),
+            line.heard.lost.into(),
+            line.heard.durable.into(),
             unsent.map_or(Value::Null, Value::from),
             reported_at.map(|at| at.format(&Rfc3339)).transpose()?.into(),
             reason.into(),

@@ -14,8 +14,9 @@ use domain::id::{AccountId, CredentialId};
 use domain::unit::Units;
 use enrol::kits::Came;
 use enrol::officers::{self, MOST_DAYS, NewCredential};
+use enrol::roster::{self, CredentialState};
 use packet::keys::PublicKey;
-use store::applications::{kits, officers as rows};
+use store::UnitScope;
 use ui::say;
 
 /// A public key in PEM has some 180 bytes.
@@ -170,29 +171,27 @@ fn told(credential: CredentialId, word: &str, what: &str, came: Came, json: bool
 }
 
 async fn list(centre: &Installation, form: Form) -> Result<()> {
-    let mut conn = centre.db.read().await?;
-    let all = rows::all(&mut conn).await?;
+    let everything = UnitScope::everything();
+    let all = roster::credentials_in(&centre.db, Units::latest(), &everything, centre.clock.now()).await?;
     if all.is_empty() && !form.json {
         say!("none       issue one with `dancu officer issue`");
         return Ok(());
     }
-    let now = centre.clock.now();
-    let kits = kits::all(&mut conn).await?;
     let columns = &["credential", "account", "kit", "state", "from", "until", "reason"];
     let mut table = Table::new("credentials", columns);
-    for one in all {
-        let kit = kits.iter().find(|kit| kit.kit_id == one.kit_id);
-        let state = match (&one.revoked_at, &one.proposed) {
-            (Some(_), _) => "revoked",
-            (None, Some(_)) => "to be revoked",
-            (None, None) if one.not_after < now => "ended",
-            (None, None) => "good",
+    for line in all {
+        let state = match line.state {
+            CredentialState::Revoked => "revoked",
+            CredentialState::ToBeRevoked => "to be revoked",
+            CredentialState::Ended => "ended",
+            CredentialState::Good => "good",
         };
+        let one = line.credential;
         let reason = one.revoked_reason.or(one.proposed.map(|proposed| proposed.reason));
         table.push([
             one.credential_id.to_string().into(),
             one.login.into(),
-            kit.map_or(String::new(), |kit| kit.name.clone()).into(),
+            line.kit.into(),
             state.into(),
             text(one.not_before)?.into(),
             text(one.not_after)?.into(),

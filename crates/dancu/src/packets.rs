@@ -1,7 +1,7 @@
 //! `dancu packet`: packets that wait to be opened, and those that were set aside.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -10,7 +10,8 @@ use crate::output::{self, Form, Table};
 use centre::{Installation, Place};
 use domain::id::PacketId;
 use enrol::intake::quarantine;
-use store::applications::quarantine as rows;
+use store::UnitScope;
+use store::applications::quarantine::{self as rows, Asked};
 use ui::say;
 
 /// Packets that one list shows.
@@ -65,12 +66,13 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::Retry { packets, all, json, operator } => {
             let by = operator.actor(&centre).await?;
             let ids = (!all).then_some(packets.as_slice());
-            let again = quarantine::retry(&centre.db, ids, &by, now).await?;
+            let again = quarantine::retry(&centre.db, &UnitScope::everything(), ids, &by, now).await?;
             told("retried", again, *json)
         }
         Command::Release { packets, reason, json, operator } => {
             let by = operator.actor(&centre).await?;
-            let released = quarantine::release(&centre.db, packets, reason, &by, now).await?;
+            let everything = UnitScope::everything();
+            let released = quarantine::release(&centre.db, &everything, packets, reason, &by, now).await?;
             told("released", released, *json)
         }
     }
@@ -89,18 +91,46 @@ fn told(what: &str, packets: usize, json: bool) -> Result<()> {
 }
 
 async fn list(centre: &Installation, all: bool, form: Form) -> Result<()> {
-    let mut conn = centre.db.read().await?;
-    let found = rows::waiting(&mut conn, all, MOST_LISTED).await?;
-    drop(conn);
-    if found.is_empty() && !form.json {
-        say!("none       no packet {}", if all { "waits" } else { "is set aside" });
-        return Ok(());
-    }
     let columns =
         &["packet", "application", "kit", "number", "unit", "received", "attempts", "reason", "since"];
     let mut table = Table::new("packets", columns);
-    for packet in found {
-        table.push([
+    let rows = if all { waiting(centre).await? } else { set_aside(centre).await? };
+    if rows.is_empty() && !form.json {
+        say!("none       no packet {}", if all { "waits" } else { "is set aside" });
+        return Ok(());
+    }
+    for row in rows {
+        table.push(row);
+    }
+    table.print(form)
+}
+
+/// The packets that are set aside, as the page of commanders lists them.
+async fn set_aside(centre: &Installation) -> Result<Vec<[Value; 9]>> {
+    let asked = Asked { limit: i64::from(MOST_LISTED), ..Asked::default() };
+    let found = quarantine::list(&centre.db, &UnitScope::everything(), &asked).await?;
+    let row = |held: quarantine::Held| -> Result<[Value; 9]> {
+        let packet = held.packet;
+        Ok([
+            packet.packet_id.to_string().into(),
+            packet.application_id.to_string().into(),
+            held.kit.into(),
+            packet.kit_seq.into(),
+            packet.unit_path.trim_end_matches('/').into(),
+            text(packet.received_at)?.into(),
+            packet.attempts.into(),
+            packet.reason.into(),
+            text(packet.since)?.into(),
+        ])
+    };
+    found.into_iter().map(row).collect()
+}
+
+/// Those that wait to be opened, too.
+async fn waiting(centre: &Installation) -> Result<Vec<[Value; 9]>> {
+    let found = rows::waiting(&mut *centre.db.read().await?, true, MOST_LISTED).await?;
+    let row = |packet: rows::Waiting| -> Result<[Value; 9]> {
+        Ok([
             packet.packet_id.to_string().into(),
             packet.application_id.to_string().into(),
             packet.kit.into(),
@@ -110,9 +140,9 @@ async fn list(centre: &Installation, all: bool, form: Form) -> Result<()> {
             packet.attempts.into(),
             packet.quarantined.unwrap_or_else(|| "waits".to_owned()).into(),
             packet.quarantined_at.map(text).transpose()?.into(),
-        ]);
-    }
-    table.print(form)
+        ])
+    };
+    found.into_iter().map(row).collect()
 }
 
 fn text(at: OffsetDateTime) -> Result<String> {

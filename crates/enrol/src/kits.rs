@@ -11,7 +11,7 @@ use domain::unit::Units;
 use domain::{Actor, UnitCode};
 use packet::keys::PublicKey;
 use store::applications::kits::{self, Kit, Standing};
-use store::applications::standing::Told;
+use store::applications::proposals::Proposal;
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
 
@@ -20,13 +20,6 @@ const MOST_NAME_CHARS: usize = 64;
 /// What may be proposed of a kit, as the table `kit` has it.
 pub(crate) const REVOKE: &str = "revoke";
 const RESUME: &str = "resume";
-
-/// How many of the packets that are not here a kit was told are safe: it has forgotten them, and nobody can
-/// send them again. `gaps` are ranges of counters.
-pub fn lost(gaps: &[(u64, u64)], told: Option<&Told>) -> u64 {
-    let durable = told.map_or(0, |told| told.durable);
-    gaps.iter().filter(|(from, _)| *from <= durable).map(|(from, to)| to.min(&durable) - from + 1).sum()
-}
 
 /// A kit as it is set up.
 #[derive(Debug, Clone)]
@@ -197,14 +190,17 @@ pub enum Confirmed {
     Resumed,
 }
 
-/// Does what was proposed of a kit, on the word of another account.
+/// Does what was proposed of a kit, on the word of another account. Whoever saw a proposal before gives its
+/// moment, and confirms no other one.
 ///
 /// # Errors
-/// [`EnrolError::Kit`]: no kit of this name, nothing proposed, the same account; those of the database.
+/// [`EnrolError::Kit`]: no kit of this name, nothing proposed, another proposal than the one that was
+/// seen, the same account; those of the database.
 pub async fn confirm(
     db: &Database,
     units: Units<'_>,
     name: &str,
+    seen: Option<OffsetDateTime>,
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<(Confirmed, Came), EnrolError> {
@@ -214,6 +210,7 @@ pub async fn confirm(
         return Ok((Confirmed::Revoked, Came::Before));
     }
     let proposal = two::answer(kit.standing.proposed.as_ref(), name, by).map_err(EnrolError::Kit)?;
+    is_seen(proposal, name, seen)?;
     let path = units.path(kit.unit).unwrap_or_default();
     let detail = json!({ "reason": proposal.reason, "proposed_by": proposal.by });
     let confirmed = if proposal.what == RESUME {
@@ -239,12 +236,14 @@ pub async fn keep(
     db: &Database,
     units: Units<'_>,
     name: &str,
+    seen: Option<OffsetDateTime>,
     by: &Actor,
     now: OffsetDateTime,
 ) -> Result<usize, EnrolError> {
     let mut tx = db.begin().await?;
     let kit = locked(&mut tx, name).await?;
     let proposal = two::answer(kit.standing.proposed.as_ref(), name, by).map_err(EnrolError::Kit)?;
+    is_seen(proposal, name, seen)?;
     let detail = json!({ "proposed": proposal.what, "proposed_by": proposal.by });
     kits::propose(&mut tx, kit.kit_id, None).await?;
     let released = quarantine::doubt_is_over(&mut tx, Doubt::OfKit(kit.kit_id), by, now).await?;
@@ -252,6 +251,16 @@ pub async fn keep(
     note(&mut tx, "kit.kept", kit.kit_id, path, by, detail, now).await?;
     store::commit(tx).await?;
     Ok(released)
+}
+
+/// That a kit be revoked takes the place of that it may go on: who answers must know which it is.
+fn is_seen(proposal: &Proposal, name: &str, seen: Option<OffsetDateTime>) -> Result<(), EnrolError> {
+    match seen {
+        Some(at) if at != proposal.at => {
+            refuse(format!("something else is proposed of kit {name} by now; look at it again"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A kit of this name, which nobody else changes and no upload is judged by until the transaction ends.

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use domain::Actor;
 use store::applications::proposals::Proposal;
 
-/// Characters of a reason at most.
-const MOST_REASON_CHARS: usize = 200;
+/// Characters of a reason at most, for what is proposed and for what is released.
+pub const MOST_REASON_CHARS: usize = 200;
 
 /// A proposal by an account, for a reason.
 ///

@@ -34,6 +34,8 @@ pub enum Error {
     Report(report::Error),
     #[error("the case could not be read: {0}")]
     Resolve(resolve::Error),
+    #[error("kits and packets could not be read: {0}")]
+    Enrol(enrol::EnrolError),
     #[error("the page could not be drawn: {0}")]
     Render(#[from] askama::Error),
     #[error("a background task ended early")]
@@ -45,6 +47,15 @@ impl From<report::Error> for Error {
         match error {
             report::Error::Store(error) => Error::Store(error),
             other => Error::Report(other),
+        }
+    }
+}
+
+impl From<enrol::EnrolError> for Error {
+    fn from(error: enrol::EnrolError) -> Error {
+        match error {
+            enrol::EnrolError::Store(error) => Error::Store(error),
+            other => Error::Enrol(other),
         }
     }
 }
@@ -167,9 +178,12 @@ impl Error {
             Error::TooSlow => (Kind::TooSlow, None),
             Error::TooLarge { .. } => (Kind::TooLarge, None),
             Error::Store(e) if e.is_disconnected() => (Kind::Unavailable, Some(BUSY)),
-            Error::Store(_) | Error::Report(_) | Error::Resolve(_) | Error::Render(_) | Error::Task => {
-                (Kind::Internal, None)
-            }
+            Error::Store(_)
+            | Error::Report(_)
+            | Error::Resolve(_)
+            | Error::Enrol(_)
+            | Error::Render(_)
+            | Error::Task => (Kind::Internal, None),
         };
         Problem { kind, wait }
     }

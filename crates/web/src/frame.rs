@@ -17,6 +17,9 @@ use ui::frame::{Frame, Link, Reader};
 use ui::i18n::Lang;
 use ui::place;
 
+/// Supervision begins with what waits for the commander.
+const SUPERVISION: &str = crate::pages::supervision::PACKETS;
+
 /// The frame without a reader.
 pub(crate) fn signed_out(parts: &Parts) -> Frame {
     let query = parts.uri.query();
@@ -44,19 +47,22 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
     let lang = frame.lang;
     let links: &[(&'static str, &'static str, &[Role])] = &[
         ("/tong-quan", lang.text("nav.dashboard"), &[Role::Commander]),
-        ("/lich-moi", lang.text("nav.worklist"), &[Role::Officer, Role::Commander]),
+        ("/lich-moi", lang.text("nav.worklist"), &[Role::Officer]),
         ("/ho-so-xet", lang.text("nav.cases"), &[Role::Adjudicator]),
         ("/cu-dan", lang.text("nav.people"), &Role::ALL),
         ("/ho-so", lang.text("nav.applications"), &Role::ALL),
         ("/giao-nhan", lang.text("nav.boxes"), &[Role::Clerk, Role::Officer, Role::Commander]),
         ("/phieu-loi", lang.text("nav.imports"), &[Role::Clerk]),
+        (SUPERVISION, lang.text("nav.supervision"), &[Role::Commander]),
     ];
     let allowed = links.iter().filter(|(_, _, roles)| roles.contains(&who.role));
     let nav = allowed.map(|&(href, label, _)| Link {
         href,
         label,
         // A card is read as a part of its application.
-        current: is_below(path, href) || (href == "/ho-so" && is_below(path, "/the")),
+        current: is_below(path, href)
+            || (href == "/ho-so" && is_below(path, "/the"))
+            || (href == SUPERVISION && is_below(path, "/giam-sat")),
     });
     let reader = Reader {
         name: who.display_name.clone(),

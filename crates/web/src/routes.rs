@@ -47,6 +47,7 @@ pub struct Route {
 }
 
 const ALL: Access = Access::Roles(&Role::ALL);
+const COMMAND: Access = Access::Roles(&[Commander]);
 const CASES: Access = Access::Roles(&[Adjudicator]);
 const FIELD: Access = Access::Roles(&[Officer, Commander]);
 const BOXES: Access = Access::Roles(&[Clerk, Officer, Commander]);
@@ -57,17 +58,43 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/vao", access: Access::Public, handler: || get(pages::sign_in::show) },
     Route { method: "POST", path: "/vao", access: Access::Public, handler: || post(pages::sign_in::enter) },
     Route { method: "POST", path: "/ra", access: ALL, handler: || post(pages::sign_in::leave) },
+    Route { method: "GET", path: "/tong-quan", access: COMMAND, handler: || get(pages::dashboard::show) },
+    Route { method: "GET", path: "/giam-sat", access: COMMAND, handler: || get(pages::supervision::show) },
     Route {
         method: "GET",
-        path: "/tong-quan",
-        access: Access::Roles(&[Commander]),
-        handler: || get(pages::dashboard::show),
+        path: "/giam-sat/goi-cach-ly",
+        access: COMMAND,
+        handler: || get(pages::supervision::packets::list),
+    },
+    Route {
+        method: "POST",
+        path: "/giam-sat/goi-cach-ly",
+        access: COMMAND,
+        handler: || post(pages::supervision::packets::act),
     },
     Route {
         method: "GET",
-        path: "/giam-sat",
-        access: Access::Roles(&[Commander]),
-        handler: || get(pages::supervision::show),
+        path: "/giam-sat/may-thu-nhan",
+        access: COMMAND,
+        handler: || get(pages::supervision::kits::list),
+    },
+    Route {
+        method: "GET",
+        path: "/giam-sat/may-thu-nhan/{kit_id}",
+        access: COMMAND,
+        handler: || get(pages::supervision::kits::show),
+    },
+    Route {
+        method: "POST",
+        path: "/giam-sat/may-thu-nhan/{kit_id}",
+        access: COMMAND,
+        handler: || post(pages::supervision::kits::act),
+    },
+    Route {
+        method: "GET",
+        path: "/giam-sat/nhat-ky",
+        access: COMMAND,
+        handler: || get(pages::supervision::trail::show),
     },
     Route { method: "GET", path: "/cu-dan", access: ALL, handler: || get(pages::people::search) },
     Route { method: "GET", path: "/cu-dan/{person_id}", access: ALL, handler: || get(pages::people::show) },

@@ -18,6 +18,7 @@ use enrol::intake::quarantine::{Reason, retry};
 use enrol::intake::{open_received, receive};
 use packet::message::Outcome;
 use packet::{Came, Carries, Content, Envelope, Finger, HandOver, Payload, seal};
+use store::UnitScope;
 use store::applications::kits::{Kit, Standing, register_kit};
 use store::applications::officers::{Credential, insert};
 use store::applications::{Transition, check_folds, find, record};
@@ -292,7 +293,12 @@ async fn a_hand_over_that_the_database_does_not_take_holds_up_no_other() {
     assert_eq!((commune.state(1).await, commune.state(2).await), (State::AtUnit, State::HandedOver));
     assert_eq!(commune.reasons().await, [Reason::NotBooked]);
     sqlx::raw_sql("DROP TRIGGER refuse ON handover").execute(commune.db.admin()).await.unwrap();
-    assert_eq!(retry(&commune.db, None, &Actor::Centre, DAY + Duration::days(30)).await.unwrap(), 1);
+    assert_eq!(
+        retry(&commune.db, &UnitScope::everything(), None, &Actor::Centre, DAY + Duration::days(30))
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(commune.booked().await, (1, 0));
     commune.sound().await;
 }
@@ -309,7 +315,12 @@ async fn a_hand_over_that_cannot_be_booked_is_kept_with_its_reason() {
     assert_eq!((commune.state(1).await, commune.state(2).await), (State::AtUnit, State::AtUnit));
     // Its card comes, and somebody has it tried again.
     commune.carry(3).await;
-    assert_eq!(retry(&commune.db, None, &Actor::Centre, DAY + Duration::days(30)).await.unwrap(), 3);
+    assert_eq!(
+        retry(&commune.db, &UnitScope::everything(), None, &Actor::Centre, DAY + Duration::days(30))
+            .await
+            .unwrap(),
+        3
+    );
     assert_eq!(commune.booked().await, (1, 2));
     assert_eq!(commune.state(3).await, State::HandedOver);
     commune.sound().await;

@@ -3,23 +3,21 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
-use time::{Date, Duration, OffsetDateTime, Time};
+use time::{Date, Duration, Time};
 
 use super::when;
 use crate::cli::{self, Operator};
 use crate::output::{Ending, Form, Table};
 use centre::Installation;
+use domain::Clock;
 use domain::clock::{SystemClock, VIETNAM};
-use domain::{Actor, Clock};
-use store::audit::Entry;
-use store::trail::{self, Question};
-use store::{UnitScope, accounts};
+use store::UnitScope;
+use store::trail::{self, Question, Reader, Turn};
 use ui::{tell, terminal};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ListOptions {
-    /// On what: `person:ID`, `application:ID`, `card:ID`, `account:ID`.
+    /// On what: `person:ID`, `application:ID`, `card:ID`, `account:ID`; an ID alone is all of them.
     #[arg(long)]
     subject: Option<String>,
     /// By whom: a login, or an actor as it stands in the trail, such as `centre` or `kit:ID`.
@@ -57,7 +55,7 @@ pub(crate) struct AnomalyOptions {
 
 /// Prints the rows that are asked for. That they were read is a row of the trail too.
 pub(crate) async fn list(centre: &Installation, options: &ListOptions) -> Result<ExitCode> {
-    let reader = options.operator.actor(centre).await?;
+    let by = options.operator.actor(centre).await?;
     let actor = match &options.actor {
         Some(text) => Some(actor_of(centre, text).await?),
         None => None,
@@ -69,21 +67,14 @@ pub(crate) async fn list(centre: &Installation, options: &ListOptions) -> Result
         action: options.action.as_deref(),
         from: options.from.map(begins),
         to: options.to.map(|day| begins(day).saturating_add(Duration::DAY)),
-        limit: i64::from(options.limit) + 1,
+        limit: i64::from(options.limit),
     };
-    let mut tx = centre.db.begin().await?;
-    let mut rows = trail::list(&mut tx, &question).await?;
-    let asked = json!({
-        "subject": options.subject, "actor": actor, "action": options.action,
-        "from": options.from.map(|day| day.to_string()), "to": options.to.map(|day| day.to_string()),
-    });
-    note(&mut tx, &reader, asked, SystemClock.now()).await?;
-    store::commit(tx).await?;
-    let more = rows.len() > options.limit as usize;
-    rows.truncate(options.limit as usize);
+    let everything = UnitScope::everything();
+    let reader = Reader { by: &by, scope: &everything, address: None, at: SystemClock.now() };
+    let part = trail::read(&centre.db, &reader, &question, Turn::Newest).await?;
     let mut table =
         Table::new("rows", &["at", "actor", "action", "subject", "unit", "detail", "chain", "row"]);
-    for row in rows {
+    for row in part.rows {
         table.push([
             when(row.at).into(),
             row.actor.into(),
@@ -96,41 +87,16 @@ pub(crate) async fn list(centre: &Installation, options: &ListOptions) -> Result
         ]);
     }
     table.print(options.form)?;
-    if more {
+    if part.older {
         tell!("dancu: there are more rows; ask for more with --limit, or for fewer days");
     }
     Ok(Ending::Good.into())
 }
 
-async fn note(
-    tx: &mut store::PgConnection,
-    reader: &Actor,
-    question: serde_json::Value,
-    now: OffsetDateTime,
-) -> Result<()> {
-    let entry = Entry {
-        at: now,
-        actor: reader.clone(),
-        action: "audit.listed".to_owned(),
-        subject: "audit".to_owned(),
-        unit_path: String::new(),
-        detail: json!({ "question": question }),
-    };
-    Ok(store::audit::append(tx, &entry).await?)
-}
-
 /// An actor as it stands in the trail: the account of a login, or what was typed.
 async fn actor_of(centre: &Installation, text: &str) -> Result<String> {
-    let is_actor = text.contains(':') || text.parse::<Actor>().is_ok();
-    if is_actor {
-        return Ok(text.to_owned());
-    }
-    let mut conn = centre.db.read().await?;
-    let account = accounts::by_login(&mut conn, text).await?;
-    let account = account.with_context(|| {
-        format!("there is no account `{text}`; `dancu account list` names those there are")
-    })?;
-    Ok(format!("account:{}", account.id))
+    let actor = trail::actor_of(&mut *centre.db.read().await?, text).await?;
+    actor.with_context(|| format!("there is no account `{text}`; `dancu account list` names those there are"))
 }
 
 /// Prints what was unusual on a day.

@@ -44,7 +44,9 @@ fn every_role_in_a_browser() {
         steps::public_pages(&browser, &demo, &mut inspector);
         steps::a_card_is_checked_by_its_print(&browser, &demo, &mut inspector);
         steps::a_card_is_checked_by_its_chip(&browser, &demo, &mut inspector);
+        demo.set_packets_aside();
         every_page_of_every_role(&browser, &demo, &mut inspector);
+        steps::a_commander_opens_what_was_set_aside(&browser, &demo, &mut inspector);
         steps::receipts_show_a_stage_and_no_name(&browser, &demo, &mut inspector);
         steps::language_stays(&browser, &demo);
         steps::another_unit_is_refused(&browser, &demo, &mut inspector);

@@ -1,5 +1,7 @@
 //! Packets that are set aside, and what a person does about them.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -8,9 +10,10 @@ use crate::officers::Officer;
 use crate::two;
 use domain::Actor;
 use domain::id::{CredentialId, KitId, PacketId};
-use store::applications::{officers, quarantine};
+use store::applications::quarantine::{Asked, SetAside};
+use store::applications::{kits, officers, quarantine};
 use store::audit::{self, Entry};
-use store::{Database, PgConnection};
+use store::{Database, PgConnection, UnitScope};
 
 /// Times that a packet is tried before it is set aside.
 pub(super) const MOST_ATTEMPTS: i16 = 3;
@@ -109,14 +112,56 @@ impl Reason {
     }
 }
 
-/// Has packets opened again that could not be opened or booked, and those that were altered and may be whole
-/// again; those that are set aside because of their kit or officer stay, and are not counted. Without ids,
-/// all of them.
+/// A packet that is set aside, for whoever decides about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub packet: SetAside,
+    /// Name of the kit that sealed it; empty when that is not known.
+    pub kit: String,
+    /// Login of the officer who signed it; empty when that is not known.
+    pub officer: String,
+}
+
+/// The packets that are set aside in a unit, those that wait longest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(db: &Database, scope: &UnitScope, asked: &Asked<'_>) -> Result<Vec<Held>, EnrolError> {
+    let mut scoped = db.scoped(scope).await?;
+    let found = quarantine::set_aside_in(&mut scoped, asked).await?;
+    drop(scoped);
+    let ids: Vec<KitId> = found.iter().map(|packet| packet.kit_id).collect();
+    let signed: Vec<CredentialId> = found.iter().filter_map(|packet| packet.credential_id).collect();
+    let mut conn = db.read().await?;
+    let names = kits::kits(&mut conn, &ids).await?.into_iter().map(|kit| (kit.kit_id, kit.name));
+    let names: HashMap<KitId, String> = names.collect();
+    let logins = officers::find(&mut conn, &signed).await?.into_iter();
+    let logins: HashMap<CredentialId, String> = logins.map(|one| (one.credential_id, one.login)).collect();
+    let held = |packet: SetAside| Held {
+        kit: names.get(&packet.kit_id).cloned().unwrap_or_default(),
+        officer: packet.credential_id.and_then(|id| logins.get(&id).cloned()).unwrap_or_default(),
+        packet,
+    };
+    Ok(found.into_iter().map(held).collect())
+}
+
+/// How many packets are set aside in a unit, by the code of the reason, the most first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn counts(db: &Database, scope: &UnitScope) -> Result<Vec<(String, i64)>, EnrolError> {
+    Ok(quarantine::counts(&mut *db.scoped(scope).await?).await?)
+}
+
+/// Has packets of a unit opened again that could not be opened or booked, and those that were altered and may
+/// be whole again; those that are set aside because of their kit or officer stay, and are not counted, nor
+/// are those of other units. Without ids, all of the unit.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn retry(
     db: &Database,
+    scope: &UnitScope,
     ids: Option<&[PacketId]>,
     by: &Actor,
     now: OffsetDateTime,
@@ -127,23 +172,27 @@ pub async fn retry(
         None => {
             let ends = Reason::ALL.into_iter().filter(|reason| reason.ends_by_another_attempt());
             let reasons: Vec<&str> = ends.map(Reason::code).collect();
-            quarantine::set_aside_for(&mut tx, &reasons).await?
+            quarantine::set_aside_for(&mut tx, scope, &reasons).await?
         }
     };
     let mut again = quarantine::lock_quarantined(&mut tx, &ids).await?;
-    again.retain(|(_, reason, _)| Reason::from_code(reason).is_some_and(Reason::ends_by_another_attempt));
+    again.retain(|(_, reason, unit_path)| {
+        scope.covers(unit_path) && Reason::from_code(reason).is_some_and(Reason::ends_by_another_attempt)
+    });
     take_up(&mut tx, &again, "packet.retried", None, by, now).await?;
     store::commit(tx).await?;
     Ok(again.len())
 }
 
-/// Has packets opened that were set aside because of their kit or officer, on somebody's word.
+/// Has packets of a unit opened that were set aside because of their kit or officer, on somebody's word.
 ///
 /// # Errors
-/// [`EnrolError::Packet`]: no reason or one that is too long, a packet that is not set aside, or one that was
-/// altered, which nobody's word makes whole; nothing is released then. Those of the database.
+/// [`EnrolError::Packet`]: no reason or one that is too long, a packet that is not set aside or another
+/// unit's, or one that was altered, which nobody's word makes whole; nothing is released then. Those of
+/// the database.
 pub async fn release(
     db: &Database,
+    scope: &UnitScope,
     ids: &[PacketId],
     why: &str,
     by: &Actor,
@@ -153,7 +202,8 @@ pub async fn release(
     let mut tx = db.begin().await?;
     let found = quarantine::lock_quarantined(&mut tx, ids).await?;
     for id in ids {
-        let Some((_, reason, _)) = found.iter().find(|(found, ..)| found == id) else {
+        let Some((_, reason, _)) = found.iter().find(|(found, _, path)| found == id && scope.covers(path))
+        else {
             return Err(EnrolError::Packet(format!(
                 "packet {id} is not set aside; `dancu packet list` names those that are"
             )));

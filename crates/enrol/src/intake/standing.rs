@@ -11,7 +11,6 @@ use time::OffsetDateTime;
 
 use super::sha256;
 use crate::EnrolError;
-use crate::kits::lost;
 use domain::id::KitId;
 use packet::PacketError;
 use packet::keys::PublicKey;
@@ -40,9 +39,15 @@ pub async fn receive_status(
         Ok((kit, status)) => {
             let told = Told { at: now, total: status.total, unsent: status.unsent, durable: status.durable };
             standing::note_told(&mut tx, kit.kit_id, &told).await?;
+            let id = kit.kit_id;
             let standings = advance(&mut tx, &[kit], &BTreeMap::new()).await?;
+            let lost = kits::heard(&mut tx, &[id]).await?.get(&id).map_or(0, |heard| heard.lost);
             store::commit(tx).await?;
-            standings.iter().for_each(|standing| tell_lost(standing, &told));
+            // What no kit has any more has to be captured again: an operator must hear of it.
+            if lost > 0 {
+                tracing::error!(kit.id = %id, packets = lost, "this kit was told that packets are safe which \
+                    are not here any more; see `dancu kit list`");
+            }
             let item = ReceiptItem { packet_id: None, sha256: sha256(body), outcome: Outcome::Accepted };
             Ok(Receipt { at: now, items: vec![item], standings }.sign(signer)?)
         }
@@ -54,17 +59,6 @@ pub async fn receive_status(
             store::commit(tx).await?;
             Err(EnrolError::ReportRefused { code, reason })
         }
-    }
-}
-
-/// What no kit has any more has to be captured again: an operator must hear of it.
-fn tell_lost(standing: &Standing, told: &Told) {
-    let above = (standing.highest + 1, told.total.max(standing.highest + 1));
-    let gaps: Vec<_> = standing.missing.iter().copied().chain([above]).collect();
-    let lost = lost(&gaps, Some(told));
-    if lost > 0 {
-        tracing::error!(kit.id = %standing.kit_id, packets = lost, "this kit was told that packets are safe \
-            which are not here any more; see `dancu kit list`");
     }
 }
 

@@ -12,6 +12,7 @@ use enrol::intake::quarantine::{Reason, release, retry};
 use enrol::intake::{open_received, read_contents, report_day};
 use packet::Content;
 use packet::message::{Outcome, Refusal};
+use store::UnitScope;
 use store::applications::find;
 use store::applications::kits::revoke_kit;
 use store::applications::quarantine::waiting;
@@ -152,7 +153,10 @@ async fn what_cannot_be_written_is_tried_again_and_then_set_aside_alone() {
     assert_eq!(count(&db, "SELECT count(*) FROM packet WHERE quarantined = 'not_opened'").await, 1);
     assert_eq!(state(&db, 3).await, Some(State::Received), "nothing is decided about the citizen");
     sqlx::raw_sql("DROP TRIGGER refuse ON application_record").execute(db.admin()).await.unwrap();
-    assert_eq!(retry(&db, None, &Actor::Centre, DAY + Duration::hours(10)).await.unwrap(), 1);
+    assert_eq!(
+        retry(&db, &UnitScope::everything(), None, &Actor::Centre, DAY + Duration::hours(10)).await.unwrap(),
+        1
+    );
     let summary = open_received(&db, centre_keys(), DAY + Duration::hours(10), 100).await.unwrap();
     assert_eq!((summary.opened, summary.failed), (1, 0));
     sound(&db).await;
@@ -179,7 +183,7 @@ async fn altered(what: &str) {
     let audited = "SELECT count(*) FROM audit WHERE action = 'packet.set_aside'";
     assert_eq!(count(&db, audited).await, 2, "{what}: each is found once");
     let first = [envelope(kit.id, 1, 1).packet_id];
-    let why = release(&db, &first, "vội", &Actor::Centre, now).await.unwrap_err();
+    let why = release(&db, &UnitScope::everything(), &first, "vội", &Actor::Centre, now).await.unwrap_err();
     assert!(matches!(&why, EnrolError::Packet(said) if said.contains("altered")), "{why}");
 }
 
@@ -217,7 +221,7 @@ async fn two_packet_rows_that_are_swapped_before_they_are_opened_cost_nobody_the
         assert_eq!(state(&db, number).await, Some(State::Received), "citizen {number} did nothing wrong");
     }
     sqlx::raw_sql(sqlx::AssertSqlSafe(swap)).execute(db.admin()).await.unwrap();
-    assert_eq!(retry(&db, None, &Actor::Centre, now).await.unwrap(), 2);
+    assert_eq!(retry(&db, &UnitScope::everything(), None, &Actor::Centre, now).await.unwrap(), 2);
     assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 2);
     sound(&db).await;
 }
@@ -261,13 +265,20 @@ async fn what_a_revoked_kit_sends_is_kept_and_not_opened_before_somebody_says_so
     conn.rollback().await.unwrap();
     let [packet] = set_aside.as_slice() else { panic!("{set_aside:?}") };
     assert_eq!(packet.quarantined.as_deref().and_then(Reason::from_code), Some(Reason::KitRevoked));
-    assert_eq!(retry(&db, None, &Actor::Centre, now).await.unwrap(), 0, "nobody's word was given");
+    assert_eq!(
+        retry(&db, &UnitScope::everything(), None, &Actor::Centre, now).await.unwrap(),
+        0,
+        "nobody's word was given"
+    );
     let id = [packet.packet_id];
     for why in ["", " ", &"x".repeat(201)] {
-        assert!(release(&db, &id, why, &Actor::Centre, now).await.is_err());
+        assert!(release(&db, &UnitScope::everything(), &id, why, &Actor::Centre, now).await.is_err());
     }
-    assert_eq!(release(&db, &id, "đội đã xác nhận", &Actor::Centre, now).await.unwrap(), 1);
-    assert!(release(&db, &id, "lần nữa", &Actor::Centre, now).await.is_err());
+    assert_eq!(
+        release(&db, &UnitScope::everything(), &id, "đội đã xác nhận", &Actor::Centre, now).await.unwrap(),
+        1
+    );
+    assert!(release(&db, &UnitScope::everything(), &id, "lần nữa", &Actor::Centre, now).await.is_err());
     assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 1);
     sound(&db).await;
 }

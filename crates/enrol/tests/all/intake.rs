@@ -77,6 +77,9 @@ pub(crate) async fn count(db: &FreshDatabase, sql: &'static str) -> i64 {
 pub(crate) async fn sound(db: &FreshDatabase) {
     let mut conn = db.begin().await.unwrap();
     assert_eq!(check_folds(&mut conn).await.unwrap(), []);
+    let elsewhere = "SELECT count(*) FROM packet p JOIN application a USING (application_id) \
+                     WHERE p.unit_path <> a.unit_path";
+    assert_eq!(count(db, elsewhere).await, 0, "a packet is seen where its application is");
 }
 
 fn refused(refusal: Refusal) -> Outcome {

@@ -26,7 +26,7 @@ async fn revoked(db: &Database, name: &str, reason: &str) -> Result<Came, String
     let units = Units::latest();
     let (one, other) = (account("one"), account("other"));
     let proposed = revoke(db, units, name, reason, &one, DAY).await.map_err(|error| error.to_string())?;
-    confirm(db, units, name, &other, DAY).await.map_err(|error| error.to_string())?;
+    confirm(db, units, name, None, &other, DAY).await.map_err(|error| error.to_string())?;
     Ok(proposed)
 }
 

@@ -111,7 +111,10 @@ async fn a_recapture_of_what_is_not_there_waits_for_it() {
     send(&db, vec![other.packet(1, 1)]).await;
     assert_eq!(open(&db).await, (1, 0, 0));
     let now = DAY + Duration::hours(10);
-    assert_eq!(retry(&db, None, &domain::Actor::Centre, now).await.unwrap(), 1);
+    assert_eq!(
+        retry(&db, &store::UnitScope::everything(), None, &domain::Actor::Centre, now).await.unwrap(),
+        1
+    );
     assert_eq!(open(&db).await, (1, 0, 0));
     sqlx::raw_sql("UPDATE packet SET sealed = substring(sealed FOR 100) WHERE content = 'application'")
         .execute(db.admin())

@@ -7,12 +7,13 @@ use crate::intake::{centre_with, count, credential, send, sound};
 use crate::kits::account;
 use crate::support::*;
 use domain::unit::Units;
-use enrol::intake::quarantine::{Reason, release, retry};
+use enrol::intake::quarantine::{self, Reason, release, retry};
 use enrol::intake::{open_received, receive};
 use enrol::{kits, officers};
 use hsm::SoftwareSigner;
 use packet::message::{Outcome, Refusal};
 use packet::{Envelope, Signers, seal};
+use store::UnitScope;
 use store::applications::officers::{Credential, find, insert};
 use testkit::FreshDatabase;
 
@@ -183,7 +184,7 @@ async fn a_stolen_officers_key_stays_in_doubt_when_its_kit_is_found() {
     kits::revoke(&db, units, &name, "mất cắp", &one, now).await.unwrap();
     assert_eq!(send(&db, vec![kit.packet(1, 1)]).await, KEPT);
     officers::revoke(&db, units, id, "mật khẩu bị lộ", &one, now).await.unwrap();
-    assert_eq!(kits::keep(&db, units, &name, &other, now).await.unwrap(), 0);
+    assert_eq!(kits::keep(&db, units, &name, None, &other, now).await.unwrap(), 0);
     assert_eq!(reasons(&db).await, [(1, Some(Reason::OfficerDoubted))]);
     assert_eq!(officers::keep(&db, units, id, &other, now).await.unwrap(), 1);
     assert_eq!(opened(&db).await, 1);
@@ -215,19 +216,22 @@ async fn a_stolen_kits_disk_runs_on_two_laptops() {
     let (one, another) = (account("one"), account("other"));
     assert!(kits::resume(&db, units, &other.id.to_string(), "nhầm", &one, now).await.is_err(), "not stopped");
     kits::resume(&db, units, &name, "bản sao đã bị xoá", &one, now).await.unwrap();
-    assert!(kits::confirm(&db, units, &name, &one, now).await.is_err());
+    assert!(kits::confirm(&db, units, &name, None, &one, now).await.is_err());
     assert_eq!(send(&db, vec![kit.packet(4, 4)]).await, KEPT);
     assert_eq!(reasons(&db).await.last(), Some(&(4, stopped)), "a proposal does not let it go on");
-    let (confirmed, _) = kits::confirm(&db, units, &name, &another, now).await.unwrap();
+    let (confirmed, _) = kits::confirm(&db, units, &name, None, &another, now).await.unwrap();
     assert_eq!(confirmed, kits::Confirmed::Resumed);
     assert_eq!(send(&db, vec![kit.packet(5, 5)]).await, KEPT);
     assert_eq!(reasons(&db).await.last(), Some(&(5, None)));
     // What was set aside is opened on somebody's word, twins included; the kit stays in one chain.
-    assert_eq!(retry(&db, None, &one, now).await.unwrap(), 0);
+    assert_eq!(retry(&db, &UnitScope::everything(), None, &one, now).await.unwrap(), 0);
     let ids: Vec<_> = [(102, 2), (103, 3), (3, 3), (4, 4)]
         .map(|(number, seq)| envelope(kit.id, number, seq).packet_id)
         .to_vec();
-    assert_eq!(release(&db, &ids, "đã hỏi từng người", &one, now).await.unwrap(), 4);
+    assert_eq!(
+        release(&db, &UnitScope::everything(), &ids, "đã hỏi từng người", &one, now).await.unwrap(),
+        4
+    );
     assert_eq!(opened(&db).await, 5);
     sound(&db).await;
 }
@@ -289,18 +293,89 @@ async fn a_stolen_kit_is_set_aside_at_once_and_revoked_by_two() {
     assert_eq!(send(&db, vec![kit.packet(1, 1)]).await, KEPT);
     assert_eq!(reasons(&db).await, [(1, Some(Reason::KitDoubted))]);
     for not_two in [&one, &domain::Actor::Centre] {
-        assert!(kits::confirm(&db, units, &name, not_two, now).await.is_err());
-        assert!(kits::keep(&db, units, &name, not_two, now).await.is_err());
+        assert!(kits::confirm(&db, units, &name, None, not_two, now).await.is_err());
+        assert!(kits::keep(&db, units, &name, None, not_two, now).await.is_err());
     }
-    assert_eq!(kits::keep(&db, units, &name, &other, now).await.unwrap(), 1, "found under the seat");
+    assert_eq!(kits::keep(&db, units, &name, None, &other, now).await.unwrap(), 1, "found under the seat");
     assert_eq!(opened(&db).await, 1);
     kits::revoke(&db, units, &name, "mất cắp thật", &other, now).await.unwrap();
-    assert_eq!(kits::confirm(&db, units, &name, &one, now).await.unwrap().0, kits::Confirmed::Revoked);
+    assert_eq!(kits::confirm(&db, units, &name, None, &one, now).await.unwrap().0, kits::Confirmed::Revoked);
     assert_eq!(send(&db, vec![kit.packet(2, 2)]).await, KEPT);
     assert_eq!(reasons(&db).await[1], (2, Some(Reason::KitRevoked)));
     let reason: String =
         sqlx::query_scalar("SELECT revoked_reason FROM kit").fetch_one(db.work()).await.unwrap();
     assert_eq!(reason, "mất cắp thật");
+    sound(&db).await;
+}
+
+/// One commander proposes that a stopped kit goes on; before a colleague answers, it turns out to be
+/// stolen. Who saw the first proposal neither confirms nor withdraws the second.
+#[tokio::test]
+async fn a_stolen_kit_is_not_saved_by_a_page_that_is_out_of_date() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    let (units, now, name) = (Units::latest(), DAY + Duration::hours(8), kit.id.to_string());
+    let (one, other) = (account("one"), account("other"));
+    sqlx::query("UPDATE kit SET stopped_at = $1, stopped_for = 'chain_broken'")
+        .bind(now)
+        .execute(db.admin())
+        .await
+        .unwrap();
+    kits::resume(&db, units, &name, "ổ đĩa được phục hồi", &one, now).await.unwrap();
+    let (first, later) = (Some(now), now + Duration::MINUTE);
+    kits::revoke(&db, units, &name, "mất cắp", &one, later).await.unwrap();
+    for answer in [
+        kits::confirm(&db, units, &name, first, &other, later).await.map(|_| ()),
+        kits::keep(&db, units, &name, first, &other, later).await.map(|_| ()),
+    ] {
+        let why = answer.unwrap_err().to_string();
+        assert!(why.contains("something else is proposed"), "{why}");
+    }
+    assert_eq!(count(&db, "SELECT count(*) FROM kit WHERE revoked_at IS NOT NULL").await, 0);
+    assert_eq!(count(&db, "SELECT count(*) FROM kit WHERE proposed = 'revoke'").await, 1);
+    let (confirmed, _) = kits::confirm(&db, units, &name, Some(later), &other, later).await.unwrap();
+    assert_eq!(confirmed, kits::Confirmed::Revoked);
+}
+
+/// What a unit's commander may have opened is the unit's.
+#[tokio::test]
+async fn a_stolen_kits_packets_are_released_by_their_own_unit_only() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    let (now, one) = (DAY + Duration::hours(8), account("one"));
+    assert_eq!(send(&db, vec![kit.packet(1, 1), kit.packet(2, 2)]).await, [Outcome::Accepted; 2]);
+    sqlx::query("UPDATE packet SET quarantined = 'kit_revoked', quarantined_at = $1 WHERE kit_seq = 1")
+        .bind(now)
+        .execute(db.admin())
+        .await
+        .unwrap();
+    sqlx::query("UPDATE packet SET quarantined = 'not_opened', quarantined_at = $1 WHERE kit_seq = 2")
+        .bind(now)
+        .execute(db.admin())
+        .await
+        .unwrap();
+    let listed = async |unit: &str| {
+        let asked = store::applications::quarantine::Asked { limit: 10, ..Default::default() };
+        let held = quarantine::list(&db, &UnitScope::parse(unit).unwrap(), &asked).await.unwrap();
+        held.into_iter().map(|held| (held.packet.packet_id, held.packet.kit_seq, held.kit, held.officer))
+    };
+    let all: Vec<_> = listed("42/445").await.collect();
+    let officer = || "canbo".to_owned();
+    assert_eq!(all.len(), 2);
+    assert!(
+        all.iter().all(|(_, _, name, login)| *name == kit.id.to_string() && *login == officer()),
+        "{all:?}"
+    );
+    assert_eq!(listed("42/446").await.len(), 0);
+    let ids: Vec<_> = all.iter().map(|(id, ..)| *id).collect();
+    let (neighbour, own) = (UnitScope::parse("42/446").unwrap(), UnitScope::parse("42/445/18562").unwrap());
+    assert_eq!(retry(&db, &neighbour, None, &one, now).await.unwrap(), 0);
+    assert_eq!(retry(&db, &neighbour, Some(&ids), &one, now).await.unwrap(), 0);
+    assert!(release(&db, &neighbour, &ids, "xin giúp", &one, now).await.is_err());
+    assert_eq!(quarantine::counts(&db, &own).await.unwrap().len(), 2);
+    assert_eq!(retry(&db, &own, None, &one, now).await.unwrap(), 1);
+    assert_eq!(release(&db, &own, &ids[..1], "đã hỏi tổ công tác", &one, now).await.unwrap(), 1);
+    assert_eq!(quarantine::counts(&db, &own).await.unwrap(), []);
     sound(&db).await;
 }
 

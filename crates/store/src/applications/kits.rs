@@ -88,6 +88,13 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<Kit>, Error> {
 pub struct Heard {
     /// Packets that were taken over.
     pub packets: i64,
+    /// Those of them that are set aside.
+    pub set_aside: i64,
+    /// Numbers up to the highest that is known with which no packet came: they are still on the kit, or
+    /// a restored database lost them. [`sequence_gaps`] says which.
+    pub missing: i64,
+    /// Those of them that the kit was told are safe: it has forgotten them, and nobody can send them again.
+    pub lost: i64,
     /// When it reported last, by its own clock.
     pub reported_at: Option<OffsetDateTime>,
     /// Captures without a receipt by that report.
@@ -95,46 +102,50 @@ pub struct Heard {
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
     /// Up to which counter what came from it is safe; 0 when nothing is.
-    pub durable: u64,
+    pub durable: i64,
     /// Its own last word.
     pub told: Option<Told>,
 }
 
-/// What is known of each kit, by id.
+/// What is known of each of these kits, by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn heard(conn: &mut PgConnection) -> Result<HashMap<KitId, Heard>, Error> {
-    #[derive(sqlx::FromRow)]
-    struct Row {
-        kit_id: Uuid,
-        packets: i64,
-        reported_at: Option<OffsetDateTime>,
-        unsent: Option<i64>,
-        revoked_reason: Option<String>,
-        durable_seq: i64,
-        told_at: Option<OffsetDateTime>,
-        told_total: Option<i64>,
-        told_unsent: Option<i64>,
-        told_durable: Option<i64>,
-    }
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT k.kit_id, coalesce(p.packets, 0) AS packets, r.reported_at, r.unsent, k.revoked_reason, \
-                k.durable_seq, k.told_at, k.told_total, k.told_unsent, k.told_durable FROM kit k \
-         LEFT JOIN (SELECT kit_id, count(*) AS packets FROM packet GROUP BY kit_id) p USING (kit_id) \
+pub async fn heard(conn: &mut PgConnection, ids: &[KitId]) -> Result<HashMap<KitId, Heard>, Error> {
+    let rows: Vec<HeardRow> = sqlx::query_as(
+        "SELECT k.kit_id, coalesce(p.packets, 0) AS packets, coalesce(p.set_aside, 0) AS set_aside, \
+                greatest(p.highest, t.total, k.told_total, 0) - coalesce(p.numbers, 0) AS missing, \
+                r.reported_at, r.unsent, k.revoked_reason, k.durable_seq, \
+                k.told_at, k.told_total, k.told_unsent, k.told_durable, \
+                coalesce(k.told_durable, 0) - coalesce(p.of_durable, 0) AS lost \
+         FROM kit k \
+         LEFT JOIN (SELECT kit_id, count(*) AS packets, count(quarantined) AS set_aside, \
+                           max(kit_seq) AS highest, \
+                           count(DISTINCT kit_seq) FILTER (WHERE kit_seq > 0) AS numbers, \
+                           count(DISTINCT kit_seq) FILTER \
+                               (WHERE kit_seq BETWEEN 1 AND told_durable) AS of_durable \
+                    FROM packet JOIN kit USING (kit_id) WHERE kit_id = ANY($1) GROUP BY kit_id) p \
+                   USING (kit_id) \
+         LEFT JOIN (SELECT kit_id, max(captured_total) AS total FROM kit_report \
+                    WHERE kit_id = ANY($1) GROUP BY kit_id) t USING (kit_id) \
          LEFT JOIN (SELECT DISTINCT ON (kit_id) kit_id, reported_at, unsent FROM kit_report \
-                    ORDER BY kit_id, day DESC) r USING (kit_id)",
+                    WHERE kit_id = ANY($1) ORDER BY kit_id, day DESC) r USING (kit_id) \
+         WHERE k.kit_id = ANY($1)",
     )
+    .bind(uuids(ids))
     .fetch_all(conn)
     .await?;
     let number = |number: Option<i64>| number.unwrap_or_default().unsigned_abs();
-    let heard = |row: Row| {
+    let heard = |row: HeardRow| {
         let heard = Heard {
             packets: row.packets,
+            set_aside: row.set_aside,
+            missing: row.missing.max(0),
+            lost: row.lost.max(0),
             reported_at: row.reported_at,
             unsent: row.unsent,
             revoked_reason: row.revoked_reason,
-            durable: row.durable_seq.unsigned_abs(),
+            durable: row.durable_seq,
             told: row.told_at.map(|at| Told {
                 at,
                 total: number(row.told_total),
@@ -145,6 +156,23 @@ pub async fn heard(conn: &mut PgConnection) -> Result<HashMap<KitId, Heard>, Err
         (KitId::from_uuid(row.kit_id), heard)
     };
     Ok(rows.into_iter().map(heard).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct HeardRow {
+    kit_id: Uuid,
+    packets: i64,
+    set_aside: i64,
+    missing: i64,
+    reported_at: Option<OffsetDateTime>,
+    unsent: Option<i64>,
+    revoked_reason: Option<String>,
+    durable_seq: i64,
+    told_at: Option<OffsetDateTime>,
+    told_total: Option<i64>,
+    told_unsent: Option<i64>,
+    told_durable: Option<i64>,
+    lost: i64,
 }
 
 /// Notes why a kit was revoked.

@@ -92,7 +92,8 @@ pub struct NewPacket<'a> {
     pub twin: bool,
 }
 
-/// Stores packets that were decided to be new.
+/// Stores packets that were decided to be new. Their applications are there: a packet is seen where its
+/// application is.
 ///
 /// # Errors
 /// Those of the database, among them a violated uniqueness when another transaction was faster.
@@ -104,15 +105,17 @@ pub async fn insert_packets(
     if packets.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    let stored = sqlx::query(
         "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, received_at, \
-         quarantined, quarantined_at, prev_sha256, credential_id, content, base_application_id, twin) \
+         quarantined, quarantined_at, prev_sha256, credential_id, content, base_application_id, twin, \
+         unit_path) \
          SELECT id, kit, application, seq, sha256, sealed, $7, reason, \
-                CASE WHEN reason IS NOT NULL THEN $7 END, prev, credential, content, base, twin \
+                CASE WHEN reason IS NOT NULL THEN $7 END, prev, credential, content, base, twin, a.unit_path \
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[], $8::text[], \
                      $9::bytea[], $10::uuid[], $11::text[], $12::uuid[], $13::boolean[]) \
               AS n (id, kit, application, seq, sha256, sealed, reason, prev, credential, content, base, \
-                    twin)",
+                    twin) \
+              JOIN application a ON a.application_id = application",
     )
     .bind(packets.iter().map(|p| p.packet_id.uuid()).collect::<Vec<_>>())
     .bind(packets.iter().map(|p| p.kit_id.uuid()).collect::<Vec<_>>())
@@ -129,7 +132,11 @@ pub async fn insert_packets(
     .bind(packets.iter().map(|p| p.twin).collect::<Vec<_>>())
     .execute(tx)
     .await?;
-    Ok(())
+    // A receipt must never be given for what was left out.
+    match usize::try_from(stored.rows_affected()) {
+        Ok(rows) if rows == packets.len() => Ok(()),
+        _ => Err(inconsistent("packet", packets[0].packet_id.uuid(), "an application that is not there")),
+    }
 }
 
 /// A packet as it rests: ciphertext, and the wrapped key to it once it has been opened.

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, UnitScope};
 use domain::id::{ApplicationId, CredentialId, KitId, PacketId};
 
 /// A packet that could not be opened, and how often that is.
@@ -92,6 +92,83 @@ pub async fn waiting(conn: &mut PgConnection, all: bool, limit: u32) -> Result<V
     Ok(rows.into_iter().map(Waiting::from).collect())
 }
 
+/// Which of the packets that are set aside are asked for. All that is given must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// Code of the reason.
+    pub reason: Option<&'a str>,
+    pub kit: Option<KitId>,
+    /// The last one of the page before, by [`SetAside::since`] and id.
+    pub after: Option<(OffsetDateTime, PacketId)>,
+    pub limit: i64,
+}
+
+/// A packet that is set aside: who sent it, when, and why nobody opens it. Nothing of the person in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    pub packet_id: PacketId,
+    pub application_id: ApplicationId,
+    pub kit_id: KitId,
+    /// The kit's own counter.
+    pub kit_seq: i64,
+    /// With which the officer signed; `None` when that is not known.
+    pub credential_id: Option<CredentialId>,
+    pub unit_path: String,
+    pub received_at: OffsetDateTime,
+    pub attempts: i16,
+    /// Code of the reason.
+    pub reason: String,
+    pub since: OffsetDateTime,
+}
+
+/// The packets that are set aside in the reader's unit, those that wait longest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_aside_in(scoped: &mut PgConnection, asked: &Asked<'_>) -> Result<Vec<SetAside>, Error> {
+    let rows: Vec<SetAsideRow> = sqlx::query_as(
+        "SELECT packet_id, application_id, kit_id, kit_seq, credential_id, unit_path, received_at, attempts, \
+                quarantined AS reason, quarantined_at AS since \
+         FROM packet WHERE quarantined IS NOT NULL AND ($1::text IS NULL OR quarantined = $1) \
+           AND ($2::uuid IS NULL OR kit_id = $2) \
+           AND ($3::timestamptz IS NULL OR (quarantined_at, packet_id) > ($3, $4)) \
+         ORDER BY quarantined_at, packet_id LIMIT $5",
+    )
+    .bind(asked.reason)
+    .bind(asked.kit.map(KitId::uuid))
+    .bind(asked.after.map(|(since, _)| since))
+    .bind(asked.after.map(|(_, packet)| packet.uuid()))
+    .bind(asked.limit)
+    .fetch_all(scoped)
+    .await?;
+    Ok(rows.into_iter().map(SetAside::from).collect())
+}
+
+/// How many packets are set aside in the reader's unit, by reason, the most first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn counts(scoped: &mut PgConnection) -> Result<Vec<(String, i64)>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT quarantined, count(*) FROM packet WHERE quarantined IS NOT NULL \
+         GROUP BY quarantined ORDER BY 2 DESC, 1",
+    )
+    .fetch_all(scoped)
+    .await?)
+}
+
+/// Which of these packets the reader's unit has, set aside or not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn seen(scoped: &mut PgConnection, ids: &[PacketId]) -> Result<Vec<PacketId>, Error> {
+    let rows: Vec<Uuid> = sqlx::query_scalar("SELECT packet_id FROM packet WHERE packet_id = ANY($1)")
+        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .fetch_all(scoped)
+        .await?;
+    Ok(rows.into_iter().map(PacketId::from_uuid).collect())
+}
+
 /// Path of the unit in which the packet's application was captured.
 ///
 /// # Errors
@@ -103,16 +180,24 @@ pub async fn unit_path(conn: &mut PgConnection, packet: PacketId) -> Result<Opti
     Ok(path.bind(packet.uuid()).fetch_optional(conn).await?)
 }
 
-/// The ids of all packets that are set aside for one of these reasons.
+/// The ids of a unit's packets that are set aside for one of these reasons.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_aside_for(conn: &mut PgConnection, reasons: &[&str]) -> Result<Vec<PacketId>, Error> {
-    let rows: Vec<Uuid> =
-        sqlx::query_scalar("SELECT packet_id FROM packet WHERE quarantined = ANY($1) ORDER BY packet_id")
-            .bind(reasons)
-            .fetch_all(conn)
-            .await?;
+pub async fn set_aside_for(
+    conn: &mut PgConnection,
+    scope: &UnitScope,
+    reasons: &[&str],
+) -> Result<Vec<PacketId>, Error> {
+    let rows: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT packet_id FROM packet WHERE quarantined = ANY($1) AND unit_path ~>=~ $2 AND unit_path ~<~ $3 \
+         ORDER BY packet_id",
+    )
+    .bind(reasons)
+    .bind(scope.as_str())
+    .bind(scope.end())
+    .fetch_all(conn)
+    .await?;
     Ok(rows.into_iter().map(PacketId::from_uuid).collect())
 }
 
@@ -231,6 +316,37 @@ impl From<WaitingRow> for Waiting {
             attempts: row.attempts,
             quarantined: row.quarantined,
             quarantined_at: row.quarantined_at,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SetAsideRow {
+    packet_id: Uuid,
+    application_id: Uuid,
+    kit_id: Uuid,
+    kit_seq: i64,
+    credential_id: Option<Uuid>,
+    unit_path: String,
+    received_at: OffsetDateTime,
+    attempts: i16,
+    reason: String,
+    since: OffsetDateTime,
+}
+
+impl From<SetAsideRow> for SetAside {
+    fn from(row: SetAsideRow) -> Self {
+        SetAside {
+            packet_id: PacketId::from_uuid(row.packet_id),
+            application_id: ApplicationId::from_uuid(row.application_id),
+            kit_id: KitId::from_uuid(row.kit_id),
+            kit_seq: row.kit_seq,
+            credential_id: row.credential_id.map(CredentialId::from_uuid),
+            unit_path: row.unit_path,
+            received_at: row.received_at,
+            attempts: row.attempts,
+            reason: row.reason,
+            since: row.since,
         }
     }
 }

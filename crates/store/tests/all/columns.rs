@@ -69,3 +69,24 @@ async fn what_scoped_readers_may_read_is_behind_row_level_security() {
         );
     }
 }
+
+/// Whoever reads one unit's rows reads of packets who sent them and why they wait, and of the trail what it
+/// says: nothing that is sealed, signed or chained.
+#[tokio::test]
+async fn scoped_readers_of_packets_and_trail_read_no_sealed_byte_and_no_hash() {
+    let db = fresh_database().await;
+    let readable: Vec<String> = sqlx::query_scalar(
+        "SELECT attrelid::regclass || '.' || attname FROM pg_attribute \
+         WHERE attrelid IN ('packet'::regclass, 'audit'::regclass) AND attnum > 0 AND NOT attisdropped \
+           AND has_column_privilege('dancu_scoped', attrelid, attnum, 'SELECT')",
+    )
+    .fetch_all(db.admin())
+    .await
+    .unwrap();
+    assert!(readable.contains(&"packet.quarantined".to_owned()), "{readable:?}");
+    let documented = documented();
+    for column in readable {
+        assert_ne!(documented[&column], "secret", "{column}");
+        assert!(!["sha256", "hash"].iter().any(|end| column.ends_with(end)), "{column}");
+    }
+}

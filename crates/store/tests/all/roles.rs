@@ -259,6 +259,8 @@ async fn a_login_of_pages_cannot_do_the_work() {
         "SELECT sealed FROM packet",
         "SELECT wrapped_key FROM packet",
         "INSERT INTO packet (packet_id) VALUES (gen_random_uuid())",
+        "UPDATE packet SET wrapped_key = NULL",
+        "UPDATE officer_credential SET not_after = now()",
         "UPDATE card SET state = 'active'",
         "INSERT INTO certificate (serial) VALUES ('1')",
         "SELECT wrapped_key FROM blank_box",

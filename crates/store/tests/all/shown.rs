@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use domain::id::PersonId;
 use store::shown::{self, Hours, Work};
-use store::trail::{self, Question};
+use store::trail::{self, Question, Reader, Turn};
 use store::{UnitScope, audit};
 use testkit::fresh_database;
 
@@ -79,4 +79,64 @@ async fn the_trail_is_asked_by_subject_actor_action_and_day() {
     let hours = Hours { day: DAY, begins: NOW, ends: NOW, opens: NOW, closes: NOW };
     assert_eq!(shown::account_days(&mut tx, &everything, &hours).await.unwrap(), []);
     assert_eq!(shown::refused_sign_ins(&mut tx, NOW, NOW, 1).await.unwrap(), []);
+}
+
+/// A list in pages, forth and back, of one unit; each of them is a row that says so.
+#[tokio::test]
+async fn the_trail_of_a_unit_is_read_in_pages_both_ways() {
+    let db = fresh_database().await;
+    let mut tx = db.begin().await.unwrap();
+    let id = Uuid::from_u128(7);
+    let rows: Vec<audit::Entry> = (0..25)
+        .map(|n| audit::Entry {
+            // Several in the same moment, in several chains.
+            at: NOW + Duration::seconds(n / 4),
+            actor: "printer".parse().unwrap(),
+            action: "person.read".to_owned(),
+            subject: if n % 2 == 0 { format!("person:{id}") } else { format!("person:{n}") },
+            unit_path: if n % 5 == 0 { "52/540/" } else { "42/445/18562/" }.to_owned(),
+            detail: serde_json::json!({ "n": n }),
+        })
+        .collect();
+    audit::append_all(&mut tx, &rows).await.unwrap();
+    tx.commit().await.unwrap();
+    let (by, scope) = ("station".parse().unwrap(), UnitScope::parse("42/445").unwrap());
+    let reader = Reader { by: &by, scope: &scope, address: Some("203.0.113.9"), at: NOW };
+    let question = Question { action: Some("person"), limit: 8, ..Question::default() };
+    let numbers = |part: &trail::Part| -> Vec<i64> {
+        part.rows.iter().map(|row| row.detail["n"].as_i64().unwrap()).collect()
+    };
+    let first = trail::read(&db, &reader, &question, Turn::Newest).await.unwrap();
+    let older = Turn::OlderThan(first.rows.last().unwrap().mark());
+    let second = trail::read(&db, &reader, &question, older).await.unwrap();
+    let older = Turn::OlderThan(second.rows.last().unwrap().mark());
+    let third = trail::read(&db, &reader, &question, older).await.unwrap();
+    assert_eq!(
+        [&first, &second, &third].map(|part| (part.newer, part.older)),
+        [(false, true), (true, true), (true, false)]
+    );
+    let mut all: Vec<i64> = [&first, &second, &third].into_iter().flat_map(&numbers).collect();
+    assert_eq!(all.len(), 20, "each once: {all:?}");
+    all.sort_unstable();
+    assert_eq!(all, (0..25).filter(|n| n % 5 != 0).collect::<Vec<i64>>(), "those of the unit");
+    let newer = Turn::NewerThan(third.rows.first().unwrap().mark());
+    assert_eq!(trail::read(&db, &reader, &question, newer).await.unwrap().rows, second.rows);
+    let newer = Turn::NewerThan(second.rows.first().unwrap().mark());
+    let back = trail::read(&db, &reader, &question, newer).await.unwrap();
+    assert_eq!((&back.rows, back.newer), (&first.rows, false));
+    // An id alone is everything that has it; another unit's rows are not among them.
+    let bare = id.to_string();
+    let of_id = Question { subject: Some(&bare), limit: 50, ..Question::default() };
+    let found = trail::read(&db, &reader, &of_id, Turn::Newest).await.unwrap();
+    assert_eq!(found.rows.len(), (0..25).filter(|n| n % 2 == 0 && n % 5 != 0).count());
+    let written: Vec<(String, String, serde_json::Value)> = sqlx::query_as(
+        "SELECT actor, unit_path, detail FROM audit WHERE action = 'audit.listed' ORDER BY seq",
+    )
+    .fetch_all(db.admin())
+    .await
+    .unwrap();
+    assert_eq!(written.len(), 6, "each reading is a row");
+    let (actor, unit, detail) = &written[5];
+    assert_eq!((actor.as_str(), unit.as_str()), ("station", "42/445/"));
+    assert_eq!((&detail["question"]["subject"], &detail["address"]), (&bare.into(), &"203.0.113.9".into()));
 }

@@ -11,6 +11,7 @@ use store::accounts;
 use ui::i18n::Lang;
 
 /// The names behind the actors of one page.
+#[derive(Default)]
 pub(crate) struct Actors {
     names: BTreeMap<Uuid, String>,
 }

@@ -144,9 +144,10 @@ async fn a_decision_that_was_sent_after_the_session_ended_is_kept_over_the_sign_
 #[tokio::test]
 async fn every_form_with_a_token_says_what_to_do_when_it_lapsed() {
     let world = World::new().await;
-    for route in ROUTES.iter().filter(|r| r.method == "POST" && matches!(r.access, Access::Roles(_))) {
+    for route in ROUTES.iter().filter(|r| r.method == "POST") {
+        let Access::Roles(roles) = route.access else { continue };
         let path = world.path(route.path);
-        let mut reader = world.as_role(Role::Adjudicator).await;
+        let mut reader = world.as_role(roles[0]).await;
         let stale = reader.post(&path, &[("csrf", "x")]).await;
         assert_eq!(stale.status, StatusCode::FORBIDDEN, "{path}");
         assert!(

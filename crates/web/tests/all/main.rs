@@ -8,6 +8,7 @@ mod lapse;
 mod looking;
 mod pages;
 mod site;
+mod supervision;
 #[path = "../support/mod.rs"]
 mod support;
 mod words;

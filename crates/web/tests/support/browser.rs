@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use tower::ServiceExt;
 
 use super::{Seeded, Site, seed, site};
-use domain::id::{AccountId, ConsignmentId};
+use domain::id::{AccountId, ConsignmentId, KitId};
 use domain::unit::Units;
 use store::UnitScope;
 use store::accounts::Account;
@@ -95,6 +95,7 @@ impl World {
             ("{card_id}", self.seeded.cards[0].uuid()),
             ("{case_id}", self.seeded.cases[0].uuid()),
             ("{import_id}", self.seeded.import.uuid()),
+            ("{kit_id}", KitId::derive(super::NOW, &[b"kit"]).uuid()),
             ("{consignment_id}", ConsignmentId::derive(super::NOW, &[b"district"]).uuid()),
         ];
         ids.into_iter().fold(route.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()))

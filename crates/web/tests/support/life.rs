@@ -143,7 +143,7 @@ pub async fn application(tx: &mut PgConnection, one: &One<'_>, seeded: &mut Seed
 async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: OffsetDateTime) {
     sqlx::query(
         "INSERT INTO packet (packet_id, kit_id, application_id, kit_seq, sha256, sealed, \
-                 received_at) VALUES ($1, $2, $3, $4, $5, $5, $6)",
+                 received_at, unit_path) VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
     )
     .bind(id.uuid())
     .bind(one.kit.uuid())
@@ -151,6 +151,7 @@ async fn opened(tx: &mut PgConnection, one: &One<'_>, id: ApplicationId, at: Off
     .bind(one.number as i64)
     .bind(vec![0u8; 32])
     .bind(at)
+    .bind(one.path)
     .execute(&mut *tx)
     .await
     .unwrap();

@@ -92,6 +92,26 @@ impl Demo {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Sets packets aside, as the intake does with those that it cannot open and those of a revoked kit: in a
+    /// campaign of honest kits the pages of supervision would have nothing to show.
+    pub fn set_packets_aside(&self) {
+        let sql = "UPDATE packet p SET quarantined_at = now(), quarantined = \
+                       CASE n WHEN 1 THEN 'not_opened' ELSE 'kit_revoked' END \
+                   FROM (SELECT packet_id, row_number() OVER (ORDER BY received_at, packet_id) AS n \
+                         FROM packet) numbered \
+                   WHERE p.packet_id = numbered.packet_id AND n <= 3";
+        let data_dir = self.data.path().join("data");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+        runtime.block_on(async {
+            let options = store::OpenOptions { data_dir, database_url: None };
+            let db = store::Database::open(&options).await.expect("the demonstration's server answers");
+            let cluster = db.cluster().expect("the server is the demonstration's own");
+            let admin = testkit::administrator(cluster.connect_options("dancu"));
+            sqlx::query(sql).execute(&admin).await.expect("the administrator may do it");
+            db.close().await;
+        });
+    }
+
     pub fn account(&self, login: &str) -> &Account {
         let found = self.accounts.iter().find(|account| account.login == login);
         found.unwrap_or_else(|| panic!("the demo prints an account {login}"))

@@ -260,6 +260,30 @@ pub fn two_adjudicators_decide(browser: &Browser, demo: &Demo, inspector: &mut I
     sign_out(browser, &demo.base);
 }
 
+/// By the navigation to the packets that wait: one is tried again, and the others are opened on a word.
+pub fn a_commander_opens_what_was_set_aside(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
+    sign_in(browser, &demo.base, demo.account("chihuy"));
+    browser.follow("nav a[href='/giam-sat/goi-cach-ly']");
+    let waiting = || browser.run("return document.querySelectorAll('main input[name=goi]').length").as_u64();
+    assert_eq!(waiting(), Some(3));
+    browser.follow("main tbody a[href$='ly-do=not_opened']");
+    browser.click("main tbody input[name=goi]");
+    browser.follow("main form button[value='thu-lai']");
+    assert!(browser.has("main [role=status]"), "what was done is told");
+    browser.follow("nav a[href='/giam-sat/goi-cach-ly']");
+    assert_eq!(waiting(), Some(2));
+    browser.click("main input[name='tat-ca']");
+    browser.follow("main form button[value='cho-mo']");
+    assert!(browser.has("main [role=alert]"), "a reason is asked for");
+    inspector.inspect_once(browser, "commander packets without a reason", 400);
+    browser.click("main input[name='tat-ca']");
+    browser.fill("#ly-do", "Đã hỏi tổ công tác.");
+    browser.follow("main form button[value='cho-mo']");
+    assert!(browser.has("main [role=status]") && waiting() == Some(0), "they are opened");
+    inspector.inspect(browser, "commander packets none left", 200);
+    sign_out(browser, &demo.base);
+}
+
 /// Gives the reason and presses the button of what is to be done.
 fn act(browser: &Browser, kind: &str, note: &str) {
     browser.fill("#ly-do", note);
