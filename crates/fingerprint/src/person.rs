@@ -4,8 +4,8 @@ use crate::Prepared;
 #[cfg(doc)]
 use crate::params::PERSON_THRESHOLD;
 use crate::params::{
-    FALSE_MATCH_DECADE, FALSE_MATCH_POINT, FUSION_FINGERS, IMPOSTOR_CHOICE, IMPOSTOR_MEAN,
-    MAX_FINGER_EVIDENCE,
+    FALSE_MATCH_DECADE, FALSE_MATCH_POINT, FINGER_FALSE_MATCH_DECADE, FINGER_FALSE_MATCH_POINT,
+    FUSION_FINGERS, IMPOSTOR_CHOICE, IMPOSTOR_MEAN, MAX_FINGER_EVIDENCE,
 };
 use crate::verify::compare;
 
@@ -51,6 +51,14 @@ pub fn threshold_for(people: usize, false_hits_per_search: f64) -> f32 {
     let (at, rate) = FALSE_MATCH_POINT;
     let wanted = (false_hits_per_search / people.max(1) as f64).clamp(1e-30, 1e-3);
     at + FALSE_MATCH_DECADE * (rate / wanted).log10() as f32
+}
+
+/// The score of a single pair at which looking at so many pairs of fingers gives so many false hits on average,
+/// by the line that [`crate::params::FINGER_FALSE_MATCH_POINT`] begins.
+pub fn finger_threshold_for(pairs: usize, false_hits: f64) -> f32 {
+    let (at, rate) = FINGER_FALSE_MATCH_POINT;
+    let wanted = (false_hits / pairs.max(1) as f64).clamp(1e-30, rate);
+    at + FINGER_FALSE_MATCH_DECADE * (rate / wanted).log10() as f32
 }
 
 pub(crate) fn fuse(scores: impl Iterator<Item = f32>) -> PersonComparison {

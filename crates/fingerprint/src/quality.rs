@@ -1,5 +1,5 @@
 use crate::Template;
-use crate::params::{QUALITY_AREA_PX2, QUALITY_COUNT};
+use crate::params::{LEAST_MINUTIAE, LEAST_QUALITY, QUALITY_AREA_PX2, QUALITY_COUNT};
 
 /// A figure from 0 (unusable) to 100 (excellent) for a template, to decide whether to capture again.
 ///
@@ -19,6 +19,11 @@ pub fn quality(template: &Template) -> u8 {
     let certainty =
         if reported.is_empty() { 0.6 } else { reported.iter().sum::<f32>() / reported.len() as f32 / 100.0 };
     (100.0 * count * area * certainty.sqrt()).round().clamp(0.0, 100.0) as u8
+}
+
+/// Whether a search can go by this finger.
+pub fn is_searchable(template: &Template) -> bool {
+    template.minutiae().len() >= LEAST_MINUTIAE && quality(template) >= LEAST_QUALITY
 }
 
 fn saturating_share(value: f32, enough: f32) -> f32 {

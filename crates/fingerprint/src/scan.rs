@@ -195,6 +195,25 @@ impl Scan {
         Ok((hits, work))
     }
 
+    /// The people of whom some finger, of whatever position, agrees best with this one by its sketch: at most
+    /// so many, best first, ties to the smaller row. A first look for whoever compares single fingers by
+    /// themselves; of real fingers one in five of the same finger is not among the best hundredth.
+    pub fn likeliest(&self, finger: &Template, most: usize) -> Vec<u128> {
+        let sketch = Sketch::new(&best_points(finger));
+        let common = |row: u32| {
+            let fingers = self.fingers_of(row);
+            fingers.map(|index| self.kernel.common(&sketch, &self.sketches[index])).max().unwrap_or(0)
+        };
+        let mut ranked: Vec<(std::cmp::Reverse<u32>, u32)> =
+            (0..self.len() as u32).map(|row| (std::cmp::Reverse(common(row)), row)).collect();
+        if ranked.len() > most {
+            ranked.select_nth_unstable(most);
+            ranked.truncate(most);
+        }
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, row)| self.ids[row as usize]).collect()
+    }
+
     /// Rows whose sketches agree best, best first. Where any of many fingers may be any there are so many
     /// pairs of fingers that half of each sketch has to choose whose whole sketches are looked at.
     fn candidates(&self, probe: &mut [ProbeFinger], excluded: Option<u32>, positions: Positions) -> Vec<u32> {

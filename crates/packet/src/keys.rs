@@ -168,11 +168,24 @@ pub fn seal_secret(
     secret: &[u8; 32],
     rng: &mut impl CryptoRng,
 ) -> Result<[u8; SEALED_SECRET_BYTES], KeyError> {
+    let sealed = seal_bytes(wrapping, context, secret, rng)?;
+    Ok(sealed.try_into().expect("a wrapped key, 32 bytes and a tag are so long"))
+}
+
+/// As [`seal_secret`], of something of any length.
+///
+/// # Errors
+/// [`KeyError::Unavailable`].
+pub fn seal_bytes(
+    wrapping: &dyn WrappingKey,
+    context: &[u8],
+    bytes: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, KeyError> {
     let key = DrawnKey::draw(rng);
-    let mut sealed = [0; SEALED_SECRET_BYTES];
-    sealed[..WRAPPED_BYTES].copy_from_slice(&wrapping.wrap(&key)?);
-    let text = cipher(&key).encrypt(&ONLY_NONCE.into(), Payload { msg: secret, aad: context });
-    sealed[WRAPPED_BYTES..].copy_from_slice(&text.expect("GCM takes up to 64 GiB"));
+    let mut sealed = wrapping.wrap(&key)?.to_vec();
+    let text = cipher(&key).encrypt(&ONLY_NONCE.into(), Payload { msg: bytes, aad: context });
+    sealed.extend(text.expect("GCM takes up to 64 GiB"));
     Ok(sealed)
 }
 
@@ -189,13 +202,25 @@ pub fn open_secret(
     if sealed.len() != SEALED_SECRET_BYTES {
         return Err(KeyError::WrongWrappingKey);
     }
-    let (wrapped, text) = sealed.split_at(WRAPPED_BYTES);
-    let key = wrapping.unwrap(wrapped)?;
-    let secret = cipher(&key).decrypt(&ONLY_NONCE.into(), Payload { msg: text, aad: context });
-    let secret = Zeroizing::new(secret.map_err(|_| KeyError::WrongWrappingKey)?);
+    let secret = open_bytes(wrapping, context, sealed)?;
     let mut bytes = Zeroizing::new([0; 32]);
     bytes.copy_from_slice(&secret);
     Ok(bytes)
+}
+
+/// The inverse of [`seal_bytes`].
+///
+/// # Errors
+/// As [`open_secret`].
+pub fn open_bytes(
+    wrapping: &dyn WrappingKey,
+    context: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let (wrapped, text) = sealed.split_at_checked(WRAPPED_BYTES).ok_or(KeyError::WrongWrappingKey)?;
+    let key = wrapping.unwrap(wrapped)?;
+    let bytes = cipher(&key).decrypt(&ONLY_NONCE.into(), Payload { msg: text, aad: context });
+    Ok(Zeroizing::new(bytes.map_err(|_| KeyError::WrongWrappingKey)?))
 }
 
 /// Each key encrypts once.

@@ -215,7 +215,8 @@ fn image_problems(fingers: &[Finger], images: &[FingerImage]) -> Vec<Problem> {
     found
 }
 
-fn template_problem(finger: &Finger) -> Option<Problem> {
+/// What is wrong with the template of a finger, if it has one.
+pub fn template_problem(finger: &Finger) -> Option<Problem> {
     let FingerCapture::Template(template) = &finger.capture else { return None };
     if template.as_bytes().len() > MAX_TEMPLATE_BYTES {
         return Some(Problem::FingerUnreadable(finger.position));
