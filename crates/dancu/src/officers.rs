@@ -1,4 +1,6 @@
-//! `dancu officer`: with which keys officers sign on kits.
+//! `dancu officer`: with which keys officers sign on kits, and their own fingers.
+
+mod fingers;
 
 use std::path::PathBuf;
 
@@ -15,8 +17,11 @@ use domain::unit::Units;
 use enrol::kits::Came;
 use enrol::officers::{self, MOST_DAYS, NewCredential};
 use enrol::roster::{self, CredentialState};
+use fingers::Given;
 use packet::keys::PublicKey;
 use store::UnitScope;
+use store::accounts::Account;
+use store::applications::officers::fingers as kept;
 use ui::say;
 
 /// A public key in PEM has some 180 bytes.
@@ -24,8 +29,9 @@ const MOST_KEY_BYTES: u64 = 4 * 1024;
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Issue an officer's credential: the key that they made on a kit may sign there until its end. Run again
-    /// it changes nothing.
+    /// Issue an officer's credential: the key that they made on a kit may sign there until its end. The first
+    /// one takes the officer's ten fingers too, with which every application is compared. Run again it changes
+    /// nothing.
     Issue {
         /// The officer's login.
         #[arg(long)]
@@ -39,13 +45,29 @@ pub(crate) enum Command {
         /// For how many days.
         #[arg(long, default_value_t = 126, value_parser = clap::value_parser!(i64).range(1..=MOST_DAYS))]
         days: i64,
+        #[command(flatten)]
+        given: Given,
         /// Print one JSON document instead of lines.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         operator: Operator,
     },
-    /// The credentials, each with its kit and its end.
+    /// Take an officer's ten fingers anew, or for the first time, whatever credentials they have. Those that were
+    /// kept before are gone.
+    Fingers {
+        /// The officer's login.
+        #[arg(long)]
+        account: String,
+        #[command(flatten)]
+        given: Given,
+        /// Print one JSON document instead of lines.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// The credentials, each with its kit, its end, and how many fingers of the officer are kept.
     List {
         #[command(flatten)]
         form: Form,
@@ -90,16 +112,21 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     let centre = Installation::open(place).await?;
     let (db, units, now) = (&centre.db, Units::latest(), centre.clock.now());
     match command {
-        Command::Issue { account, kit, public_key, days, json, operator } => {
+        Command::Issue { account, kit, public_key, days, given, json, operator } => {
             let key = key(public_key)?;
+            let officer = AccountId::from_uuid(self::account(&centre, account).await?.id);
             let new = NewCredential {
-                account: account_of(&centre, account).await?,
+                account: officer,
                 login: account.to_lowercase(),
                 kit: kit.clone(),
                 public_key: key,
                 not_after: now + Duration::days(*days),
+                fingers: given.sealed(&centre, officer).await?,
             };
             issue(&centre, &new, *json, operator).await
+        }
+        Command::Fingers { account, given, json, operator } => {
+            fingers::take(&centre, account, given, *json, operator).await
         }
         Command::List { form } => list(&centre, *form).await,
         Command::Revoke { credential, reason, json, operator } => {
@@ -136,13 +163,13 @@ fn key(path: &std::path::Path) -> Result<PublicKey> {
     PublicKey::from_pem(&pem).with_context(|| format!("{}: no public key in PEM", path.display()))
 }
 
-async fn account_of(centre: &Installation, login: &str) -> Result<AccountId> {
+async fn account(centre: &Installation, login: &str) -> Result<Account> {
     let mut conn = centre.db.read().await?;
     let account = store::accounts::by_login(&mut conn, login).await?.with_context(|| {
         format!("there is no account {login}; `dancu account list` names those there are")
     })?;
     ensure!(account.disabled_at.is_none(), "the account {login} is disabled");
-    Ok(AccountId::from_uuid(account.id))
+    Ok(account)
 }
 
 async fn issue(centre: &Installation, new: &NewCredential, json: bool, operator: &Operator) -> Result<()> {
@@ -177,7 +204,10 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
         say!("none       issue one with `dancu officer issue`");
         return Ok(());
     }
-    let columns = &["credential", "account", "kit", "state", "from", "until", "reason"];
+    let mut conn = centre.db.read().await?;
+    let fingers = kept::counts(&mut conn).await?;
+    drop(conn);
+    let columns = &["credential", "account", "kit", "state", "from", "until", "fingers", "reason"];
     let mut table = Table::new("credentials", columns);
     for line in all {
         let state = match line.state {
@@ -195,6 +225,7 @@ async fn list(centre: &Installation, form: Form) -> Result<()> {
             state.into(),
             text(one.not_before)?.into(),
             text(one.not_after)?.into(),
+            fingers.get(&one.account_id).copied().into(),
             reason.into(),
         ]);
     }

@@ -14,7 +14,7 @@ use time::{Date, Duration, Time};
 use crate::kits::Fleet;
 use crate::prepare::{self, FormCounts};
 use crate::progress::Stages;
-use crate::staff::Staff;
+use crate::staff::{self, Staff};
 use crate::world::World;
 use crate::{BEGIN, CREDENTIALS_END, Options, Until, adjudicate, duties, middle};
 use centre::upkeep::{self, Round};
@@ -156,6 +156,8 @@ impl Campaign {
         self.target = opened.target;
         let kits = opened.kits_needed;
         self.fleet = Fleet::open(&folder, kits, options.seed, &prepare::kit_keys(&self.centre))?;
+        let Actor::Account(account) = self.staff.officer else { bail!("the officer has no account") };
+        let mut fingers = Some(staff::fingers(&self.centre, account, options.seed)?);
         for kit in 0..kits {
             let new = NewKit {
                 kit_id: self.fleet.ids[kit],
@@ -164,13 +166,13 @@ impl Campaign {
                 public_key: self.fleet.public_key(kit),
             };
             enrol::kits::register(db, units, &new, &Actor::Centre, now).await?;
-            let Actor::Account(account) = self.staff.officer else { bail!("the officer has no account") };
             let credential = NewCredential {
                 account,
                 login: self.staff.officer_login.clone(),
                 kit: new.name.clone(),
                 public_key: self.fleet.officer_key(kit),
                 not_after: CREDENTIALS_END,
+                fingers: fingers.take(),
             };
             enrol::officers::issue(db, units, &credential, &Actor::Centre, now).await?;
         }

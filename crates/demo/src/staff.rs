@@ -1,15 +1,22 @@
 //! Who acts in the simulation: the accounts that whoever looks at the demonstration signs in with.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rand::rngs::StdRng;
 
-use centre::Installation;
+use centre::{Centre, Installation};
 use domain::clock::SystemClock;
 use domain::id::AccountId;
 use domain::unit::Units;
 use domain::{Actor, Clock, UnitCode};
+use enrol::EnrolError;
+use enrol::officers::fingers::SealedFingers;
+use fingerprint::synthetic::{Condition, person_masters};
+use packet::{Biometric, Finger, FingerCapture};
 use web::Role;
 use web::accounts::DemoAccount;
+
+/// Invented bodies that are looked at: nine in ten have fingers that are fit.
+const MOST_BODIES: u64 = 100;
 
 /// Whoever decides cases, counts boxes and hands cards over.
 pub struct Staff {
@@ -47,6 +54,29 @@ impl Staff {
         let (officer, officer_login) = officers.pop().context("the demonstration has no officer")?;
         Ok(Staff { adjudicators, officer, officer_login })
     }
+}
+
+/// The fingers of the demonstration's officer, who is invented as everybody is: the first such body whose fingers
+/// are taken over.
+///
+/// # Errors
+/// A key store that does not answer.
+pub fn fingers(centre: &Centre, account: AccountId, seed: u64) -> Result<SealedFingers> {
+    let mut rng: StdRng = rand::make_rng();
+    for number in 0..MOST_BODIES {
+        let body = simulate::behaviour::officer_seed(seed, number);
+        let mut taken = Vec::new();
+        for master in person_masters(body) {
+            let template = fingerprint::encode(&[master.impression(body, Condition::Station)])?;
+            let capture = FingerCapture::Template(Biometric::new(template));
+            taken.push(Finger { position: master.position(), capture });
+        }
+        match enrol::officers::fingers::seal(&*centre.keys.wrapping, account, &taken, None, &mut rng) {
+            Err(EnrolError::Officer(_)) => {}
+            sealed => return Ok(sealed?),
+        }
+    }
+    bail!("no invented officer has fingers that are fit to be compared")
 }
 
 /// Makes the demonstration's accounts, or finds them: of a campaign that is run, and of one that is shown.

@@ -2,6 +2,7 @@ use thiserror::Error;
 
 use domain::id::KitId;
 use packet::PacketError;
+use packet::keys::KeyError;
 
 /// What can stop the intake as a whole. A packet that is refused is an answer, not an error.
 #[derive(Debug, Error)]
@@ -14,6 +15,8 @@ pub enum EnrolError {
     ReportRefused { code: &'static str, reason: String },
     #[error("a message could not be made or read")]
     Message(#[from] PacketError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("the store failed")]
     Store(#[from] store::Error),
     /// The kit keeps what it has and sends it on another day.
@@ -30,7 +33,7 @@ pub enum EnrolError {
     /// A kit that cannot be registered or revoked.
     #[error("{0}")]
     Kit(String),
-    /// A credential that cannot be issued or revoked.
+    /// A credential that cannot be issued or revoked; fingers of an officer that are not taken over.
     #[error("{0}")]
     Officer(String),
     #[error("the program is shutting down")]

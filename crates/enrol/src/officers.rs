@@ -1,6 +1,8 @@
 //! Officers' credentials: the key of one officer, on one kit, until an end. The centre issues them, and two
 //! people revoke them.
 
+pub mod fingers;
+
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
@@ -11,9 +13,10 @@ use crate::two;
 use domain::Actor;
 use domain::id::{AccountId, CredentialId, KitId};
 use domain::unit::Units;
+use fingers::SealedFingers;
 use packet::keys::PublicKey;
 use store::applications::kits::{self, Kit};
-use store::applications::officers::{self, Credential};
+use store::applications::officers::{self, Credential, fingers as rows};
 use store::audit::{self, Entry};
 use store::{Database, PgConnection};
 
@@ -76,6 +79,9 @@ pub struct NewCredential {
     pub public_key: PublicKey,
     /// Its end.
     pub not_after: OffsetDateTime,
+    /// The officer's own fingers. They are taken with the first credential; `None` where they are kept
+    /// already.
+    pub fingers: Option<SealedFingers>,
 }
 
 /// The id of the credential of this key: the same whenever it is asked for.
@@ -87,7 +93,7 @@ pub fn id_of(key: &PublicKey) -> CredentialId {
 ///
 /// # Errors
 /// [`EnrolError::Officer`]: no kit of this name, a revoked one, an end that is over or too far, a key that
-/// has another credential; those of the database.
+/// has another credential, an officer of whom no fingers are kept; those of the database.
 pub async fn issue(
     db: &Database,
     units: Units<'_>,
@@ -115,6 +121,18 @@ pub async fn issue(
     match judge(&credential, &kit, &all, now).map_err(EnrolError::Officer)? {
         Some(before) => return Ok((before.clone(), Came::Before)),
         None => officers::insert(&mut tx, &credential).await?,
+    }
+    let path = units.path(kit.unit).unwrap_or_default();
+    match &new.fingers {
+        Some(fingers) if fingers.account() == new.account => fingers.keep(&mut tx, &path, by, now).await?,
+        Some(_) => return Err(EnrolError::Officer("these fingers are another officer's".to_owned())),
+        None if rows::is_kept(&mut tx, new.account).await? => {}
+        None => {
+            return Err(EnrolError::Officer(format!(
+                "no fingers of {} are kept: give them with --fingers, or say with --lacking why there are none",
+                new.login
+            )));
+        }
     }
     let until = credential.not_after.date().to_string();
     let detail = json!({ "account": new.account, "kit": kit.kit_id, "until": until });

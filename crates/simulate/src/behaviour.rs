@@ -198,6 +198,11 @@ pub fn body_seed(population_seed: u64, truth: TruthId) -> u64 {
     Streams::new(population_seed, b"body").stream(truth.index() as u64).next_u64()
 }
 
+/// Seed of the fingers of an officer who does not exist, apart from those of the people.
+pub fn officer_seed(population_seed: u64, number: u64) -> u64 {
+    Streams::new(population_seed, b"officer").stream(number).next_u64()
+}
+
 /// Age in years on `day`, for the portrait.
 pub fn age_on(population: &Population, truth: TruthId, day: Date) -> u8 {
     let person = &population.people[truth.index()];

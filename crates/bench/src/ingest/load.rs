@@ -119,12 +119,17 @@ impl Load {
             let new = NewKit { kit_id, name: name.clone(), unit, public_key };
             let begun = now - Duration::DAY;
             kits::register(&centre.db, units, &new, &Actor::Centre, begun).await?;
+            let account = AccountId::derive(now, &[&number.to_be_bytes()]);
+            let lacking = Some("the officers of a measurement have none");
+            let wrapping = &*centre.keys.wrapping;
+            let mut rng = StdRng::seed_from_u64(seed);
             let credential = NewCredential {
-                account: AccountId::derive(now, &[&number.to_be_bytes()]),
+                account,
                 login: name.clone(),
                 kit: name,
                 public_key: team.officer_key.clone(),
                 not_after: now + Duration::days(7),
+                fingers: Some(officers::fingers::seal(wrapping, account, &[], lacking, &mut rng)?),
             };
             officers::issue(&centre.db, units, &credential, &Actor::Centre, begun).await?;
             teams.push(team);

@@ -100,6 +100,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("man", NeedsNone, &["--help"]),
     ("migrate", Makes, &[]),
     ("officer-confirm", Ends, &[ID]),
+    ("officer-fingers", Ends, &["--account", "x", "--fingers", "password"]),
     ("officer-issue", Ends, &["--account", "x", "--kit", "x", "--public-key", "password"]),
     ("officer-keep", Ends, &[ID]),
     ("officer-list", Ends, &[]),

@@ -181,8 +181,22 @@ impl Province {
         let public = team::new_officer(folder, seed);
         let issue = ["officer", "issue", "--account", "canbo", "--kit", "kit-01", "--public-key"];
         let issue = [&issue[..], &[public.to_str().unwrap()]].concat();
-        let issued = self.json(&issue);
-        assert_eq!((&issued["repeated"], &self.json(&issue)["repeated"]), (&json!(false), &json!(true)));
+        // The first credential takes the officer's fingers, all ten of them; every one after it has them.
+        assert!(refused(&self.data.run(&issue)).contains("no fingers of canbo are kept"), "without fingers");
+        let fingers = team::fingers_of_officer(folder, seed);
+        let taken = [&issue[..], &["--fingers", fingers.to_str().unwrap()]].concat();
+        fs::rename(fingers.join("3.iso"), fingers.join("3.missing")).unwrap();
+        assert!(refused(&self.data.run(&taken)).contains("9 of an officer's 10 fingers are here"), "nine");
+        fs::rename(fingers.join("3.missing"), fingers.join("3.iso")).unwrap();
+        fs::rename(fingers.join("1.iso"), fingers.join("11.iso")).unwrap();
+        assert!(refused(&self.data.run(&taken)).contains("name the file by the finger"), "no such finger");
+        fs::rename(fingers.join("11.iso"), fingers.join("1.iso")).unwrap();
+        let issued = self.json(&taken);
+        assert_eq!(issued["repeated"], false);
+        assert_eq!(self.json(&issue)["repeated"], true);
+        let anew = ["officer", "fingers", "--account", "canbo", "--fingers", fingers.to_str().unwrap()];
+        assert_eq!(self.json(&anew)["fingers"], 10);
+        assert_eq!(self.json(&["officer", "list"])["credentials"][0]["fingers"], 10);
         assert_eq!(self.json(&["officer", "list"])["credentials"][0]["state"], "good");
         Team::open(folder, id, &issued, &keys, base, seed)
     }

@@ -7,6 +7,7 @@ mod fuzzed;
 mod hostile;
 mod intake;
 mod kits;
+mod officers;
 mod recapture;
 mod standing;
 mod stolen_kit;

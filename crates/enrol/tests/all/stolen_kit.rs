@@ -379,6 +379,13 @@ async fn a_stolen_kits_packets_are_released_by_their_own_unit_only() {
     sound(&db).await;
 }
 
+/// Of an officer who has none; whose are taken is what the tests of `officers` are about.
+fn without_fingers(name: &str) -> officers::fingers::SealedFingers {
+    let account = domain::id::AccountId::derive(DAY, &[name.as_bytes()]);
+    let lacking = Some("giấy xác nhận số 7");
+    officers::fingers::seal(&*centre_keys().wrapping, account, &[], lacking, &mut rng(3)).unwrap()
+}
+
 #[tokio::test]
 async fn a_credential_is_issued_for_one_kit_and_ends() {
     let kit = TestKit::new(1);
@@ -390,6 +397,7 @@ async fn a_credential_is_issued_for_one_kit_and_ends() {
         kit: kit.id.to_string(),
         public_key: TestKit::new(5).officer_public(),
         not_after: DAY + Duration::weeks(8),
+        fingers: Some(without_fingers("kim")),
     };
     let issue = async |new: &officers::NewCredential| {
         let issued = officers::issue(&db, units, new, &account("one"), now).await;
@@ -413,6 +421,7 @@ async fn a_credential_is_issued_for_one_kit_and_ends() {
     let somebodys = |new: &mut officers::NewCredential| {
         new.public_key = TestKit::new(5).officer_public();
         new.account = domain::id::AccountId::derive(DAY, &[b"another"]);
+        new.fingers = Some(without_fingers("another"));
     };
     fails(&somebodys, "has a credential already").await;
 }

@@ -1,5 +1,7 @@
 //! Officers' credentials: which keys may sign on which kit, and until when.
 
+pub mod fingers;
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -14,6 +14,7 @@ const WHOLE: &[&str] = &[
     "campaign",
     "kit",
     "officer_credential",
+    "officer_fingers",
     "slot",
     "certificate",
     "crl",

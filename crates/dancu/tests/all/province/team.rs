@@ -15,6 +15,7 @@ use domain::application::Kind;
 use domain::clock::SystemClock;
 use domain::id::{ApplicationId, KitId, PersonId};
 use fingerprint::FingerPosition;
+use fingerprint::synthetic::{Condition, person_masters};
 use kit::{
     CaptureInput, CentrePublicKeys, IdentityKey, Laptop, Officer, OfficerKey, SyncSummary, Transport, new_ids,
 };
@@ -62,6 +63,17 @@ pub fn new_officer(folder: &Path, seed: u64) -> PathBuf {
     let public = folder.join("officer.pem");
     fs::write(&public, key.public().to_pem()).unwrap();
     public
+}
+
+/// The officer's ten fingers, as a scanner writes them.
+pub fn fingers_of_officer(folder: &Path, seed: u64) -> PathBuf {
+    let folder = folder.join("fingers");
+    fs::create_dir_all(&folder).unwrap();
+    for master in person_masters(seed ^ 0x0ff1_ce00) {
+        let template = fingerprint::encode(&[master.impression(1, Condition::Station)]).unwrap();
+        fs::write(folder.join(format!("{}.iso", master.position().code())), template).unwrap();
+    }
+    folder
 }
 
 const PASSPHRASE: &str = "mật khẩu của cán bộ";
