@@ -11,6 +11,7 @@ pub mod installation;
 mod key_files;
 pub mod keyholder;
 mod keys;
+mod officers;
 pub mod signers;
 pub mod snapshot;
 pub mod upkeep;

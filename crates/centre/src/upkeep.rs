@@ -29,7 +29,7 @@ const KEPT: Duration = Duration::days(30);
 pub enum Round {
     /// Every day: the cards whose last day is over.
     ExpireCards,
-    /// Every week: that rows are what their histories say (`dancu check`).
+    /// Every week: that rows are what their histories say (`dancu check`), and what is kept no longer.
     CheckRecords,
 }
 
@@ -162,6 +162,10 @@ async fn once(db: &Database, job: &Claimed, now: OffsetDateTime) -> Result<(), E
             let mut tx = db.begin().await?;
             shown::prune(&mut tx, day_in_vietnam(now - KEPT)).await?;
             store::commit(tx).await?;
+            let officers = enrol::officers::fingers::forget(db, now).await?;
+            if officers > 0 {
+                tracing::info!(officers, "fingers of officers who work no more are forgotten");
+            }
         }
     }
     let mut tx = db.begin().await?;

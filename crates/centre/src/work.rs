@@ -11,7 +11,7 @@ use time::{Date, OffsetDateTime};
 use tokio::task::JoinSet;
 
 use crate::upkeep::{self, Round};
-use crate::{Centre, Error, Installation, handed, signers, snapshot};
+use crate::{Centre, Error, Installation, handed, officers, signers, snapshot};
 use card::lds::dg3::Finger;
 use domain::id::{ApplicationId, BatchId, PersonId};
 use domain::unit::Units;
@@ -21,6 +21,7 @@ use fingerprint::Template;
 use issue::{Authority, ChipImages, Fingers, Photos, PinSource};
 use packet::{Content, FingerCapture, ImagesForChip};
 use resolve::fingers::Absent;
+use resolve::officers::Officers;
 use resolve::{DedupeSummary, Extent, FingerSource, Identities, Opened, Ready, ResolveSummary};
 use store::UnitScope;
 use store::audit::{self, Entry};
@@ -67,6 +68,7 @@ pub async fn load_identities(centre: &Centre, scope: &UnitScope) -> Result<Ident
 async fn load_kept(centre: &Centre, scope: &UnitScope) -> Result<(Identities, usize), Error> {
     let fingers = Arc::new(PacketFingers { centre: centre.clone() });
     let mut identities = Identities::load(&centre.db, scope).await?.with_fingers(fingers);
+    officers::watch(centre, &mut identities).await?;
     let folder = &centre.place.data;
     if let Some(kept) = snapshot::load(&centre.db, folder, &centre.keys, &mut identities).await? {
         identities.catch_up(&centre.db).await?;
@@ -149,12 +151,14 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
         let waiting = resolve::waiting(&centre.db, WAITING_AT_ONCE).await?;
         let mut pages = waiting.chunks(RESOLVE_AT_ONCE as usize);
         let Some(first) = pages.next() else { return Ok((linked, cases)) };
-        let mut ready = open_ready(centre, first).await?;
+        officers::watch(centre, identities).await?;
+        let watched = identities.officers();
+        let mut ready = open_ready(centre, &watched, first).await?;
         let before = linked + cases;
         loop {
             let next = async {
                 match pages.next() {
-                    Some(page) => open_ready(centre, page).await.map(Some),
+                    Some(page) => open_ready(centre, &watched, page).await.map(Some),
                     None => Ok(None),
                 }
             };
@@ -173,8 +177,13 @@ pub async fn resolve_waiting(centre: &Centre, identities: &mut Identities) -> Re
     }
 }
 
-async fn open_ready(centre: &Centre, page: &[ApplicationId]) -> Result<Vec<Ready>, Error> {
-    Ok(resolve::make_ready(open_fingers(centre, page).await?).await?)
+async fn open_ready(
+    centre: &Centre,
+    watched: &Arc<Officers>,
+    page: &[ApplicationId],
+) -> Result<Vec<Ready>, Error> {
+    let opened = open_fingers(centre, page).await?;
+    Ok(resolve::make_ready(&centre.db, Arc::clone(watched), opened).await?)
 }
 
 async fn resolve_page(

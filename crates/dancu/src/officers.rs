@@ -30,8 +30,8 @@ const MOST_KEY_BYTES: u64 = 4 * 1024;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Command {
     /// Issue an officer's credential: the key that they made on a kit may sign there until its end. The first
-    /// one takes the officer's ten fingers too, with which every application is compared. Run again it changes
-    /// nothing.
+    /// one takes the officer's ten fingers too, with which every application is compared. Run again it
+    /// changes nothing.
     Issue {
         /// The officer's login.
         #[arg(long)]
@@ -53,8 +53,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         operator: Operator,
     },
-    /// Take an officer's ten fingers anew, or for the first time, whatever credentials they have. Those that were
-    /// kept before are gone.
+    /// Take an officer's ten fingers anew, or for the first time, whatever credentials they have. Those that
+    /// were kept before are gone.
     Fingers {
         /// The officer's login.
         #[arg(long)]

@@ -56,8 +56,8 @@ impl Staff {
     }
 }
 
-/// The fingers of the demonstration's officer, who is invented as everybody is: the first such body whose fingers
-/// are taken over.
+/// The fingers of the demonstration's officer, who is invented as everybody is: the first such body whose
+/// fingers are taken over.
 ///
 /// # Errors
 /// A key store that does not answer.

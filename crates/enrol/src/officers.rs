@@ -129,7 +129,8 @@ pub async fn issue(
         None if rows::is_kept(&mut tx, new.account).await? => {}
         None => {
             return Err(EnrolError::Officer(format!(
-                "no fingers of {} are kept: give them with --fingers, or say with --lacking why there are none",
+                "no fingers of {} are kept: give them with --fingers, or say with --lacking why there are \
+                 none",
                 new.login
             )));
         }

@@ -143,8 +143,8 @@ pub const VERIFY_THRESHOLD: f32 = 10.3;
 pub const ONE_FINGER: f32 = 14.0;
 /// A single finger's score and how often two different fingers reach it; see [`VERIFY_THRESHOLD`].
 pub const FINGER_FALSE_MATCH_POINT: (f32, f64) = (VERIFY_THRESHOLD, 1e-4);
-/// So much more is reached by one pair in ten. Between one in 100 (7.0) and one in 10,000 (10.24) it was 1.6 on
-/// the pairs of FVC2002; beyond them the line is extended and not measured, so it is taken flatter.
+/// So much more is reached by one pair in ten. Between one in 100 (7.0) and one in 10,000 (10.24) it was 1.6
+/// on the pairs of FVC2002; beyond them the line is extended and not measured, so it is taken flatter.
 pub const FINGER_FALSE_MATCH_DECADE: f32 = 2.0;
 
 // --- Fusion ---

@@ -53,8 +53,8 @@ pub fn threshold_for(people: usize, false_hits_per_search: f64) -> f32 {
     at + FALSE_MATCH_DECADE * (rate / wanted).log10() as f32
 }
 
-/// The score of a single pair at which looking at so many pairs of fingers gives so many false hits on average,
-/// by the line that [`crate::params::FINGER_FALSE_MATCH_POINT`] begins.
+/// The score of a single pair at which looking at so many pairs of fingers gives so many false hits on
+/// average, by the line that [`crate::params::FINGER_FALSE_MATCH_POINT`] begins.
 pub fn finger_threshold_for(pairs: usize, false_hits: f64) -> f32 {
     let (at, rate) = FINGER_FALSE_MATCH_POINT;
     let wanted = (false_hits / pairs.max(1) as f64).clamp(1e-30, rate);

@@ -10,13 +10,15 @@ use uuid::Uuid;
 use crate::decide::{self, Claim, Earlier, Evidence, FingerprintHit, Match, Outcome, Thresholds};
 use crate::fingers::{self, Absent, Findings};
 use crate::identities::enrol_probe;
+use crate::officers::Officers;
 use crate::shift::{self, Post, Seat};
 use crate::{CaseKind, Error, Identities, evidence, record};
 use domain::Actor;
 use domain::application::{Action, State};
 use domain::id::{ApplicationId, CaseId, PersonId};
-use fingerprint::{Gallery, Hit, Probe, Template};
+use fingerprint::{Gallery, Hit, Prepared, Probe, Template};
 use linkage::{Candidate, Explanation, Index, NumberLevel};
+use store::applications::officers::fingers as officers;
 use store::applications::{self, Transition};
 use store::cases;
 use store::cases::resolutions::{self, Question, Resolution, Standing};
@@ -40,17 +42,33 @@ pub struct Ready {
     findings: Findings,
 }
 
-/// Does on all cores what of enrolling and searching needs neither the gallery nor the database: the next
-/// batch can be made ready while one is resolved.
+/// Does on all cores what of enrolling and searching needs neither the gallery nor what others resolve: the
+/// next batch can be made ready while one is resolved. Every finger is compared with the officers'.
 ///
 /// # Errors
-/// [`Error::Search`] when the program is ending.
-pub async fn make_ready(opened: Vec<Opened>) -> Result<Vec<Ready>, Error> {
+/// Those of the database; [`Error::Search`] when the program is ending.
+pub async fn make_ready(
+    db: &Database,
+    watched: Arc<Officers>,
+    opened: Vec<Opened>,
+) -> Result<Vec<Ready>, Error> {
+    let hands = if watched.is_empty() {
+        HashMap::new()
+    } else {
+        let asked: Vec<ApplicationId> = opened.iter().map(|opened| opened.application_id).collect();
+        officers::hands(&mut *db.read().await?, &asked).await?
+    };
     let preparing = tokio::task::spawn_blocking(move || {
-        let ready = |opened: &Opened| Ready {
-            application_id: opened.application_id,
-            probe: Probe::new(&opened.templates),
-            findings: Findings::of(&opened.templates, &opened.absent),
+        let ready = |opened: &Opened| {
+            let look = |prepared: &[Prepared]| match hands.get(&opened.application_id) {
+                Some(hands) => watched.look(&opened.templates, prepared, hands),
+                None => Vec::new(),
+            };
+            Ready {
+                application_id: opened.application_id,
+                probe: Probe::new(&opened.templates),
+                findings: Findings::of(&opened.templates, &opened.absent, look),
+            }
         };
         opened.par_iter().map(ready).collect()
     });
@@ -94,7 +112,8 @@ pub async fn resolve_batch(
     opened: Vec<Opened>,
     now: OffsetDateTime,
 ) -> Result<ResolveSummary, Error> {
-    resolve_ready(db, ids, make_ready(opened).await?, now).await
+    let ready = make_ready(db, ids.officers(), opened).await?;
+    resolve_ready(db, ids, ready, now).await
 }
 
 /// Resolves those of `ready` that still wait, in the order of capture, whatever the order they come in. All

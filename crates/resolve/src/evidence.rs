@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::decide::{self, Claim, Evidence, Match, Outcome, Thresholds};
 use crate::fingers::Findings;
+use crate::officers::OfficerHit;
 use crate::shift;
-use domain::id::{ApplicationId, PersonId};
+use domain::id::{AccountId, ApplicationId, PersonId};
 use linkage::{Caution, Explanation, VERSION};
 
 /// People and hits listed, the likeliest.
@@ -124,6 +125,28 @@ pub struct Fingerprints {
     /// Positions that show one finger.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Alike>,
+    /// Officers whose fingers are among them, whoever signed first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub officers: Vec<OfficerFound>,
+}
+
+/// An officer one of whose fingers is in the application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfficerFound {
+    pub account: AccountId,
+    /// Whether this officer signed the application.
+    pub signed: bool,
+    /// Whether nearly all fingers are this officer's: it may be the officer's own application.
+    pub may_be_own: bool,
+    pub fingers: Vec<OfficersFinger>,
+}
+
+/// A position (1 to 10) that shows a finger of an officer, and which (1 to 10).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfficersFinger {
+    pub position: u8,
+    pub of: u8,
+    pub score: f64,
 }
 
 /// A position (1 to 10) that was not captured, with the code of the reason.
@@ -208,6 +231,7 @@ pub(crate) fn of(
             fault: fault.map(|fault| fault.kind().code().to_owned()),
             absent: findings.absent.iter().map(absent).collect(),
             alike: findings.alike.iter().take(MOST).map(alike).collect(),
+            officers: findings.officers.iter().take(MOST).map(officer).collect(),
             threshold: tenths(thresholds.fingerprint.into()),
             hits: evidence.hits.iter().take(MOST).map(hit).collect(),
         }),
@@ -235,6 +259,16 @@ fn absent(finger: &crate::fingers::Absent) -> Absent {
 
 fn alike(pair: &crate::fingers::Alike) -> Alike {
     Alike { positions: [pair.first.code(), pair.second.code()], score: tenths(pair.score.into()) }
+}
+
+fn officer(hit: &OfficerHit) -> OfficerFound {
+    let finger = |pair: &crate::officers::Shown| OfficersFinger {
+        position: pair.position.code(),
+        of: pair.of.code(),
+        score: tenths(pair.score.into()),
+    };
+    let OfficerHit { account, signed, may_be_own, ref pairs } = *hit;
+    OfficerFound { account, signed, may_be_own, fingers: pairs.iter().map(finger).collect() }
 }
 
 fn claim(claim: Claim) -> &'static str {
@@ -289,7 +323,10 @@ mod tests {
                             "hits": [{"application": uuid::Uuid::from_u128(8), "score": 55.5}],
                             "usable": 9, "fault": "fingers_repeated",
                             "absent": [{"position": 10, "reason": "amputated"}],
-                            "alike": [{"positions": [1, 6], "score": 48.7}]},
+                            "alike": [{"positions": [1, 6], "score": 48.7}],
+                            "officers": [{"account": uuid::Uuid::from_u128(9), "signed": true,
+                                          "may_be_own": false,
+                                          "fingers": [{"position": 7, "of": 1, "score": 21.4}]}]},
             "claim": "person", "doubt": "pin_conflict",
         });
         let read = Stored::read(&written);

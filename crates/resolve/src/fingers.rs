@@ -2,18 +2,12 @@
 //! judges. Pure. The reasons and the figures are in `docs/decisions/0030-fingers-at-the-centre.md`.
 
 use crate::CaseKind;
+use crate::officers::OfficerHit;
+use fingerprint::params::{LEAST_MINUTIAE, LEAST_QUALITY, ONE_FINGER};
 use fingerprint::{FingerPosition, Prepared, Template, compare, quality};
 
 /// With fewer usable fingers a search among millions is not sure.
 pub const LEAST_FINGERS: usize = 4;
-/// Of a finger that can be searched ([`fingerprint::quality`], 0 to 100). Lower than what the kit asks for: a
-/// worn finger that was taken as well as it could be is no reason to ask.
-pub const LEAST_QUALITY: u8 = 30;
-/// Fewer minutiae fit on many a stranger's finger.
-pub const LEAST_MINUTIAE: usize = 12;
-/// Score from which two positions show one finger. Above [`fingerprint::params::VERIFY_THRESHOLD`], because
-/// each application has 45 pairs and nearly all applicants are honest.
-pub const ONE_FINGER: f32 = 14.0;
 
 /// A position at which no finger was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +40,15 @@ pub struct Findings {
     pub absent: Vec<Absent>,
     /// In the order of positions.
     pub alike: Vec<Alike>,
+    /// Officers whose fingers are among them, whoever signed first.
+    pub officers: Vec<OfficerHit>,
 }
 
 /// Why the fingers alone do not let an application pass. The order is that of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FingerFault {
+    /// An officer's finger is among them.
+    Officer,
     /// One finger at several positions.
     Repeated,
     /// Not the fingers for which this person holds a card.
@@ -63,12 +61,18 @@ pub enum FingerFault {
 
 impl FingerFault {
     /// Every fault, the gravest first.
-    pub const ALL: [FingerFault; 4] =
-        [FingerFault::Repeated, FingerFault::Differ, FingerFault::Weak, FingerFault::Missing];
+    pub const ALL: [FingerFault; 5] = [
+        FingerFault::Officer,
+        FingerFault::Repeated,
+        FingerFault::Differ,
+        FingerFault::Weak,
+        FingerFault::Missing,
+    ];
 
     /// The case that asks about it; its code is the fault's.
     pub const fn kind(self) -> CaseKind {
         match self {
+            FingerFault::Officer => CaseKind::OfficerFingers,
             FingerFault::Repeated => CaseKind::FingersRepeated,
             FingerFault::Differ => CaseKind::FingersDiffer,
             FingerFault::Weak => CaseKind::FingersWeak,
@@ -85,8 +89,12 @@ impl Captured {
 }
 
 impl Findings {
-    /// Looks at each finger, and compares each with every other.
-    pub fn of(templates: &[Template], absent: &[Absent]) -> Findings {
+    /// Looks at each finger, compares each with every other, and has `look` compare all with officers'.
+    pub fn of(
+        templates: &[Template],
+        absent: &[Absent],
+        look: impl FnOnce(&[Prepared]) -> Vec<OfficerHit>,
+    ) -> Findings {
         let captured = |template: &Template| Captured {
             position: template.position(),
             minutiae: template.minutiae().len(),
@@ -102,7 +110,9 @@ impl Findings {
                 }
             }
         }
-        Findings { captured: templates.iter().map(captured).collect(), absent: absent.to_vec(), alike }
+        let officers = look(&prepared);
+        let captured = templates.iter().map(captured).collect();
+        Findings { captured, absent: absent.to_vec(), alike, officers }
     }
 
     /// How many fingers a search can go by.
@@ -114,6 +124,7 @@ impl Findings {
 /// The gravest fault that the application shows by itself. [`FingerFault::Differ`] takes an earlier one.
 pub fn judge(findings: &Findings) -> Option<FingerFault> {
     match () {
+        () if !findings.officers.is_empty() => Some(FingerFault::Officer),
         () if !findings.alike.is_empty() => Some(FingerFault::Repeated),
         () if findings.usable() >= LEAST_FINGERS => None,
         () if findings.captured.len() >= LEAST_FINGERS => Some(FingerFault::Weak),
@@ -162,6 +173,18 @@ mod tests {
         for captured in [good(10), good(2)] {
             let findings = Findings { captured, alike: vec![alike], ..Findings::default() };
             assert_eq!(judge(&findings), Some(FingerFault::Repeated));
+        }
+    }
+
+    #[test]
+    fn an_officers_finger_is_graver_than_any_other_fault() {
+        let account = domain::id::AccountId::derive(time::OffsetDateTime::UNIX_EPOCH, &[b"officer"]);
+        let hit = OfficerHit { account, signed: true, may_be_own: false, pairs: Vec::new() };
+        let thumb = FingerPosition::RightThumb;
+        let alike = vec![Alike { first: thumb, second: FingerPosition::LeftThumb, score: ONE_FINGER }];
+        for (captured, alike) in [(good(10), Vec::new()), (good(10), alike), (Vec::new(), Vec::new())] {
+            let findings = Findings { captured, alike, officers: vec![hit.clone()], ..Findings::default() };
+            assert_eq!(judge(&findings), Some(FingerFault::Officer));
         }
     }
 

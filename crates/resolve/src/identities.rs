@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
+use crate::officers::Officers;
 use crate::{Error, Opened, record};
 use domain::id::{ApplicationId, PersonId};
 use fingerprint::identify::GalleryParams;
@@ -46,6 +47,7 @@ pub struct Identities {
     /// Shared with the threads that search; no lock is held between two calls.
     people: Arc<RwLock<Index>>,
     gallery: Arc<RwLock<Gallery>>,
+    officers: Arc<Officers>,
     scope: UnitScope,
     fingers: Option<Arc<dyn FingerSource>>,
     /// Applications that a gallery has room for before it must be laid out anew.
@@ -87,6 +89,7 @@ impl Identities {
         Ok(Identities {
             people: Arc::new(RwLock::new(index)),
             gallery: Arc::new(RwLock::new(gallery)),
+            officers: Arc::new(Officers::nobody()),
             scope: scope.clone(),
             fingers: None,
             room,
@@ -98,6 +101,16 @@ impl Identities {
     #[must_use]
     pub fn with_fingers(self, fingers: Arc<dyn FingerSource>) -> Identities {
         Identities { fingers: Some(fingers), ..self }
+    }
+
+    /// Says whose fingers are officers'. They lie encrypted too; whoever can decrypt hands them in.
+    pub fn watch(&mut self, officers: Officers) {
+        self.officers = Arc::new(officers);
+    }
+
+    /// The officers whose fingers are compared with every application's.
+    pub fn officers(&self) -> Arc<Officers> {
+        Arc::clone(&self.officers)
     }
 
     /// Puts an application's fingers into the gallery; says whether they are new there. Repeating it changes

@@ -12,6 +12,8 @@ pub enum CaseKind {
     FingerprintOtherName,
     /// The fingers or the register record are those of another application that is under way.
     SamePersonTwice,
+    /// An officer's finger is among those of the application.
+    OfficerFingers,
     /// One finger is at several positions of the application.
     FingersRepeated,
     /// The fingers are not those for which the person holds a card.
@@ -44,9 +46,10 @@ pub enum CaseKind {
 
 impl CaseKind {
     /// In the order in which the list of cases offers them.
-    pub const ALL: [CaseKind; 16] = [
+    pub const ALL: [CaseKind; 17] = [
         CaseKind::FingerprintOtherName,
         CaseKind::SamePersonTwice,
+        CaseKind::OfficerFingers,
         CaseKind::FingersRepeated,
         CaseKind::FingersDiffer,
         CaseKind::FingersWeak,
@@ -68,6 +71,7 @@ impl CaseKind {
         match self {
             CaseKind::FingerprintOtherName => "fingerprint_other_name",
             CaseKind::SamePersonTwice => "same_person_twice",
+            CaseKind::OfficerFingers => "officer_fingers",
             CaseKind::FingersRepeated => "fingers_repeated",
             CaseKind::FingersDiffer => "fingers_differ",
             CaseKind::FingersWeak => "fingers_weak",
@@ -107,8 +111,8 @@ impl fmt::Display for CaseKind {
 /// Our choice: the law gives an application for a card 7 working days in a city and 20 in the mountains from
 /// the day of capture (Law on Citizen Identification 2014, article 25), and a case may use up only a part of
 /// it.
-fn limits() -> &'static [i64; 16] {
-    static LIMITS: OnceLock<[i64; 16]> = OnceLock::new();
+fn limits() -> &'static [i64; 17] {
+    static LIMITS: OnceLock<[i64; 17]> = OnceLock::new();
     LIMITS.get_or_init(|| {
         let rows = include_str!("../data/case-limits.csv").lines().skip(1);
         let known: Vec<(&str, i64)> = rows

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod fingers;
 mod identities;
 pub mod kind;
+pub mod officers;
 mod record;
 pub mod shift;
 

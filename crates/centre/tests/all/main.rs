@@ -6,6 +6,7 @@ mod audit_heads;
 mod gallery_snapshot;
 mod handed;
 mod hostile;
+mod officers;
 mod signers;
 #[path = "../../../packet/tests/support/mod.rs"]
 mod support;

@@ -23,8 +23,8 @@ const MOST_FILES: usize = 10;
 /// Which fingers were taken.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Given {
-    /// The officer's ten fingers: a folder, or files, 1.iso (right thumb) to 5.iso (right little finger) and 6.iso
-    /// (left thumb) to 10.iso (left little finger), one view of ISO/IEC 19794-2:2005 each.
+    /// The officer's ten fingers: a folder, or files, 1.iso (right thumb) to 5.iso (right little finger) and
+    /// 6.iso (left thumb) to 10.iso (left little finger), one view of ISO/IEC 19794-2:2005 each.
     #[arg(long, num_args = 1.., value_name = "DIR|FILE")]
     fingers: Vec<PathBuf>,
     /// Why some of the ten are lacking or unfit, or all: for the audit trail.

@@ -16,14 +16,14 @@ use store::UnitScope;
 use store::applications::Transition;
 
 /// A register of people who look like nobody else, and one batch of their applications.
-struct Desk {
-    db: testkit::FreshDatabase,
-    sent: Vec<Sent>,
+pub(crate) struct Desk {
+    pub db: testkit::FreshDatabase,
+    pub sent: Vec<Sent>,
     captured: Vec<Vec<Template>>,
 }
 
 /// Everybody is who they say, with papers: only the fingers are in question.
-async fn desk(captured: Vec<Vec<Template>>) -> Desk {
+pub(crate) async fn desk(captured: Vec<Vec<Template>>) -> Desk {
     let db = testkit::fresh_database().await;
     let population = population(400);
     register(&db, &entries(&population, 0)).await;
@@ -40,7 +40,7 @@ async fn desk(captured: Vec<Vec<Template>>) -> Desk {
 }
 
 impl Desk {
-    async fn resolve_with(&self, ids: &mut Identities) {
+    pub(crate) async fn resolve_with(&self, ids: &mut Identities) {
         let opened = self.sent.iter().zip(&self.captured);
         let opened = opened.map(|(sent, captured)| opened_with(sent.application, captured.clone()));
         resolve_batch(&self.db, ids, opened.collect(), NOW).await.unwrap();
@@ -53,7 +53,7 @@ impl Desk {
         self.found().await
     }
 
-    async fn found(&self) -> Vec<String> {
+    pub(crate) async fn found(&self) -> Vec<String> {
         let found = outcomes(&self.db).await;
         let outcome = |sent: &Sent| {
             let (outcome, _, kind) = &found[&sent.application];
@@ -204,12 +204,12 @@ async fn a_card_is_not_exchanged_for_a_strangers_fingers() {
     assert_eq!(desk.found().await, ["linked", "fingers_differ"]);
 }
 
-fn adjudicator(name: &str) -> Actor {
+pub(crate) fn adjudicator(name: &str) -> Actor {
     Actor::Account(AccountId::derive(NOW, &[name.as_bytes()]))
 }
 
 impl Desk {
-    async fn case_of(&self, number: usize) -> CaseId {
+    pub(crate) async fn case_of(&self, number: usize) -> CaseId {
         let case: uuid::Uuid = sqlx::query_scalar("SELECT case_id FROM case_file WHERE application_id = $1")
             .bind(self.sent[number].application.uuid())
             .fetch_one(self.db.work())

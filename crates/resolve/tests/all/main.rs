@@ -5,6 +5,7 @@
 mod cases;
 mod fingers;
 mod judge;
+mod officers;
 mod rounds;
 mod side_by_side;
 mod stolen_kit;

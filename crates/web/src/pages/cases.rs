@@ -244,8 +244,11 @@ async fn draw(
     let people = [case.person_id.map(|id| id.uuid()), case.other_person_id.map(|id| id.uuid())];
     let things = sides.into_iter().chain(people).chain([chosen.map(|id| id.uuid())]).flatten().collect();
     note_read(state, who, "case.read", format!("case:{case_id}"), &case.unit_path, things).await?;
-    let said_by: Vec<String> = sheet.said.iter().map(|action| action.actor.to_string()).collect();
+    let mut said_by: Vec<String> = sheet.said.iter().map(|action| action.actor.to_string()).collect();
+    said_by.extend(evidence::officers(&sheet.evidence));
     let actors = Actors::load(state, said_by.iter().map(String::as_str)).await?;
+    let mut shown = evidence::in_words(lang, &sheet.evidence);
+    shown.rest.extend(evidence::officers_by_name(lang, &sheet.evidence, &actors));
     let compared = compare(lang, left_record.as_ref(), right_record.as_ref(), |_, left, right| {
         left.to_uppercase() != right.to_uppercase()
     });
@@ -264,7 +267,7 @@ async fn draw(
         left,
         right,
         compared,
-        shown: evidence::in_words(lang, &sheet.evidence),
+        shown,
         standing: standing(lang, &sheet, &me),
         decision: decision
             .map(|decision| choices::in_words(lang, &sheet, &candidates, decision))

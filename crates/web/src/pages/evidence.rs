@@ -6,7 +6,9 @@ use serde_json::Value;
 use time::Date;
 use time::macros::format_description;
 
-use resolve::evidence::{Absent, Alike, Fingerprints, Linkage, Post, Stored, Weight};
+use crate::pages::actor::Actors;
+use domain::Actor;
+use resolve::evidence::{Absent, Alike, Fingerprints, Linkage, OfficerFound, Post, Stored, Weight};
 use ui::chart::balance;
 use ui::i18n::Lang;
 
@@ -106,7 +108,29 @@ fn fingers(lang: Lang, found: &Fingerprints) -> Vec<(String, String)> {
         let pair = format!("{} = {} ({})", finger(*first), finger(*second), plain(lang, *score));
         (name(lang, "one_finger"), pair)
     }));
+    lines.extend(found.officers.iter().flat_map(|officer| &officer.fingers).map(|shown| {
+        let pair =
+            format!("{} = {} ({})", finger(shown.position), finger(shown.of), plain(lang, shown.score));
+        (name(lang, "officer_finger"), pair)
+    }));
     lines
+}
+
+/// The officers whose fingers are in an application, as actors.
+pub(crate) fn officers(evidence: &Stored) -> Vec<String> {
+    let found = evidence.fingerprint.iter().flat_map(|found| &found.officers);
+    found.map(|officer| Actor::Account(officer.account).to_string()).collect()
+}
+
+/// The same by name, with what is known of each.
+pub(crate) fn officers_by_name(lang: Lang, evidence: &Stored, actors: &Actors) -> Vec<(String, String)> {
+    let line = |officer: &OfficerFound| {
+        let mut told = vec![actors.name(lang, &Actor::Account(officer.account).to_string())];
+        told.extend(officer.signed.then(|| name(lang, "officer_signed")));
+        told.extend(officer.may_be_own.then(|| name(lang, "officer_own")));
+        (name(lang, "officer"), told.join("; "))
+    };
+    evidence.fingerprint.iter().flat_map(|found| &found.officers).map(line).collect()
 }
 
 fn name(lang: Lang, key: &str) -> String {
@@ -167,14 +191,16 @@ mod tests {
                         "merge": 12.0, "weight": 3.3},
             "fingerprint": {"fingers": 9, "threshold": 15.0, "hits": [], "usable": 3,
                             "fault": "fingers_repeated", "absent": [{"position": 10, "reason": "injured"}],
-                            "alike": [{"positions": [1, 6], "score": 48.7}]},
+                            "alike": [{"positions": [1, 6], "score": 48.7}],
+                            "officers": [{"account": Uuid::from_u128(9), "signed": true, "may_be_own": true,
+                                          "fingers": [{"position": 7, "of": 1, "score": 21.4}]}]},
             "claim": "none", "doubt": "pin_conflict",
             "post": {"seat": "walk_in", "astray": "shift_overfull",
                      "shift": {"day": "2021-04-06", "number": 2, "held": 63, "seats": 42}},
         });
         for lang in [Lang::Vi, Lang::En] {
             let shown = show(lang, &evidence).rest;
-            assert_eq!(shown.len(), 19);
+            assert_eq!(shown.len(), 20);
             for (label, _) in shown {
                 assert!(label.starts_with(char::is_uppercase), "{label} is a code");
             }

@@ -107,8 +107,8 @@ pub async fn all(conn: &mut PgConnection) -> Result<Vec<OfficerFingers>, Error> 
 pub async fn stamp(conn: &mut PgConnection) -> Result<String, Error> {
     Ok(sqlx::query_scalar(
         "SELECT concat_ws(' ', \
-                (SELECT md5(string_agg(account_id::text || coalesce(md5(sealed), '-'), ' ' ORDER BY account_id)) \
-                 FROM officer_fingers), \
+                (SELECT md5(string_agg(account_id::text || coalesce(md5(sealed), '-'), ' ' \
+                                       ORDER BY account_id)) FROM officer_fingers), \
                 (SELECT count(*) FROM officer_credential), (SELECT count(*) FROM kit))",
     )
     .fetch_one(conn)
