@@ -12,7 +12,7 @@ use crate::state::AppState;
 use crate::throttle::Guess;
 use crate::tls::KnownKit;
 use domain::id::KitId;
-use enrol::desks::KitAnswer;
+use enrol::desks::{Answer, KitAnswer, KitDesk};
 use packet::message::DayReport;
 use packet::standing::KitStatus;
 use packet::wire::{self, COSE_TYPE};
@@ -25,11 +25,7 @@ pub(crate) async fn packets(
     shown: Option<Extension<KnownKit>>,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let guess = let_in(&state, address)?;
-    if !is_of_kit(&state, shown, || kits_of_batch(&body)) {
-        return Ok(answer(&state, &guess, stranger()));
-    }
-    Ok(answer(&state, &guess, state.kits.packets(body.to_vec()).await))
+    take(&state, address, shown, body, kits_of_batch, |desk, body| desk.packets(body)).await
 }
 
 /// A kit's signed end-of-day report; the answer is the centre's signed receipt.
@@ -39,11 +35,8 @@ pub(crate) async fn day_report(
     shown: Option<Extension<KnownKit>>,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let guess = let_in(&state, address)?;
-    if !is_of_kit(&state, shown, || vec![DayReport::claimed_kit(&body).ok()]) {
-        return Ok(answer(&state, &guess, stranger()));
-    }
-    Ok(answer(&state, &guess, state.kits.day_report(body.to_vec()).await))
+    let claimed = |body: &[u8]| vec![DayReport::claimed_kit(body).ok()];
+    take(&state, address, shown, body, claimed, |desk, body| desk.day_report(body)).await
 }
 
 /// A kit's signed question what the centre has of its packets; the answer is the centre's signed receipt.
@@ -53,11 +46,26 @@ pub(crate) async fn status(
     shown: Option<Extension<KnownKit>>,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let guess = let_in(&state, address)?;
-    if !is_of_kit(&state, shown, || vec![KitStatus::claimed_kit(&body).ok()]) {
-        return Ok(answer(&state, &guess, stranger()));
-    }
-    Ok(answer(&state, &guess, state.kits.status(body.to_vec()).await))
+    let claimed = |body: &[u8]| vec![KitStatus::claimed_kit(body).ok()];
+    take(&state, address, shown, body, claimed, |desk, body| desk.status(body)).await
+}
+
+/// Hands what a kit sent to its desk, if the kit speaks for itself. `claimed` reads in whose name it is.
+async fn take(
+    state: &AppState,
+    address: Address,
+    shown: Option<Extension<KnownKit>>,
+    body: Bytes,
+    claimed: fn(&[u8]) -> Vec<Option<KitId>>,
+    ask: for<'a> fn(&'a dyn KitDesk, Vec<u8>) -> Answer<'a, KitAnswer>,
+) -> Result<Response, Error> {
+    let guess = let_in(state, address)?;
+    let outcome = if is_of_kit(state, shown, || claimed(&body)) {
+        ask(&*state.kits, body.to_vec()).await
+    } else {
+        stranger()
+    };
+    Ok(answer(state, &guess, outcome))
 }
 
 /// Whether the kit whose certificate was shown speaks for itself: what it sends bears its own name. Where
