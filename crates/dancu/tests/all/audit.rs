@@ -87,6 +87,7 @@ async fn the_database_rewrote_the_audit_chain_and_audit_verify_says_so() {
     ] {
         sqlx::query(sql).bind(chain).bind(row).execute(&mut *tx).await.unwrap();
     }
+    let last = rows + later.len() as i64;
     for (at, action, subject, detail) in later {
         let (actor, unit_path) = (domain::Actor::Centre, String::new());
         let entry = store::audit::Entry { at, actor, action, subject, unit_path, detail };
@@ -100,7 +101,8 @@ async fn the_database_rewrote_the_audit_chain_and_audit_verify_says_so() {
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
     assert_eq!((&found["outcome"], &found["chain"]), (&"broken".into(), &chain.into()), "{found}");
     assert!(["rewritten", "missing"].contains(&found["code"].as_str().unwrap()), "{found}");
-    assert!(found["row"].as_i64().unwrap() <= rows, "{found}");
+    // Heads are signed after some rows and not after each: the first that does not fit may be a later one.
+    assert!(found["row"].as_i64().unwrap() <= last, "{found}");
     // Nor is a head signed over it, by hand or by the worker.
     let before = fs::read(&world.heads).unwrap();
     assert!(refused(&world.sign()).contains("the audit trail is not the one whose heads were signed"));

@@ -188,9 +188,9 @@ impl Cluster {
                 return Ok(());
             }
             let said = log_after(&log, log_before);
-            // After a kill -9 the old server's children may live for a moment and hold its memory and pid
-            // file.
-            let stale = said.contains("postmaster.pid") || said.contains("shared memory block");
+            // After a kill -9 the old server or its children may live for a moment and hold its memory, its
+            // pid file or, where that was brought back from a backup, its socket.
+            let stale = said.contains("lock file") || said.contains("shared memory block");
             if stale && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(200));
                 continue;

@@ -147,7 +147,8 @@ async fn a_scoped_transaction_neither_writes_nor_reads_what_is_not_granted() {
         "INSERT INTO office VALUES ('52/540/9/')",
         "SELECT password_hash FROM account",
         "SELECT token_hash FROM session",
-        "SELECT detail FROM audit",
+        "SELECT hash FROM audit",
+        "SELECT sealed FROM packet",
     ] {
         let mut tx = db.scoped(&UnitScope::everything()).await.unwrap();
         let error = Error::from(sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap_err());
