@@ -18,15 +18,17 @@ use crate::browser::Browser;
 use crate::pipeline::fdatasync_p50_us;
 
 use centre::{Centre, Installation, Kits, Place};
-use domain::Clock;
 use domain::clock::SystemClock;
 use domain::id::ApplicationId;
+use domain::unit::Units;
+use domain::{Actor, Clock};
 use enrol::desks::{Answer, Asker, Photo, PhotoSource};
 use enrol::intake::open_received;
 use load::{Load, Upload};
 use packet::message::{Outcome, Receipt};
 use packet::wire;
 use store::applications::packets::{NewPacket, insert_packets};
+use store::applications::{NewApplication, create};
 use ui::{say, terminal};
 use web::{AppState, Entrance, Limits, Server, Settings};
 
@@ -140,6 +142,7 @@ async fn measure(centre: &Centre, limit: &Centre, load: &Load, options: &Options
 
 /// Verifies, decrypts and writes packets in transactions of one upload's size, with nothing else around.
 async fn straight(limit: &Centre, centre: &Centre, load: &Load, uploads: &[Upload]) -> Result<Duration> {
+    applications(limit, uploads).await?;
     let begun = Instant::now();
     let (mut tasks, mut next) = (JoinSet::new(), 0);
     while next < uploads.len() || !tasks.is_empty() {
@@ -168,6 +171,32 @@ async fn straight(limit: &Centre, centre: &Centre, load: &Load, uploads: &[Uploa
         tasks.join_next().await.context("a task")???;
     }
     Ok(begun.elapsed())
+}
+
+/// Makes the applications of the packets, beside which a packet is written; it is not measured.
+async fn applications(limit: &Centre, uploads: &[Upload]) -> Result<()> {
+    let now = SystemClock.now();
+    for upload in uploads {
+        let mut rows = Vec::with_capacity(upload.packets.len());
+        for sealed in &upload.packets {
+            let packet = packet::parse(sealed)?;
+            let envelope = packet.claimed();
+            rows.push(NewApplication {
+                application_id: envelope.application_id,
+                kit_id: envelope.kit_id,
+                kind: envelope.carries.kind().context("an application")?,
+                unit: envelope.unit,
+                unit_path: Units::latest().path(envelope.unit).unwrap_or_default(),
+                captured_at: envelope.captured_at,
+                kit_clock_at: None,
+                actor: Actor::Kit(envelope.kit_id),
+            });
+        }
+        let mut tx = limit.db.begin().await?;
+        create(&mut tx, now, &rows).await?;
+        store::commit(tx).await?;
+    }
+    Ok(())
 }
 
 /// What the centre did with all of it.
