@@ -13,6 +13,7 @@ mod quota;
 mod receive;
 mod rest;
 mod standing;
+mod word;
 
 use sha2::{Digest, Sha256};
 

@@ -228,7 +228,7 @@ pub fn kit_status(data: &[u8]) -> bool {
 
 pub(crate) fn kit_status_seeds() -> Vec<Vec<u8>> {
     let kit_id = KitId::from_uuid(kit().id.uuid());
-    let status = KitStatus { kit_id, asked_at: DAY, total: 9, unsent: 2, durable: 7 };
+    let status = KitStatus { kit_id, asked_at: DAY, total: 9, unsent: 2, durable: 7, forgotten: 6 };
     let whole = status.sign(&kit().signer).expect("our own status");
     vec![payload(&whole), whole]
 }

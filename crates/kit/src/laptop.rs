@@ -118,12 +118,16 @@ pub struct SyncSummary {
     pub safe: usize,
     /// Packets with a receipt that the centre did not have any more, and that were sent again.
     pub asked_again: usize,
+    /// Packets that the centre called safe and did not have any more by its last answer: the people must be
+    /// captured again.
+    pub lost: usize,
 }
 
 impl SyncSummary {
     fn count(&mut self, standing: AppliedStanding) {
         self.safe += standing.safe;
         self.asked_again += standing.asked_again;
+        self.lost = standing.lost;
     }
 }
 
@@ -327,7 +331,7 @@ impl Laptop {
     /// Sends everything that has no receipt, oldest first, until nothing is left or the line fails. Each
     /// receipt is booked before the next batch is sent, so that a sync that breaks off has lost nothing. With
     /// nothing to send, it asks after the packets that are not called safe yet, and sends those again that
-    /// the centre does not have any more.
+    /// the centre does not have any more. What is lost, it tells.
     ///
     /// # Errors
     /// [`KitError::Transport`]; [`KitError::Message`] for an answer that is not the centre's;
@@ -341,7 +345,8 @@ impl Laptop {
         loop {
             let batch = self.outbox.pending(BATCH_PACKETS, wire::MAX_BATCH_BYTES)?;
             if batch.is_empty() {
-                if asked || summary.requests > 0 || kept == 0 {
+                let asks = if summary.requests == 0 { kept > 0 } else { summary.lost > 0 };
+                if asked || !asks {
                     return Ok(summary);
                 }
                 asked = true;
@@ -375,6 +380,7 @@ impl Laptop {
             total: counters.captured_total,
             unsent: counters.captured_total - counters.accepted,
             durable: self.outbox.durable()?,
+            forgotten: counters.accepted - counters.kept,
         };
         let message = status.sign(&self.key)?;
         let sent: [u8; 32] = Sha256::digest(&message).into();

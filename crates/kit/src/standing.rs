@@ -18,6 +18,8 @@ pub struct AppliedStanding {
     pub safe: usize,
     /// Packets with a receipt that the centre does not have any more; they wait to be sent again.
     pub asked_again: usize,
+    /// Packets that were called safe, and that the centre does not have any more all the same.
+    pub lost: usize,
 }
 
 /// Goes by what the centre says of this kit's packets, if it says something.
@@ -47,9 +49,15 @@ pub(crate) fn apply(
     let mut again = db.prepare_cached(
         "UPDATE packet SET state = 'sent' WHERE state = 'accepted' AND kit_seq BETWEEN ?1 AND ?2",
     )?;
+    let mut lost = db.prepare_cached(
+        "SELECT count(*) FROM packet WHERE state = 'durable' AND kit_seq BETWEEN ?1 AND ?2",
+    )?;
     let above = (standing.highest + 1, u64::MAX >> 1);
     for (from, to) in standing.missing.iter().copied().chain([above]) {
-        applied.asked_again += again.execute([from.cast_signed(), to.cast_signed()])?;
+        let range = [from.cast_signed(), to.cast_signed()];
+        applied.asked_again += again.execute(range)?;
+        applied.lost +=
+            usize::try_from(lost.query_row(range, |row| row.get::<_, i64>(0))?).unwrap_or_default();
     }
     if let Some(durable) = standing.durable {
         let kit_seq = durable.kit_seq.cast_signed();
@@ -113,5 +121,5 @@ fn book_answer(
 
 /// For the log of exchanges.
 pub(crate) fn note(applied: &AppliedStanding) -> String {
-    format!("safe {}, asked again {}", applied.safe, applied.asked_again)
+    format!("safe {}, asked again {}, lost {}", applied.safe, applied.asked_again, applied.lost)
 }

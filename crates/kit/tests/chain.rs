@@ -152,6 +152,10 @@ fn told(
     laptop.outbox_mut().apply_receipt(&receipt, &centre, DAY).unwrap().standing
 }
 
+fn applied(safe: usize, asked_again: usize, lost: usize) -> AppliedStanding {
+    AppliedStanding { safe, asked_again, lost }
+}
+
 /// A kit whose packets from the first to this one the centre has, and the packets.
 fn received(dir: &Path, packets: u64) -> (Laptop, Vec<Vec<u8>>) {
     let mut laptop = laptop(dir);
@@ -178,7 +182,7 @@ fn a_receipt_alone_forgets_nothing_and_the_watermark_forgets_what_it_covers() {
     assert_eq!(on_the_disk(dir.path()), [1, 2, 3, 4], "the centre has them, and may lose them yet");
     assert_eq!(waiting(&laptop), [], "nothing is sent twice for that");
     capture(&mut laptop, 5, DAY.into()).unwrap();
-    assert_eq!(told(&mut laptop, 4, &[], Some((2, &sealed[1]))), AppliedStanding { safe: 2, asked_again: 0 });
+    assert_eq!(told(&mut laptop, 4, &[], Some((2, &sealed[1]))), applied(2, 0, 0));
     assert_eq!(on_the_disk(dir.path()), [3, 4, 5]);
     assert_eq!(told(&mut laptop, 4, &[], Some((4, &sealed[3]))).safe, 2);
     assert_eq!(on_the_disk(dir.path()), [5], "what was never sent is kept, whatever the centre says");
@@ -194,12 +198,14 @@ fn what_the_centre_has_lost_is_sent_again_byte_for_byte() {
     assert_eq!(told(&mut laptop, 6, &[], Some((1, &sealed[0]))).safe, 1);
     // Its database was brought back from a state in which the second, the third and the sixth had not come.
     let lost = told(&mut laptop, 5, &[(2, 3)], Some((1, &sealed[0])));
-    assert_eq!(lost, AppliedStanding { safe: 0, asked_again: 3 });
+    assert_eq!(lost, applied(0, 3, 0));
     let again: Vec<_> = waiting(&laptop).into_iter().map(|(_, sealed)| sealed).collect();
     assert_eq!(again, [&sealed[1], &sealed[2], &sealed[5]].map(Clone::clone));
     assert_eq!(laptop.outbox().counters().unwrap().accepted, 3, "the evening report counts them as unsent");
     taken_over(&mut laptop, &again, DAY, DAY.into());
-    assert_eq!(told(&mut laptop, 6, &[], Some((6, &sealed[5]))), AppliedStanding { safe: 5, asked_again: 0 });
+    assert_eq!(told(&mut laptop, 6, &[], Some((6, &sealed[5]))), applied(5, 0, 0));
+    // A state from before what was called safe: the bytes are nowhere any more, and the kit says how many.
+    assert_eq!(told(&mut laptop, 4, &[(2, 2)], Some((1, &sealed[0]))), applied(0, 0, 3));
     // All of it, from a state before the first.
     let dir = tempfile::tempdir().unwrap();
     let (mut laptop, _) = received(dir.path(), 2);

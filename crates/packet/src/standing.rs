@@ -147,9 +147,11 @@ pub struct KitStatus {
     pub total: u64,
     /// Packets without a receipt, or refused.
     pub unsent: u64,
-    /// Up to which counter the centre said that packets are safe; 0 when it never did. The kit has forgotten
-    /// those, and cannot send them again.
+    /// Up to which counter the centre said that packets are safe; 0 when it never did.
     pub durable: u64,
+    /// How many packets the kit has forgotten for that, and cannot send again: those up to `durable` that the
+    /// centre had.
+    pub forgotten: u64,
 }
 
 impl KitStatus {
@@ -163,6 +165,7 @@ impl KitStatus {
             number(self.total),
             number(self.unsent),
             number(self.durable),
+            number(self.forgotten),
         ]);
         let header = HeaderBuilder::new().key_id(self.kit_id.uuid().as_bytes().to_vec()).build();
         sign1::sign(Context::KitStatus, header, cbor::encode(&payload), kit)
@@ -183,7 +186,7 @@ impl KitStatus {
     pub fn verify(bytes: &[u8], kit: &PublicKey) -> Result<Self, PacketError> {
         let message = sign1::parse(Context::KitStatus, bytes, MAX_STATUS_BYTES)?;
         message.verify(kit)?;
-        let mut items = Items::of(STATUS, cbor::decode(STATUS, message.payload())?, 5)?;
+        let mut items = Items::of(STATUS, cbor::decode(STATUS, message.payload())?, 6)?;
         items.version(VERSION)?;
         let status = KitStatus {
             kit_id: message.kit_id()?,
@@ -191,8 +194,10 @@ impl KitStatus {
             total: items.count()?,
             unsent: items.count()?,
             durable: items.count()?,
+            forgotten: items.count()?,
         };
-        if status.unsent > status.total || status.durable > status.total {
+        let KitStatus { total, unsent, durable, forgotten, .. } = status;
+        if unsent > total || durable > total || forgotten > durable {
             return Err(PacketError::Structure { what: STATUS, problem: "counts more than there is" });
         }
         Ok(status)

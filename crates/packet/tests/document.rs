@@ -152,7 +152,7 @@ fn receipt(kit: &TestKit, packets: &[Vec<u8>]) -> Receipt {
 
 fn status(kit: &TestKit) -> KitStatus {
     let asked_at = datetime!(2021-04-06 15:45 UTC);
-    KitStatus { kit_id: kit.id, asked_at, total: 7, unsent: 2, durable: 3 }
+    KitStatus { kit_id: kit.id, asked_at, total: 7, unsent: 2, durable: 3, forgotten: 2 }
 }
 
 fn report(kit: &TestKit) -> DayReport {
@@ -372,7 +372,7 @@ fn a_reader_written_from_the_document_reads_the_other_messages() {
     expect(&told, &[("unsent", "1".to_owned()), ("captures.0.4", "new".to_owned())]);
     let (took, told) = read("status", &kit, &status(&kit).sign(&kit.signer).unwrap());
     assert!(took, "{told}");
-    expect(&told, &[("total", "7".to_owned()), ("unsent", "2".to_owned()), ("durable", "3".to_owned())]);
+    expect(&told, &[("total", "7".to_owned()), ("unsent", "2".to_owned()), ("forgotten", "2".to_owned())]);
     let (took, told) = read("batch", &kit, &wire::encode_batch([b"first".as_slice(), b"second"]));
     assert!(took, "{told}");
     expect(&told, &[("packets", "[2]".to_owned()), ("packets.1", hash(b"second"))]);

@@ -55,14 +55,15 @@ fn receipts_and_day_reports_round_trip_and_cannot_pass_for_each_other() {
     let as_report = receipt.sign(&kit.signer).unwrap();
     assert!(matches!(DayReport::verify(&as_report, &kit.public()), Err(PacketError::BadSignature { .. })));
 
-    let status = KitStatus { kit_id: kit.id, asked_at: DAY, total: 9, unsent: 3, durable: 4 };
+    let status = KitStatus { kit_id: kit.id, asked_at: DAY, total: 9, unsent: 3, durable: 4, forgotten: 2 };
     let signed = status.sign(&kit.signer).unwrap();
     assert_eq!(KitStatus::verify(&signed, &kit.public()).unwrap(), status);
     assert_eq!(KitStatus::claimed_kit(&signed).unwrap(), kit.id);
     assert!(KitStatus::verify(&as_report, &kit.public()).is_err());
-    for (total, unsent, durable) in [(2, 3, 0), (2, 0, 3)] {
-        let signed = KitStatus { total, unsent, durable, ..status.clone() }.sign(&kit.signer).unwrap();
-        assert!(KitStatus::verify(&signed, &kit.public()).is_err(), "{total} {unsent} {durable}");
+    for (total, unsent, durable, forgotten) in [(2, 3, 0, 0), (2, 0, 3, 0), (9, 0, 4, 5)] {
+        let signed =
+            KitStatus { total, unsent, durable, forgotten, ..status.clone() }.sign(&kit.signer).unwrap();
+        assert!(KitStatus::verify(&signed, &kit.public()).is_err(), "{total} {unsent} {durable} {forgotten}");
     }
 }
 

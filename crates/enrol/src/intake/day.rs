@@ -3,15 +3,13 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::clock::{self, Heard};
-use super::{sha256, standing};
+use super::standing;
+use super::word::{self, Refused};
 use crate::EnrolError;
 use domain::Actor;
-use domain::id::KitId;
-use packet::PacketError;
 use packet::keys::PublicKey;
-use packet::message::{DayReport, Outcome, Receipt, ReceiptItem};
+use packet::message::DayReport;
 use packet::standing::Standing;
-use store::applications::intake::{self, NewRefusal};
 use store::applications::kits::{self, Kit, NewKitReport};
 use store::applications::{NewApplication, create};
 use store::register::units;
@@ -41,8 +39,7 @@ pub async fn receive_day_report(
     signer: &dyn pki::Signer,
 ) -> Result<Vec<u8>, EnrolError> {
     let DaySummary { standings, .. } = report_day(db, body, now).await?;
-    let item = ReceiptItem { packet_id: None, sha256: sha256(body), outcome: Outcome::Accepted };
-    Ok(Receipt { at: now, items: vec![item], standings }.sign(signer)?)
+    word::answer(body, standings, now, signer)
 }
 
 /// Books a kit's day report: its counters, and the applications whose packets have not arrived, as captured.
@@ -57,51 +54,22 @@ pub async fn report_day(
     now: OffsetDateTime,
 ) -> Result<DaySummary, EnrolError> {
     let mut tx = db.begin().await?;
-    let refused = match verify(&mut tx, message).await? {
+    let verify = |key: &PublicKey| DayReport::verify(message, key);
+    let refused = match word::believe(&mut tx, DayReport::claimed_kit(message), verify).await? {
+        Ok((_, kit)) if kit.revoked_at.is_some() => {
+            let (code, reason) = ("revoked_kit", "the kit was revoked".to_owned());
+            Refused { code, reason, kit_id: Some(kit.kit_id) }
+        }
         Ok((report, kit)) => {
             let summary = book(&mut tx, &report, &kit, message, now).await?;
-            tx.commit().await.map_err(store::Error::from)?;
+            store::commit(tx).await?;
             return Ok(summary);
         }
         Err(refused) => refused,
     };
-    let (sha256, size, code) = (sha256(message), message.len(), refused.code);
-    let refusal = NewRefusal { sha256, code, kit_id: refused.kit_id, packet_id: None, size };
-    intake::note_refusals(&mut tx, now, &[refusal]).await?;
-    tx.commit().await.map_err(store::Error::from)?;
-    Err(EnrolError::ReportRefused { code, reason: refused.reason })
-}
-
-struct Refused {
-    code: &'static str,
-    reason: String,
-    /// As claimed.
-    kit_id: Option<KitId>,
-}
-
-/// The report, and its kit, whose row is held.
-async fn verify(
-    tx: &mut PgConnection,
-    message: &[u8],
-) -> Result<Result<(DayReport, Kit), Refused>, EnrolError> {
-    let refused = |code, reason: String, kit_id| Ok(Err(Refused { code, reason, kit_id }));
-    let kit_id = match DayReport::claimed_kit(message) {
-        Ok(kit_id) => kit_id,
-        Err(error) => return refused(error.code(), error.to_string(), None),
-    };
-    let Some(kit) = kits::lock_kits(tx, &[kit_id]).await?.pop() else {
-        return refused("unknown_kit", "the kit is not registered".to_owned(), Some(kit_id));
-    };
-    if kit.revoked_at.is_some() {
-        return refused("revoked_kit", "the kit was revoked".to_owned(), Some(kit_id));
-    }
-    let report = PublicKey::from_point(&kit.public_key)
-        .map_err(PacketError::from)
-        .and_then(|key| DayReport::verify(message, &key));
-    match report {
-        Ok(report) => Ok(Ok((report, kit))),
-        Err(error) => refused(error.code(), error.to_string(), Some(kit_id)),
-    }
+    refused.note(&mut tx, message, now).await?;
+    store::commit(tx).await?;
+    Err(refused.into())
 }
 
 async fn book(

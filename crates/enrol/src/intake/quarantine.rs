@@ -254,8 +254,8 @@ pub(crate) async fn doubt_is_over(
                 None => Some(Reason::OfficerRevoked),
             };
             let Some(reason) = doubt else { continue };
-            let unit_path = quarantine::unit_path(tx, one.packet_id).await?.unwrap_or_default();
-            set_aside(tx, one.packet_id, unit_path, reason, now).await?;
+            let path = found.iter().find(|(id, ..)| *id == one.packet_id).map(|(_, _, path)| path.clone());
+            set_aside(tx, one.packet_id, path.unwrap_or_default(), reason, now).await?;
             opened -= 1;
         }
     }

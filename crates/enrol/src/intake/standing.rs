@@ -9,14 +9,11 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::sha256;
+use super::word;
 use crate::EnrolError;
 use domain::id::KitId;
-use packet::PacketError;
 use packet::keys::PublicKey;
-use packet::message::{Outcome, Receipt, ReceiptItem};
 use packet::standing::{Durability, KitStatus, MAX_MISSING, MAX_STANDINGS, Standing, Watermark};
-use store::applications::intake::{self, NewRefusal};
 use store::applications::kits::{self, Kit};
 use store::applications::standing::{self, Kept, Mark, Told};
 use store::wal::{self, WalFacts};
@@ -35,52 +32,28 @@ pub async fn receive_status(
     signer: &dyn pki::Signer,
 ) -> Result<Vec<u8>, EnrolError> {
     let mut tx = db.begin().await?;
-    match verify(&mut tx, body).await? {
-        Ok((kit, status)) => {
-            let told = Told { at: now, total: status.total, unsent: status.unsent, durable: status.durable };
-            standing::note_told(&mut tx, kit.kit_id, &told).await?;
-            let id = kit.kit_id;
-            let standings = advance(&mut tx, &[kit], &BTreeMap::new()).await?;
-            let lost = kits::heard(&mut tx, &[id]).await?.get(&id).map_or(0, |heard| heard.lost);
+    let verify = |key: &PublicKey| KitStatus::verify(body, key);
+    // A revoked kit is answered: what it holds may be honest people's.
+    let (status, kit) = match word::believe(&mut tx, KitStatus::claimed_kit(body), verify).await? {
+        Ok(believed) => believed,
+        Err(refused) => {
+            refused.note(&mut tx, body, now).await?;
             store::commit(tx).await?;
-            // What no kit has any more has to be captured again: an operator must hear of it.
-            if lost > 0 {
-                tracing::error!(kit.id = %id, packets = lost, "this kit was told that packets are safe which \
-                    are not here any more; see `dancu kit list`");
-            }
-            let item = ReceiptItem { packet_id: None, sha256: sha256(body), outcome: Outcome::Accepted };
-            Ok(Receipt { at: now, items: vec![item], standings }.sign(signer)?)
+            return Err(refused.into());
         }
-        Err((code, reason)) => {
-            let kit_id = KitStatus::claimed_kit(body).ok();
-            let refusal =
-                NewRefusal { sha256: sha256(body), size: body.len(), code, kit_id, packet_id: None };
-            intake::note_refusals(&mut tx, now, &[refusal]).await?;
-            store::commit(tx).await?;
-            Err(EnrolError::ReportRefused { code, reason })
-        }
-    }
-}
-
-/// The kit, whose row is held, and its word; or why it is not believed. A revoked kit is answered: what it
-/// holds may be honest people's.
-async fn verify(
-    tx: &mut PgConnection,
-    body: &[u8],
-) -> Result<Result<(Kit, KitStatus), (&'static str, String)>, EnrolError> {
-    let refused = |error: PacketError| Ok(Err((error.code(), error.to_string())));
-    let kit_id = match KitStatus::claimed_kit(body) {
-        Ok(kit_id) => kit_id,
-        Err(error) => return refused(error),
     };
-    let Some(kit) = kits::lock_kits(tx, &[kit_id]).await?.pop() else {
-        return Ok(Err(("unknown_kit", "the kit is not registered".to_owned())));
-    };
-    let key = PublicKey::from_point(&kit.public_key).map_err(PacketError::from);
-    match key.and_then(|key| KitStatus::verify(body, &key)) {
-        Ok(status) => Ok(Ok((kit, status))),
-        Err(error) => refused(error),
+    let KitStatus { total, unsent, durable, forgotten, .. } = status;
+    let (id, told) = (kit.kit_id, Told { at: now, total, unsent, durable, forgotten });
+    standing::note_told(&mut tx, id, &told).await?;
+    let standings = advance(&mut tx, &[kit], &BTreeMap::new()).await?;
+    let lost = kits::heard(&mut tx, &[id]).await?.get(&id).map_or(0, |heard| heard.lost);
+    store::commit(tx).await?;
+    // What no kit has any more has to be captured again: an operator must hear of it.
+    if lost > 0 {
+        tracing::error!(kit.id = %id, packets = lost, "this kit was told that packets are safe which are not \
+            here any more; see `dancu kit list`");
     }
+    word::answer(body, standings, now, signer)
 }
 
 /// What a transaction has stored of a kit, and whether it shows that there are two of it.
@@ -175,17 +148,24 @@ impl Safety {
         let (system, safe, written) = (facts.system, safe.min(facts.flushed), facts.written);
         Safety { system, durability, at_commit, safe, written }
     }
+
+    /// Of which log it speaks, and where packets must be.
+    fn source(&self) -> String {
+        format!("{} {}", self.system, self.durability.code())
+    }
 }
 
 /// What is kept of a kit after a contact. `was` has the highest counter as it is now; `missing` begins with
 /// the first counter above `was.whole` that is not there, if one is missing below the highest.
 fn step(was: &Kept, stored: Option<&Stored>, missing: &[(u64, u64)], safety: &Safety, frozen: bool) -> Kept {
-    let mut now = *was;
+    let mut now = was.clone();
     now.contradicted |= stored.is_some_and(|stored| stored.contradicts);
     now.whole = missing.first().map_or(was.highest, |(from, _)| from - 1).max(was.whole);
-    if was.system != Some(safety.system) {
-        // The rows were loaded into another cluster, whose archive has had nothing of them yet.
-        now = Kept { system: Some(safety.system), durable: 0, mark: None, ..now };
+    let source = Some(safety.source());
+    if was.source != source {
+        // The rows were loaded into another cluster, or an archive or a standby was set up since: it has had
+        // nothing of them yet.
+        now = Kept { source, durable: 0, mark: None, ..now };
     }
     if let Some(mark) = now.mark
         && mark.lsn <= safety.safe
@@ -221,7 +201,7 @@ mod tests {
 
     fn kept() -> Kept {
         let kit_id = KitId::derive(OffsetDateTime::UNIX_EPOCH, &[b"standing"]);
-        Kept { kit_id, highest: 0, whole: 0, durable: 0, mark: None, system: None, contradicted: false }
+        Kept { kit_id, highest: 0, whole: 0, durable: 0, mark: None, source: None, contradicted: false }
     }
 
     fn facts() -> WalFacts {
@@ -304,7 +284,7 @@ mod tests {
                 }
                 prop_assert!((1..=kept.whole).all(|seq| there.contains_key(&seq)), "{kept:?}");
             }
-            // Two quiet contacts with an archive that keeps up are enough.
+            // Two quiet contacts with an archive that keeps up are enough, also on its first day.
             for _ in 0..2 {
                 let durability = Durability::Archive;
                 let safety = Safety { system: 7, durability, at_commit: false, safe: written, written };
@@ -317,7 +297,7 @@ mod tests {
     #[test]
     fn a_kit_of_which_there_were_two_keeps_its_packets() {
         let safety = Safety::of(&facts());
-        let was = Kept { highest: 9, durable: 5, system: Some(7), ..kept() };
+        let was = Kept { highest: 9, durable: 5, source: Some(safety.source()), ..kept() };
         let twice = Stored { lowest: u64::MAX, contradicts: true };
         let now = step(&was, Some(&twice), &[], &safety, false);
         assert_eq!((now.durable, now.contradicted), (5, true));
@@ -327,13 +307,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_loaded_into_another_cluster_has_to_become_safe_there() {
+    fn what_was_safe_elsewhere_or_otherwise_has_to_become_safe_here() {
         let archive = Safety::of(&WalFacts { archived: Some(0), ..facts() });
         let mark = Some(Mark { kit_seq: 9, lsn: 0 });
-        let was = Kept { highest: 9, durable: 5, mark, system: Some(6), ..kept() };
-        let now = step(&was, None, &[], &archive, false);
-        assert_eq!((now.durable, now.mark), (0, Some(Mark { kit_seq: 9, lsn: 1_000 })));
-        assert_eq!(step(&Kept { system: Some(7), ..was }, None, &[], &archive, false).durable, 9);
+        let was = |source: String| Kept { highest: 9, durable: 5, mark, source: Some(source), ..kept() };
+        // Another cluster's log, and the day on which an archive was set up.
+        for other in [Safety { system: 6, ..archive }, Safety { durability: Durability::Commit, ..archive }] {
+            let now = step(&was(other.source()), None, &[], &archive, false);
+            assert_eq!((now.durable, now.mark), (0, Some(Mark { kit_seq: 9, lsn: 1_000 })));
+        }
+        assert_eq!(step(&was(archive.source()), None, &[], &archive, false).durable, 9);
     }
 
     #[test]

@@ -467,10 +467,10 @@ def read_day_report(given, told):
 
 def read_status(given, told):
     kit, payload = signed_once(given, "kit", b"dancu kit status 1")
-    names = ["version", "asked_at", "total", "unsent", "durable"]
+    names = ["version", "asked_at", "total", "unsent", "durable", "forgotten"]
     values = fields(payload, len(names), "the status")
     need(values[0] == 1, "another version")
-    need(values[3] <= values[2] and values[4] <= values[2], "counts more than there is")
+    need(values[3] <= values[2] and values[5] <= values[4] <= values[2], "counts more than there is")
     tell(told, "kit_id", kit)
     for name, value in zip(names[1:], values[1:]):
         tell(told, name, value)

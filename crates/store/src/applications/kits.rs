@@ -93,7 +93,7 @@ pub struct Heard {
     /// Numbers up to the highest that is known with which no packet came: they are still on the kit, or
     /// a restored database lost them. [`sequence_gaps`] says which.
     pub missing: i64,
-    /// Those of them that the kit was told are safe: it has forgotten them, and nobody can send them again.
+    /// Those of them that the kit was told are safe and has forgotten: nobody can send them again.
     pub lost: i64,
     /// When it reported last, by its own clock.
     pub reported_at: Option<OffsetDateTime>,
@@ -116,8 +116,8 @@ pub async fn heard(conn: &mut PgConnection, ids: &[KitId]) -> Result<HashMap<Kit
         "SELECT k.kit_id, coalesce(p.packets, 0) AS packets, coalesce(p.set_aside, 0) AS set_aside, \
                 greatest(p.highest, t.total, k.told_total, 0) - coalesce(p.numbers, 0) AS missing, \
                 r.reported_at, r.unsent, k.revoked_reason, k.durable_seq, \
-                k.told_at, k.told_total, k.told_unsent, k.told_durable, \
-                coalesce(k.told_durable, 0) - coalesce(p.of_durable, 0) AS lost \
+                k.told_at, k.told_total, k.told_unsent, k.told_durable, k.told_forgotten, \
+                coalesce(k.told_forgotten, 0) - coalesce(p.of_durable, 0) AS lost \
          FROM kit k \
          LEFT JOIN (SELECT kit_id, count(*) AS packets, count(quarantined) AS set_aside, \
                            max(kit_seq) AS highest, \
@@ -151,6 +151,7 @@ pub async fn heard(conn: &mut PgConnection, ids: &[KitId]) -> Result<HashMap<Kit
                 total: number(row.told_total),
                 unsent: number(row.told_unsent),
                 durable: number(row.told_durable),
+                forgotten: number(row.told_forgotten),
             }),
         };
         (KitId::from_uuid(row.kit_id), heard)
@@ -172,6 +173,7 @@ struct HeardRow {
     told_total: Option<i64>,
     told_unsent: Option<i64>,
     told_durable: Option<i64>,
+    told_forgotten: Option<i64>,
     lost: i64,
 }
 

@@ -10,7 +10,7 @@ use crate::platform::error::inconsistent;
 use domain::id::KitId;
 
 /// What is kept of a kit. Counters are 0 where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     pub kit_id: KitId,
     /// The highest that is there.
@@ -20,8 +20,8 @@ pub struct Kept {
     /// Of those that are there, the ones up to it are safe.
     pub durable: u64,
     pub mark: Option<Mark>,
-    /// Of which cluster's log `durable` and `mark` speak.
-    pub system: Option<i64>,
+    /// Of which cluster's log `durable` and `mark` speak, and where packets must be to be safe.
+    pub source: Option<String>,
     /// Whether there ever seemed to be two of it.
     pub contradicted: bool,
 }
@@ -41,10 +41,10 @@ pub struct Mark {
 /// # Errors
 /// Those of the database.
 pub async fn kept(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kept>, Error> {
-    type Row = (Uuid, i64, i64, i64, Option<i64>, Option<i64>, Option<i64>, bool);
+    type Row = (Uuid, i64, i64, i64, Option<i64>, Option<i64>, Option<String>, bool);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT k.kit_id, coalesce(p.kit_seq, 0), k.whole_seq, k.durable_seq, k.mark_seq, k.mark_lsn, \
-                k.wal_system, k.contradicted FROM kit k \
+                k.safe_source, k.contradicted FROM kit k \
          LEFT JOIN LATERAL (SELECT kit_seq FROM packet WHERE kit_id = k.kit_id AND NOT twin \
                             ORDER BY kit_seq DESC LIMIT 1) p ON true \
          WHERE k.kit_id = ANY($1) ORDER BY k.kit_id",
@@ -52,13 +52,13 @@ pub async fn kept(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kept>, E
     .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
-    let kept = |(kit_id, highest, whole, durable, seq, lsn, system, contradicted): Row| Kept {
+    let kept = |(kit_id, highest, whole, durable, seq, lsn, source, contradicted): Row| Kept {
         kit_id: KitId::from_uuid(kit_id),
         highest: highest.unsigned_abs(),
         whole: whole.unsigned_abs(),
         durable: durable.unsigned_abs(),
         mark: seq.zip(lsn).map(|(seq, lsn)| Mark { kit_seq: seq.unsigned_abs(), lsn: lsn.unsigned_abs() }),
-        system,
+        source,
         contradicted,
     };
     Ok(rows.into_iter().map(kept).collect())
@@ -71,7 +71,7 @@ pub async fn kept(conn: &mut PgConnection, ids: &[KitId]) -> Result<Vec<Kept>, E
 pub async fn put(tx: &mut PgConnection, kept: &Kept) -> Result<(), Error> {
     sqlx::query(
         "UPDATE kit SET whole_seq = $2, durable_seq = $3, mark_seq = $4, mark_lsn = $5, contradicted = $6, \
-                wal_system = $7 WHERE kit_id = $1",
+                safe_source = $7 WHERE kit_id = $1",
     )
     .bind(kept.kit_id.uuid())
     .bind(signed(kept.whole))
@@ -79,7 +79,7 @@ pub async fn put(tx: &mut PgConnection, kept: &Kept) -> Result<(), Error> {
     .bind(kept.mark.map(|mark| signed(mark.kit_seq)))
     .bind(kept.mark.map(|mark| signed(mark.lsn)))
     .bind(kept.contradicted)
-    .bind(kept.system)
+    .bind(&kept.source)
     .execute(tx)
     .await?;
     Ok(())
@@ -145,8 +145,10 @@ pub struct Told {
     pub total: u64,
     /// Packets that it has no receipt for.
     pub unsent: u64,
-    /// Up to which counter it has forgotten its packets, because they were called safe.
+    /// Up to which counter it was told that packets are safe.
     pub durable: u64,
+    /// How many it has forgotten for that.
+    pub forgotten: u64,
 }
 
 /// Writes a kit's word down. An older one that comes again, which counts fewer packets, changes nothing.
@@ -156,7 +158,7 @@ pub struct Told {
 pub async fn note_told(tx: &mut PgConnection, kit_id: KitId, told: &Told) -> Result<(), Error> {
     sqlx::query(
         "UPDATE kit SET told_at = $2, told_total = $3, told_unsent = $4, \
-                told_durable = greatest(told_durable, $5) \
+                told_durable = greatest(told_durable, $5), told_forgotten = greatest(told_forgotten, $6) \
          WHERE kit_id = $1 AND coalesce(told_total, 0) <= $3",
     )
     .bind(kit_id.uuid())
@@ -164,6 +166,7 @@ pub async fn note_told(tx: &mut PgConnection, kit_id: KitId, told: &Told) -> Res
     .bind(signed(told.total))
     .bind(signed(told.unsent))
     .bind(signed(told.durable))
+    .bind(signed(told.forgotten))
     .execute(tx)
     .await?;
     Ok(())
