@@ -198,6 +198,7 @@ fn judge(reading: &Reading, options: &ReadOptions) -> Result<ExitCode> {
     let verdict = verify::check_card(&Evidence {
         links: &sources.links,
         crls: &sources.crls,
+        need: sources.need,
         qr: qr.as_deref(),
         printed_mrz: printed,
         absent: &absent,

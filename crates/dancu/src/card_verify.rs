@@ -97,6 +97,7 @@ pub async fn run(place: &Place, options: &Options) -> Result<ExitCode> {
             let evidence = Evidence {
                 links: &sources.links,
                 crls: &sources.crls,
+                need: sources.need,
                 status,
                 qr: qr.as_deref(),
                 printed_mrz: mrz.as_deref(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::live;
 use centre::Place;
 use demo::{Demonstration, Until};
 use domain::UnitCode;
@@ -90,7 +91,10 @@ pub async fn run(place: &Place, options: &Options) -> Result<()> {
             say!("go on      work is left for everybody; to see the end, stop and add --until end");
         }
         demo::announce(&centre, &server.base_url()).await?;
-        server.until_stopped().await?;
+        let keeping = live::keep_database(&centre);
+        let served = server.until_stopped().await;
+        keeping.abort();
+        served?;
         say!("stopping");
     }
     centre.db.stop().await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use centre::audit_heads::{self, AuditKey};
 use centre::work::WhenIdle;
@@ -146,7 +147,10 @@ pub(crate) async fn serve(place: &Place, options: &ServeOptions) -> Result<()> {
     } else {
         say!("open       {}/", server.base_url());
     }
-    server.until_stopped().await?;
+    let keeping = keep_database(&installation);
+    let served = server.until_stopped().await;
+    keeping.abort();
+    served?;
     say!("stopping");
     Ok(())
 }
@@ -175,10 +179,18 @@ pub(crate) async fn work(place: &Place, options: &WorkOptions) -> Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
+    let keeping = keep_database(&centre);
     let worked = work::run(&centre, &options.district, WhenIdle::Wait).await;
+    keeping.abort();
     answering.abort();
     signing.abort();
     Ok(worked?)
+}
+
+/// Starts the embedded database server again when it dies, until the task is stopped.
+pub(crate) fn keep_database(installation: &Installation) -> JoinHandle<()> {
+    let db = installation.db.clone();
+    tokio::spawn(async move { db.keep_running().await })
 }
 
 /// Whoever answers readers of a unit needs the login for it: that it is missing is told at the start, and not
@@ -209,6 +221,7 @@ pub(crate) async fn hold_keys(place: &Place, options: &SocketOptions) -> Result<
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         () = holder.answer(&centre) => {}
+        () = centre.db.keep_running() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }

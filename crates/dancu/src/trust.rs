@@ -8,6 +8,7 @@ use base64ct::{Base64, Encoding};
 
 use crate::pki::read;
 use pki::{Certificate, MasterList};
+use verify::ListNeed;
 
 /// The object identifier signedData (RFC 5652 §5.1) with its tag: what tells a list from a certificate.
 const SIGNED_DATA: &[u8] = b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02";
@@ -26,6 +27,10 @@ pub(crate) struct TrustOptions {
     /// well.
     #[arg(long, value_name = "FILE")]
     pub crl: Vec<PathBuf>,
+    /// Take a card for genuine also by a revocation list that is over, which does not have the keys that were
+    /// revoked since.
+    #[arg(long)]
+    pub overdue_list: bool,
 }
 
 /// What was read, in DER, and where it came from, for whoever reads the verdict.
@@ -34,6 +39,7 @@ pub struct Sources {
     pub trust: Vec<Vec<u8>>,
     pub links: Vec<Vec<u8>>,
     pub crls: Vec<Vec<u8>>,
+    pub need: ListNeed,
     pub notes: Vec<Note>,
 }
 
@@ -51,7 +57,8 @@ impl TrustOptions {
     /// Reads the files. `beside` is the card's directory, where certificates and a list may lie that `dancu
     /// card export` wrote.
     pub fn load(&self, beside: Option<&Path>) -> Result<Sources> {
-        let mut sources = Sources::default();
+        let need = if self.overdue_list { ListNeed::No } else { ListNeed::IfGiven };
+        let mut sources = Sources { need, ..Sources::default() };
         let mut lists = Vec::new();
         for path in &self.trust {
             match trusted(path)? {

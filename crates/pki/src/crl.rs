@@ -137,11 +137,11 @@ impl Crl {
         Some(number.as_bytes().to_vec())
     }
 
-    /// Whether the list speaks for this moment: issued before it, and the next one not yet due. A list
+    /// Whether the next list was due before this moment: then this one says nothing of whatever was revoked
+    /// since. Of an earlier moment it knows more than the lists of then, since revocations are final. A list
     /// without a date for the next one counts for 90 days (Doc 9303-12).
-    pub fn covers(&self, at: OffsetDateTime) -> bool {
-        let due = self.next_update().unwrap_or(self.this_update().saturating_add(Duration::days(90)));
-        self.this_update() <= at && at <= due
+    pub fn is_over(&self, at: OffsetDateTime) -> bool {
+        at > self.next_update().unwrap_or(self.this_update().saturating_add(Duration::days(90)))
     }
 
     /// Why this certificate was revoked, where the list says so (CRLReason, RFC 5280 §5.3.1).

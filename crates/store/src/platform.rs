@@ -12,6 +12,7 @@ pub mod db;
 pub mod error;
 pub(crate) mod folds;
 pub mod jobs;
+mod keeper;
 pub mod layout;
 pub mod logins;
 pub mod migrate;

@@ -9,7 +9,7 @@ use crate::{
     CheckCode::{
         self, Chain, Country, DataGroupHashes, KeyUsePeriod, Revocation, SodSignature, SodStructure, Validity,
     },
-    Evidence,
+    Evidence, Outcome,
     verdict::Record,
 };
 use card::{
@@ -198,13 +198,17 @@ fn key_use(signer: &Certificate, csca: &Certificate, signed: Signed, checks: &mu
 }
 
 fn revocation(signer: &Certificate, csca: &Certificate, evidence: &Evidence<'_>, checks: &mut Vec<Check>) {
+    let unknown = |detail: String| Check {
+        needed: evidence.need.is_list(evidence.crls),
+        ..Check::new(Revocation, Outcome::NotChecked, detail)
+    };
     let lists: Vec<Crl> = evidence.crls.iter().filter_map(|der| Crl::from_der(der, csca).ok()).collect();
     let Some(newest) = lists.iter().max_by_key(|list| list.this_update()) else {
         let reason = match evidence.crls.len() {
             0 => "no revocation list was given",
             _ => "none of the revocation lists given is readable and signed by this document signer's CSCA",
         };
-        return checks.skip(Revocation, reason);
+        return checks.push(unknown(reason.to_owned()));
     };
     // A revocation is final, however old the list that says so.
     if let Some((list, at)) = lists.iter().find_map(|list| Some((list, list.revoked_at(signer)?))) {
@@ -215,17 +219,14 @@ fn revocation(signer: &Certificate, csca: &Certificate, evidence: &Evidence<'_>,
         );
     }
     let made = newest.this_update().date();
-    if newest.covers(evidence.at) {
-        checks.pass(Revocation, format!("the document signer is not on the revocation list of {made}"));
-    } else if newest.this_update() > evidence.at {
-        checks
-            .skip(Revocation, format!("the revocation list is of {made}, later than the time of the check"));
-    } else {
+    if newest.is_over(evidence.at) {
         let due = newest
             .next_update()
             .map_or(String::new(), |due| format!(" and the next was due on {}", due.date()));
-        checks.skip(Revocation, format!("the revocation list is out of date: the newest is of {made}{due}"));
+        let detail = format!("the revocation list is out of date: the newest is of {made}{due}");
+        return checks.push(unknown(detail));
     }
+    checks.pass(Revocation, format!("the document signer is not on the revocation list of {made}"));
 }
 
 fn record(checks: &mut Vec<Check>, code: CheckCode, result: Result<(), PkiError>, passed: &str) {

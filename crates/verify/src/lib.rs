@@ -41,6 +41,8 @@ pub struct Evidence<'a> {
     pub links: &'a [Vec<u8>],
     /// Revocation lists in DER.
     pub crls: &'a [Vec<u8>],
+    /// Whether one of them has to be in force.
+    pub need: ListNeed,
     /// The moment for which the card is judged.
     pub at: OffsetDateTime,
     /// What the issuer's register says, if it was asked.
@@ -56,6 +58,30 @@ pub struct Evidence<'a> {
     pub active_authentication: Option<ChipProof>,
     /// What came of Chip Authentication, if the reader did it.
     pub chip_authentication: Option<ChipProof>,
+}
+
+/// Whether a card is genuine only by a revocation list that is in force: whose list is over does not know
+/// which key was stolen since. A revocation counts however old the list that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListNeed {
+    /// Without a list in force the verdict is [`Overall::Unproven`].
+    InForce,
+    /// So it is where lists are given and none of them is the signer's and in force. Who gives none judges
+    /// without, and the verdict says that nothing was checked.
+    #[default]
+    IfGiven,
+    /// A list that is over keeps no card from being genuine.
+    No,
+}
+
+impl ListNeed {
+    fn is_list(self, given: &[Vec<u8>]) -> bool {
+        match self {
+            ListNeed::InForce => true,
+            ListNeed::IfGiven => !given.is_empty(),
+            ListNeed::No => false,
+        }
+    }
 }
 
 /// Personal data stays out of logs.
@@ -77,6 +103,7 @@ impl<'a> Evidence<'a> {
             trust,
             links: &[],
             crls: &[],
+            need: ListNeed::default(),
             at,
             status: None,
             qr: None,

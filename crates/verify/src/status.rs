@@ -61,5 +61,5 @@ pub(crate) fn register(status: Option<CardStatus>, checks: &mut Vec<Check>) {
         Some(CardStatus::NotHandedOver) => (Outcome::Fail, "this card was never handed to its holder"),
         Some(CardStatus::Unknown) => (Outcome::Fail, "the register knows no such card"),
     };
-    checks.push(Check { code: RegisterStatus, outcome, detail: detail.to_owned(), status });
+    checks.push(Check { status, ..Check::new(RegisterStatus, outcome, detail) });
 }

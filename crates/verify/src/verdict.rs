@@ -163,9 +163,15 @@ pub struct Check {
     pub detail: String,
     /// With [`CheckCode::RegisterStatus`], what the register said.
     pub status: Option<CardStatus>,
+    /// Without it the card is not genuine: it proves where the data comes from, or was asked for.
+    pub needed: bool,
 }
 
 impl Check {
+    pub(crate) fn new(code: CheckCode, outcome: Outcome, detail: impl Into<String>) -> Check {
+        Check { code, outcome, detail: detail.into(), status: None, needed: code.proves_origin() }
+    }
+
     /// The stable key of the sentence that says in plain words what this check found:
     /// `check.<code>.<outcome>`, and for a card that the register does not have as one in force
     /// `check.register-status.<status>`. The sentences are in crate `ui`.
@@ -206,7 +212,7 @@ pub enum Overall {
     Genuine,
     /// Something failed.
     Rejected,
-    /// Nothing failed, but the origin is not proven.
+    /// Nothing failed, but the origin is not proven, or not that the signer's key was still good.
     Unproven,
 }
 
@@ -235,13 +241,21 @@ pub struct Verdict {
 impl Verdict {
     pub(crate) fn from_checks(checks: Vec<Check>) -> Verdict {
         let failed = checks.iter().any(|check| check.outcome == Outcome::Fail);
-        let proven = checks.iter().all(|c| !c.code.proves_origin() || c.outcome == Outcome::Pass);
+        let proven = checks.iter().all(|check| !check.needed || check.outcome == Outcome::Pass);
         let overall = match (failed, proven) {
             (true, _) => Overall::Rejected,
             (false, true) => Overall::Genuine,
             (false, false) => Overall::Unproven,
         };
         Verdict { overall, checks }
+    }
+
+    /// Whether all that is missing for a genuine card is a revocation list in force: the card's holder can do
+    /// nothing about that, and to read the chip again is of no use.
+    pub fn lacks_list_alone(&self) -> bool {
+        let missing = |check: &&Check| check.needed && check.outcome != Outcome::Pass;
+        self.overall == Overall::Unproven
+            && self.checks.iter().filter(missing).all(|check| check.code == CheckCode::Revocation)
     }
 }
 
@@ -254,14 +268,14 @@ pub(crate) trait Record {
 
 impl Record for Vec<Check> {
     fn pass(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::Pass, detail: detail.into(), status: None });
+        self.push(Check::new(code, Outcome::Pass, detail));
     }
 
     fn fail(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::Fail, detail: detail.into(), status: None });
+        self.push(Check::new(code, Outcome::Fail, detail));
     }
 
     fn skip(&mut self, code: CheckCode, detail: impl Into<String>) {
-        self.push(Check { code, outcome: Outcome::NotChecked, detail: detail.into(), status: None });
+        self.push(Check::new(code, Outcome::NotChecked, detail));
     }
 }

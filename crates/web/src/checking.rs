@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use card::lds::{DataGroup, EF_SOD, dg1};
-use verify::{CardStatus, Evidence, Overall, Verdict};
+use verify::{CardStatus, Evidence, ListNeed, Overall, Verdict};
 
 /// Bytes of all files together, with the text around them. A chip's files have some eighty thousand.
 pub(crate) const UPLOAD_LIMIT: usize = 512 * 1024;
@@ -36,6 +36,8 @@ pub(crate) async fn chip(state: &AppState, card: Card, at: OffsetDateTime) -> Re
         let evidence = Evidence {
             links: &trust.links,
             crls: &trust.crls,
+            // Whoever asks here has no list of their own to hold beside.
+            need: ListNeed::InForce,
             qr: card.qr.as_deref(),
             printed_mrz: card.mrz.as_deref(),
             ..Evidence::new(&card.files, &trust.csca, at)

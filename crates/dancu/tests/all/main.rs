@@ -9,6 +9,7 @@ mod cases;
 mod cli;
 mod demo;
 mod desks;
+mod died;
 mod faults;
 mod keyholder;
 mod keys;

@@ -44,6 +44,7 @@ pub struct Cluster {
     data: PathBuf,
     home: PathBuf,
     socket_dir: PathBuf,
+    durability: Durability,
     /// Whether the server was not running before.
     started: bool,
 }
@@ -70,7 +71,7 @@ impl Cluster {
             layout.cluster_made = true;
             layout.save(&data)?;
         }
-        let mut cluster = Cluster { data, home, socket_dir, started: false };
+        let mut cluster = Cluster { data, home, socket_dir, durability, started: false };
         let ident_changed = cluster.write_ident(&users)?;
         if !cluster.is_live() {
             cluster.start_server(&users, durability)?;
@@ -108,6 +109,18 @@ impl Cluster {
         }
         let users = Users::resolve(&self.pgdata())?;
         self.pg_ctl(&users, &["stop", "-m", "fast", "-w", "-t", "60"])
+    }
+
+    /// Whether the server is gone and nobody stopped it: in order it removes the file with its process id.
+    pub(crate) fn has_died(&self) -> bool {
+        !self.is_live() && self.server_pid().is_some()
+    }
+
+    /// As [`Cluster::start`], with what this one was started with. `None` when it is running: another process
+    /// was faster.
+    pub(crate) fn start_again(&self) -> Result<Option<Cluster>, Error> {
+        let again = Cluster::start(&self.data, self.durability)?;
+        Ok(again.started.then_some(again))
     }
 
     /// Whether the server accepts connections on its socket.

@@ -442,7 +442,8 @@ pub(super) async fn connect_patiently(options: &PgConnectOptions) -> Result<PgCo
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does what blocks where it keeps nobody waiting.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

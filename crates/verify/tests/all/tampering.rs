@@ -22,7 +22,9 @@ use pki::{
 };
 use specimen::Country;
 use verify::CheckCode::{self, *};
-use verify::{ChipProof, Evidence, Outcome, Overall, Verdict, Worded, check_card, check_files};
+use verify::{
+    CardStatus, ChipProof, Evidence, ListNeed, Outcome, Overall, Verdict, Worded, check_card, check_files,
+};
 
 static CARD: LazyLock<Files> = LazyLock::new(|| whole_card(&HOME, 1, person()));
 static OTHER: LazyLock<Files> = LazyLock::new(|| whole_card(&HOME, 2, other_person()));
@@ -140,18 +142,49 @@ fn a_revoked_signer_and_a_list_that_is_out_of_date() {
     let judge = |crl: Vec<u8>| check_card(&Evidence { crls: &[crl], ..Evidence::new(&CARD, &trust, NOW) });
     let revoked = [Revoked { serial: serial(2), at: START, reason: Some(1) }];
     check_fails(&judge(list(NOW, &revoked)), &[Revocation], "revoked on 2021-04-01");
-    for (at, detail) in [
-        (
-            NOW - Duration::days(91),
-            "out of date: the newest is of 2023-10-02 and the next was due on 2023-12-31",
-        ),
-        (NOW + Duration::DAY, "of 2024-01-02, later than the time of the check"),
-    ] {
-        let verdict = judge(list(at, &[]));
-        assert_eq!(verdict.overall, Overall::Genuine);
-        let check = verdict.checks.iter().find(|check| check.code == Revocation).unwrap();
-        assert!(check.outcome == Outcome::NotChecked && check.detail.contains(detail), "{}", check.detail);
+    let verdict = judge(list(NOW - Duration::days(91), &[]));
+    assert_eq!(verdict.overall, Overall::Unproven);
+    let detail = "out of date: the newest is of 2023-10-02 and the next was due on 2023-12-31";
+    let check = verdict.checks.iter().find(|check| check.code == Revocation).unwrap();
+    assert!(check.outcome == Outcome::NotChecked && check.detail.contains(detail), "{}", check.detail);
+    // A list that came later knows what was revoked until now.
+    assert_eq!(judge(list(NOW + Duration::DAY, &[])).overall, Overall::Genuine);
+    check_fails(&judge(list(NOW + Duration::DAY, &revoked)), &[Revocation], "revoked on 2021-04-01");
+}
+
+/// Somebody with a stolen key waits until the lists are over, or sees to it that the check gets another.
+#[test]
+fn without_a_list_in_force_a_card_is_unproven_unless_the_caller_says_otherwise() {
+    let list = |country: &Country, at| {
+        prepare_crl(&country.csca, HOME.suite.algorithm, 1, at, at + Duration::days(90), &[])
+            .and_then(|prepared| prepared.sign(&country.csca_key))
+            .unwrap()
+    };
+    let three_years_late = list(&HOME, NOW - Duration::days(3 * 365 + 90));
+    let of_another = list(&Country::of("VN", HOME.suite, 2), NOW);
+    let trust = trust();
+    let judge = |crls: &[Vec<u8>], need| {
+        let verdict = check_card(&Evidence { crls, need, ..Evidence::new(&CARD, &trust, NOW) });
+        assert!(failed(&verdict).is_empty(), "{verdict:#?}");
+        assert_eq!(verdict.lacks_list_alone(), verdict.overall == Overall::Unproven);
+        verdict.overall
+    };
+    for lists in [vec![three_years_late.clone()], vec![of_another], vec![b"no list".to_vec()]] {
+        assert_eq!(judge(&lists, ListNeed::InForce), Overall::Unproven);
+        assert_eq!(judge(&lists, ListNeed::IfGiven), Overall::Unproven);
+        assert_eq!(judge(&lists, ListNeed::No), Overall::Genuine);
     }
+    assert_eq!(judge(&[], ListNeed::InForce), Overall::Unproven);
+    assert_eq!(judge(&[], ListNeed::IfGiven), Overall::Genuine, "whoever gives none judges without");
+    let both = [three_years_late.clone(), list(&HOME, NOW)];
+    assert_eq!(judge(&both, ListNeed::InForce), Overall::Genuine);
+    // That the register has the card in force says nothing about the key.
+    let evidence = Evidence { crls: &[three_years_late], ..Evidence::new(&CARD, &trust, NOW) };
+    let verdict = verify::with_status(check_card(&evidence), CardStatus::Active);
+    assert_eq!(verdict.overall, Overall::Unproven);
+    // Nobody's signature is no matter of lists.
+    let verdict = check_card(&Evidence { trust: &[], ..evidence });
+    assert!(verdict.overall == Overall::Unproven && !verdict.lacks_list_alone(), "{verdict:#?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ui::i18n::Lang;
 use verify::{CardStatus, Check, CheckCode, Outcome, Overall};
 
 fn check(code: CheckCode, outcome: Outcome, status: Option<CardStatus>) -> Check {
-    Check { code, outcome, detail: String::new(), status }
+    Check { code, outcome, detail: String::new(), status, needed: false }
 }
 
 #[test]

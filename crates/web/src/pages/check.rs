@@ -118,6 +118,9 @@ fn result(ui: Frame, verdict: Verdict, shown: Option<Shown>, at: OffsetDateTime)
         (Overall::Genuine, _) => ("good", "check.genuine", "check.genuine.text", "check.genuine.do"),
         (Overall::Rejected, false) => ("late", "check.rejected", "check.rejected.text", "check.rejected.do"),
         (Overall::Rejected, true) => ("late", "check.rejected", "check.rejected.text", "check.paper.again"),
+        (Overall::Unproven, false) if verdict.lacks_list_alone() => {
+            ("wait", "check.unproven", "check.no_list.text", "check.no_list.do")
+        }
         (Overall::Unproven, false) => ("wait", "check.unproven", "check.unproven.text", "check.unproven.do"),
         (Overall::Unproven, true) => ("wait", "check.unproven", "check.paper.text", "check.paper.do"),
     };

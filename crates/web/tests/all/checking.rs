@@ -136,6 +136,34 @@ async fn the_register_speaks_of_proven_cards_only() {
     assert!(counter.upload(&files, &[]).await.body.contains(UNPROVEN));
 }
 
+/// Somebody with a stolen signer's key waits until the installation's list is over.
+#[tokio::test]
+async fn without_a_revocation_list_in_force_no_card_is_called_genuine() {
+    let mut counter = counter().await;
+    let (files, sent) = (counter.chip.files.clone(), counter.files());
+    let after = |days: i64| (specimen::START + time::Duration::days(days)).unix_timestamp();
+    let at = |seconds| {
+        let moment = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        moment.format(&time::format_description::well_known::Rfc3339).unwrap()
+    };
+    for (days, overall) in [(89, "genuine"), (91, "unproven"), (3 * 365, "unproven")] {
+        let asked = json!({ "files": sent, "at": at(after(days)) });
+        let (status, _, body) = counter.call("/api/v1/verify/chip", &asked).await;
+        assert_eq!((status, &body["overall"]), (StatusCode::OK, &json!(overall)), "{days}: {body}");
+        // Whose register says nothing of a card that may be forged.
+        let has_status = body["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|check| check["code"] == "register-status" && check["outcome"] == "passed");
+        assert_eq!(has_status, overall == "genuine", "{body}");
+    }
+    sqlx::query("DELETE FROM crl").execute(counter.db.admin()).await.unwrap();
+    let page = counter.upload(&files, &[]).await.body;
+    assert!(page.contains(UNPROVEN) && !page.contains(NAME) && !page.contains(GENUINE), "{page}");
+    assert!(page.contains("danh sách khóa ký bị thu hồi") && page.contains("không phải làm gì"), "{page}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_checked_is_said_on_the_form() {
     let mut counter = counter().await;

@@ -1,10 +1,12 @@
 //! A country's keys, and a card with a chip that they signed.
 
+use time::Duration;
 use uuid::Uuid;
 
 use card::data::{CardData, CardFields};
 use card::mrz::Mrz;
 use card::qr::QrText;
+use pki::prepare_crl;
 use specimen::{Country, Files, START, groups, person};
 use store::Database;
 
@@ -15,6 +17,8 @@ pub const PIN: &str = "001199012345";
 pub struct Chip {
     pub files: Files,
     pub csca: Vec<u8>,
+    /// A revocation list of the day on which the country began, without anybody on it.
+    pub crl: Vec<u8>,
     pub qr: String,
     pub mrz: String,
 }
@@ -30,9 +34,17 @@ pub fn chip_with(jpeg: &[u8]) -> Chip {
     Chip {
         files: country.sign(&groups(&card, jpeg)),
         csca: country.csca.der().to_vec(),
+        crl: list(&country),
         qr: QrText::from_card(&card).encode(),
         mrz: Mrz::from_card(&card).lines().join("\n"),
     }
+}
+
+fn list(country: &Country) -> Vec<u8> {
+    let next = START + Duration::days(90);
+    prepare_crl(&country.csca, country.suite.algorithm, 1, START, next, &[])
+        .and_then(|prepared| prepared.sign(&country.csca_key))
+        .unwrap()
 }
 
 fn portrait() -> Vec<u8> {
@@ -54,6 +66,14 @@ pub async fn trust(db: &Database, chip: &Chip) {
     )
     .bind(START)
     .bind(&chip.csca)
+    .execute(&mut *tx)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO crl (issuer_serial, number, this_update, next_update, der) VALUES ('01', 1, $1, $1, $2)",
+    )
+    .bind(START)
+    .bind(&chip.crl)
     .execute(&mut *tx)
     .await
     .unwrap();
