@@ -18,6 +18,8 @@ pub enum Error {
     #[error(transparent)]
     Resolve(#[from] resolve::Error),
     #[error(transparent)]
+    Register(#[from] register::Error),
+    #[error(transparent)]
     Issue(#[from] issue::Error),
     /// A card could not be handed over.
     #[error(transparent)]
@@ -151,6 +153,7 @@ impl Error {
             Error::Store(error)
             | Error::Enrol(EnrolError::Store(error))
             | Error::Resolve(resolve::Error::Store(error))
+            | Error::Register(register::Error::Store(error))
             | Error::Deliver(deliver::Error::Store(error))
             | Error::Issue(issue::Error::Store(error)) => error.is_disconnected(),
             // What opens the packets of applications that others resolved is this crate's own.
@@ -203,6 +206,7 @@ mod tests {
             Error::from(gone()),
             Error::from(EnrolError::from(gone())),
             Error::from(resolve::Error::from(gone())),
+            Error::from(register::Error::from(gone())),
             Error::from(issue::Error::from(gone())),
         ] {
             assert!(error.is_lost(), "{error}");

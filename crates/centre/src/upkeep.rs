@@ -12,9 +12,9 @@ use crate::Error;
 use crate::error::with_causes;
 use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{ApplicationId, CardId, JobId, PersonId};
-use store::Database;
 use store::jobs::{self, Claimed, Failed, NewJob, QueueDepth};
 use store::shown;
+use store::{Database, UnitScope};
 
 const QUEUE: &str = "upkeep";
 /// As long as a round may take before another worker thinks its worker dead.
@@ -29,18 +29,21 @@ const KEPT: Duration = Duration::days(30);
 pub enum Round {
     /// Every day: the cards whose last day is over.
     ExpireCards,
+    /// Every day: whether the register is right, whole, clean and alive (`dancu register quality`).
+    Quality,
     /// Every week: that rows are what their histories say (`dancu check`), and what is kept no longer.
     CheckRecords,
 }
 
 impl Round {
     /// All rounds.
-    pub const ALL: [Round; 2] = [Round::ExpireCards, Round::CheckRecords];
+    pub const ALL: [Round; 3] = [Round::ExpireCards, Round::Quality, Round::CheckRecords];
 
     /// The stored name.
     pub const fn code(self) -> &'static str {
         match self {
             Round::ExpireCards => "expire_cards",
+            Round::Quality => "quality",
             Round::CheckRecords => "check_records",
         }
     }
@@ -52,7 +55,7 @@ impl Round {
     /// The day of the latest round that is due on `today`.
     fn due(self, today: Date) -> Date {
         match self {
-            Round::ExpireCards => today,
+            Round::ExpireCards | Round::Quality => today,
             Round::CheckRecords => {
                 today - Duration::days(i64::from(today.weekday().number_days_from_monday()))
             }
@@ -151,6 +154,15 @@ async fn once(db: &Database, job: &Claimed, now: OffsetDateTime) -> Result<(), E
             let cards = issue::expire(db, now).await?;
             if cards > 0 {
                 tracing::info!(cards, "expired");
+            }
+        }
+        Round::Quality => {
+            let today = day_in_vietnam(now);
+            let looked =
+                register::quality::look_over(db, &UnitScope::everything(), today, false, |_, _| {}).await?;
+            if looked.units > 0 {
+                let (units, people, findings) = (looked.units, looked.people, looked.findings);
+                tracing::info!(units, people, findings, "looked at the register's quality");
             }
         }
         Round::CheckRecords => {

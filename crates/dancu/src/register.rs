@@ -1,5 +1,7 @@
 //! `dancu register`: people with two records, and one person's record.
 
+mod quality;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -31,6 +33,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         operator: Operator,
     },
+    /// How right, whole, clean and alive (đúng, đủ, sạch, sống) the register is: looks at everybody by the
+    /// rules of quality, and tells how many keep each. Stopped, it goes on where it was.
+    Quality(quality::Options),
     /// A person's record, with what happened to it. Reading it is a row of the audit trail.
     Show {
         /// The person's id in the register, or the personal number (12 digits).
@@ -47,6 +52,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
     let centre = Installation::open(place).await?;
     match command {
         Command::Dedupe { unit, json, operator } => dedupe(&centre, *unit, *json, operator).await,
+        Command::Quality(options) => quality::run(&centre, options).await,
         Command::Show { person, json, operator } => show(&centre, person, *json, operator).await,
     }
 }

@@ -9,6 +9,7 @@ pub mod merging;
 pub mod pages;
 pub mod people;
 pub mod pins;
+pub mod quality;
 pub mod record;
 pub mod units;
 

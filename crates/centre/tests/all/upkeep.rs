@@ -20,8 +20,12 @@ async fn a_round_is_done_once_a_day_by_whoever_comes_first() {
     let (one, other) = tokio::join!(work_off(&db, TUESDAY), work_off(&db, TUESDAY));
     assert_eq!(one + other, Round::ALL.len(), "{one} and {other}");
     assert_eq!(work_off(&db, TUESDAY + Duration::hours(22)).await, 0, "it is still Tuesday");
-    assert_eq!(work_off(&db, TUESDAY + Duration::hours(23)).await, 1, "cards end every day");
-    assert_eq!(work_off(&db, TUESDAY + Duration::days(6)).await, 2, "and records are checked every week");
+    assert_eq!(
+        work_off(&db, TUESDAY + Duration::hours(23)).await,
+        2,
+        "cards end and people are looked at every day"
+    );
+    assert_eq!(work_off(&db, TUESDAY + Duration::days(6)).await, 3, "and records are checked every week");
 }
 
 #[tokio::test]
@@ -37,7 +41,7 @@ async fn a_round_that_fails_is_tried_again_and_then_left_in_sight() {
     .await
     .unwrap();
     assert_eq!(upkeep::check_records(&db).await.unwrap().cards.len(), 1);
-    assert_eq!(work_off(&db, TUESDAY).await, 1, "the other round is done");
+    assert_eq!(work_off(&db, TUESDAY).await, 2, "the other rounds are done");
     let depth = |at| upkeep::depth(&db, at);
     assert_eq!(depth(TUESDAY).await.unwrap(), QueueDepth { due: 0, later: 1, dead: 0 });
     let mut at = TUESDAY;
@@ -48,5 +52,5 @@ async fn a_round_that_fails_is_tried_again_and_then_left_in_sight() {
     assert_eq!(depth(at).await.unwrap().dead, 1);
     // What was wrong is put right, but nobody said so: the next week's round is another one.
     sqlx::query("DELETE FROM card_action").execute(db.admin()).await.unwrap();
-    assert_eq!(work_off(&db, TUESDAY + Duration::days(7)).await, 2);
+    assert_eq!(work_off(&db, TUESDAY + Duration::days(7)).await, 3);
 }

@@ -41,7 +41,7 @@ const ONE_SERVER: &[&str] = &[
 
 /// Tables whose rows are spread by a column. Equal values of one group lie together, whatever the table.
 const SPREAD: &[(&str, &str, &[&str])] = &[
-    ("person", "person_id", &["person", "person_event", "person_fact", "invitation"]),
+    ("person", "person_id", &["person", "person_event", "person_fact", "invitation", "quality_finding"]),
     ("event", "event_id", &["civil_event"]),
     ("number", "pin", &["pin"]),
     (
@@ -68,6 +68,7 @@ const SPREAD: &[(&str, &str, &[&str])] = &[
     ("chain", "chain", &["audit"]),
     ("recording", "recording_id", &["recording"]),
     ("account", "account_id", &["shown", "shown_day"]),
+    ("unit", "unit_path", &["quality_day"]),
 ];
 
 /// What would be refused today, and why it may stay until the day that the tables are spread.
