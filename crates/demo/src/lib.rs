@@ -23,6 +23,7 @@ use time::macros::datetime;
 use time::{Date, OffsetDateTime};
 
 use campaign::Campaign;
+use centre::upkeep::{self, Round};
 use centre::{Centre, Kits, Photos, Place};
 use domain::UnitCode;
 use domain::clock::VirtualClock;
@@ -128,6 +129,12 @@ pub async fn simulate_district(place: &Place, options: &Options, port: u16) -> R
     let server = Server::start(listener, state)?;
     let mut campaign = Campaign::prepare(centre.clone(), clock, options, &mut stages).await?;
     campaign.run_days(&server.base_url(), &mut stages).await?;
+    stages
+        .run("quality", async {
+            let looked = upkeep::work_off(&centre.db, &[Round::Quality], centre.clock.now()).await?;
+            Ok(((), looked as u64))
+        })
+        .await?;
     let summary = stages.run_last(|stages| summary::measure(&campaign, stages)).await?;
     receipts::write(&campaign).await?;
     summary::print(&summary, &campaign);

@@ -20,9 +20,11 @@ CREATE TABLE quality_day (
     rule text NOT NULL,
     ok bigint NOT NULL,
     applies bigint NOT NULL CHECK (applies >= ok),
+    latest boolean NOT NULL,           -- of the last look at this unit
     PRIMARY KEY (unit_path, day, rule)
 );
-CREATE INDEX quality_day_by_day ON quality_day (day, unit_path);
+CREATE INDEX quality_day_by_day ON quality_day (day, rule);
+CREATE INDEX quality_day_latest ON quality_day (unit_path text_pattern_ops) WHERE latest;
 
 ALTER TABLE quality_finding ENABLE ROW LEVEL SECURITY;
 CREATE POLICY quality_finding_scope ON quality_finding FOR SELECT TO dancu_scoped

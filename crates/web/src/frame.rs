@@ -53,6 +53,7 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
         ("/ho-so", lang.text("nav.applications"), &Role::ALL),
         ("/giao-nhan", lang.text("nav.boxes"), &[Role::Clerk, Role::Officer, Role::Commander]),
         ("/phieu-loi", lang.text("nav.imports"), &[Role::Clerk]),
+        ("/chat-luong", lang.text("nav.quality"), &[Role::Clerk]),
         (SUPERVISION, lang.text("nav.supervision"), &[Role::Commander]),
     ];
     let allowed = links.iter().filter(|(_, _, roles)| roles.contains(&who.role));

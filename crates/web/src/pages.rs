@@ -14,6 +14,7 @@ pub(crate) mod imports;
 pub(crate) mod kit;
 pub(crate) mod people;
 pub(crate) mod problem;
+pub(crate) mod quality;
 pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod sign_in;

@@ -50,6 +50,7 @@ const ALL: Access = Access::Roles(&Role::ALL);
 const COMMAND: Access = Access::Roles(&[Commander]);
 const CASES: Access = Access::Roles(&[Adjudicator]);
 const FIELD: Access = Access::Roles(&[Officer, Commander]);
+const QUALITY: Access = Access::Roles(&[Clerk, Commander]);
 const BOXES: Access = Access::Roles(&[Clerk, Officer, Commander]);
 
 /// The routes.
@@ -99,6 +100,13 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/cu-dan", access: ALL, handler: || get(pages::people::search) },
     Route { method: "GET", path: "/cu-dan/{person_id}", access: ALL, handler: || get(pages::people::show) },
     Route { method: "POST", path: "/cu-dan/{person_id}", access: ALL, handler: || post(pages::reason::give) },
+    Route { method: "GET", path: "/chat-luong", access: QUALITY, handler: || get(pages::quality::overview) },
+    Route {
+        method: "GET",
+        path: "/chat-luong/{rule}",
+        access: QUALITY,
+        handler: || get(pages::quality::rule),
+    },
     Route { method: "GET", path: "/ho-so", access: ALL, handler: || get(pages::applications::list) },
     Route {
         method: "GET",

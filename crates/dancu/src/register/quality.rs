@@ -88,7 +88,7 @@ async fn look(centre: &Installation, scope: &UnitScope, options: &Options) -> Re
     let looked = look_over(&centre.db, scope, today, options.again, told).await?;
     let mut scoped = centre.db.scoped(scope).await?;
     let counts: HashMap<String, rows::Count> =
-        rows::counts(&mut scoped).await?.into_iter().map(|count| (count.rule.clone(), count)).collect();
+        rows::counts(&mut scoped).await?.0.into_iter().map(|count| (count.rule.clone(), count)).collect();
     drop(scoped);
     let mut table = Table::new("rules", &["rule", "dimension", "keep", "of", "percent", "says"]);
     let mut all: Vec<Rule> = Rule::ALL.to_vec();
@@ -132,7 +132,7 @@ fn percent(ok: i64, of: i64) -> Value {
 async fn findings(centre: &Installation, scope: &UnitScope, rule: Rule, options: &Options) -> Result<()> {
     let by = options.operator.actor(centre).await?;
     let mut scoped = centre.db.scoped(scope).await?;
-    let found = rows::open(&mut scoped, Some(rule.code()), MOST_LISTED + 1).await?;
+    let found = rows::open(&mut scoped, rule.code(), scope.as_str(), None, MOST_LISTED + 1).await?;
     drop(scoped);
     let (shown, more) = match usize::try_from(MOST_LISTED) {
         Ok(most) if found.len() > most => (&found[..most], true),

@@ -119,8 +119,8 @@ pub async fn insert(db: &PgPool, person: &Examined) {
         "INSERT INTO person (person_id, pin, old_id, full_name, name_fold, sex, birth, ethnicity, religion, \
              nationality, marital, blood, birth_registration, native_place, permanent_unit, \
              permanent_detail, current_unit, current_detail, father_name, father_pin, mother_name, \
-             mother_pin, spouse_name, spouse_pin, household, relation_to_head, status, unit_path, form_no, form_hash, \
-             import_id, version, recorded_at) \
+             mother_pin, spouse_name, spouse_pin, household, relation_to_head, status, unit_path, form_no, \
+             form_hash, import_id, version, recorded_at) \
          VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
              $20, $21, $22, $23, $24, $25, $26, $27, $1::text, '', $1, $28, $29)",
     )

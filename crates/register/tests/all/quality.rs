@@ -336,8 +336,8 @@ async fn a_scoped_reader_sees_the_findings_of_the_own_unit() {
     look(&db, TODAY).await;
     for (unit, sees) in [("42/", 1), (PATH, 1), ("42/446/", 0), ("01/", 0)] {
         let mut scoped = db.scoped(&UnitScope::parse(unit).unwrap()).await.unwrap();
-        let open = store::register::quality::open(&mut scoped, Some("birth_partial"), 10).await.unwrap();
-        let counts = store::register::quality::counts(&mut scoped).await.unwrap();
+        let open = store::register::quality::open(&mut scoped, "birth_partial", "", None, 10).await.unwrap();
+        let (counts, _) = store::register::quality::counts(&mut scoped).await.unwrap();
         assert_eq!((open.len(), counts.is_empty()), (sees, sees == 0), "{unit}");
     }
 }

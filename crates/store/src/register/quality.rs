@@ -169,14 +169,19 @@ pub async fn write(
     .bind(day)
     .execute(&mut *tx)
     .await?;
+    sqlx::query("UPDATE quality_day SET latest = false WHERE unit_path = $1 AND latest")
+        .bind(unit_path)
+        .execute(&mut *tx)
+        .await?;
     let rules: Vec<&str> = counts.iter().map(|count| count.rule.as_str()).collect();
     let oks: Vec<i64> = counts.iter().map(|count| count.ok).collect();
     let ofs: Vec<i64> = counts.iter().map(|count| count.of).collect();
     sqlx::query(
-        "INSERT INTO quality_day (unit_path, day, rule, ok, applies) \
-         SELECT $1, $2, c.rule, c.ok, c.applies \
+        "INSERT INTO quality_day (unit_path, day, rule, ok, applies, latest) \
+         SELECT $1, $2, c.rule, c.ok, c.applies, true \
          FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS c (rule, ok, applies) \
-         ON CONFLICT (unit_path, day, rule) DO UPDATE SET ok = EXCLUDED.ok, applies = EXCLUDED.applies",
+         ON CONFLICT (unit_path, day, rule) DO UPDATE SET ok = EXCLUDED.ok, applies = EXCLUDED.applies, \
+             latest = true",
     )
     .bind(unit_path)
     .bind(day)
@@ -200,19 +205,51 @@ pub async fn looked_at(conn: &mut PgConnection, day: Date) -> Result<HashSet<Str
     Ok(paths.into_iter().collect())
 }
 
-/// What the people of a scope came to at the last look at each of its units, by rule.
+/// What the people of a scope came to at the last look at each of its units, by rule, and the day of the
+/// oldest of these looks.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn counts(scoped: &mut PgConnection) -> Result<Vec<Count>, Error> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT rule, sum(ok)::bigint, sum(applies)::bigint FROM quality_day d \
-         WHERE day = (SELECT max(l.day) FROM quality_day l WHERE l.unit_path = d.unit_path) \
+pub async fn counts(scoped: &mut PgConnection) -> Result<(Vec<Count>, Option<Date>), Error> {
+    let rows: Vec<(String, i64, i64, Date)> = sqlx::query_as(
+        "SELECT rule, sum(ok)::bigint, sum(applies)::bigint, min(day) FROM quality_day WHERE latest \
          GROUP BY rule ORDER BY rule",
     )
     .fetch_all(scoped)
     .await?;
-    Ok(rows.into_iter().map(|(rule, ok, of)| Count { rule, ok, of }).collect())
+    let oldest = rows.iter().map(|(.., day)| *day).min();
+    Ok((rows.into_iter().map(|(rule, ok, of, _)| Count { rule, ok, of }).collect(), oldest))
+}
+
+/// What one rule came to in each unit of a scope at its last look: path, who keeps it, whom it applies to;
+/// the units with the most faults first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_unit(scoped: &mut PgConnection, rule: &str) -> Result<Vec<(String, i64, i64)>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT unit_path, ok, applies FROM quality_day WHERE latest AND rule = $1 AND applies > 0 \
+         ORDER BY applies - ok DESC, unit_path",
+    )
+    .bind(rule)
+    .fetch_all(scoped)
+    .await?)
+}
+
+/// What one rule came to in a scope on the last days on which it was looked at, the newest first: day, who
+/// keeps it, whom it applies to.
+///
+/// # Errors
+/// Those of the database.
+pub async fn trend(scoped: &mut PgConnection, rule: &str, days: i64) -> Result<Vec<(Date, i64, i64)>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT day, sum(ok)::bigint, sum(applies)::bigint FROM quality_day WHERE rule = $1 \
+         GROUP BY day ORDER BY day DESC LIMIT $2",
+    )
+    .bind(rule)
+    .bind(days)
+    .fetch_all(scoped)
+    .await?)
 }
 
 /// Somebody who does not keep a rule.
@@ -220,31 +257,46 @@ pub async fn counts(scoped: &mut PgConnection) -> Result<Vec<Count>, Error> {
 pub struct Finding {
     /// Who.
     pub person_id: PersonId,
-    /// The rule's code.
-    pub rule: String,
+    /// As the register has it.
+    pub name: String,
+    /// As the register has it.
+    pub birth: i32,
     /// Since which day that is known.
     pub first_seen: Date,
     /// Where the person is registered.
     pub unit_path: String,
 }
 
-/// The open findings of a scope, the oldest first; of one rule, where one is named.
+/// The open findings of a rule in a scope below a path, those that are known longest first, after one of
+/// them.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn open(scoped: &mut PgConnection, rule: Option<&str>, limit: i64) -> Result<Vec<Finding>, Error> {
-    let rows: Vec<(Uuid, String, Date, String)> = sqlx::query_as(
-        "SELECT person_id, rule, first_seen, unit_path FROM quality_finding \
-         WHERE settled_on IS NULL AND ($1::text IS NULL OR rule = $1) \
-         ORDER BY first_seen, unit_path, person_id, rule LIMIT $2",
+pub async fn open(
+    scoped: &mut PgConnection,
+    rule: &str,
+    below: &str,
+    after: Option<(Date, PersonId)>,
+    limit: i64,
+) -> Result<Vec<Finding>, Error> {
+    let rows: Vec<(Uuid, String, i32, Date, String)> = sqlx::query_as(
+        "SELECT f.person_id, p.full_name, p.birth, f.first_seen, f.unit_path \
+         FROM quality_finding f JOIN person p USING (person_id) \
+         WHERE f.settled_on IS NULL AND f.rule = $1 AND f.unit_path ~>=~ $2 AND f.unit_path ~<~ ($2 || '~') \
+           AND ($3::date IS NULL OR (f.first_seen, f.person_id) > ($3, $4)) \
+         ORDER BY f.first_seen, f.person_id LIMIT $5",
     )
     .bind(rule)
+    .bind(below)
+    .bind(after.map(|(day, _)| day))
+    .bind(after.map(|(_, person)| person.uuid()))
     .bind(limit)
     .fetch_all(scoped)
     .await?;
-    let finding = |(person, rule, first_seen, unit_path)| Finding {
+    let finding = |(person, name, birth, first_seen, unit_path)| Finding {
         person_id: PersonId::from_uuid(person),
-        rule,
+        name,
+        birth,
         first_seen,
         unit_path,
     };

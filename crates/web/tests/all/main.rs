@@ -7,6 +7,7 @@ mod door;
 mod lapse;
 mod looking;
 mod pages;
+mod quality;
 mod site;
 mod supervision;
 #[path = "../support/mod.rs"]

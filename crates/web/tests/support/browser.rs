@@ -98,7 +98,8 @@ impl World {
             ("{kit_id}", KitId::derive(super::NOW, &[b"kit"]).uuid()),
             ("{consignment_id}", ConsignmentId::derive(super::NOW, &[b"district"]).uuid()),
         ];
-        ids.into_iter().fold(route.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()))
+        let route = route.replace("{rule}", "native_place_missing");
+        ids.into_iter().fold(route, |path, (name, id)| path.replace(name, &id.to_string()))
     }
 
     pub async fn audit(&self, action: &str) -> Vec<(String, String, String)> {
