@@ -11,10 +11,14 @@
 //! unit. A case that is open again takes its application back to `in case`, while that is `rejected` or
 //! `accepted`.
 
+mod reason;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use reason::{Reason, ReasonError};
 
 /// From this age on a citizen is given a card (Law 59/2014/QH13, art. 19).
 pub const MIN_AGE: i32 = 14;
@@ -32,6 +36,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// In the order of a card's life.
+    pub const ALL: [Kind; 3] = [Kind::New, Kind::Exchange, Kind::Reissue];
+
     /// The word under which the kind is stored and sent in packets.
     pub const fn code(self) -> &'static str {
         match self {
@@ -43,7 +50,7 @@ impl Kind {
 
     /// The inverse of [`Kind::code`]; `None` for any other text.
     pub fn from_code(code: &str) -> Option<Self> {
-        [Kind::New, Kind::Exchange, Kind::Reissue].into_iter().find(|kind| kind.code() == code)
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }
 

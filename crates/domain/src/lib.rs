@@ -15,6 +15,7 @@ pub mod id;
 pub mod name;
 pub mod person;
 pub mod pin;
+pub mod profile;
 pub mod record;
 pub mod text;
 pub mod unit;

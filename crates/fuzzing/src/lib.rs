@@ -8,6 +8,7 @@ mod heads;
 mod keys;
 mod material;
 mod messages;
+mod profiles;
 mod registers;
 mod texts;
 mod verifiable;
@@ -58,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "key_file", run: keys::key_file, seeds: keys::key_file_seeds },
     Target { name: "register", run: registers::check, seeds: registers::seeds },
     Target { name: "register_parquet", run: registers::parquet, seeds: registers::parquet_seeds },
+    Target { name: "profile", run: profiles::check, seeds: profiles::seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },
     Target { name: "short_texts", run: texts::short, seeds: texts::short_seeds },
 ];
