@@ -1,11 +1,12 @@
 //! Every period's fee and limit, with its source, on its first and its last day.
 
-use time::macros::{date, datetime, offset};
+use time::macros::{date, datetime};
 
 use super::super::*;
 use super::official;
 use crate::PartialDate;
 use crate::application::{Kind, Reason};
+use crate::clock::day_in_vietnam;
 
 const NOBODY: Payer<'static> = Payer { standing: &[] };
 
@@ -284,6 +285,6 @@ fn forms_by_their_circular() {
 fn the_offset_of_vietnam_decides_the_day() {
     // One instant on two days.
     let at = datetime!(2024-06-30 17:00 UTC);
-    assert_eq!(at.to_offset(offset!(+7)).date(), date!(2024 - 07 - 01));
+    assert_eq!((at.date(), day_in_vietnam(at)), (date!(2024 - 06 - 30), date!(2024 - 07 - 01)));
     assert_eq!(official().due_on(Kind::New, &[], at).unwrap().working_days, 7);
 }
