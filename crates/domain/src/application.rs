@@ -20,9 +20,6 @@ use thiserror::Error;
 
 pub use reason::{Reason, ReasonError};
 
-/// From this age on a citizen is given a card (Law 59/2014/QH13, art. 19).
-pub const MIN_AGE: i32 = 14;
-
 /// What is asked for (Circular 59/2021; 2014 law art. 21–23).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -73,7 +73,7 @@ pub async fn open_batch(
     let mut cards = Vec::new();
     for item in &ready {
         let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };
-        let face = Face::new(&item.record, pin, issued);
+        let face = Face::new(&item.record, pin, issued)?;
         if let Err(error) = face.printable() {
             cards::block(&mut tx, item.application_id, "card_data", &error.to_string(), now).await?;
             summary.blocked += 1;

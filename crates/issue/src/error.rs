@@ -10,6 +10,9 @@ use domain::id::{BatchId, CardId};
 pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// Until when a card is valid is not known for the day of issue.
+    #[error(transparent)]
+    NoRule(#[from] domain::profile::NoRule),
     #[error(transparent)]
     Card(#[from] card::CardError),
     #[error(transparent)]

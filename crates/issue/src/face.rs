@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::Date;
 
-use crate::{Error, decide};
+use crate::Error;
 use card::data::{BirthDate, CardData, CardFields, Expiry, Sex};
 use domain::codes::CodeList;
+use domain::profile::{NoRule, Profile};
 use domain::record::Place;
 use domain::unit::Units;
 use domain::{PartialDate, Pin, ResidentRecord, UnitCode};
@@ -42,11 +43,15 @@ impl std::fmt::Debug for Face {
 
 impl Face {
     /// The face of a card for `record`, issued on `issued`.
-    pub fn new(record: &ResidentRecord, pin: Pin, issued: Date) -> Face {
+    ///
+    /// # Errors
+    /// When no rule says until when a card of that day is valid.
+    pub fn new(record: &ResidentRecord, pin: Pin, issued: Date) -> Result<Face, NoRule> {
+        let expires = Profile::official().expiry(record.birth, issued)?.until;
         let units = Units::on(issued);
         let relative = |r: &Option<domain::record::Relative>| r.as_ref().map(|r| title(r.name.as_str()));
         let list = |list: CodeList, code: u8| list.name(&format!("{code:02}")).unwrap_or_default().to_owned();
-        Face {
+        Ok(Face {
             pin: pin.as_str().to_owned(),
             old_id: record.old_id.map(|id| id.as_str().to_owned()),
             name: record.name.upper(),
@@ -62,8 +67,8 @@ impl Face {
             mother: relative(&record.mother),
             spouse: relative(&record.spouse),
             issued: issued.to_julian_day(),
-            expires: decide::expiry(record.birth, issued).map(Date::to_julian_day),
-        }
+            expires: expires.map(Date::to_julian_day),
+        })
     }
 
     /// The day that is printed; kept as a number of days, so that the stored face has no text to be read.

@@ -17,7 +17,7 @@ mod stock;
 pub use apply::{BatchSummary, Photos, open_batch, sign_batch, unfinished_batches};
 pub use authority::Authority;
 pub use chip::{ChipFiles, ChipImages, ChipKeySource, Fingers, Proofs, rebuild};
-pub use decide::{PinSource, expiry};
+pub use decide::PinSource;
 pub use error::Error;
 pub use face::Face;
 pub use life::{Came, expire, reinstate, revoke, suspend};

@@ -11,11 +11,10 @@ use domain::ResidentRecord;
 use domain::clock::day_in_vietnam;
 use domain::codes::CodeList;
 use domain::pin::PinMismatch;
+use domain::profile::Profile;
 use domain::text;
 use fingerprint::FingerPosition;
 
-/// A citizen gets a card from this age (2014 law, art. 19).
-pub const MIN_AGE: i32 = 14;
 /// Below it there is no face to print.
 pub const MIN_PHOTO_BYTES: usize = 512;
 /// House, street, hamlet as written.
@@ -34,8 +33,10 @@ pub enum Problem {
     TooLong(&'static str),
     #[error("the field {0} holds a control character or an invisible mark")]
     Character(&'static str),
-    #[error("the citizen is under 14 on the day of capture")]
+    #[error("the citizen is younger than a card is given to, on the day of capture")]
     UnderAge,
+    #[error("no rule says from which age a card is given on the day of capture")]
+    NoAgeRule,
     #[error("the day of birth lies after the day of capture")]
     NotBorn,
     #[error(transparent)]
@@ -70,6 +71,7 @@ impl Problem {
             Problem::TooLong(_) => "field_too_long",
             Problem::Character(_) => "field_character",
             Problem::UnderAge => "under_age",
+            Problem::NoAgeRule => "no_age_rule",
             Problem::NotBorn => "not_born",
             Problem::Pin(PinMismatch::Sex) => "pin_sex",
             Problem::Pin(PinMismatch::BirthYear) => "pin_birth_year",
@@ -156,10 +158,12 @@ fn record_problems(record: &ResidentRecord, day: Date) -> Vec<Problem> {
             found.push(Problem::Character(field));
         }
     }
-    match record.birth.age_on(day) {
-        age if age < 0 => found.push(Problem::NotBorn),
-        age if age < MIN_AGE => found.push(Problem::UnderAge),
-        _ => {}
+    // Who is given one earlier, on request, needs no fingers and a representative: that is another intake.
+    match (record.birth.age_on(day), Profile::official().ages_for_card(day)) {
+        (age, _) if age < 0 => found.push(Problem::NotBorn),
+        (_, Err(_)) => found.push(Problem::NoAgeRule),
+        (age, Ok(from)) if age < from.due.years => found.push(Problem::UnderAge),
+        (_, Ok(_)) => {}
     }
     // The place is not compared: provinces were merged and split since many numbers were given.
     if let Some(pin) = record.pin {

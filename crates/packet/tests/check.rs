@@ -4,6 +4,8 @@
 
 mod support;
 
+use time::macros::datetime;
+
 use domain::Field;
 use domain::record::Place;
 use fingerprint::FingerPosition;
@@ -55,6 +57,30 @@ fn what_is_missing_or_wrong_is_named() {
         assert!(problems.contains(&expected), "{expected}");
     }
     assert_eq!(problems.len(), 6, "{problems:?}");
+}
+
+#[test]
+fn the_age_is_that_of_the_law_on_the_day_of_capture() {
+    let problems = |day: time::OffsetDateTime, birth: &str| {
+        let mut content = content(1);
+        content.record.pin = None;
+        content.record.birth = domain::PartialDate::parse(birth).unwrap();
+        let images = &content.finger_images;
+        let photo = content.photo.as_bytes();
+        check(&content.record, None, &content.fingers, images, photo, day, |_| 80).problems
+    };
+    let (of_2014, of_2023) = (datetime!(2024-06-30 09:00 +7), datetime!(2024-07-01 09:00 +7));
+    for day in [DAY, of_2014, of_2023] {
+        let birth = |years: i32| {
+            let day = domain::clock::day_in_vietnam(day);
+            format!("{:02}/{:02}/{}", day.day(), u8::from(day.month()), day.year() - years)
+        };
+        assert_eq!(problems(day, &birth(14)), [], "{day}");
+        assert_eq!(problems(day, &birth(13)), [Problem::UnderAge], "{day}");
+    }
+    // Before the first law of the list nobody knows; a day later does.
+    assert_eq!(problems(datetime!(2015-12-31 09:00 +7), "1990"), [Problem::NoAgeRule]);
+    assert_eq!(problems(datetime!(2016-01-01 09:00 +7), "1990"), []);
 }
 
 #[test]

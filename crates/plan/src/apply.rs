@@ -10,8 +10,8 @@ use crate::seating::{self, Guest, OpenSlot};
 use crate::target::{Target, TargetKind};
 use crate::{Error, quota};
 use domain::UnitCode;
-use domain::application::MIN_AGE;
 use domain::id::{KitId, PersonId, SlotId};
+use domain::profile::Profile;
 use domain::unit::{Unit, Units};
 use store::{Database, PgConnection, UnitScope, plan as rows};
 
@@ -51,8 +51,8 @@ pub(crate) async fn put_target(tx: &mut PgConnection, target: &Target, source: &
     Ok(rows::put_target(tx, &row).await?)
 }
 
-/// Counts who is 14 or older on `eligible_on` in every commune below `scope`, and splits `target` among the
-/// communes. With no number for the target the quota of a commune is its eligible residents.
+/// Counts who is of the age for a card on `eligible_on` in every commune below `scope`, and splits `target`
+/// among the communes. With no number for the target the quota of a commune is its eligible residents.
 pub async fn set_quotas(
     db: &Database,
     scope: &UnitScope,
@@ -71,7 +71,8 @@ pub(crate) async fn set_quotas_in(
     eligible_on: Date,
     target: Option<u64>,
 ) -> Result<Vec<Area>, Error> {
-    let counts = rows::count_areas(tx, scope.as_str(), born_by(eligible_on)).await?;
+    let born_by = Profile::official().born_by(eligible_on)?;
+    let counts = rows::count_areas(tx, scope.as_str(), born_by).await?;
     let weights: Vec<u64> = counts.iter().map(|c| c.eligible as u64).collect();
     let quotas = match target {
         Some(total) => quota::split(total, &weights),
@@ -182,10 +183,10 @@ pub(crate) async fn seat_uninvited(
         .iter()
         .map(open_slot)
         .collect::<Result<_, _>>()?;
+    let born_by = Profile::official().born_by(eligible_on)?;
     let mut guests = Vec::new();
     for area in areas {
-        let found =
-            rows::uninvited(tx, &area.unit.to_string(), &area.unit_path, born_by(eligible_on)).await?;
+        let found = rows::uninvited(tx, &area.unit.to_string(), &area.unit_path, born_by).await?;
         guests.extend(found.into_iter().map(|e| Guest { person: e.person_id, unit: area.unit }));
     }
     let paths: BTreeMap<UnitCode, &str> = areas.iter().map(|a| (a.unit, a.unit_path.as_str())).collect();
@@ -243,11 +244,6 @@ pub(crate) async fn seat_missed(
         .collect();
     rows::put_invitations(tx, &again, now).await?;
     Ok((again.len(), unseated))
-}
-
-/// The latest birth date, as yyyymmdd, with which a person is 14 on `day`.
-pub fn born_by(day: Date) -> i32 {
-    (day.year() - MIN_AGE) * 10_000 + i32::from(day.month() as u8) * 100 + i32::from(day.day())
 }
 
 pub(crate) fn slot_row(slot: &PlannedSlot, kit: KitId, path: &str, units: Units<'_>) -> rows::SlotRow {

@@ -86,6 +86,9 @@ pub enum Error {
         /// What is not known, and what makes it known.
         what: Vec<String>,
     },
+    /// From which age people come is not known for a day.
+    #[error(transparent)]
+    NoRule(#[from] domain::profile::NoRule),
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -21,6 +21,9 @@ pub use store::report::KitDay;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Who counted as eligible is not known for a day.
+    #[error(transparent)]
+    NoRule(#[from] domain::profile::NoRule),
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -6,7 +6,7 @@ use time::{Date, Duration};
 
 use crate::Error;
 use crate::outlook::{Outlook, Seats, outlook};
-use domain::application::MIN_AGE;
+use domain::profile::{NoRule, Profile};
 use domain::{Deadline, UnitCode};
 use store::{PgConnection, UnitScope, report as rows};
 
@@ -118,7 +118,11 @@ pub(crate) struct Happened {
 
 impl Happened {
     pub(crate) async fn load(conn: &mut PgConnection, scope: &UnitScope) -> Result<Happened, Error> {
-        let people = rows::people_by_day(conn, scope, MIN_AGE).await?;
+        // Each area's people are those who were of the age for a card on the area's own day.
+        let born_by = |day| Ok((day, Profile::official().born_by(day)?));
+        let days = rows::eligible_days(conn, scope).await?;
+        let born_by = days.into_iter().map(born_by).collect::<Result<Vec<_>, NoRule>>()?;
+        let people = rows::people_by_day(conn, scope, &born_by).await?;
         Ok(Happened { people, cards: rows::daily(conn, scope).await? })
     }
 }

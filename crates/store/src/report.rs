@@ -159,19 +159,30 @@ pub struct PeopleRow {
     pub people: i64,
 }
 
+/// The days for which the areas below `scope` count who is eligible.
+pub async fn eligible_days(conn: &mut PgConnection, scope: &UnitScope) -> Result<Vec<Date>, Error> {
+    let sql = "SELECT DISTINCT eligible_on FROM area WHERE unit_path ~>=~ $1 AND unit_path ~<~ $2 ORDER BY 1";
+    let rows = sqlx::query(sql).bind(scope.as_str()).bind(scope.end()).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok(row.try_get("eligible_on")?)).collect()
+}
+
 /// The eligible people below `scope` who have an application that was not rejected, by the day of their first
 /// one.
 ///
-/// Eligible is who counted for the area's quota: alive, not merged into another record, and `min_age` years
-/// old on the area's day. A person is whom the centre linked the application to; until then, whom the officer
-/// found in the register. An application of a record that was merged is its survivor's.
+/// Eligible is who counted for the area's quota: alive, not merged into another record, and born no later than
+/// `born_by` has it (yyyymmdd) for the area's day, one of [`eligible_days`]. A person is whom the centre linked
+/// the application to; until then, whom the officer found in the register. An application of a record that was
+/// merged is its survivor's.
 pub async fn people_by_day(
     conn: &mut PgConnection,
     scope: &UnitScope,
-    min_age: i32,
+    born_by: &[(Date, i32)],
 ) -> Result<Vec<PeopleRow>, Error> {
-    let born_by =
-        format!("{} <= to_char(e.eligible_on, 'YYYYMMDD')::integer - 10000 * $2", crate::plan::LATEST_BIRTH);
+    let (days, latest): (Vec<Date>, Vec<i32>) = born_by.iter().copied().unzip();
+    let is_old_enough = format!(
+        "{} <= ($4::integer[])[array_position($2::date[], e.eligible_on)]",
+        crate::plan::LATEST_BIRTH
+    );
     let sql = format!(
         "WITH RECURSIVE merged (own, person_id) AS ( \
              SELECT m.person_id, m.same_as FROM person m WHERE m.same_as IS NOT NULL \
@@ -180,7 +191,7 @@ pub async fn people_by_day(
              WHERE p.same_as IS NOT NULL), \
          eligible AS NOT MATERIALIZED ( \
              SELECT p.person_id FROM person p JOIN area e USING (unit_path) \
-             WHERE p.unit_path ~>=~ $1 AND p.unit_path ~<~ $3 AND p.{LIVING} AND {born_by}), \
+             WHERE p.unit_path ~>=~ $1 AND p.unit_path ~<~ $3 AND p.{LIVING} AND {is_old_enough}), \
          live AS ( \
              SELECT p.person_id, a.captured_at FROM eligible p JOIN application a USING (person_id) \
              WHERE a.state <> 'rejected' \
@@ -203,8 +214,9 @@ pub async fn people_by_day(
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .persistent(false)
         .bind(scope.as_str())
-        .bind(min_age)
+        .bind(days)
         .bind(scope.end())
+        .bind(latest)
         .fetch_all(conn)
         .await?;
     rows.iter()

@@ -11,10 +11,11 @@ use time::macros::{date, datetime};
 use time::{Date, Duration, OffsetDateTime};
 
 use centre::installation;
-use domain::application::{Action, Kind, MIN_AGE};
+use domain::application::{Action, Kind};
 use domain::clock::VIETNAM;
 use domain::deadline::Wording;
 use domain::id::{ApplicationId, CaseId, CredentialId, ImportId, KitId, PacketId, PersonId, SlotId};
+use domain::profile::Profile;
 use domain::text::fold_ascii;
 use domain::unit::Units;
 use domain::{Actor, Deadline, ResidentRecord, UnitCode};
@@ -126,6 +127,8 @@ struct World<'a> {
     population: &'a Population,
     paths: Paths,
     import: ImportId,
+    /// From which a card is due.
+    age: i32,
     actor: Actor,
 }
 
@@ -164,14 +167,15 @@ impl<'a> World<'a> {
         let path = |unit: UnitCode| Ok((unit, units.path(unit).context("a commune has a path")?));
         let paths = population.communes.iter().map(|commune| path(commune.unit)).collect::<Result<_>>()?;
         let import = ImportId::derive(BEGUN, &[b"bench desks"]);
-        Ok(World { plan, population, paths, import, actor: Actor::Centre })
+        let age = Profile::official().ages_for_card(TODAY)?.due.years;
+        Ok(World { plan, population, paths, import, age, actor: Actor::Centre })
     }
 
     fn one(&self, index: usize) -> One<'_> {
         let person = &self.population.people[index];
         let record = self.population.record(person);
         // The youngest of a household come too, with their parents: age is looked at as the plan does.
-        let old_enough = person.stated_birth().age_on(TODAY) >= MIN_AGE;
+        let old_enough = person.stated_birth().age_on(TODAY) >= self.age;
         let id = person_id(index);
         let applied = index.is_multiple_of(APPLIED) && old_enough;
         One {
@@ -275,7 +279,7 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let province = Units::latest().path(self.plan.province).context("a province has a path")?;
-        let born_by = 20_070_420;
+        let born_by = Profile::official().born_by(TODAY)?;
         for area in store::plan::count_areas(&mut tx, &province, born_by).await? {
             store::plan::put_area(&mut tx, &area, TODAY, area.eligible).await?;
         }

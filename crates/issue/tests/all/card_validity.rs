@@ -4,7 +4,7 @@ use time::macros::{datetime, offset};
 use time::{Date, Duration, OffsetDateTime, Time};
 
 use domain::PartialDate;
-use issue::expiry;
+use domain::profile::Profile;
 use pki::DOCUMENT_SIGNER_P256;
 
 /// The end of the day in Vietnam.
@@ -23,7 +23,8 @@ fn the_last_card_that_a_document_signer_signs_expires_before_its_certificate() {
         for age_days in 14 * 365 + 3..58 * 366 {
             let born = issued - Duration::days(age_days);
             let written = format!("{:02}/{:02}/{:04}", born.day(), u8::from(born.month()), born.year());
-            match expiry(PartialDate::parse(&written).unwrap(), issued) {
+            let born_on = PartialDate::parse(&written).unwrap();
+            match Profile::official().expiry(born_on, issued).unwrap().until {
                 Some(expires) => {
                     assert!(end_of(expires) <= certificate_ends, "born {written}, issued {issued}");
                     longest = longest.max(expires - issued);

@@ -11,6 +11,7 @@ use crate::seating::Guest;
 use crate::{Error, apply};
 use domain::clock::{VIETNAM, day_in_vietnam};
 use domain::id::{KitId, PersonId};
+use domain::profile::Profile;
 use domain::unit::Units;
 use domain::{Actor, ResidentRecord, UnitCode};
 use store::applications::kits;
@@ -104,7 +105,8 @@ pub async fn invite(
     let mut tx = db.begin().await?;
     rows::lock(&mut tx).await?;
     rows::came_late(&mut tx, &scope, begin(campaign.starts_on)).await?;
-    let counts = store::plan::count_areas(&mut tx, scope.as_str(), apply::born_by(eligible_on)).await?;
+    let born_by = Profile::official().born_by(eligible_on)?;
+    let counts = store::plan::count_areas(&mut tx, scope.as_str(), born_by).await?;
     let areas = counts.iter().map(|count| apply::area(count, 0)).collect::<Result<Vec<_>, _>>()?;
     let seats = (from, None);
     let (mut first, mut without) =
