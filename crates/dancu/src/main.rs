@@ -35,6 +35,7 @@ mod output;
 mod packets;
 mod personalise;
 mod pki;
+mod profile;
 mod register;
 mod reports;
 mod stock;
@@ -153,6 +154,9 @@ enum Command {
     /// Certificates and lists of the country, and the keys that sign them.
     #[command(subcommand)]
     Pki(pki::Command),
+    /// Rules that change by circular: fees, limits, validity, ages, forms, days off.
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Find which records of a file, or of two, are of one person.
     #[command(subcommand)]
     Link(link::Command),
@@ -220,6 +224,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Stock(command) => return stock::run(place, &command).await,
         Command::Keys(command) => return keys::run(place, &command).await,
         Command::Pki(command) => pki::run(place, &command).await?,
+        Command::Profile(command) => return profile::run(&command),
         Command::Link(command) => link::run(&command)?,
         Command::Fingerprint(command) => fingerprints::run(&command)?,
         Command::Bench(command) => bench::run(place, &command).await?,

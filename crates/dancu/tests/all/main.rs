@@ -21,6 +21,7 @@ mod other_reader;
 mod pcscd;
 mod personalise;
 mod pki;
+mod profile;
 mod province;
 #[path = "../support/mod.rs"]
 mod support;

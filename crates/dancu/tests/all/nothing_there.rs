@@ -117,6 +117,8 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("pki-list", Ends, &[]),
     ("pki-master-list", Ends, &["--out", "list.ml"]),
     ("pki-roll", Ends, &[]),
+    ("profile-check", NeedsNone, &[]),
+    ("profile-show", NeedsNone, &["fees", "--on", "2021-07-01"]),
     ("register-dedupe", Ends, &[]),
     ("register-show", Ends, &[ID]),
     ("report-funnel", Ends, &[]),
@@ -154,7 +156,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
 
 /// A page's name as words of a command line: the words of the commands above it are whole pages' names.
 fn words(name: &str) -> Vec<&str> {
-    const ABOVE: [&str; 19] = [
+    const ABOVE: [&str; 20] = [
         "account",
         "audit",
         "bench",
@@ -164,6 +166,7 @@ fn words(name: &str) -> Vec<&str> {
         "keys",
         "link",
         "pki",
+        "profile",
         "stock",
         "batch",
         "box",
