@@ -17,6 +17,7 @@ use domain::UnitCode;
 use domain::codes::CodeList;
 use domain::field::Field;
 use domain::id::PersonId;
+use domain::profile::Mark;
 use domain::unit::UnitTable;
 pub use kin::Kin;
 pub use look::{Looked, look_over};
@@ -151,8 +152,8 @@ pub struct RuleText {
     pub says: (String, String),
     /// What it stands on.
     pub source: String,
-    /// How sure that is: `H` legal text, `M` one press or code source, `L` inference.
-    pub mark: char,
+    /// How sure that is.
+    pub mark: Mark,
 }
 
 impl Rule {
@@ -191,7 +192,7 @@ fn parse(csv: &str) -> Result<Vec<RuleText>, String> {
             fields: fields.ok_or(format!("line {line}: no such field"))?,
             says: (vi.to_owned(), en.to_owned()),
             source: source.to_owned(),
-            mark: mark.chars().next().filter(|mark| "HML".contains(*mark)).ok_or("no mark".to_owned())?,
+            mark: Mark::from_code(mark).ok_or(format!("line {line}: no such mark"))?,
         });
     }
     if texts.len() == Rule::ALL.len() { Ok(texts) } else { Err("a rule is missing".to_owned()) }
@@ -308,9 +309,12 @@ mod tests {
     #[test]
     fn a_file_that_is_not_these_rules_is_refused() {
         let head = "code,dimension,fields,vi,en,source,mark\n";
-        for bad in
-            ["", "pin_sex,dung,pin,a,b,c,H\n", "pin_missing,no,pin,a,b,c,H\n", "pin_missing,du,toe,a,b,c,H\n"]
-        {
+        for bad in [
+            "",
+            "pin_sex,dung,pin,a,b,c,press\n",
+            "pin_missing,no,pin,a,b,c,press\n",
+            "pin_missing,du,toe,a,b,c,press\n",
+        ] {
             assert!(parse(&format!("{head}{bad}")).is_err(), "{bad}");
         }
     }

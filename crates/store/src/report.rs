@@ -169,10 +169,10 @@ pub async fn eligible_days(conn: &mut PgConnection, scope: &UnitScope) -> Result
 /// The eligible people below `scope` who have an application that was not rejected, by the day of their first
 /// one.
 ///
-/// Eligible is who counted for the area's quota: alive, not merged into another record, and born no later than
-/// `born_by` has it (yyyymmdd) for the area's day, one of [`eligible_days`]. A person is whom the centre linked
-/// the application to; until then, whom the officer found in the register. An application of a record that was
-/// merged is its survivor's.
+/// Eligible is who counted for the area's quota: alive, not merged into another record, and born no later
+/// than `born_by` has it (yyyymmdd) for the area's day, one of [`eligible_days`]. A person is whom the centre
+/// linked the application to; until then, whom the officer found in the register. An application of a record
+/// that was merged is its survivor's.
 pub async fn people_by_day(
     conn: &mut PgConnection,
     scope: &UnitScope,

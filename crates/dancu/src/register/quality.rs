@@ -65,7 +65,7 @@ fn rules(form: Form) -> Result<()> {
     let mut table = Table::new("rules", &["rule", "dimension", "says", "source", "mark"]);
     for &rule in Rule::ALL {
         let text = rule.text();
-        let (dimension, mark) = (text.dimension.code(), text.mark.to_string());
+        let (dimension, mark) = (text.dimension.code(), text.mark.code());
         let says = text.says.0.as_str();
         table.push([
             rule.code().into(),

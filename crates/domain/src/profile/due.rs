@@ -46,8 +46,8 @@ impl Area {
         Area::ALL.into_iter().find(|area| area.code() == code)
     }
 
-    /// The area of a unit with these tags. A city at the border is a city: the article's other clause is about
-    /// districts (huyện).
+    /// The area of a unit with these tags. A city at the border is a city: the article's other clause is
+    /// about districts (huyện).
     pub fn of(tags: &[UnitTag]) -> Area {
         let is_remote = |tag: &UnitTag| matches!(tag, UnitTag::Highland | UnitTag::Border | UnitTag::Island);
         if tags.contains(&UnitTag::City) {

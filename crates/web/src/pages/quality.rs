@@ -20,6 +20,7 @@ use crate::state::AppState;
 use domain::PartialDate;
 use domain::clock::VIETNAM;
 use domain::id::PersonId;
+use domain::profile::Mark;
 use register::quality::{Dimension, Rule};
 use store::UnitScope;
 use store::register::quality::{self as rows, Count};
@@ -248,11 +249,12 @@ pub(crate) async fn rule(
     })
 }
 
-const fn mark(mark: char) -> &'static str {
+/// The last part of the key of its words.
+const fn mark(mark: Mark) -> &'static str {
     match mark {
-        'H' => "law",
-        'M' => "press",
-        _ => "inferred",
+        Mark::LegalText => "law",
+        Mark::Press => "press",
+        Mark::Inference => "inferred",
     }
 }
 
