@@ -122,11 +122,14 @@ pub enum SuspendReason {
     Stolen,
     /// Whether it may be in force is being found out.
     Inquiry,
+    /// The register learned that its holder died. It can be in force again if that was an error.
+    HolderDied,
 }
 
 impl SuspendReason {
     /// Every reason.
-    pub const ALL: [SuspendReason; 3] = [SuspendReason::Lost, SuspendReason::Stolen, SuspendReason::Inquiry];
+    pub const ALL: [SuspendReason; 4] =
+        [SuspendReason::Lost, SuspendReason::Stolen, SuspendReason::Inquiry, SuspendReason::HolderDied];
 
     /// Stable code, as stored in `card_action.reason`.
     pub const fn code(self) -> &'static str {
@@ -134,6 +137,7 @@ impl SuspendReason {
             SuspendReason::Lost => "lost",
             SuspendReason::Stolen => "stolen",
             SuspendReason::Inquiry => "inquiry",
+            SuspendReason::HolderDied => "holder_died",
         }
     }
 

@@ -55,6 +55,8 @@ typed_id! {
     PersonId,
     /// One event of the register, as its sender names it; it may concern several people.
     EventId,
+    /// A paper behind an event, as its authority issued it.
+    DocumentId,
     /// One application (hồ sơ) for a card.
     ApplicationId,
     /// One sealed packet; a correction sent again is a new packet for the same application.

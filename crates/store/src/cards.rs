@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod certificates;
 pub mod history;
+pub mod holders;
 pub mod lookup;
 pub mod pages;
 pub mod record;

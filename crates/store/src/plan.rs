@@ -1,8 +1,10 @@
 //! Rows of the plan: targets, areas, kits, slots and invitations.
 
 pub mod campaigns;
+pub mod denominator;
 pub mod pages;
 pub mod shifts;
+pub mod withdrawn;
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -232,8 +234,8 @@ pub struct OpenSlotRow {
 /// Slots below `scope` on or after `from` with at least one free seat, of `round` or (with `None`) of any, by
 /// time.
 ///
-/// Seats are given in ascending order and never taken back, so that the next free seat is one more than the
-/// highest.
+/// Seats are given in ascending order, so that the next free seat is one more than the highest. One that the
+/// register took back is given again if it was the last of its slot; a gap before others stays.
 pub async fn open_slots(
     conn: &mut PgConnection,
     scope: &str,
@@ -327,7 +329,8 @@ pub async fn expected_on(conn: &mut PgConnection, scope: &str, day: Date) -> Res
         "SELECT i.person_id, i.round, s.kit_id, s.slot_id, s.unit_code, s.unit_path, s.starts_at, s.minutes, \
          i.seat, i.state \
          FROM slot s JOIN invitation i ON i.slot_id = s.slot_id \
-         WHERE s.day = $2 AND s.unit_path LIKE $1 || '%' ORDER BY s.kit_id, s.starts_at, i.seat",
+         WHERE s.day = $2 AND s.unit_path LIKE $1 || '%' AND i.state <> 'withdrawn' \
+         ORDER BY s.kit_id, s.starts_at, i.seat",
     )
     .bind(scope)
     .bind(day)
@@ -402,13 +405,14 @@ pub struct Missed {
     pub unit_path: String,
 }
 
-/// Whoever missed the latest invitation and has been invited fewer than `most` times, in the order of
-/// invitation.
+/// Whoever missed the latest invitation, or lives after all although it was taken back, and has been invited
+/// fewer than `most` times, in the order of invitation.
 pub async fn missed(conn: &mut PgConnection, scope: &str, most: i16) -> Result<Vec<Missed>, Error> {
     let sql = format!(
         "SELECT i.person_id, i.round, p.permanent_unit, p.unit_path FROM invitation i \
          JOIN person p USING (person_id) \
-         WHERE i.state = 'missed' AND i.round < $2 AND i.unit_path LIKE $1 || '%' AND p.{LIVING} \
+         WHERE i.state IN ('missed', 'withdrawn') AND i.round < $2 AND i.unit_path LIKE $1 || '%' \
+         AND p.{LIVING} \
          AND NOT EXISTS (SELECT 1 FROM invitation n WHERE n.person_id = i.person_id AND n.round > i.round) \
          ORDER BY i.round, i.slot_id, i.seat"
     );

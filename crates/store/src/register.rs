@@ -7,10 +7,12 @@ pub mod folds;
 pub mod matching;
 pub mod merging;
 pub mod pages;
+pub mod papers;
 pub mod people;
 pub mod pins;
 pub mod quality;
 pub mod record;
+pub mod timeline;
 pub mod units;
 
 use uuid::Uuid;
@@ -26,6 +28,6 @@ pub use record::{record, register};
 pub(crate) const LIVING: &str = "status = 1";
 const _: () = assert!(Status::Alive.code() == 1, "`LIVING` says the code of the living");
 
-fn uuids(ids: &[PersonId]) -> Vec<Uuid> {
+pub(crate) fn uuids(ids: &[PersonId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.uuid()).collect()
 }

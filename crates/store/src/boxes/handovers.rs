@@ -4,10 +4,12 @@ use sqlx::{PgConnection, Row};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::platform::error::inconsistent;
 use crate::{Error, UnitScope};
 use domain::Actor;
 use domain::handover::Outcome;
-use domain::id::ApplicationId;
+use domain::id::{ApplicationId, PersonId};
+use domain::person::Status;
 
 /// Cards waiting at communes below `scope`, with how often a hand-over was tried, by commune and waiting
 /// time.
@@ -76,6 +78,48 @@ pub async fn put_handovers(
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|(id, attempt)| (ApplicationId::from_uuid(id), attempt)).collect())
+}
+
+/// Of these applications, those whose person is dead or missing as the register knows, with which of the
+/// two; a merged record counts as the one that goes on. The people are held until the transaction ends, so
+/// that nobody is recorded as dead meanwhile. An application of nobody is not among them, nor one of
+/// somebody who is not in the register.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn of_the_not_living(
+    tx: &mut PgConnection,
+    applications: &[ApplicationId],
+) -> Result<Vec<(ApplicationId, Status)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "WITH RECURSIVE way (application_id, id, next) AS ( \
+             SELECT a.application_id, p.person_id, p.same_as \
+             FROM application a JOIN person p USING (person_id) WHERE a.application_id = ANY($1) \
+             UNION SELECT w.application_id, p.person_id, p.same_as \
+             FROM way w JOIN person p ON p.person_id = w.next) \
+         SELECT application_id, id FROM way WHERE next IS NULL",
+    )
+    .bind(applications.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await?;
+    let held: Vec<(Uuid, i16, Option<Uuid>)> = sqlx::query_as(
+        "SELECT person_id, status, same_as FROM person WHERE person_id = ANY($1) \
+         ORDER BY person_id FOR SHARE",
+    )
+    .bind(rows.iter().map(|(_, person)| *person).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    let mut found = Vec::new();
+    for (person, status, same_as) in held {
+        let status = Status::from_columns(status, same_as.map(PersonId::from_uuid))
+            .ok_or_else(|| inconsistent("person", person, "status and same_as make no status"))?;
+        if matches!(status, Status::Dead | Status::Missing) {
+            let of = rows.iter().filter(|(_, holder)| *holder == person);
+            found.extend(of.map(|(application, _)| (ApplicationId::from_uuid(*application), status)));
+        }
+    }
+    found.sort_by_key(|(application, _)| *application);
+    Ok(found)
 }
 
 /// The attempts to hand an application's card over, the first first.

@@ -148,7 +148,7 @@ pub struct KitDays {
     pub last_day: Date,
     pub slots: i64,
     pub seats: i64,
-    /// Seats that nobody was given yet.
+    /// Seats after the last that was given, in each of its slots.
     pub free: i64,
     /// Captured and resolved, of people with a seat at the kit on that day, and of people without one.
     pub served: i64,
@@ -165,7 +165,7 @@ pub async fn kits_in_plan(
     from: Date,
 ) -> Result<Vec<KitDays>, Error> {
     let rows = sqlx::query(
-        "WITH given AS (SELECT slot_id, count(*) AS seats FROM invitation GROUP BY slot_id), \
+        "WITH given AS (SELECT slot_id, max(seat) AS seats FROM invitation GROUP BY slot_id), \
               came AS (SELECT kit_id, sum(invited)::bigint AS served, sum(walk_ins)::bigint AS walk_ins \
                        FROM kit_shift WHERE day >= $2 GROUP BY kit_id) \
          SELECT k.kit_id, k.name, min(s.day) AS first_day, max(s.day) AS last_day, count(*) AS slots, \
@@ -210,7 +210,8 @@ pub async fn came_on(
 ) -> Result<Vec<PersonId>, Error> {
     let came: Vec<Uuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
         "WITH asked AS (SELECT DISTINCT i.person_id FROM slot s JOIN invitation i USING (slot_id) \
-                        WHERE s.day = $2 AND s.unit_path LIKE $1 || '%'), {} ORDER BY 1",
+                        WHERE s.day = $2 AND s.unit_path LIKE $1 || '%' AND i.state <> 'withdrawn'), {} \
+         ORDER BY 1",
         applied("$3")
     )))
     .bind(scope.as_str())
@@ -301,7 +302,7 @@ pub async fn kits_unheard(
     Ok(sqlx::query_scalar(
         "SELECT DISTINCT k.name FROM slot s JOIN kit k USING (kit_id) \
          WHERE s.day = $2 AND s.unit_path LIKE $1 || '%' AND EXISTS \
-               (SELECT FROM invitation i WHERE i.slot_id = s.slot_id) \
+               (SELECT FROM invitation i WHERE i.slot_id = s.slot_id AND i.state <> 'withdrawn') \
          AND NOT EXISTS (SELECT FROM kit_report r WHERE r.kit_id = s.kit_id AND r.day = $2) ORDER BY 1",
     )
     .bind(scope.as_str())

@@ -34,7 +34,7 @@ pub async fn invited_on(
     let rows = sqlx::query_as(
         "SELECT s.slot_id, s.site, s.shift, s.starts_at, s.minutes, s.capacity, i.seat, i.person_id, i.state \
          FROM slot s JOIN invitation i USING (slot_id) \
-         WHERE s.day = $1 AND i.unit_path ~>=~ $2 AND i.unit_path ~<~ $3 \
+         WHERE s.day = $1 AND i.unit_path ~>=~ $2 AND i.unit_path ~<~ $3 AND i.state <> 'withdrawn' \
          ORDER BY s.starts_at, s.site, s.slot_id, i.seat LIMIT $4",
     )
     .bind(day)

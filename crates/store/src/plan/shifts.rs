@@ -147,7 +147,8 @@ async fn invited(
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "SELECT n.id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[]) AS n (id, person, kit, day) \
          WHERE EXISTS (SELECT FROM invitation i JOIN slot s USING (slot_id) \
-                       WHERE i.person_id = n.person AND s.kit_id = n.kit AND s.day = n.day)",
+                       WHERE i.person_id = n.person AND s.kit_id = n.kit AND s.day = n.day \
+                         AND i.state <> 'withdrawn')",
     )
     .bind(asked.iter().map(|(id, ..)| id.uuid()).collect::<Vec<_>>())
     .bind(asked.iter().map(|(_, person, ..)| *person).collect::<Vec<_>>())

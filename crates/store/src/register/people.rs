@@ -74,6 +74,23 @@ pub async fn forms(conn: &mut PgConnection, ids: &[PersonId]) -> Result<HashMap<
     Ok(rows.into_iter().map(|(person, form)| (PersonId::from_uuid(person), form)).collect())
 }
 
+/// This record and every record that was merged into it, on whatever way: what was made for any of them is
+/// the person's.
+///
+/// # Errors
+/// Those of the database.
+pub async fn records_of(conn: &mut PgConnection, id: PersonId) -> Result<Vec<PersonId>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "WITH RECURSIVE same (id) AS (SELECT $1::uuid \
+             UNION SELECT p.person_id FROM person p JOIN same ON p.same_as = same.id) \
+         SELECT id FROM same ORDER BY id",
+    )
+    .bind(id.uuid())
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(PersonId::from_uuid).collect())
+}
+
 /// Reads a row that has [`RECORD_COLUMNS`].
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 //!
 //! Locks are taken in one order by everybody: people by their ids, then numbers by their digits.
 
+mod known;
 mod load;
 mod registering;
 mod write;
@@ -24,6 +25,7 @@ use domain::id::{CaseId, EventId, PersonId};
 use domain::person::{Event, Kind, Origin, Person, Recorded as Dated, Refusal, Status, admit, pair};
 use domain::{Actor, PartialDate, Pin, UnitCode};
 
+pub use self::known::{Known, KnownEvent, Told, known_event, locked};
 pub(super) use self::load::{Stored, stored};
 pub use self::registering::{NewPerson, Registered, register};
 pub(super) use self::write::{Ending, ending};

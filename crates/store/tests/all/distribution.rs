@@ -43,6 +43,8 @@ const ONE_SERVER: &[&str] = &[
 const SPREAD: &[(&str, &str, &[&str])] = &[
     ("person", "person_id", &["person", "person_event", "person_fact", "invitation", "quality_finding"]),
     ("event", "event_id", &["civil_event"]),
+    ("paper", "document_id", &["legal_document", "document_scan"]),
+    ("campaign", "campaign_unit", &["denominator_entry"]),
     ("number", "pin", &["pin"]),
     (
         "application",
@@ -88,6 +90,10 @@ const KNOWN: &[(&str, &str)] = &[
         "one card in the making a person, whoever writes",
     ),
     ("unique without application_id: card_pkey", "cards are asked for by their own id"),
+    (
+        "unique without document_id: legal_document_is_one",
+        "the id follows from these columns; the constraint says so to whoever writes",
+    ),
     ("unique without application_id: packet_counter", "a kit's counter stands for one packet"),
     ("unique without application_id: packet_pkey", "packets are asked for by their own id"),
     ("unique without person_id: invitation_slot_id_seat_key", "a seat is given once, whoever writes"),

@@ -1,6 +1,8 @@
 //! The row "the program's database login" of the list of attacks: the tests play whoever has found a way to
 //! say SQL of their own on one of the program's connections.
 
+mod pages;
+
 use std::collections::BTreeMap;
 
 use sqlx::postgres::PgConnectOptions;
@@ -242,35 +244,6 @@ async fn the_programs_database_login_cannot_do_more_than_its_work() {
     let rows = "SELECT count(*) FROM audit WHERE actor = 'centre'";
     let left: i64 = sqlx::query_scalar(rows).fetch_one(db.admin()).await.unwrap();
     assert_eq!(left, 2);
-}
-
-/// What pages have a login for is not what the work is done with.
-#[tokio::test]
-async fn a_login_of_pages_cannot_do_the_work() {
-    let db = two_people().await;
-    let mut conn = PgConnection::connect_with(&db.logins().pages).await.unwrap();
-    for attack in [
-        "INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) \
-         VALUES (gen_random_uuid(), 'k', '18562', '', now())",
-        "INSERT INTO account (id, login, role, unit_path, display_name, password_hash, created_at) \
-         VALUES (gen_random_uuid(), 'me', 'commander', '', 'me', '', now())",
-        "UPDATE account SET password_hash = ''",
-        "UPDATE account SET role = 'commander'",
-        "SELECT sealed FROM packet",
-        "SELECT wrapped_key FROM packet",
-        "INSERT INTO packet (packet_id) VALUES (gen_random_uuid())",
-        "UPDATE packet SET wrapped_key = NULL",
-        "UPDATE officer_credential SET not_after = now()",
-        "UPDATE card SET state = 'active'",
-        "INSERT INTO certificate (serial) VALUES ('1')",
-        "SELECT wrapped_key FROM blank_box",
-        "UPDATE recording SET seal = 1",
-        "CREATE TEMPORARY TABLE mine (a int)",
-        "SELECT scope_path()",
-    ] {
-        assert_eq!(said(&mut conn, attack).await, Err("42501".to_owned()), "{attack}");
-    }
-    conn.close().await.unwrap();
 }
 
 /// Table to what each login may do, as `ROLES.md` says.

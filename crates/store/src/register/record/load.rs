@@ -192,7 +192,7 @@ async fn facts(
     Ok(facts)
 }
 
-fn packed_day(table: &'static str, row: Uuid, packed: i32) -> Result<PartialDate, Error> {
+pub(super) fn packed_day(table: &'static str, row: Uuid, packed: i32) -> Result<PartialDate, Error> {
     PartialDate::from_packed(packed).map_err(|_| inconsistent(table, row, "a day is not a date"))
 }
 
