@@ -218,6 +218,7 @@ pub async fn hand_over(
     let mut tx = db.begin().await?;
     let mut new: HashSet<(ApplicationId, i16)> =
         handovers::put_handovers(&mut tx, &results).await?.into_iter().collect();
+    none_is_dead(&mut tx, results.iter().filter(|row| new.contains(&(row.application, row.attempt)))).await?;
     let mut summary = HandedOver { repeated: results.len() - new.len(), ..HandedOver::default() };
     let (mut transitions, mut handed, mut recorded) = (Vec::new(), Vec::new(), Vec::new());
     // Taken out as they are met, so that an attempt that is in the list twice counts once.
@@ -251,6 +252,21 @@ pub async fn hand_over(
     audit_attempts(&mut tx, &recorded).await?;
     store::commit(tx).await?;
     Ok(summary)
+}
+
+/// Nobody gets the card of somebody whom the register knows to be dead or missing. People are held before
+/// applications and cards, as whoever records a death holds them.
+async fn none_is_dead(
+    tx: &mut PgConnection,
+    attempts: impl Iterator<Item = &handovers::HandoverRow>,
+) -> Result<(), Error> {
+    let taken = attempts.filter(|row| row.outcome == Outcome::HandedOver);
+    let applications: Vec<ApplicationId> = taken.map(|row| row.application).collect();
+    let found = handovers::of_the_not_living(tx, &applications).await?;
+    match found.into_iter().next() {
+        None => Ok(()),
+        Some((application, status)) => Err(Error::NotLiving { application, status: status.code() }),
+    }
 }
 
 /// Who got a card from whom, and who was turned away: one row of the audit trail for each attempt.

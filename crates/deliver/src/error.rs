@@ -25,6 +25,17 @@ pub enum Error {
     NotInBox { consignment: ConsignmentId, application: ApplicationId },
     #[error("application {application} cannot be moved: {reason}")]
     State { application: ApplicationId, reason: String },
+    /// The register knows the holder to be dead or missing.
+    #[error(
+        "the card of application {application} is not handed over: the register has its holder as {}; undo \
+         that event first if it was an error, or revoke the card",
+        if *status == domain::person::Status::Dead.code() { "dead" } else { "missing" }
+    )]
+    NotLiving {
+        application: ApplicationId,
+        /// Code of the holder's status.
+        status: i16,
+    },
     #[error("the worker that compares fingerprints stopped: {0}")]
     Worker(String),
 }

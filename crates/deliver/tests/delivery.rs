@@ -11,12 +11,15 @@ use deliver::{
     Attempt, Count, Error, HandedOver, Presented, Scan, Sent, arrived_late, dispatch, forward, hand_over,
     receive,
 };
-use domain::Actor;
 use domain::application::Action;
 use domain::card::{CardAction, RevokeReason};
-use domain::id::{ApplicationId, CardId, ConsignmentId};
+use domain::id::{ApplicationId, CardId, ConsignmentId, EventId, ImportId, PersonId};
+use domain::person::Event;
+use domain::record::Place;
+use domain::{Actor, PartialDate, PersonName, ResidentRecord, Sex};
 use fingerprint::synthetic::{Condition, person_masters};
 use store::cards::record::{Transition, record};
+use store::register::record::{CivilEvent, Happening, NewPerson};
 use store::{Database, UnitScope, applications};
 use testkit::FreshDatabase;
 
@@ -292,4 +295,104 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
     assert_eq!(verdict(&db).await, store::audit::Verdict::Intact { rows: 9 });
     sqlx::query("DELETE FROM audit WHERE action = 'card.refused'").execute(db.admin()).await.unwrap();
     assert!(matches!(verdict(&db).await, store::audit::Verdict::Broken { .. }));
+}
+
+/// Registers whoever the application is of.
+async fn known(db: &FreshDatabase, application: ApplicationId) -> PersonId {
+    let person = PersonId::derive(NOW, &[application.uuid().as_bytes()]);
+    let record = ResidentRecord {
+        name: PersonName::parse("Nguyễn Thị Hoa").unwrap(),
+        sex: Sex::Female,
+        birth: PartialDate::parse("1990").unwrap(),
+        pin: None,
+        old_id: None,
+        ethnicity: 1,
+        religion: 0,
+        nationality: "VNM".to_owned(),
+        marital: None,
+        blood: None,
+        birth_registration: None,
+        native_place: None,
+        permanent: Place { unit: communes()[0], detail: String::new() },
+        current: None,
+        father: None,
+        mother: None,
+        spouse: None,
+        household: None,
+        relation_to_head: None,
+    };
+    let mut tx = db.begin().await.unwrap();
+    let new = NewPerson {
+        person_id: person,
+        record: &record,
+        name_fold: "NGUYEN THI HOA",
+        unit_path: "42/445/",
+        form_no: &person.to_string(),
+        form_hash: &[1; 32],
+    };
+    let file = ImportId::derive(NOW, &[person.uuid().as_bytes()]);
+    store::register::register(&mut tx, file, &Actor::Centre, NOW, &[new]).await.unwrap();
+    store::commit(tx).await.unwrap();
+    sqlx::query("UPDATE application SET person_id = $1 WHERE application_id = $2")
+        .bind(person.uuid())
+        .bind(application.uuid())
+        .execute(db.admin())
+        .await
+        .unwrap();
+    person
+}
+
+async fn happens(db: &FreshDatabase, name: &str, what: Happening) {
+    let event = CivilEvent {
+        event_id: EventId::derive(NOW, &[name.as_bytes()]),
+        what,
+        legal_on: PartialDate::from_date(NOW.date()),
+        document_id: None,
+        case_id: None,
+        actor: Actor::Centre,
+    };
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(store::register::record(&mut tx, NOW, &[event]).await.unwrap().applied, 1);
+    store::commit(tx).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_handed_the_card_of_the_dead_or_the_missing() {
+    let (db, ids) = at_units(2).await;
+    let (dead, other) = (known(&db, ids[0]).await, known(&db, ids[1]).await);
+    let tell = |who, event| Happening::People(vec![(who, event)]);
+    let both = [attempt(ids[0], 1, fingers(0, 0)), attempt(ids[1], 1, fingers(1, 1))];
+    for (event, undone) in [(Event::Died, Event::DeathUndone), (Event::DeclaredMissing, Event::Found)] {
+        happens(&db, &format!("{event:?}"), tell(dead, event)).await;
+        let refused = hand_over(&db, &both, NOW).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::NotLiving { application, .. } if application == ids[0]),
+            "{refused}"
+        );
+        assert_eq!(states(&db, &ids).await, ["at_unit", "at_unit"], "nothing was recorded");
+        assert_eq!(card_state(&db, ids[0]).await, "personalised");
+        happens(&db, &format!("{undone:?}"), tell(dead, undone)).await;
+    }
+    // An absence is recorded whatever the register says, and the other gets the card.
+    happens(&db, "again", tell(dead, Event::Died)).await;
+    let absent = hand_over(&db, &[attempt(ids[0], 1, None), both[1].clone()], NOW).await.unwrap();
+    assert_eq!((absent.absent, absent.handed_over), (1, 1));
+    // A repeat of what was handed over before is a repeat, whatever happened since.
+    happens(&db, "later", tell(other, Event::Died)).await;
+    assert_eq!(hand_over(&db, &both[1..], NOW).await.unwrap().repeated, 1);
+    sound(&db).await;
+}
+
+#[tokio::test]
+async fn a_merged_record_is_as_alive_as_the_one_that_goes_on() {
+    let (db, ids) = at_units(1).await;
+    let (dropped, kept) =
+        (known(&db, ids[0]).await, known(&db, ApplicationId::derive(NOW, &[b"none"])).await);
+    let reason = serde_json::json!({});
+    happens(&db, "merge", Happening::Merge { keep: kept, drop: dropped, reason }).await;
+    happens(&db, "death", Happening::People(vec![(kept, Event::Died)])).await;
+    let one = [attempt(ids[0], 1, fingers(0, 0))];
+    assert!(matches!(hand_over(&db, &one, NOW).await.unwrap_err(), Error::NotLiving { .. }));
+    happens(&db, "undone", Happening::People(vec![(kept, Event::DeathUndone)])).await;
+    assert_eq!(hand_over(&db, &one, NOW).await.unwrap().handed_over, 1);
 }
