@@ -206,7 +206,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Work(options) => live::work(place, &options).await?,
         Command::Keyholder(options) => live::hold_keys(place, &options).await?,
         Command::Import(options) => return import::run(place, &options).await,
-        Command::Register(command) => register::run(place, &command).await?,
+        Command::Register(command) => return register::run(place, &command).await,
         Command::Unit(command) => units::run(&command)?,
         Command::Campaign(command) => campaign::run(place, &command).await?,
         Command::Kit(command) => kits::run(place, &command).await?,

@@ -10,6 +10,7 @@ mod cli;
 mod demo;
 mod desks;
 mod died;
+mod events;
 mod faults;
 mod keyholder;
 mod keys;

@@ -120,6 +120,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("profile-check", NeedsNone, &[]),
     ("profile-show", NeedsNone, &["fees", "--on", "2021-07-01"]),
     ("register-dedupe", Ends, &[]),
+    ("register-event", Ends, &["password"]),
     ("register-show", Ends, &[ID]),
     ("report-funnel", Ends, &[]),
     ("report-ledger", Ends, &[]),
