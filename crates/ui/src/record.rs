@@ -16,7 +16,8 @@ pub struct Fact {
     pub value: String,
 }
 
-/// A record in words, in the order of the form; an empty value is not stated.
+/// A record in words, in the order of the form; an empty value is not stated. By default nothing is stated.
+#[derive(Default)]
 pub struct Described(BTreeMap<Field, String>);
 
 impl Described {

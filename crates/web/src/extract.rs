@@ -20,14 +20,14 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     }
 }
 
-/// What stands in a path at `{…}`.
-pub(crate) struct Path(pub String);
+/// What stands in a path at `{…}`: one text, or a tuple of texts.
+pub(crate) struct Path<T = String>(pub T);
 
-impl FromRequestParts<AppState> for Path {
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Path<T> {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Path, Error> {
-        let read = extract::Path::<String>::from_request_parts(parts, state).await;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Path<T>, Error> {
+        let read = extract::Path::<T>::from_request_parts(parts, state).await;
         read.map(|path| Path(path.0)).map_err(|_| Error::NotFound)
     }
 }

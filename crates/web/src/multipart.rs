@@ -22,9 +22,8 @@ struct Part {
 impl Form {
     /// Reads a form with the named text fields, sent as multipart or URL-encoded.
     pub async fn read(headers: &HeaderMap, body: &[u8], fields: &[&str]) -> Result<Form, Error> {
-        let kind =
-            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !kind.starts_with("multipart/form-data") {
+        let kind = kind_of(headers);
+        if !is_multipart(headers) {
             let part = |name: &&str| {
                 let value = form_field(body, name)?.into_bytes();
                 Some(Part { name: (*name).to_owned(), file_name: None, value })
@@ -62,6 +61,15 @@ impl Form {
             Some((file_name, part.value))
         })
     }
+}
+
+fn kind_of(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether the form may have files.
+pub(crate) fn is_multipart(headers: &HeaderMap) -> bool {
+    kind_of(headers).starts_with("multipart/form-data")
 }
 
 #[cfg(test)]

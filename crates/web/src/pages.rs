@@ -8,6 +8,7 @@ pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod choices;
 pub(crate) mod dashboard;
+pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod health;
 pub(crate) mod imports;

@@ -22,7 +22,7 @@ use crate::kit_door::{self, Door};
 use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
 use crate::session::{Role, Who, deny, load};
 use crate::state::AppState;
-use crate::{api, lapse, layers, pages, static_files, tls};
+use crate::{api, lapse, layers, multipart, pages, static_files, tls};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ const COMMAND: Access = Access::Roles(&[Commander]);
 const CASES: Access = Access::Roles(&[Adjudicator]);
 const FIELD: Access = Access::Roles(&[Officer, Commander]);
 const QUALITY: Access = Access::Roles(&[Clerk, Commander]);
+const REGISTER: Access = Access::Roles(&[Clerk]);
 const BOXES: Access = Access::Roles(&[Clerk, Officer, Commander]);
 
 /// The routes.
@@ -106,6 +107,24 @@ pub const ROUTES: &[Route] = &[
         path: "/chat-luong/{rule}",
         access: QUALITY,
         handler: || get(pages::quality::rule),
+    },
+    Route {
+        method: "GET",
+        path: pages::events::PATH,
+        access: REGISTER,
+        handler: || get(pages::events::show),
+    },
+    Route {
+        method: "POST",
+        path: pages::events::PATH,
+        access: REGISTER,
+        handler: || post(pages::events::record),
+    },
+    Route {
+        method: "GET",
+        path: "/cu-dan/{person_id}/giay-to/{document_id}",
+        access: ALL,
+        handler: || get(pages::events::scan),
     },
     Route { method: "GET", path: "/ho-so", access: ALL, handler: || get(pages::applications::list) },
     Route {
@@ -211,7 +230,7 @@ const FORM_LIMIT: usize = 64 * 1024;
 /// How long a form may take to arrive.
 const FORM_TIME: Duration = Duration::from_secs(30);
 
-/// How long a card's files may take: the largest over a line of 10 kB/s.
+/// How long a card's files may take: the largest over a line of 10 kB/s; a scan, over one of 70 kB/s.
 const UPLOAD_TIME: Duration = Duration::from_secs(60);
 
 /// The whole site.
@@ -282,8 +301,8 @@ async fn admit(
 /// it and the form's token checked.
 async fn guard(state: AppState, access: Access, request: Request, next: Next) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
-    let body =
-        tokio::time::timeout(FORM_TIME, read(body, FORM_LIMIT)).await.map_err(|_| Error::TooSlow)??;
+    let Bound { bytes, time } = bound(&state, access, &parts).await?;
+    let body = tokio::time::timeout(time, read(body, bytes)).await.map_err(|_| Error::TooSlow)??;
     let mut reader = None;
     if let Access::Roles(roles) = access {
         let Some(mut who) = load(&state, &parts.headers).await? else {
@@ -300,8 +319,12 @@ async fn guard(state: AppState, access: Access, request: Request, next: Next) ->
             if cross_site(&parts.headers) {
                 return Ok(answer_to(who, Error::Csrf.into_response()));
             }
-            let token = form_field(&body, "csrf").unwrap_or_default();
-            if !who.owns(&token) {
+            let token = if multipart::is_multipart(&parts.headers) {
+                multipart::Form::read(&parts.headers, &body, &[]).await.ok().and_then(|f| f.typed("csrf"))
+            } else {
+                form_field(&body, "csrf")
+            };
+            if !who.owns(&token.unwrap_or_default()) {
                 // The form is another session's. The handler never sees it.
                 let again = lapse::redraw(&state, &who, &parts, &body).await;
                 return Ok(answer_to(who, again.into_response()));
@@ -315,6 +338,20 @@ async fn guard(state: AppState, access: Access, request: Request, next: Next) ->
         Some(who) => answer_to(who, response),
         None => response,
     })
+}
+
+/// What the body of a form may be: a paper's scan is larger than other forms, and is taken from nobody who is
+/// not signed in for it.
+async fn bound(state: &AppState, access: Access, parts: &Parts) -> Result<Bound, Error> {
+    let form = Bound { bytes: FORM_LIMIT, time: FORM_TIME };
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let Access::Roles(roles) = access else { return Ok(form) };
+    if route != pages::events::PATH || !multipart::is_multipart(&parts.headers) {
+        return Ok(form);
+    }
+    let who = load(state, &parts.headers).await?;
+    let may = who.is_some_and(|who| roles.contains(&who.role));
+    Ok(if may { Bound { bytes: pages::events::MOST_FORM, time: UPLOAD_TIME } } else { form })
 }
 
 /// Tells the outer layer who reads, so that a problem page keeps the reader's frame.

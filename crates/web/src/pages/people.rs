@@ -12,23 +12,27 @@ use crate::frame::{page, unit_name};
 use crate::looked::{self, Look, Standing};
 use crate::pages::actor::Actors;
 use crate::pages::{PageSize, id, not_shown, reason, record};
-use crate::session::Who;
+use crate::session::{Role, Who};
 use crate::state::AppState;
 use domain::application::State as Stage;
 use domain::card::CardState;
+use domain::clock::day_in_vietnam;
+use domain::date::vietnamese;
 use domain::id::PersonId;
 use domain::person::Status;
 use domain::text::fold_ascii;
-use domain::{Field, Pin};
+use domain::{Field, PartialDate, Pin};
+use register::EventKind;
 use store::applications::pages::ApplicationHit;
 use store::cards::pages::CardHit;
-use store::register::changes::PersonEventRow;
 use store::register::pages::PeopleQuery;
 use store::register::pages::PersonHit;
+use store::register::timeline::{TimelineRow, timeline};
+use time::Date;
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
-use ui::record::{Fact, name_in_list};
+use ui::record::{Fact, label, name_in_list};
 
 const PAGE: PageSize = PageSize(50);
 
@@ -70,6 +74,16 @@ struct PersonTemplate {
     places: Vec<Fact>,
     family: Vec<Fact>,
     form: String,
+    /// What was just recorded.
+    message: String,
+    /// Whether the reader records events, and where.
+    new_event: Option<String>,
+    action: String,
+    /// The day as of which the record is read, and the day on which it was known, as they were asked.
+    on: String,
+    known: String,
+    as_of: String,
+    wrong_day: bool,
     events: Vec<EventLine>,
     applications: Vec<ApplicationLine>,
     cards: Vec<CardLine>,
@@ -77,9 +91,15 @@ struct PersonTemplate {
 
 struct EventLine {
     what: &'static str,
-    at: String,
+    /// The fields that it changed.
+    fields: String,
+    /// When it has effect, as its paper says.
+    effect: String,
+    recorded: String,
     machine: String,
     who: String,
+    paper: String,
+    scan: Option<String>,
 }
 
 /// One line of a list of applications, on several pages.
@@ -110,6 +130,15 @@ pub(crate) struct Question {
     ten: Option<String>,
     so: Option<String>,
     nam: Option<String>,
+}
+
+/// As of which day a record is asked for, and as known on which.
+#[derive(Default, Deserialize)]
+pub(crate) struct AsOf {
+    ngay: Option<String>,
+    biet: Option<String>,
+    /// The kind of event that was just recorded.
+    ghi: Option<String>,
 }
 
 pub(crate) async fn search(
@@ -193,6 +222,7 @@ pub(crate) async fn show(
     who: Who,
     ui: Frame,
     Path(person_id): Path,
+    Query(asked): Query<AsOf>,
 ) -> Result<Response, Error> {
     let person_id: PersonId = id(&person_id)?;
     let subject = format!("person:{person_id}");
@@ -208,23 +238,49 @@ pub(crate) async fn show(
         Standing::Reason(reason) => Some(reason),
         Standing::AtHand => None,
     };
-    let events = store::register::changes::person_events(&mut tx, person_id).await?;
     let applications = store::applications::pages::applications_of(&mut tx, person_id).await?;
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
     let cards = store::cards::pages::cards_of_applications(&mut tx, &ids).await?;
-    let described = record::of_person(&state, &mut tx, ui.lang, person_id).await?.ok_or(Error::NotFound)?;
+    let view = View::of(&asked);
+    let described = match view.days {
+        None => record::of_person(&state, &mut tx, ui.lang, person_id).await?,
+        Some(days) => record::as_of(&state, &mut tx, ui.lang, person_id, days).await?,
+    };
     drop(tx);
+    // The person was let through above; papers of where somebody lived before come along.
+    let mut conn = state.db.read().await?;
+    let events = timeline(&mut conn, person_id).await?;
+    drop(conn);
+    let mut question = json!({});
+    if let Some(reason) = reason {
+        question["reason"] = json!(reason);
+    }
+    if view.days.is_some() {
+        question["on"] = json!(view.on);
+        question["known"] = json!(view.known);
+    }
     let look = Look {
         action: "person.read",
         subject,
         unit_path: &person.unit_path,
-        question: reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason })),
+        question,
         things: vec![person_id.uuid()],
     };
     looked::note(&state, &who, look).await?;
     let actors = Actors::load(&state, events.iter().map(|event| event.actor.as_str())).await?;
     let (lang, standing) = (ui.lang, person.standing()?);
+    let described = described.unwrap_or_default();
+    let recorded = asked.ghi.as_deref().and_then(EventKind::from_code);
     page(&PersonTemplate {
+        message: recorded.map_or_else(String::new, |kind| {
+            lang.fill("event.recorded", &[("kind", lang.text(&format!("event.kind.{}", kind.code())))])
+        }),
+        new_event: (who.role == Role::Clerk).then(|| format!("/cu-dan/{person_id}/su-kien/moi")),
+        action: format!("/cu-dan/{person_id}"),
+        as_of: view.said(lang),
+        wrong_day: view.is_wrong,
+        on: view.on,
+        known: view.known,
         name: person.full_name.clone(),
         status: status_text(lang, standing),
         is_alive: standing == Status::Alive,
@@ -236,20 +292,96 @@ pub(crate) async fn show(
         family: described.facts(lang, Field::Father, Field::Relation),
         form: lang
             .fill("person.form", &[("form", &person.form_no), ("date", &format::moment(person.recorded_at))]),
-        events: events.iter().map(|event| event_line(lang, &actors, event)).collect(),
+        events: events
+            .iter()
+            .map(|event| event_line(lang, &actors, person_id, event))
+            .collect::<Result<_, Error>>()?,
         applications: applications.iter().map(|hit| application_line(&state, lang, hit)).collect(),
         cards: cards.iter().map(|hit| card_line(lang, hit)).collect(),
         ui,
     })
 }
 
-fn event_line(lang: Lang, actors: &Actors, event: &PersonEventRow) -> EventLine {
-    EventLine {
-        what: lang.text(&format!("event.{}", event.kind)),
-        at: format::moment(event.at),
-        machine: format::machine(event.at),
-        who: actors.name(lang, &event.actor),
+/// As of which days a record is shown.
+#[derive(Default)]
+struct View {
+    on: String,
+    known: String,
+    /// `None` for the record as it is now.
+    days: Option<(Date, Date)>,
+    is_wrong: bool,
+}
+
+impl View {
+    fn of(asked: &AsOf) -> View {
+        let text = |text: &Option<String>| -> String {
+            text.as_deref().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(10).collect()
+        };
+        let (on, known) = (text(&asked.ngay), text(&asked.biet));
+        let day = |text: &str| PartialDate::parse(text).ok().map(PartialDate::latest);
+        let is_wrong = [&on, &known].iter().any(|text| !text.is_empty() && day(text).is_none());
+        let is_asked = [&on, &known].iter().any(|text| !text.is_empty());
+        let or_now = |text: &str| day(text).unwrap_or(Date::MAX);
+        let days = (is_asked && !is_wrong).then(|| (or_now(&on), or_now(&known)));
+        View { on, known, days, is_wrong }
     }
+
+    fn said(&self, lang: Lang) -> String {
+        match (self.days, self.on.is_empty(), self.known.is_empty()) {
+            (None, ..) | (_, true, true) => String::new(),
+            (_, false, true) => lang.fill("person.as_of.on", &[("on", &self.on)]),
+            (_, true, false) => lang.fill("person.as_of.known", &[("known", &self.known)]),
+            (_, false, false) => lang.fill("person.as_of.both", &[("on", &self.on), ("known", &self.known)]),
+        }
+    }
+}
+
+fn event_line(
+    lang: Lang,
+    actors: &Actors,
+    person: PersonId,
+    event: &TimelineRow,
+) -> Result<EventLine, Error> {
+    let effect = match event.legal_on {
+        Some(packed) => PartialDate::from_packed(packed).map(|day| day.to_string()),
+        None => Ok(vietnamese(day_in_vietnam(event.at))),
+    };
+    let wrong = |_| store::Error::Inconsistent {
+        table: "person_event",
+        row: person.to_string(),
+        reason: "legal_on is not a date".to_owned(),
+    };
+    let fields = event.fields.iter().filter_map(|code| Field::from_code(code));
+    let fields: Vec<&str> = fields.map(|field| label(lang, field)).collect();
+    let paper = match (&event.paper_kind, &event.paper_number, &event.paper_authority, event.paper_issued_on)
+    {
+        (Some(kind), Some(number), Some(authority), Some(day)) => {
+            let kind = lang.text(&format!("paper.kind.{kind}"));
+            let day = vietnamese(day);
+            let values = [
+                ("kind", kind),
+                ("number", number.as_str()),
+                ("authority", authority.as_str()),
+                ("day", day.as_str()),
+            ];
+            lang.fill("event.paper_line", &values)
+        }
+        _ => String::new(),
+    };
+    Ok(EventLine {
+        what: lang.text(&format!("event.{}", event.kind)),
+        fields: fields.join(", "),
+        effect: effect.map_err(wrong)?,
+        recorded: format::moment(event.recorded_at),
+        machine: format::machine(event.recorded_at),
+        who: actors.name(lang, &event.actor),
+        paper,
+        scan: event
+            .scan_type
+            .as_ref()
+            .and(event.document_id)
+            .map(|id| format!("/cu-dan/{person}/giay-to/{id}")),
+    })
 }
 
 pub(crate) fn application_line(state: &AppState, lang: Lang, hit: &ApplicationHit) -> ApplicationLine {

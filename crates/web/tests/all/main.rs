@@ -4,6 +4,7 @@
 
 mod checking;
 mod door;
+mod events;
 mod lapse;
 mod looking;
 mod pages;

@@ -60,3 +60,18 @@ fn whatever_is_done_about_a_case_or_refused_has_words() {
         assert!(Lang::Vi.find(&key).is_some() && Lang::En.find(&key).is_some(), "{key}");
     }
 }
+
+#[test]
+fn every_kind_of_event_and_paper_and_every_fault_has_words() {
+    let mut keys: Vec<String> = register::Fault::CODES.map(|code| format!("event.fault.{code}")).into();
+    for kind in register::EventKind::ALL {
+        let of = ["event.kind", "event.about", "event.will", "trail.action.register"];
+        keys.extend(of.map(|of| format!("{of}.{}", kind.code())));
+    }
+    keys.extend(register::paper::PaperKind::ALL.map(|kind| format!("paper.kind.{}", kind.code())));
+    keys.extend(domain::person::Kind::ALL.map(|kind| format!("event.{}", kind.code())));
+    keys.extend(domain::field::Part::ALL.map(|part| format!("event.part.{}", part.code())));
+    for key in keys {
+        assert!(Lang::Vi.find(&key).is_some() && Lang::En.find(&key).is_some(), "{key}");
+    }
+}

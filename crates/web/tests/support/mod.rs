@@ -19,7 +19,7 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use domain::clock::VirtualClock;
-use domain::id::{ApplicationId, CardId, CaseId, ImportId, KitId, PersonId, SlotId};
+use domain::id::{ApplicationId, CardId, CaseId, DocumentId, ImportId, KitId, PersonId, SlotId};
 use domain::record::{Place, Relative};
 use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
@@ -81,6 +81,9 @@ pub async fn seed(db: &Database, per_commune: usize, gap: bool) -> Seeded {
             insert_person(&mut tx, person, &record, &path, number).await;
             if index == 0 {
                 seeded.people.push(person);
+            }
+            if number == 0 {
+                registered_by_paper(&mut tx, &path).await;
             }
             // Some people have not come yet, more of them in some communes than in others.
             if (number * 7 + commune.number() as usize) % 10 < 7 {
@@ -287,18 +290,40 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
         [(1, "registered"), (2, "corrected")].into_iter().take(1 + usize::from(number.is_multiple_of(5)))
     {
         sqlx::query(
-            "INSERT INTO person_event (person_id, version, kind, at, recorded_at, actor, unit_path) \
-                     VALUES ($1, $2, $3, $4, $4, 'centre', $5)",
+            "INSERT INTO person_event \
+                     (person_id, version, kind, at, recorded_at, actor, unit_path, event_id) \
+                     VALUES ($1, $2, $3, $4, $4, 'centre', $5, $6)",
         )
         .bind(id.uuid())
         .bind(version)
         .bind(kind)
         .bind(NOW - Duration::days(60 - i64::from(version)))
         .bind(path)
+        .bind((number == 0 && version == 1).then(|| document().uuid()))
         .execute(&mut *tx)
         .await
         .unwrap();
     }
+}
+
+/// The paper behind the registration of the first person.
+pub fn document() -> DocumentId {
+    DocumentId::derive(NOW, &[b"paper"])
+}
+
+async fn registered_by_paper(tx: &mut PgConnection, path: &str) {
+    let sql = format!(
+        "INSERT INTO legal_document (document_id, kind, number, authority, issued_on, scan_sha256, \
+           scan_bytes, scan_type, entered_by, entered_at, unit_path) \
+         VALUES ('{0}', 'verification', '1', 'UBND', '2021-02-01', sha256('%PDF-1.7'), 8, 'application/pdf', \
+           'centre', now(), '{1}'); \
+         INSERT INTO document_scan (document_id, unit_path, content) VALUES ('{0}', '{1}', '%PDF-1.7'); \
+         INSERT INTO civil_event (event_id, kind, legal_on, document_id, unit_path, actor, recorded_at) \
+         VALUES ('{0}', 'registered', 20210219, '{0}', '{1}', 'centre', now())",
+        document(),
+        path,
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
 }
 
 /// A portrait that is nobody's.

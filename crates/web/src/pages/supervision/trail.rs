@@ -29,9 +29,10 @@ const PAGE: i64 = 50;
 const TYPED: usize = 100;
 const DETAIL: usize = 400;
 /// What the list of actions offers: one verb or the beginning of many.
-const ACTIONS: [&str; 20] = [
+const ACTIONS: [&str; 21] = [
     "person",
     "people",
+    "register",
     "application",
     "applications",
     "card",
