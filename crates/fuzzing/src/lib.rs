@@ -3,6 +3,7 @@
 mod blanks;
 mod cards;
 mod chips;
+mod events;
 mod forms;
 mod heads;
 mod keys;
@@ -60,6 +61,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "register", run: registers::check, seeds: registers::seeds },
     Target { name: "register_parquet", run: registers::parquet, seeds: registers::parquet_seeds },
     Target { name: "profile", run: profiles::check, seeds: profiles::seeds },
+    Target { name: "event_list", run: events::list, seeds: events::list_seeds },
+    Target { name: "scan", run: events::scan, seeds: events::scan_seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },
     Target { name: "short_texts", run: texts::short, seeds: texts::short_seeds },
 ];
