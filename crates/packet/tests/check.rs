@@ -78,9 +78,9 @@ fn the_age_is_that_of_the_law_on_the_day_of_capture() {
         assert_eq!(problems(day, &birth(14)), [], "{day}");
         assert_eq!(problems(day, &birth(13)), [Problem::UnderAge], "{day}");
     }
-    // Before the first law of the list nobody knows; a day later does.
-    assert_eq!(problems(datetime!(2015-12-31 09:00 +7), "1990"), [Problem::NoAgeRule]);
-    assert_eq!(problems(datetime!(2016-01-01 09:00 +7), "1990"), []);
+    // A kit whose clock stands before the first law of the list works on.
+    assert_eq!(problems(datetime!(2015-12-31 09:00 +7), "2009"), []);
+    assert_eq!(problems(datetime!(2016-01-01 09:00 +7), "2009"), [Problem::UnderAge]);
 }
 
 #[test]

@@ -222,7 +222,7 @@ impl<'a> Desk<'a> {
     /// Opens a record; where no work leads to the person, with the reason that most have.
     async fn open_person(&mut self, href: &str) -> Result<()> {
         let mut page = self.browser.get(href).await?.good()?;
-        if let Some((_, form)) = page.split_once(&format!("action=\"{href}\"")) {
+        if let Some((_, form)) = page.split_once(&format!("method=\"post\" action=\"{href}\"")) {
             let token = value_of(form, "csrf").context("a form has its token")?;
             let reason = [("csrf", token.as_str()), ("ly-do", "present"), ("noi-dung", "")];
             page = self.browser.post(href, &reason).await?.good()?;

@@ -121,6 +121,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("profile-show", NeedsNone, &["fees", "--on", "2021-07-01"]),
     ("register-dedupe", Ends, &[]),
     ("register-event", Ends, &["password"]),
+    ("register-quality", Ends, &[]),
     ("register-show", Ends, &[ID]),
     ("report-funnel", Ends, &[]),
     ("report-ledger", Ends, &[]),
