@@ -7,24 +7,17 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Data, demo, outcome, refused, succeeded};
-
-const PEOPLE: u32 = 1_000;
-const SEED: u64 = 29;
+use crate::support::{CALM_PEOPLE, CALM_SEED, Data, calm, demo, outcome, refused, succeeded};
 
 #[test]
 fn a_campaign_whose_database_dies_or_whose_disk_fills_up_ends_like_one_that_was_left_alone() {
-    let calm = Data::new("faults-calm");
-    let begun = Instant::now();
-    succeeded(&demo(&calm, PEOPLE, SEED).output().unwrap());
-    let took = begun.elapsed();
-    let expected = outcome(&calm.summary());
-
+    let (expected, took) = calm();
     let data = Data::new("faults-killed");
-    let run = demo(&data, PEOPLE, SEED).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let run =
+        demo(&data, CALM_PEOPLE, CALM_SEED).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     // In the midst of the days: by the clock of a run that others held up, this one might be over.
     let begun = Instant::now();
-    while !data.0.join("kits").is_dir() && begun.elapsed() < 4 * took {
+    while !data.0.join("kits").is_dir() && begun.elapsed() < 4 * *took {
         std::thread::sleep(took.mul_f64(0.01));
     }
     std::thread::sleep(took.mul_f64(0.05));
@@ -33,21 +26,22 @@ fn a_campaign_whose_database_dies_or_whose_disk_fills_up_ends_like_one_that_was_
     let said = refused(&in_time(run));
     assert!(said.contains("database server") && said.contains("run the same command again"), "{said}");
     assert!(!data.summary().exists(), "there is no summary of a campaign that did not end");
-    succeeded(&demo(&data, PEOPLE, SEED).output().unwrap());
-    assert_eq!(outcome(&data.summary()), expected);
+    succeeded(&demo(&data, CALM_PEOPLE, CALM_SEED).output().unwrap());
+    assert_eq!(&outcome(&data.summary()), expected);
 
     let Some(disk) = SmallDisk::mount("90m") else {
         eprintln!("skipped: a full disk needs the right to mount a small file system in memory");
         return;
     };
     let data = Data::at(disk.0.join("data"));
-    let run = demo(&data, PEOPLE, SEED).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let run =
+        demo(&data, CALM_PEOPLE, CALM_SEED).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let said = refused(&in_time(run));
     assert!(said.contains("full") && said.contains("free some space"), "{said}");
     assert!(!data.summary().exists());
     disk.grow();
-    succeeded(&demo(&data, PEOPLE, SEED).output().unwrap());
-    assert_eq!(outcome(&data.summary()), expected);
+    succeeded(&demo(&data, CALM_PEOPLE, CALM_SEED).output().unwrap());
+    assert_eq!(&outcome(&data.summary()), expected);
 }
 
 /// Waits for the end of a run that lost what it stands on: it must come by itself, and soon.
