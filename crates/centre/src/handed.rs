@@ -61,7 +61,9 @@ pub async fn book(centre: &Centre) -> Result<Handed, Error> {
 fn is_this_ones(error: &Error) -> bool {
     match error {
         Error::PacketAltered { .. }
-        | Error::Deliver(deliver::Error::State { .. } | deliver::Error::Worker(_)) => true,
+        | Error::Deliver(
+            deliver::Error::State { .. } | deliver::Error::NotLiving { .. } | deliver::Error::Worker(_),
+        ) => true,
         Error::Store(error) | Error::Deliver(deliver::Error::Store(error)) => error.blames_content(),
         _ => false,
     }

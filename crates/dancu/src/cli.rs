@@ -11,6 +11,7 @@ use time::macros::format_description;
 use centre::Installation;
 use domain::unit::{UnitLevel, Units};
 use domain::{Actor, UnitCode};
+use store::UnitScope;
 
 /// A day as yyyy-mm-dd.
 pub(crate) fn date(text: &str) -> Result<Date> {
@@ -26,6 +27,13 @@ pub(crate) fn unit(text: &str) -> Result<UnitCode> {
 /// A district, by its code or its name.
 pub(crate) fn district(text: &str) -> Result<UnitCode> {
     Ok(Units::latest().named(text, Some(UnitLevel::District))?)
+}
+
+/// The rows of a unit; without one, all.
+pub(crate) fn scope(unit: Option<UnitCode>) -> Result<UnitScope> {
+    let Some(unit) = unit else { return Ok(UnitScope::everything()) };
+    let path = Units::latest().path(unit).context("a unit of the list has a path")?;
+    Ok(UnitScope::parse(&path)?)
 }
 
 /// Who acts.

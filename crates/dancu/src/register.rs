@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use time::Date;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cli::Operator;
+use crate::cli::{self, Operator};
 use crate::output::{self, Ending};
 use centre::{Installation, Place, work};
 use domain::field::Field;
@@ -18,9 +18,9 @@ use domain::id::PersonId;
 use domain::unit::Units;
 use domain::{PartialDate, ResidentRecord, UnitCode};
 use register::Whom;
+use store::PgConnection;
 use store::audit::{self, Entry};
 use store::register::timeline::{TimelineRow, timeline};
-use store::{PgConnection, UnitScope};
 use ui::i18n::Lang;
 use ui::record::Described;
 use ui::{say, tell};
@@ -82,13 +82,7 @@ async fn dedupe(
     operator: &Operator,
 ) -> Result<()> {
     let by = operator.actor(centre).await?;
-    let scope = match unit {
-        Some(unit) => {
-            let path = Units::latest().path(unit).context("a unit of the list has a path")?;
-            UnitScope::parse(&path)?
-        }
-        None => UnitScope::everything(),
-    };
+    let scope = cli::scope(unit)?;
     if !json {
         tell!("reading the register …");
     }

@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::output::{self, Ending, Form, Table};
 use centre::{Installation, Place};
 use domain::UnitCode;
-use domain::unit::Units;
 use report::Identity;
-use store::UnitScope;
 use ui::say;
 
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -46,15 +44,9 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     }
 }
 
-fn scope(unit: Option<UnitCode>) -> Result<UnitScope> {
-    let Some(unit) = unit else { return Ok(UnitScope::everything()) };
-    let path = Units::latest().path(unit).context("a unit of the list has a path")?;
-    Ok(UnitScope::parse(&path)?)
-}
-
 async fn ledger(centre: &Installation, unit: Option<UnitCode>, json: bool) -> Result<ExitCode> {
     let mut conn = centre.db.read().await?;
-    let identities = report::ledger(&mut conn, &scope(unit)?).await?;
+    let identities = report::ledger(&mut conn, &crate::cli::scope(unit)?).await?;
     let holds = identities.iter().all(Identity::holds);
     let ending = if holds { Ending::Good } else { Ending::Bad };
     if json {
@@ -93,7 +85,7 @@ fn identity_json(identity: &Identity) -> Value {
 
 async fn funnel(centre: &Installation, unit: Option<UnitCode>, form: Form) -> Result<()> {
     let mut conn = centre.db.read().await?;
-    let rows = report::funnel(&mut conn, &scope(unit)?).await?;
+    let rows = report::funnel(&mut conn, &crate::cli::scope(unit)?).await?;
     let columns = &[
         "unit",
         "name",

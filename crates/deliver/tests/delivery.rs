@@ -15,8 +15,7 @@ use domain::application::Action;
 use domain::card::{CardAction, RevokeReason};
 use domain::id::{ApplicationId, CardId, ConsignmentId, EventId, ImportId, PersonId};
 use domain::person::Event;
-use domain::record::Place;
-use domain::{Actor, PartialDate, PersonName, ResidentRecord, Sex};
+use domain::{Actor, PartialDate};
 use fingerprint::synthetic::{Condition, person_masters};
 use store::cards::record::{Transition, record};
 use store::register::record::{CivilEvent, Happening, NewPerson};
@@ -300,27 +299,8 @@ async fn every_box_and_every_attempt_is_in_the_audit_trail_and_a_removed_row_sho
 /// Registers whoever the application is of.
 async fn known(db: &FreshDatabase, application: ApplicationId) -> PersonId {
     let person = PersonId::derive(NOW, &[application.uuid().as_bytes()]);
-    let record = ResidentRecord {
-        name: PersonName::parse("Nguyễn Thị Hoa").unwrap(),
-        sex: Sex::Female,
-        birth: PartialDate::parse("1990").unwrap(),
-        pin: None,
-        old_id: None,
-        ethnicity: 1,
-        religion: 0,
-        nationality: "VNM".to_owned(),
-        marital: None,
-        blood: None,
-        birth_registration: None,
-        native_place: None,
-        permanent: Place { unit: communes()[0], detail: String::new() },
-        current: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        household: None,
-        relation_to_head: None,
-    };
+    let mut record = testkit::resident();
+    record.permanent.unit = communes()[0];
     let mut tx = db.begin().await.unwrap();
     let new = NewPerson {
         person_id: person,

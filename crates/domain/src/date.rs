@@ -184,6 +184,15 @@ impl From<PartialDate> for String {
     }
 }
 
+/// The birthday so many years after `born`; of 29 February it is the 28th in a common year, and beyond the
+/// calendar the calendar's end.
+pub fn birthday(born: Date, years: i32) -> Date {
+    let year = born.year().saturating_add(years);
+    born.replace_year(year)
+        .or_else(|_| Date::from_calendar_date(year, Month::February, 28))
+        .unwrap_or(Date::MAX)
+}
+
 /// `dd/mm/yyyy`, the form every Vietnamese page, card and report uses.
 pub fn vietnamese(date: Date) -> String {
     format!("{:02}/{:02}/{}", date.day(), date.month() as u8, date.year())

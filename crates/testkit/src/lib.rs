@@ -12,7 +12,34 @@ use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
+use domain::record::Place;
+use domain::{PartialDate, PersonName, ResidentRecord, Sex};
 use store::{Cluster, Database, Durability, Logins, PoolSizes};
+
+/// A resident of whom no more is known than must be: a test says what it is about, and leaves the rest.
+pub fn resident() -> ResidentRecord {
+    ResidentRecord {
+        name: PersonName::parse("Nguyễn Thị Hoa").expect("a name"),
+        sex: Sex::Female,
+        birth: PartialDate::parse("1990").expect("a year"),
+        pin: None,
+        old_id: None,
+        ethnicity: 1,
+        religion: 0,
+        nationality: "VNM".to_owned(),
+        marital: None,
+        blood: None,
+        birth_registration: None,
+        native_place: None,
+        permanent: Place { unit: "18562".parse().expect("a code"), detail: "Thôn 1".to_owned() },
+        current: None,
+        father: None,
+        mother: None,
+        spouse: None,
+        household: None,
+        relation_to_head: None,
+    }
+}
 
 /// A migrated database of one test, dropped with this value.
 ///

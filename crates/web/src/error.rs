@@ -36,6 +36,8 @@ pub enum Error {
     Resolve(resolve::Error),
     #[error("kits and packets could not be read: {0}")]
     Enrol(enrol::EnrolError),
+    #[error("the event could not be judged: {0}")]
+    Register(register::Error),
     #[error("the page could not be drawn: {0}")]
     Render(#[from] askama::Error),
     #[error("a background task ended early")]
@@ -56,6 +58,15 @@ impl From<enrol::EnrolError> for Error {
         match error {
             enrol::EnrolError::Store(error) => Error::Store(error),
             other => Error::Enrol(other),
+        }
+    }
+}
+
+impl From<register::Error> for Error {
+    fn from(error: register::Error) -> Error {
+        match error {
+            register::Error::Store(error) => Error::Store(error),
+            other => Error::Register(other),
         }
     }
 }
@@ -182,6 +193,7 @@ impl Error {
             | Error::Report(_)
             | Error::Resolve(_)
             | Error::Enrol(_)
+            | Error::Register(_)
             | Error::Render(_)
             | Error::Task => (Kind::Internal, None),
         };

@@ -63,6 +63,8 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
         // A card is read as a part of its application.
         current: is_below(path, href)
             || (href == "/ho-so" && is_below(path, "/the"))
+            // Who has no item for it comes from the overview.
+            || (href == "/tong-quan" && is_below(path, "/chat-luong"))
             || (href == SUPERVISION && is_below(path, "/giam-sat")),
     });
     let reader = Reader {
@@ -105,6 +107,14 @@ pub(crate) fn unit_of_path(state: &AppState, path: &str) -> Option<String> {
 /// The unit alone, at the head of a line: "Xã Thạch Hải"; the code when the list does not know it.
 pub(crate) fn unit_name(state: &AppState, code: &str) -> String {
     place::at_head(&place::own(state.units(), code))
+}
+
+/// The last unit of a path alone, for readers whose own unit is above it; nothing for the whole country.
+pub(crate) fn own_unit(state: &AppState, path: &str) -> String {
+    match path.trim_end_matches('/').rsplit('/').next() {
+        Some(code) if !code.is_empty() => unit_name(state, code),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// The unit and all above it, at the head of a line; the code when the list does not know it.

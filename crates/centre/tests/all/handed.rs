@@ -13,7 +13,7 @@ use domain::Actor;
 use domain::application::{Action, State};
 use domain::card::CardAction;
 use domain::clock::VirtualClock;
-use domain::id::{AccountId, CardId, PersonId};
+use domain::id::{AccountId, CardId, ImportId, PersonId};
 use enrol::intake::quarantine::{Reason, retry};
 use enrol::intake::{open_received, receive};
 use packet::message::Outcome;
@@ -24,6 +24,7 @@ use store::applications::officers::{Credential, insert};
 use store::applications::{Transition, check_folds, find, record};
 use store::boxes::handovers;
 use store::cards::{IntendedCard, SignedCard, record as cards};
+use store::register::record::NewPerson;
 use testkit::FreshDatabase;
 
 /// A centre whose kit has sent three citizens; the cards of the first two lie at their commune.
@@ -300,6 +301,41 @@ async fn a_hand_over_that_the_database_does_not_take_holds_up_no_other() {
         1
     );
     assert_eq!(commune.booked().await, (1, 0));
+    commune.sound().await;
+}
+
+/// A kit handed a card over in a village without a network, and the register had its holder as dead: somebody
+/// has to look at it, and everybody else is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hand_over_to_somebody_who_is_dead_holds_up_no_other() {
+    let commune = Commune::new().await;
+    let holder = PersonId::derive(DAY, &[b"holder"]);
+    let record = testkit::resident();
+    let new = NewPerson {
+        person_id: holder,
+        record: &record,
+        name_fold: "NGUYEN THI HOA",
+        unit_path: "42/445/18562/",
+        form_no: "1",
+        form_hash: &[7; 32],
+    };
+    let mut tx = commune.db.begin().await.unwrap();
+    let file = ImportId::derive(DAY, &[b"file"]);
+    store::register::register(&mut tx, file, &Actor::Centre, DAY, &[new]).await.unwrap();
+    store::commit(tx).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "UPDATE person SET status = 2; \
+         UPDATE application SET person_id = '{holder}' WHERE application_id = '{}'",
+        application_id(1)
+    )))
+    .execute(commune.db.admin())
+    .await
+    .unwrap();
+    commune.record(1, 21, |_, _| {}).await;
+    commune.record(2, 22, |_, _| {}).await;
+    assert_eq!(commune.booked().await, (1, 1));
+    assert_eq!((commune.state(1).await, commune.state(2).await), (State::AtUnit, State::HandedOver));
+    assert_eq!(commune.reasons().await, [Reason::NotBooked]);
     commune.sound().await;
 }
 

@@ -103,13 +103,7 @@ async fn actor_of(centre: &Installation, text: &str) -> Result<String> {
 pub(crate) async fn anomalies(centre: &Installation, options: &AnomalyOptions) -> Result<ExitCode> {
     let day = options.day.unwrap_or_else(|| SystemClock.today());
     ensure!((2000..2200).contains(&day.year()), "{day} is no day of an audit trail");
-    let scope = match options.unit {
-        Some(unit) => {
-            let path = domain::unit::Units::latest().path(unit);
-            UnitScope::parse(&path.with_context(|| format!("there is no unit {unit}"))?)?
-        }
-        None => UnitScope::everything(),
-    };
+    let scope = cli::scope(options.unit)?;
     let found = report::anomalies(&mut *centre.db.read().await?, &scope, day).await?;
     let mut table = Table::new("anomalies", &["anomaly", "who", "role", "count", "usual"]);
     for unusual in found {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::cli::Operator;
+use crate::cli::{self, Operator};
 use crate::output::{Form, Table};
 use centre::Installation;
 use domain::UnitCode;
@@ -18,6 +18,8 @@ use ui::{say, tell};
 
 /// Findings of one rule that are told at most.
 const MOST_LISTED: i64 = 10_000;
+/// Whom of these a row of the trail names.
+const NAMED: usize = 50;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
@@ -49,12 +51,7 @@ pub(super) async fn run(centre: &Installation, options: &Options) -> Result<()> 
     if options.rules {
         return rules(options.form);
     }
-    let scope = match options.unit {
-        Some(unit) => {
-            UnitScope::parse(&Units::latest().path(unit).context("a unit of the list has a path")?)?
-        }
-        None => UnitScope::everything(),
-    };
+    let scope = cli::scope(options.unit)?;
     match options.findings {
         Some(rule) => findings(centre, &scope, rule, options).await,
         None => look(centre, &scope, options).await,
@@ -138,14 +135,16 @@ async fn findings(centre: &Installation, scope: &UnitScope, rule: Rule, options:
         Ok(most) if found.len() > most => (&found[..most], true),
         _ => (&found[..], false),
     };
-    let ids: Vec<String> = shown.iter().map(|finding| finding.person_id.to_string()).collect();
+    // As the page writes it: all of whom there are, and the first by name.
+    let ids: Vec<String> = shown.iter().take(NAMED).map(|finding| finding.person_id.to_string()).collect();
+    let question = json!({ "rule": rule.code(), "under": options.unit.map(|unit| unit.to_string()) });
     let entry = Entry {
         at: centre.clock.now(),
+        subject: by.to_string(),
         actor: by,
         action: "quality.listed".to_owned(),
-        subject: format!("rule:{}", rule.code()),
         unit_path: scope.as_str().to_owned(),
-        detail: json!({ "shown": ids.len(), "people": ids }),
+        detail: json!({ "question": question, "count": shown.len(), "ids": ids }),
     };
     let mut tx = centre.db.begin().await?;
     audit::append(&mut tx, &entry).await?;

@@ -1,12 +1,13 @@
 //! Who is given a card, until when it is valid, and on which form it is asked for.
 
-use time::{Date, Month};
+use time::Date;
 
 use super::list::{Basis, List};
 use super::read::Cells;
 use super::rows::{Coverage, Says, find};
 use super::{NoRule, Profile};
 use crate::PartialDate;
+use crate::date::birthday;
 
 /// Until when a card is valid, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,14 +106,6 @@ impl Profile {
         let row = find(&self.forms, day, code.code(), |row| row.code == code)?;
         Ok(Form { title: &row.says.title, basis: &row.basis })
     }
-}
-
-/// The birthday at `age`; of 29 February it is the 28th in a common year.
-fn birthday(born: Date, age: i32) -> Date {
-    let year = born.year() + age;
-    Date::from_calendar_date(year, born.month(), born.day()).unwrap_or_else(|_| {
-        Date::from_calendar_date(year, Month::February, 28).expect("every February has 28 days")
-    })
 }
 
 /// An age at which a card ends.

@@ -2,33 +2,12 @@ use super::*;
 use time::macros::{date, datetime};
 
 use domain::person::fold;
-use domain::{PersonName, ResidentRecord, Sex};
 
 const TODAY: Date = date!(2021 - 04 - 20);
 const NOW: OffsetDateTime = datetime!(2021-04-20 10:00 +7);
 
 fn person() -> Person {
-    let record = ResidentRecord {
-        name: PersonName::parse("Nguyễn Thị Hoa").expect("a name"),
-        sex: Sex::Female,
-        birth: PartialDate::parse("1990").expect("a day"),
-        pin: None,
-        old_id: None,
-        ethnicity: 1,
-        religion: 0,
-        nationality: "VNM".to_owned(),
-        marital: None,
-        blood: None,
-        birth_registration: None,
-        native_place: None,
-        permanent: Place { unit: "18562".parse().expect("a code"), detail: "Thôn 1".to_owned() },
-        current: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        household: None,
-        relation_to_head: None,
-    };
+    let record = testkit::resident();
     let event = Event::Registered { record: Box::new(record) };
     let registered = Recorded { event, legal_on: PartialDate::from_date(TODAY), recorded_at: NOW };
     let id = PersonId::derive(NOW, &[b"1"]);

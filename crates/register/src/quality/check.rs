@@ -7,6 +7,7 @@ use time::Date;
 use super::household::{House, relation};
 use super::{Judging, Rule};
 use domain::codes::CodeList;
+use domain::date::birthday;
 use domain::id::PersonId;
 use domain::pin::{PinMismatch, Sex};
 use domain::record::Relative;
@@ -123,26 +124,19 @@ impl<'a> Seen<'a> {
 
     fn numbers(&self, rule: Rule) -> Option<bool> {
         let record = &self.person.record;
-        if rule == Rule::PinMissing {
-            return Some(record.pin.is_some());
-        }
-        if let Some(old) = &record.old_id {
-            match rule {
-                Rule::OldIdShared => return Some(!self.by.shared.old_ids.contains(old.as_str())),
-                Rule::OldIdOfMinor => return Some(self.age() >= OLD_CARD_AGE),
-                _ => {}
-            }
-        }
-        let pin = record.pin?;
-        let birth_year = i16::try_from(record.birth.earliest().year()).ok()?;
-        let place = record.birth_registration.and_then(|unit| self.province(unit));
-        let disagrees =
-            |with: fn(&PinMismatch) -> bool| pin.mismatches(record.sex, birth_year, place).iter().any(with);
+        let place = || record.birth_registration.and_then(|unit| self.province(unit));
+        let agrees = |place, with| -> Option<bool> {
+            let mismatches = record.pin?.mismatches(record.sex, record.birth.year(), place);
+            Some(!mismatches.contains(&with))
+        };
         match rule {
-            Rule::PinSex => Some(!disagrees(|one| *one == PinMismatch::Sex)),
-            Rule::PinBirthYear => Some(!disagrees(|one| *one == PinMismatch::BirthYear)),
-            Rule::PinPlace => place.map(|_| !disagrees(|one| *one == PinMismatch::Place)),
-            Rule::PinShared => Some(!self.by.shared.pins.contains(pin.as_str())),
+            Rule::PinMissing => Some(record.pin.is_some()),
+            Rule::PinSex => agrees(None, PinMismatch::Sex),
+            Rule::PinBirthYear => agrees(None, PinMismatch::BirthYear),
+            Rule::PinPlace => agrees(Some(place()?), PinMismatch::Place),
+            Rule::PinShared => Some(!self.by.shared.pins.contains(record.pin?.as_str())),
+            Rule::OldIdShared => Some(!self.by.shared.old_ids.contains(record.old_id?.as_str())),
+            Rule::OldIdOfMinor => record.old_id.map(|_| self.age() >= OLD_CARD_AGE),
             _ => None,
         }
     }
@@ -259,7 +253,7 @@ impl<'a> Seen<'a> {
             }
             Rule::MotherTooOld => self.linked(mother).map(|found| {
                 let (child, oldest) = (record.birth.earliest(), found.record.birth.latest());
-                years_after(oldest, MOST_YEARS_OF_MOTHER + 1) > child
+                birthday(oldest, MOST_YEARS_OF_MOTHER + 1) > child
             }),
             Rule::FatherNameDiffers => Some(has_name(self.linked(father)?, father?)),
             Rule::MotherNameDiffers => Some(has_name(self.linked(mother)?, mother?)),
@@ -332,13 +326,7 @@ fn is_older(elder: &Examined, younger: &Examined, years: i32) -> bool {
 }
 
 fn may_be_older(elder: PartialDate, younger: PartialDate, years: i32) -> bool {
-    years_after(elder.earliest(), years) <= younger.latest()
-}
-
-/// The same day so many years later; of 29 February the 28th.
-fn years_after(day: Date, years: i32) -> Date {
-    let year = day.year() + years;
-    day.replace_year(year).or_else(|_| (day - time::Duration::DAY).replace_year(year)).unwrap_or(Date::MAX)
+    birthday(elder.earliest(), years) <= younger.latest()
 }
 
 /// Whether all letters of a name are letters of a Latin alphabet with Vietnamese marks: Ð for Đ, signs that
@@ -373,6 +361,6 @@ mod tests {
         assert!(may_be_older(day("1980"), day("1993"), 13));
         assert!(!may_be_older(day("31/12/1980"), day("30/12/1993"), 13));
         assert!(may_be_older(day("31/12/1980"), day("31/12/1993"), 13));
-        assert_eq!(years_after(date!(2000 - 02 - 29), 13), date!(2013 - 02 - 28));
+        assert_eq!(birthday(date!(2000 - 02 - 29), 13), date!(2013 - 02 - 28));
     }
 }

@@ -37,7 +37,7 @@ pub async fn look_over(
     mut told: impl FnMut(usize, usize),
 ) -> Result<Looked, Error> {
     let mut conn = db.read().await?;
-    let paths = rows::inhabited(&mut conn, scope.as_str()).await?;
+    let paths = rows::to_be_looked_at(&mut conn, scope.as_str()).await?;
     let before = if again { HashSet::new() } else { rows::looked_at(&mut conn, today).await? };
     let (pins, old_ids) = rows::shared_numbers(&mut conn).await?;
     drop(conn);

@@ -5,8 +5,9 @@ use time::macros::{date, datetime};
 use uuid::Uuid;
 
 use domain::id::PersonId;
+use domain::person::Status;
 use domain::pin::Sex;
-use domain::record::{Place, Relative};
+use domain::record::Relative;
 use domain::{OldId, PartialDate, PersonName, Pin, ResidentRecord};
 use register::quality::Examined;
 
@@ -28,6 +29,10 @@ pub fn name(text: &str) -> PersonName {
     PersonName::parse(text).unwrap()
 }
 
+pub fn old_id(number: u32) -> OldId {
+    OldId::parse(&format!("{number:09}")).unwrap()
+}
+
 /// A name that no other number has.
 fn named(kind: &str, number: u32) -> PersonName {
     const SYLLABLES: [&str; 20] = [
@@ -47,25 +52,18 @@ impl Family {
                 sex,
                 birth: day(birth),
                 pin: Some(pin),
-                old_id: (at < 2)
-                    .then(|| OldId::parse(&format!("{:09}", 180_000_000 + number * 2 + at)).unwrap()),
-                ethnicity: 1,
-                religion: 0,
-                nationality: "VNM".to_owned(),
+                old_id: (at < 2).then(|| old_id(180_000_000 + number * 2 + at)),
                 marital: (at < 2).then_some(2),
-                blood: None,
                 birth_registration: Some("18562".parse().unwrap()),
                 native_place: Some("18562".parse().unwrap()),
-                permanent: Place { unit: "18562".parse().unwrap(), detail: "Thôn 1".to_owned() },
-                current: None,
                 father: Some(Relative { name: name("Nguyễn Văn Ông"), pin: None }),
                 mother: Some(Relative { name: name("Trần Thị Bà"), pin: None }),
-                spouse: None,
                 household: Some(format!("HK{number:06}")),
                 relation_to_head: Some(at as u8 + 1),
+                ..testkit::resident()
             };
             let id = PersonId::from_uuid(Uuid::from_u128(u128::from(number * 3 + at + 1)));
-            Examined { id, record, status: 1, late_days: None }
+            Examined { id, record, status: Status::Alive, late_days: None }
         };
         let mut family = Family {
             father: person(0, Sex::Male, "15/05/1980", "Văn"),
@@ -149,7 +147,7 @@ pub async fn insert(db: &PgPool, person: &Examined) {
     .bind(spouse.1)
     .bind(&record.household)
     .bind(record.relation_to_head.map(i16::from))
-    .bind(person.status)
+    .bind(person.status.code())
     .bind(PATH)
     .bind(if late { 2 } else { 1 })
     .bind(datetime!(2021-02-01 01:00 UTC))

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use domain::PartialDate;
 use domain::id::PersonId;
+use domain::person::Status;
 use domain::pin::Sex;
 use domain::record::{Place, Relative};
-use domain::{OldId, PartialDate};
 use register::quality::{Looked, Rule, look_over};
 use store::UnitScope;
 use testkit::{FreshDatabase, fresh_database};
 
-use crate::families::{Family, PATH, TODAY, day, insert, name};
+use crate::families::{Family, PATH, TODAY, day, insert, name, old_id};
 
 const TIMES: u32 = 50;
 /// Faults between two families.
@@ -41,8 +42,7 @@ fn plant(rule: Rule, one: &mut Family, other: &mut Family) -> Expected {
             return vec![(father, rule), (other.father.id, rule)];
         }
         Rule::OldIdOfMinor => {
-            let number = 700_000_000 + father.uuid().as_u128() as u32;
-            record.old_id = Some(OldId::parse(&number.to_string()).unwrap());
+            record.old_id = Some(old_id(700_000_000 + father.uuid().as_u128() as u32));
         }
         Rule::NameOneWord => record.name = name("An"),
         Rule::NameLetters => record.name = name("\u{D0}ặng Ngọc Ánh"),
@@ -150,7 +150,7 @@ fn between_spouses(rule: Rule, one: &mut Family) -> Expected {
         }
         Rule::SpouseNameDiffers => record.spouse.as_mut().unwrap().name = name("Trần Thị Khách"),
         Rule::SpouseNamesAnother => one.mother.record.spouse.as_mut().unwrap().pin = Some(nobody),
-        _ => one.mother.status = 2,
+        _ => one.mother.status = Status::Dead,
     }
     vec![(father, rule)]
 }
@@ -168,7 +168,7 @@ fn in_the_household(rule: Rule, one: &mut Family) -> Expected {
             vec![(father, rule), (mother, rule)]
         }
         Rule::HeadDead => {
-            one.father.status = 2;
+            one.father.status = Status::Dead;
             vec![(mother, rule), (mother, Rule::SpouseDead)]
         }
         Rule::HeadTooYoung => {
@@ -268,10 +268,12 @@ async fn what_is_mended_is_settled_and_what_comes_back_is_new() {
         insert(db.admin(), person).await;
     }
     let state = async || -> (time::Date, time::Date, Option<time::Date>) {
-        sqlx::query_as("SELECT first_seen, seen, settled_on FROM quality_finding")
-            .fetch_one(db.admin())
-            .await
-            .unwrap()
+        sqlx::query_as(
+            "SELECT first_seen, seen, settled_on FROM quality_finding WHERE rule = 'native_place_missing'",
+        )
+        .fetch_one(db.admin())
+        .await
+        .unwrap()
     };
     let native = async |unit: Option<&str>| {
         sqlx::query("UPDATE person SET native_place = $2 WHERE person_id = $1")
@@ -299,6 +301,20 @@ async fn what_is_mended_is_settled_and_what_comes_back_is_new() {
         .unwrap();
     look(&db, on(4)).await;
     assert_eq!(state().await, (on(3), on(4), None));
+    // And where nobody lives any more, nothing is left open or counted.
+    sqlx::query("UPDATE person SET unit_path = '01/001/00004/', native_place = '18562'")
+        .execute(db.admin())
+        .await
+        .unwrap();
+    look(&db, on(5)).await;
+    assert_eq!(state().await, (on(3), on(4), Some(on(5))));
+    let counted: i64 = sqlx::query_scalar(
+        "SELECT sum(applies)::bigint FROM quality_day WHERE latest AND rule = 'native_place_missing'",
+    )
+    .fetch_one(db.admin())
+    .await
+    .unwrap();
+    assert_eq!(counted, 3);
 }
 
 #[tokio::test]

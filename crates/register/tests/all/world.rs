@@ -10,7 +10,7 @@ use domain::deadline::{Deadline, Wording};
 use domain::id::{ApplicationId, CardId, EventId, ImportId, KitId, PersonId, SlotId};
 use domain::record::Place;
 use domain::unit::{UnitTable, Units};
-use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use register::{ChangeText, Destination, Error, Fault, NewEvent, Outcome, PaperText, Request};
 use store::UnitScope;
 use store::applications::{self, NewApplication, Transition};
@@ -46,29 +46,13 @@ pub fn home() -> UnitScope {
 
 /// Everybody's record but for the number.
 pub fn resident(number: u32, path: &str) -> ResidentRecord {
+    let unit = path.trim_end_matches('/').rsplit('/').next().unwrap().parse().unwrap();
     ResidentRecord {
-        name: PersonName::parse("Nguyễn Thị Hoa").unwrap(),
-        sex: Sex::Female,
         birth: PartialDate::parse("15/03/1990").unwrap(),
         pin: Some(pin(number)),
-        old_id: None,
-        ethnicity: 1,
-        religion: 0,
-        nationality: "VNM".to_owned(),
         marital: Some(1),
-        blood: None,
-        birth_registration: None,
-        native_place: None,
-        permanent: Place {
-            unit: path.trim_end_matches('/').rsplit('/').next().unwrap().parse().unwrap(),
-            detail: "Thôn 1".to_owned(),
-        },
-        current: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        household: None,
-        relation_to_head: None,
+        permanent: Place { unit, detail: "Thôn 1".to_owned() },
+        ..testkit::resident()
     }
 }
 

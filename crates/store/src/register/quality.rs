@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::people::{RECORD_COLUMNS, record};
 use crate::Error;
+use crate::platform::error::inconsistent;
 use domain::ResidentRecord;
 use domain::id::PersonId;
 use domain::person::Status;
@@ -20,8 +21,8 @@ pub struct Examined {
     pub id: PersonId,
     /// What the register holds.
     pub record: ResidentRecord,
-    /// Alive, dead, missing; merged records are not looked at.
-    pub status: i16,
+    /// Alive, dead or missing; merged records are not looked at.
+    pub status: Status,
     /// Of the events of the last year, the longest time from the legal day to the recording, in days; `None`
     /// where there was none.
     pub late_days: Option<i32>,
@@ -30,20 +31,20 @@ pub struct Examined {
 impl Examined {
     /// Whether the person lives, as far as anybody told.
     pub fn lives(&self) -> bool {
-        self.status == Status::Alive.code()
+        self.status == Status::Alive
     }
 
     /// Whether the person is dead.
     pub fn is_dead(&self) -> bool {
-        self.status == Status::Dead.code()
+        self.status == Status::Dead
     }
 }
 
-/// The paths of the units in which somebody is registered, below a path, in order.
+/// The paths of the units in which somebody is registered, or was at the last look, below a path, in order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn inhabited(conn: &mut PgConnection, below: &str) -> Result<Vec<String>, Error> {
+pub async fn to_be_looked_at(conn: &mut PgConnection, below: &str) -> Result<Vec<String>, Error> {
     // One step of the index a unit, where a DISTINCT would read everybody.
     Ok(sqlx::query_scalar(
         "WITH RECURSIVE path AS ( \
@@ -52,7 +53,9 @@ pub async fn inhabited(conn: &mut PgConnection, below: &str) -> Result<Vec<Strin
              SELECT (SELECT p.unit_path FROM person p WHERE p.unit_path ~>~ path.unit_path \
                      ORDER BY p.unit_path USING ~<~ LIMIT 1) \
              FROM path WHERE path.unit_path IS NOT NULL) \
-         SELECT unit_path FROM path WHERE unit_path IS NOT NULL AND starts_with(unit_path, $1)",
+         SELECT unit_path FROM path WHERE unit_path IS NOT NULL AND starts_with(unit_path, $1) \
+         UNION \
+         SELECT unit_path FROM quality_day WHERE latest AND starts_with(unit_path, $1) ORDER BY 1",
     )
     .bind(below)
     .fetch_all(conn)
@@ -100,7 +103,9 @@ pub async fn with_numbers(
 
 fn examined(row: &sqlx::postgres::PgRow) -> Result<Examined, Error> {
     let (id, record) = record(row)?;
-    Ok(Examined { id, record, status: row.try_get("status")?, late_days: row.try_get("late_days")? })
+    let status = Status::from_columns(row.try_get("status")?, None)
+        .ok_or_else(|| inconsistent("person", id.uuid(), "its status is none of a record in force"))?;
+    Ok(Examined { id, record, status, late_days: row.try_get("late_days")? })
 }
 
 /// The personal numbers, and the numbers of old cards, that more than one record in force has.
@@ -198,10 +203,11 @@ pub async fn write(
 /// # Errors
 /// Those of the database.
 pub async fn looked_at(conn: &mut PgConnection, day: Date) -> Result<HashSet<String>, Error> {
-    let paths: Vec<String> = sqlx::query_scalar("SELECT DISTINCT unit_path FROM quality_day WHERE day = $1")
-        .bind(day)
-        .fetch_all(conn)
-        .await?;
+    let paths: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT unit_path FROM quality_day WHERE latest AND day = $1")
+            .bind(day)
+            .fetch_all(conn)
+            .await?;
     Ok(paths.into_iter().collect())
 }
 

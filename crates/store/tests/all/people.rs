@@ -11,7 +11,7 @@ use domain::id::{EventId, ImportId, PersonId};
 use domain::person::Event;
 use domain::record::Place;
 use domain::unit::UnitTable;
-use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use store::register::record::{CivilEvent, Happening, NewPerson};
 use testkit::FreshDatabase;
 
@@ -33,27 +33,7 @@ pub fn day(text: &str) -> PartialDate {
 
 /// Everybody's record but for the number.
 pub fn resident(pin: Option<u32>) -> ResidentRecord {
-    ResidentRecord {
-        name: PersonName::parse("Nguyễn Thị Hoa").unwrap(),
-        sex: Sex::Female,
-        birth: PartialDate::parse("1990").unwrap(),
-        pin: pin.map(number),
-        old_id: None,
-        ethnicity: 1,
-        religion: 0,
-        nationality: "VNM".to_owned(),
-        marital: Some(1),
-        blood: None,
-        birth_registration: None,
-        native_place: None,
-        permanent: Place { unit: "18562".parse().unwrap(), detail: "Thôn 1".to_owned() },
-        current: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        household: None,
-        relation_to_head: None,
-    }
+    ResidentRecord { pin: pin.map(number), marital: Some(1), ..testkit::resident() }
 }
 
 /// An empty register with the official units.

@@ -8,7 +8,7 @@ use domain::id::{ApplicationId, CaseId, EventId, ImportId, KitId, PacketId, Pers
 use domain::person::Event;
 use domain::record::Place;
 use domain::unit::UnitTable;
-use domain::{Actor, PartialDate, PersonName, Pin, ResidentRecord, Sex};
+use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use store::applications::content::{Opened, store_opened};
 use store::applications::{NewApplication, Transition, create, record};
 use store::cases::{self, CaseAction, NewCase, open_cases};
@@ -27,27 +27,8 @@ fn person(number: u8) -> PersonId {
 }
 
 fn resident(pin: Option<&str>) -> ResidentRecord {
-    ResidentRecord {
-        name: PersonName::parse("Nguyễn Thị Hoa").unwrap(),
-        sex: Sex::Male,
-        birth: PartialDate::parse("1990").unwrap(),
-        pin: pin.map(|pin| Pin::parse(pin).unwrap()),
-        old_id: None,
-        ethnicity: 1,
-        religion: 0,
-        nationality: "VNM".to_owned(),
-        marital: None,
-        blood: None,
-        birth_registration: None,
-        native_place: None,
-        permanent: Place { unit: "18562".parse().unwrap(), detail: "Thôn 1".to_owned() },
-        current: None,
-        father: None,
-        mother: None,
-        spouse: None,
-        household: None,
-        relation_to_head: None,
-    }
+    let pin = pin.map(|pin| Pin::parse(pin).unwrap());
+    ResidentRecord { sex: Sex::Male, pin, ..testkit::resident() }
 }
 
 async fn registered(tx: &mut PgConnection, number: u8, path: &str, pin: Option<&str>) {

@@ -177,8 +177,7 @@ pub(crate) async fn record(
         }
         Ok(_) => Vec::new(),
         Err(register::Error::Refused(faults)) => in_words(&ui, &faults),
-        Err(register::Error::Store(error)) => return Err(error.into()),
-        Err(_) => return Err(Error::Task),
+        Err(error) => return Err(error.into()),
     };
     if !is_confirmed {
         lines.push(Line { anchor: "xac-nhan", text: ui.t("event.not_confirmed").to_owned() });
@@ -347,8 +346,7 @@ async fn foresee(
             Ok((lines, Vec::new()))
         }
         Err(register::Error::Refused(faults)) => Ok((Vec::new(), in_words(ui, &faults))),
-        Err(register::Error::Store(error)) => Err(error.into()),
-        Err(_) => Err(Error::Task),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -12,7 +12,7 @@ use time::Date;
 
 use crate::error::Error;
 use crate::extract::{Path, Query};
-use crate::frame::{page, unit_name};
+use crate::frame::{own_unit, page};
 use crate::looked::{self, Look};
 use crate::pages::{PageSize, share};
 use crate::session::Who;
@@ -256,11 +256,6 @@ const fn mark(mark: Mark) -> &'static str {
         Mark::Press => "press",
         Mark::Inference => "inferred",
     }
-}
-
-/// The unit alone: what is above it is the reader's own.
-fn own_unit(state: &AppState, path: &str) -> String {
-    path.trim_end_matches('/').rsplit('/').next().map_or_else(String::new, |code| unit_name(state, code))
 }
 
 /// Where a page ended: the day and the person.

@@ -14,7 +14,7 @@ use super::{PACKETS, tabs};
 use crate::error::Error;
 use crate::extract::Query;
 use crate::form::{form_field, form_fields};
-use crate::frame::{page, unit_name};
+use crate::frame::{own_unit, page};
 use crate::looked::{self, Look};
 use crate::pages::{PageSize, Tab, not_shown};
 use crate::session::Who;
@@ -222,14 +222,6 @@ fn line(state: &AppState, ui: &Frame, held: &Held, chosen: &[PacketId], now: Off
         unit: own_unit(state, &packet.unit_path),
         received: format::moment(packet.received_at),
         application: format!("/ho-so/{}", packet.application_id),
-    }
-}
-
-/// The unit alone: what is above it is the reader's own.
-fn own_unit(state: &AppState, path: &str) -> String {
-    match path.trim_end_matches('/').rsplit('/').next() {
-        Some(code) if !code.is_empty() => unit_name(state, code),
-        Some(_) | None => String::new(),
     }
 }
 
