@@ -26,8 +26,8 @@ pub(crate) enum Command {
     },
     /// The rows of a list, or of all: what for, what, from when to when, how sure it is, and who says so.
     Show {
-        /// fees, fee-exemptions, due-days, stage-limits, correction-limits, validity, ages, forms or
-        /// holidays.
+        /// fees, fee-exemptions, due-days, stage-limits, correction-limits, validity, ages, card-fields,
+        /// forms or holidays.
         #[arg(value_parser = list)]
         list: Option<List>,
         /// Only what holds on this day, such as 2021-07-01.

@@ -63,6 +63,10 @@ typed_id! {
     PacketId,
     /// A conflict that an adjudicator decides.
     CaseId,
+    /// A case of correction, which the justice office decides.
+    CorrectionId,
+    /// Something that somebody does about a case of correction, as its sender names it.
+    ActId,
     /// One chip card, from blank to expiry.
     CardId,
     /// A production batch.

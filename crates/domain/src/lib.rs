@@ -6,6 +6,7 @@ pub mod blank;
 pub mod card;
 pub mod clock;
 pub mod codes;
+pub mod correction;
 pub mod date;
 pub mod deadline;
 pub mod field;

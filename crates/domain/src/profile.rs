@@ -8,6 +8,7 @@
 mod calendar;
 mod card;
 mod check;
+mod contents;
 mod due;
 mod fee;
 mod list;
@@ -31,6 +32,7 @@ pub use read::{Fault, MOST_BYTES, Why};
 
 use calendar::CalendarDays;
 use card::{AgeFrom, FormVersion, Milestone};
+use contents::OnCard;
 use due::{CorrectionLimit, DueDays, StageLimit};
 use fee::{Exemption, Tariff};
 use read::Row;
@@ -59,6 +61,7 @@ pub struct Profile {
     correction_limits: Vec<Row<CorrectionLimit>>,
     validity: Vec<Row<Milestone>>,
     ages: Vec<Row<AgeFrom>>,
+    card_fields: Vec<Row<OnCard>>,
     forms: Vec<Row<FormVersion>>,
     holidays: Vec<Row<CalendarDays>>,
 }
@@ -89,6 +92,7 @@ impl Profile {
             correction_limits: rows(text(List::CorrectionLimits), faults),
             validity: rows(text(List::Validity), faults),
             ages: rows(text(List::Ages), faults),
+            card_fields: rows(text(List::CardFields), faults),
             forms: rows(text(List::Forms), faults),
             holidays: rows(text(List::Holidays), faults),
         };
@@ -113,6 +117,7 @@ impl Profile {
             List::CorrectionLimits => written(&self.correction_limits),
             List::Validity => written(&self.validity),
             List::Ages => written(&self.ages),
+            List::CardFields => written(&self.card_fields),
             List::Forms => written(&self.forms),
             List::Holidays => written(&self.holidays),
         }

@@ -7,6 +7,7 @@ use time::Date;
 
 use super::calendar::CalendarDays;
 use super::card::{AgeFrom, FormVersion, Milestone};
+use super::contents::OnCard;
 use super::due::{CorrectionLimit, DueDays, StageLimit};
 use super::fee::{Exemption, Tariff};
 use super::list::{List, Mark};
@@ -98,6 +99,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Fault> {
         List::CorrectionLimits => checked::<CorrectionLimit>(text),
         List::Validity => checked::<Milestone>(text),
         List::Ages => checked::<AgeFrom>(text),
+        List::CardFields => checked::<OnCard>(text),
         List::Forms => checked::<FormVersion>(text),
         List::Holidays => checked::<CalendarDays>(text),
     })

@@ -1,5 +1,6 @@
 //! How long things may take, in working days.
 
+use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime, Time};
 
 use super::list::{Basis, List};
@@ -95,7 +96,8 @@ impl Stage {
 }
 
 /// What is done to a record of the register, as far as it has a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Correction {
     /// What was missing is filled in.
     Supplement,

@@ -21,6 +21,8 @@ pub enum List {
     Validity,
     /// From which age a card is due, or given when asked for, and fingers are taken.
     Ages,
+    /// Which fields of a record a card shows or stores.
+    CardFields,
     /// Which form a code means.
     Forms,
     /// Days off, and which years are known.
@@ -29,7 +31,7 @@ pub enum List {
 
 impl List {
     /// In the order in which they are shown.
-    pub const ALL: [List; 9] = [
+    pub const ALL: [List; 10] = [
         List::Fees,
         List::FeeExemptions,
         List::DueDays,
@@ -37,6 +39,7 @@ impl List {
         List::CorrectionLimits,
         List::Validity,
         List::Ages,
+        List::CardFields,
         List::Forms,
         List::Holidays,
     ];
@@ -51,6 +54,7 @@ impl List {
             List::CorrectionLimits => "correction-limits",
             List::Validity => "validity",
             List::Ages => "ages",
+            List::CardFields => "card-fields",
             List::Forms => "forms",
             List::Holidays => "holidays",
         }
@@ -71,6 +75,7 @@ impl List {
             List::CorrectionLimits => &["case", "from", "to", "working_days", "cut_off", "source", "mark"],
             List::Validity => &["age", "from", "to", "margin_years", "source", "mark"],
             List::Ages => &["rule", "from", "to", "years", "source", "mark"],
+            List::CardFields => &["field", "from", "to", "place", "source", "mark"],
             List::Forms => &["form", "from", "to", "title", "source", "mark"],
             List::Holidays => &["day", "from", "to", "name", "source", "mark"],
         }
@@ -86,6 +91,7 @@ impl List {
             List::CorrectionLimits => include_str!("../../data/profiles/correction-limits.csv"),
             List::Validity => include_str!("../../data/profiles/validity.csv"),
             List::Ages => include_str!("../../data/profiles/ages.csv"),
+            List::CardFields => include_str!("../../data/profiles/card-fields.csv"),
             List::Forms => include_str!("../../data/profiles/forms.csv"),
             List::Holidays => include_str!("../../data/profiles/holidays.csv"),
         }
