@@ -3,6 +3,7 @@
 //! [`record`](mod@record) is the only writer of people: everything else here reads, or calls it.
 
 pub mod changes;
+pub mod corrections;
 pub mod folds;
 pub mod matching;
 pub mod merging;

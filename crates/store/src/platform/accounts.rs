@@ -71,6 +71,36 @@ pub async fn by_login(tx: &mut PgConnection, login: &str) -> Result<Option<Accou
     row.as_ref().map(from_row).transpose()
 }
 
+/// The account of this id, disabled or not.
+///
+/// # Errors
+/// Of the database.
+pub async fn by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<Account>, Error> {
+    let row = sqlx::query(
+        "SELECT id, login, role, unit_path, display_name, password_hash, created_at, disabled_at
+         FROM account WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+/// The accounts of a role that may sign in: id, name and what they see, by name.
+///
+/// # Errors
+/// Of the database.
+pub async fn of_role(conn: &mut PgConnection, role: &str) -> Result<Vec<(Uuid, String, UnitScope)>, Error> {
+    let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
+        "SELECT id, display_name, unit_path FROM account WHERE role = $1 AND disabled_at IS NULL
+         ORDER BY display_name, id",
+    )
+    .bind(role)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|(id, name, path)| Ok((id, name, UnitScope::parse(&path)?))).collect()
+}
+
 /// All accounts, by login.
 ///
 /// # Errors

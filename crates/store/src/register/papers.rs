@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::uuids;
 use crate::Error;
 use crate::platform::error::inconsistent;
-use domain::id::{DocumentId, PersonId};
+use domain::id::{CorrectionId, DocumentId, PersonId};
 
 /// A paper as it was entered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,17 @@ pub async fn put(tx: &mut PgConnection, paper: &PaperRow, scan: Option<&[u8]>) -
     Ok(())
 }
 
-/// Whether the paper stands behind an event of somebody who has none of these records.
+/// The paper of this id; `None` when there is none.
+///
+/// # Errors
+/// Those of the database; [`Error::Inconsistent`].
+pub async fn read(conn: &mut PgConnection, document: DocumentId) -> Result<Option<PaperRow>, Error> {
+    let sql = format!("{PAPER} WHERE document_id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(document.uuid()).fetch_optional(conn).await?;
+    row.as_ref().map(paper).transpose()
+}
+
+/// Whether the paper stands behind an event or a case of somebody who has none of these records.
 ///
 /// # Errors
 /// Those of the database.
@@ -97,7 +107,9 @@ pub async fn is_of_others(
     records: &[PersonId],
 ) -> Result<bool, Error> {
     let sql = "SELECT EXISTS (SELECT FROM civil_event c JOIN person_event e USING (event_id) \
-               WHERE c.document_id = $1 AND e.version > 1 AND e.person_id <> ALL ($2))";
+               WHERE c.document_id = $1 AND e.version > 1 AND e.person_id <> ALL ($2)) \
+               OR EXISTS (SELECT FROM correction_case \
+               WHERE document_id = $1 AND person_id <> ALL ($2))";
     Ok(sqlx::query_scalar(sql).bind(document.uuid()).bind(uuids(records)).fetch_one(conn).await?)
 }
 
@@ -118,6 +130,24 @@ pub async fn scan(
     )
     .bind(document.uuid())
     .bind(person.uuid())
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// The scan of a case's paper: its type and its bytes. `None` when the paper has no scan, or is not there.
+/// Whether the case may be seen was asked before.
+///
+/// # Errors
+/// Those of the database.
+pub async fn scan_of_case(
+    conn: &mut PgConnection,
+    case: CorrectionId,
+) -> Result<Option<(String, Vec<u8>)>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT d.scan_type, s.content FROM correction_case c JOIN legal_document d USING (document_id) \
+         JOIN document_scan s USING (document_id) WHERE c.case_id = $1",
+    )
+    .bind(case.uuid())
     .fetch_optional(conn)
     .await?)
 }

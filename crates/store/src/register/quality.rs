@@ -273,6 +273,16 @@ pub struct Finding {
     pub unit_path: String,
 }
 
+/// Whether a rule finds somebody of a scope, and nobody has settled it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_open(scoped: &mut PgConnection, person: PersonId, rule: &str) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT FROM quality_finding \
+               WHERE person_id = $1 AND rule = $2 AND settled_on IS NULL)";
+    Ok(sqlx::query_scalar(sql).bind(person.uuid()).bind(rule).fetch_one(scoped).await?)
+}
+
 /// The open findings of a rule in a scope below a path, those that are known longest first, after one of
 /// them.
 ///

@@ -64,6 +64,7 @@ const SPREAD: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("case", "case_id", &["case_file", "case_action"]),
+    ("correction", "case_id", &["correction_case", "correction_item", "correction_action"]),
     ("kit", "kit_id", &["intake_refusal", "kit_day", "kit_report", "kit_shift"]),
     ("import", "import_id", &["import_reject"]),
     ("form", "form_no", &["import_repeat"]),

@@ -1,6 +1,7 @@
 //! The row "the program's database login" of the list of attacks: the tests play whoever has found a way to
 //! say SQL of their own on one of the program's connections.
 
+mod corrections;
 mod pages;
 
 use std::collections::BTreeMap;
