@@ -4,22 +4,21 @@
 use std::future::Future;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use time::{Date, Duration, OffsetDateTime, Time};
 
 use crate::decide::{self, Reading, Whom};
 use crate::effects::{self, Counted, Effects, Stand};
 use crate::error::{Error, Fault};
 use crate::event::NewEvent;
-use crate::paper::Paper;
+use crate::stored::Stored;
 use domain::Actor;
 use domain::clock::{VIETNAM, day_in_vietnam};
-use domain::id::{DocumentId, EventId, PersonId};
+use domain::id::{CaseId, EventId, PersonId};
 use domain::person::Event;
 use store::audit::{self, Entry};
 use store::cards::record::Transition;
 use store::plan::{denominator, withdrawn};
-use store::register::papers::{self, PaperRow, ScanMark};
+use store::register::papers;
 use store::register::people::records_of;
 use store::register::pins::holder_of_pin;
 use store::register::record::{self, CivilEvent, Happening, Known, KnownEvent};
@@ -72,9 +71,12 @@ pub fn known_on(day: Date) -> OffsetDateTime {
 pub async fn apply(db: &Database, request: &Request<'_>) -> Result<Outcome, Error> {
     again(|| async {
         let mut tx = db.begin().await?;
-        let outcome = run(&mut tx, request).await?;
+        let done = run(&mut tx, request, None).await?;
+        if let Some(entry) = &done.entry {
+            audit::append(&mut tx, entry).await?;
+        }
         store::commit(tx).await?;
-        Ok(outcome)
+        Ok(done.outcome)
     })
     .await
 }
@@ -87,7 +89,7 @@ pub async fn preview(db: &Database, request: &Request<'_>) -> Result<Outcome, Er
     again(|| async {
         let mut tx = db.begin().await?;
         // Taken back when it is dropped.
-        run(&mut tx, request).await
+        Ok(run(&mut tx, request, None).await?.outcome)
     })
     .await
 }
@@ -107,7 +109,19 @@ where
     store::retry(met, transaction).await
 }
 
-async fn run(tx: &mut PgConnection, request: &Request<'_>) -> Result<Outcome, Error> {
+/// What was done, and the row of the audit trail that the caller appends, last.
+pub(crate) struct Done {
+    pub outcome: Outcome,
+    /// `None` of what was done before.
+    pub entry: Option<Entry>,
+}
+
+/// Records an event in the caller's transaction; `case` is the one that it closes.
+pub(crate) async fn run(
+    tx: &mut PgConnection,
+    request: &Request<'_>,
+    case: Option<CaseId>,
+) -> Result<Done, Error> {
     let event = request.event;
     let (reading, mut faults) = decide::read(event, request.scan, day_in_vietnam(request.now));
     let known = find(tx, &reading, request.scope).await?;
@@ -116,12 +130,20 @@ async fn run(tx: &mut PgConnection, request: &Request<'_>) -> Result<Outcome, Er
     }
     let before = record::known_event(tx, event.event_id).await?;
     let told = known.as_ref().and_then(|k| decide::told(&reading, &k.person, &k.event_ids));
-    let paper = Stored::of(tx, request, &reading, known.as_ref()).await?;
+    let paper = match reading.paper.clone() {
+        Some(paper) => {
+            let (scan, person) = (request.scan.zip(reading.media), known.as_ref().map(|k| k.person.id));
+            Some(Stored::of(tx, paper, scan, person).await?)
+        }
+        None => None,
+    };
     if let Some(known) = &known {
         let same = before.as_ref().and_then(|b| repeat(b, known, told.as_ref(), &reading, paper.as_ref()));
         if let (Some(version), true) = (same, faults.is_empty()) {
             let (event_id, person) = (event.event_id, known.person.id);
-            return Ok(Outcome { event_id, person, version, repeated: true, effects: Effects::default() });
+            let effects = Effects::default();
+            let outcome = Outcome { event_id, person, version, repeated: true, effects };
+            return Ok(Done { outcome, entry: None });
         }
         if before.is_none() {
             faults.extend(decide::judge(&reading, &known.person, told.as_ref(), request.now));
@@ -135,7 +157,7 @@ async fn run(tx: &mut PgConnection, request: &Request<'_>) -> Result<Outcome, Er
     }
     match (known, told) {
         (Some(known), Some(told)) if faults.is_empty() => {
-            write(tx, request, &reading, known, told, paper).await
+            write(tx, request, &reading, (known, told), paper, case).await
         }
         _ => Err(Error::Refused(faults)),
     }
@@ -175,70 +197,14 @@ fn repeat(
     if is_same { usize::try_from(only.version).ok() } else { None }
 }
 
-/// A paper as the register has it, or is to have it.
-struct Stored {
-    id: DocumentId,
-    paper: Paper,
-    mark: Option<ScanMark>,
-    is_there: bool,
-    is_taken: bool,
-}
-
-impl Stored {
-    async fn of(
-        tx: &mut PgConnection,
-        request: &Request<'_>,
-        reading: &Reading,
-        known: Option<&Known>,
-    ) -> Result<Option<Stored>, store::Error> {
-        let Some(paper) = reading.paper.clone() else { return Ok(None) };
-        let id = paper.id();
-        let mark = request.scan.zip(reading.media).map(|(bytes, media)| ScanMark {
-            sha256: Sha256::digest(bytes).into(),
-            bytes: i32::try_from(bytes.len()).expect("a scan has four mebibytes at most"),
-            media: media.mime().to_owned(),
-        });
-        let found = papers::of_number(tx, paper.kind.code(), &paper.number, &paper.authority).await?;
-        let same = found.iter().find(|row| row.issued_on == paper.issued_on);
-        let is_taken = match same {
-            // A scan that was not there the first time would be another content of the same paper.
-            Some(row) if mark.is_some() && row.scan != mark => true,
-            Some(_) => match known {
-                Some(known) if paper.kind.is_of_one_person() => {
-                    let records = records_of(tx, known.person.id).await?;
-                    papers::is_of_others(tx, id, &records).await?
-                }
-                Some(_) | None => false,
-            },
-            // Offices number their papers anew each year.
-            None => found.iter().any(|row| row.issued_on.year() == paper.issued_on.year()),
-        };
-        Ok(Some(Stored { id, paper, mark, is_there: same.is_some(), is_taken }))
-    }
-
-    fn row(&self, request: &Request<'_>, unit_path: &str) -> PaperRow {
-        PaperRow {
-            document_id: self.id,
-            kind: self.paper.kind.code().to_owned(),
-            number: self.paper.number.clone(),
-            authority: self.paper.authority.clone(),
-            issued_on: self.paper.issued_on,
-            scan: self.mark.clone(),
-            entered_by: request.actor.to_string(),
-            entered_at: request.now,
-            unit_path: unit_path.to_owned(),
-        }
-    }
-}
-
 async fn write(
     tx: &mut PgConnection,
     request: &Request<'_>,
     reading: &Reading,
-    before: Known,
-    told: Event,
+    (before, told): (Known, Event),
     paper: Option<Stored>,
-) -> Result<Outcome, Error> {
+    case_id: Option<CaseId>,
+) -> Result<Done, Error> {
     let (event_id, person) = (request.event.event_id, before.person.id);
     let legal_on = reading.legal_on.expect("an event without a day has a fault");
     let kind = reading.kind.expect("an event of no kind has a fault").code();
@@ -247,7 +213,7 @@ async fn write(
         what: Happening::People(vec![(person, told)]),
         legal_on,
         document_id: paper.as_ref().map(|paper| paper.id.uuid()),
-        case_id: None,
+        case_id,
         actor: request.actor.clone(),
     };
     let recorded = record::record(tx, request.now, &[civil]).await?;
@@ -261,12 +227,12 @@ async fn write(
     };
     let after = record::locked(tx, person).await?.ok_or_else(gone)?;
     if let Some(paper) = paper.as_ref().filter(|paper| !paper.is_there) {
-        papers::put(tx, &paper.row(request, &after.unit_path), request.scan).await?;
+        papers::put(tx, &paper.row(request.actor, request.now, &after.unit_path), request.scan).await?;
     }
     let effects = spread(tx, request, (&before, &after), (event_id, kind, legal_on)).await?;
-    let entry = audit_row(request, &after, kind, paper.as_ref());
-    audit::append(tx, &entry).await?;
-    Ok(Outcome { event_id, person, version: after.person.version(), repeated: false, effects })
+    let entry = Some(audit_row(request, &after, kind, paper.as_ref()));
+    let version = after.person.version();
+    Ok(Done { outcome: Outcome { event_id, person, version, repeated: false, effects }, entry })
 }
 
 /// What follows outside the record.

@@ -82,20 +82,38 @@ pub(crate) fn read(event: &NewEvent, scan: Option<&[u8]>, today: Date) -> (Readi
             None
         }
     };
-    let media = match scan.map(Media::of) {
-        None => None,
-        Some(Ok(_)) if written.is_none() => {
+    let media = media(scan, written.is_some(), &mut faults);
+    let body = kind.and_then(|kind| body(kind, event, legal_on, today, &mut faults));
+    (Reading { kind, whom, legal_on, paper, media, body }, faults)
+}
+
+fn media(scan: Option<&[u8]>, is_paper_there: bool, faults: &mut Vec<Fault>) -> Option<Media> {
+    match Media::of(scan?) {
+        Ok(_) if !is_paper_there => {
             faults.push(Fault::ScanAlone);
             None
         }
-        Some(Ok(media)) => Some(media),
-        Some(Err(wrong)) => {
+        Ok(media) => Some(media),
+        Err(wrong) => {
             faults.push(Fault::Scan(wrong));
             None
         }
-    };
-    let body = kind.and_then(|kind| body(kind, event, legal_on, today, &mut faults));
-    (Reading { kind, whom, legal_on, paper, media, body }, faults)
+    }
+}
+
+/// A paper with its scan, by themselves; `None` where the paper cannot be read.
+pub(crate) fn paper_and_scan(
+    written: &PaperText,
+    scan: Option<&[u8]>,
+    today: Date,
+) -> (Option<(Paper, Option<Media>)>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    if written.is_empty() {
+        faults.push(Fault::PaperMissing);
+    }
+    let paper = if written.is_empty() { None } else { paper_of(written, today, &mut faults) };
+    let media = media(scan, true, &mut faults);
+    (paper.map(|paper| (paper, media)), faults)
 }
 
 fn noted<T>(value: Option<T>, fault: Fault, faults: &mut Vec<Fault>) -> Option<T> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod apply;
+pub mod cases;
 mod decide;
 mod effects;
 mod error;
@@ -9,6 +10,7 @@ pub mod lines;
 pub mod paper;
 pub mod quality;
 pub mod scan;
+mod stored;
 
 pub use apply::{Outcome, Request, apply, known_on, preview};
 pub use decide::{Whom, faults_of_words, find, list_of};
