@@ -14,6 +14,7 @@ use crate::{Authority, Error, Face};
 use domain::application::Action;
 use domain::clock::day_in_vietnam;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
+use domain::profile::Profile;
 use domain::{Actor, Pin};
 use store::audit::{self, Entry};
 use store::cards::{self, batches};
@@ -54,11 +55,15 @@ pub async fn open_batch(
     now: OffsetDateTime,
 ) -> Result<BatchSummary, Error> {
     let mut tx = db.begin().await?;
-    let ready = cards::take_ready(&mut tx, scope, most.min(MOST_CARDS)).await?;
+    let issued = day_in_vietnam(now);
+    // What the card shows or stores is not made while somebody is asked whether it is right.
+    let held = Profile::official().card_fields(issued)?;
+    let taken = cards::take_ready(&mut tx, scope, most.min(MOST_CARDS), &held).await?;
     let mut summary = BatchSummary::default();
-    if ready.is_empty() {
+    if taken.is_empty() {
         return Ok(summary);
     }
+    let ready = settle(&mut tx, taken, now, &mut summary).await?;
     let allocated = match allocate_pins(&mut tx, &ready, pins, now, &mut summary).await {
         Ok(allocated) => allocated,
         Err(error) => {
@@ -69,7 +74,6 @@ pub async fn open_batch(
     };
     let number = batches::next_batch_number(&mut tx).await?;
     let batch = BatchId::derive(now, &[&number.to_be_bytes()]);
-    let issued = day_in_vietnam(now);
     let mut cards = Vec::new();
     for item in &ready {
         let Some(pin) = item.pin.or_else(|| allocated.get(&item.person_id).copied()) else { continue };
@@ -103,6 +107,31 @@ pub async fn open_batch(
     summary.batch = Some(batch);
     summary.cards = cards.len();
     Ok(summary)
+}
+
+/// Puts the register's values into the records of those about whom a correction was decided.
+async fn settle(
+    tx: &mut PgConnection,
+    taken: Vec<cards::Ready>,
+    now: OffsetDateTime,
+    summary: &mut BatchSummary,
+) -> Result<Vec<cards::Ready>, Error> {
+    let mut ready = Vec::with_capacity(taken.len());
+    for mut item in taken {
+        if let Some(settled) = &item.settled {
+            match decide::as_settled(&item.record, settled) {
+                Ok(record) => item.record = record,
+                Err(faults) => {
+                    let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                    cards::block(tx, item.application_id, "card_data", &said.join("; "), now).await?;
+                    summary.blocked += 1;
+                    continue;
+                }
+            }
+        }
+        ready.push(item);
+    }
+    Ok(ready)
 }
 
 fn intended_card(

@@ -1,10 +1,12 @@
-//! Rules without I/O: which personal number a person gets. How long a card is valid is in
-//! [`domain::profile`].
+//! Rules without I/O: which personal number a person gets, and what of a record a card is made of. How long a
+//! card is valid is in [`domain::profile`].
 
+use domain::field::{Change, FieldFault};
 use domain::id::PersonId;
 use domain::pin::PinError;
 use domain::unit::Units;
-use domain::{Pin, ResidentRecord, UnitCode};
+use domain::{Field, Pin, ResidentRecord, UnitCode};
+use store::cards::Settled;
 
 /// Where the six random digits of a new PIN come from: the centre draws them from the system's generator, a
 /// simulation derives them from its seed. Called with the person and the number of the try.
@@ -28,6 +30,24 @@ pub fn registration_place(record: &ResidentRecord) -> u16 {
         .and_then(province)
         .or_else(|| province(record.permanent.unit))
         .unwrap_or(record.permanent.unit.number() as u16)
+}
+
+/// The record of which a card is made: as it was captured, and in the fields about which a correction was
+/// decided since, as the register says. A claim that was refused is not printed, and neither is what the
+/// applicant wrote where the paper says something else.
+///
+/// # Errors
+/// When the two make no record.
+pub fn as_settled(captured: &ResidentRecord, settled: &Settled) -> Result<ResidentRecord, Vec<FieldFault>> {
+    let register = settled.register.values();
+    let parts = |field: &Field| field.parts().iter().map(|part| (*field, *part)).collect::<Vec<_>>();
+    let changes: Vec<Change> = settled
+        .fields
+        .iter()
+        .flat_map(parts)
+        .map(|(field, part)| Change { field, part, value: register.get(&(field, part)).cloned().flatten() })
+        .collect();
+    captured.with(&changes)
 }
 
 /// A candidate PIN for the record.

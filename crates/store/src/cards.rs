@@ -18,11 +18,13 @@ use sqlx::{PgConnection, Row};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::register::corrections;
+use crate::register::people::records;
 use crate::{Error, UnitScope};
 use domain::card::CardState;
 use domain::id::{ApplicationId, BatchId, CardId, PersonId};
 use domain::person::Status;
-use domain::{Actor, Pin, ResidentRecord};
+use domain::{Actor, Field, Pin, ResidentRecord};
 
 /// An accepted application that waits for a batch.
 #[derive(Debug, Clone)]
@@ -30,20 +32,37 @@ pub struct Ready {
     pub application_id: ApplicationId,
     pub person_id: PersonId,
     pub pin: Option<Pin>,
+    /// As it was captured.
     pub record: ResidentRecord,
+    /// What the register says, with the fields about which a correction was decided since the capture.
+    pub settled: Option<Settled>,
     pub unit_code: String,
     pub unit_path: String,
+}
+
+/// What corrections decided since an application was captured.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// In these fields.
+    pub fields: Vec<Field>,
+    /// The register's record.
+    pub register: ResidentRecord,
 }
 
 /// Locks up to `most` accepted applications below `scope` in the order of capture, at most one of each
 /// person, and the people with them. Left out are applications that are blocked, and people who are not alive
 /// under this record, have a card in production, or have a card that is active, or may be again, and no
-/// reason for another.
-pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> Result<Vec<Ready>, Error> {
+/// reason for another, or for whom a correction of a field in `held` is open.
+pub async fn take_ready(
+    tx: &mut PgConnection,
+    scope: &UnitScope,
+    most: u32,
+    held: &[Field],
+) -> Result<Vec<Ready>, Error> {
     // A person whom another transaction holds is passed over: nobody gets a number or a card twice because
     // two workers took two applications of one person.
     let rows = sqlx::query(
-        "SELECT a.application_id, a.person_id, a.unit_code, a.unit_path, p.pin, r.record \
+        "SELECT a.application_id, a.person_id, a.unit_code, a.unit_path, a.captured_at, p.pin, r.record \
          FROM application a JOIN person p USING (person_id) JOIN application_record r USING (application_id) \
          WHERE a.state = 'accepted' AND a.unit_path LIKE $1 || '%' AND p.status = $3 \
            AND NOT EXISTS (SELECT 1 FROM issue_blocked b WHERE b.application_id = a.application_id) \
@@ -53,20 +72,40 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
                  AND c.state IN ('intended', 'signed', 'personalised')) \
            AND NOT (a.kind = 'new' AND EXISTS (SELECT 1 FROM card c WHERE c.person_id = a.person_id \
                  AND c.state IN ('active', 'suspended'))) \
+           AND NOT EXISTS (SELECT 1 FROM correction_case k JOIN correction_item i USING (case_id) \
+                 WHERE k.person_id = a.person_id AND k.closed_at IS NULL AND i.field = ANY($4)) \
          ORDER BY a.captured_at, a.application_id LIMIT $2 FOR NO KEY UPDATE OF a, p SKIP LOCKED",
     )
     .bind(scope.as_str())
     .bind(i64::from(most))
     .bind(Status::Alive.code())
-    .fetch_all(tx)
+    .bind(held.iter().map(|field| field.code()).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
     .await?;
+    let people: Result<Vec<PersonId>, Error> =
+        rows.iter().map(|row| Ok(PersonId::from_uuid(row.try_get("person_id")?))).collect();
+    // Asked once more of those who are locked now: a case that was opened between reading and locking is seen.
+    let asked = corrections::asked_of(tx, &people?).await?;
+    let decided: Vec<PersonId> =
+        asked.iter().filter(|(_, asked)| !asked.ended.is_empty()).map(|(person, _)| *person).collect();
+    let register: HashMap<PersonId, ResidentRecord> =
+        if decided.is_empty() { HashMap::new() } else { records(tx, &decided).await?.into_iter().collect() };
     let mut seen = HashSet::new();
     let mut ready = Vec::with_capacity(rows.len());
     for row in &rows {
         let person = PersonId::from_uuid(row.try_get("person_id")?);
-        if !seen.insert(person) {
+        let about = asked.get(&person);
+        if !seen.insert(person) || about.is_some_and(|a| a.open.iter().any(|field| held.contains(field))) {
             continue;
         }
+        let captured_at: OffsetDateTime = row.try_get("captured_at")?;
+        let fields: Vec<Field> = about
+            .map(|asked| asked.ended.iter().filter(|(_, at)| *at >= captured_at).map(|(f, _)| *f).collect())
+            .unwrap_or_default();
+        let settled = match register.get(&person) {
+            Some(register) if !fields.is_empty() => Some(Settled { fields, register: register.clone() }),
+            Some(_) | None => None,
+        };
         let pin: Option<String> = row.try_get("pin")?;
         ready.push(Ready {
             application_id: ApplicationId::from_uuid(row.try_get("application_id")?),
@@ -77,6 +116,7 @@ pub async fn take_ready(tx: &mut PgConnection, scope: &UnitScope, most: u32) -> 
                 reason: e.to_string(),
             })?,
             record: row.try_get::<Json<ResidentRecord>, _>("record")?.0,
+            settled,
             unit_code: row.try_get("unit_code")?,
             unit_path: row.try_get("unit_path")?,
         });

@@ -6,6 +6,7 @@ mod authority;
 mod card_validity;
 #[path = "../common/mod.rs"]
 mod common;
+mod corrections;
 mod fingers;
 mod issuing;
 mod life;
