@@ -84,7 +84,7 @@ pub async fn take_ready(
     .await?;
     let people: Result<Vec<PersonId>, Error> =
         rows.iter().map(|row| Ok(PersonId::from_uuid(row.try_get("person_id")?))).collect();
-    // Asked once more of those who are locked now: a case that was opened between reading and locking is seen.
+    // Asked once more of those who are locked now: a case that was opened since the reading is seen.
     let asked = corrections::asked_of(tx, &people?).await?;
     let decided: Vec<PersonId> =
         asked.iter().filter(|(_, asked)| !asked.ended.is_empty()).map(|(person, _)| *person).collect();
