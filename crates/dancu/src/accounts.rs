@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// argument.
     Add {
         login: String,
-        /// commander, officer, adjudicator or clerk.
+        /// commander, officer, adjudicator, clerk or justice.
         #[arg(long, value_parser = role)]
         role: Role,
         /// The unit whose people the account sees, a province, district or commune, by its code or name.

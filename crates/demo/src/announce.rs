@@ -63,5 +63,6 @@ fn begin(login: &str, role: Role, waiting: &Waiting) -> (&'static str, String) {
         }
         Role::Adjudicator => ("/ho-so-xet", format!("{} open cases to decide", waiting.open_cases)),
         Role::Clerk => ("/phieu-loi", format!("{} rejected forms to correct", waiting.rejected_forms)),
+        Role::Justice => ("/cai-chinh", "answers what it is asked to correct".to_owned()),
     }
 }

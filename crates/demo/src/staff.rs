@@ -41,7 +41,7 @@ impl Staff {
             let of_role = match account.role {
                 Role::Adjudicator => &mut adjudicators,
                 Role::Officer => &mut officers,
-                Role::Commander | Role::Clerk => continue,
+                Role::Commander | Role::Clerk | Role::Justice => continue,
             };
             let found = store::accounts::by_login(&mut conn, account.login).await?;
             let found = found.context("an account just made")?;

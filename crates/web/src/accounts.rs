@@ -220,12 +220,13 @@ pub async fn create_demo(
     let file = data_dir.join(FILE);
     let known = read_passwords(&file)?;
     let mut made = Vec::new();
-    let people: [(&'static str, &str, Role, &str); 5] = [
+    let people: [(&'static str, &str, Role, &str); 6] = [
         ("chihuy", "Chỉ huy trình diễn", Role::Commander, &path),
         ("canbo", "Cán bộ trình diễn", Role::Officer, &commune_path),
         ("thamdinh1", "Thẩm định viên trình diễn 1", Role::Adjudicator, &path),
         ("thamdinh2", "Thẩm định viên trình diễn 2", Role::Adjudicator, &path),
         ("hotich", "Nhập liệu trình diễn", Role::Clerk, &path),
+        ("tuphap", "Cán bộ tư pháp trình diễn", Role::Justice, &path),
     ];
     for (login, display_name, role, unit_path) in people {
         let password = known.iter().find(|(l, _)| l == login).map(|(_, p)| p.clone());

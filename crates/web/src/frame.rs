@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::error::Error;
 use crate::form::without_lang;
+use crate::pages::corrections;
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::static_files;
@@ -49,11 +50,11 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
         ("/tong-quan", lang.text("nav.dashboard"), &[Role::Commander]),
         ("/lich-moi", lang.text("nav.worklist"), &[Role::Officer]),
         ("/ho-so-xet", lang.text("nav.cases"), &[Role::Adjudicator]),
-        ("/cu-dan", lang.text("nav.people"), &Role::ALL),
-        ("/ho-so", lang.text("nav.applications"), &Role::ALL),
+        ("/cu-dan", lang.text("nav.people"), &Role::STAFF),
+        ("/ho-so", lang.text("nav.applications"), &Role::STAFF),
+        (corrections::ADDRESS, lang.text("nav.corrections"), &[Role::Clerk, Role::Justice]),
         ("/giao-nhan", lang.text("nav.boxes"), &[Role::Clerk, Role::Officer, Role::Commander]),
         ("/phieu-loi", lang.text("nav.imports"), &[Role::Clerk]),
-        ("/chat-luong", lang.text("nav.quality"), &[Role::Clerk]),
         (SUPERVISION, lang.text("nav.supervision"), &[Role::Commander]),
     ];
     let allowed = links.iter().filter(|(_, _, roles)| roles.contains(&who.role));
@@ -63,9 +64,12 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
         // A card is read as a part of its application.
         current: is_below(path, href)
             || (href == "/ho-so" && is_below(path, "/the"))
-            // Who has no item for it comes from the overview.
-            || (href == "/tong-quan" && is_below(path, "/chat-luong"))
-            || (href == SUPERVISION && is_below(path, "/giam-sat")),
+            || (href == SUPERVISION && is_below(path, "/giam-sat"))
+            // What the rules find is asked about by cases: both are one desk, and a commander, who has no item
+            // for it, comes from the overview.
+            || (href == corrections::ADDRESS && is_below(path, "/chat-luong"))
+            || (href == "/tong-quan"
+                && (is_below(path, "/chat-luong") || is_below(path, corrections::ADDRESS))),
     });
     let reader = Reader {
         name: who.display_name.clone(),

@@ -29,19 +29,25 @@ pub struct Quota {
     pub officer: u32,
     pub adjudicator: u32,
     pub clerk: u32,
+    pub justice: u32,
 }
 
 impl Default for Quota {
     /// What a long day at a desk needs, with as much again. An officer's invitations of a day are hundreds.
     fn default() -> Quota {
-        Quota { commander: 600, officer: 900, adjudicator: 600, clerk: 600 }
+        Quota { commander: 600, officer: 900, adjudicator: 600, clerk: 600, justice: 300 }
     }
 }
 
 impl Quota {
     /// Nobody is held back: for machines that work as officers, to measure.
-    pub const NONE: Quota =
-        Quota { commander: u32::MAX, officer: u32::MAX, adjudicator: u32::MAX, clerk: u32::MAX };
+    pub const NONE: Quota = Quota {
+        commander: u32::MAX,
+        officer: u32::MAX,
+        adjudicator: u32::MAX,
+        clerk: u32::MAX,
+        justice: u32::MAX,
+    };
 
     /// The quota of a role.
     pub const fn of(self, role: Role) -> u32 {
@@ -50,6 +56,7 @@ impl Quota {
             Role::Officer => self.officer,
             Role::Adjudicator => self.adjudicator,
             Role::Clerk => self.clerk,
+            Role::Justice => self.justice,
         }
     }
 
@@ -60,6 +67,7 @@ impl Quota {
             Role::Officer => &mut self.officer,
             Role::Adjudicator => &mut self.adjudicator,
             Role::Clerk => &mut self.clerk,
+            Role::Justice => &mut self.justice,
         };
         *of = people;
         self
@@ -162,7 +170,7 @@ pub(crate) enum Standing {
 ///
 /// An adjudicator's work is an open case that names the person; an officer's an application on its way, or a
 /// seat of today; both of the reader's unit. Commanders and clerks have numbers, boxes and forms at hand, and
-/// always say why.
+/// always say why. The justice office opens no record: its cases show what it is asked about.
 ///
 /// # Errors
 /// Of the database.
@@ -170,7 +178,7 @@ pub(crate) async fn standing(state: &AppState, who: &Who, person: PersonId) -> R
     let work = match who.role {
         Role::Adjudicator => Some(Work::Cases),
         Role::Officer => Some(Work::Applications),
-        Role::Commander | Role::Clerk => None,
+        Role::Commander | Role::Clerk | Role::Justice => None,
     };
     let mut conn = state.db.read().await?;
     if let Some(work) = work

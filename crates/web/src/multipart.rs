@@ -5,8 +5,9 @@ use axum::http::{HeaderMap, header};
 use crate::error::Error;
 use crate::form::form_field;
 
-/// Parts of one form. A chip has at most eighteen files.
-const MOST_PARTS: usize = 40;
+/// Parts of one form. A chip has at most eighteen files; a case of correction has at most twenty-four items
+/// with two parts each, and its paper.
+const MOST_PARTS: usize = 64;
 
 /// A form, whichever way the browser wrote it.
 pub(crate) struct Form {
@@ -36,7 +37,7 @@ impl Form {
         let mut parts = Vec::new();
         while let Some(field) = form.next_field().await.map_err(broken)? {
             if parts.len() == MOST_PARTS {
-                return Err(Error::BadForm("more parts than a card has files"));
+                return Err(Error::BadForm("more parts than any form has"));
             }
             let name = field.name().unwrap_or_default().to_owned();
             let file_name = field.file_name().map(str::to_owned);

@@ -7,6 +7,7 @@ pub(crate) mod cards;
 pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod choices;
+pub(crate) mod corrections;
 pub(crate) mod dashboard;
 pub(crate) mod events;
 pub(crate) mod evidence;

@@ -19,7 +19,7 @@ use crate::checking::UPLOAD_LIMIT;
 use crate::error::Error;
 use crate::form::{cross_site, form_field, percent_encode};
 use crate::kit_door::{self, Door};
-use crate::session::Role::{Adjudicator, Clerk, Commander, Officer};
+use crate::session::Role::{Adjudicator, Clerk, Commander, Justice, Officer};
 use crate::session::{Role, Who, deny, load};
 use crate::state::AppState;
 use crate::{api, lapse, layers, multipart, pages, static_files, tls};
@@ -47,6 +47,8 @@ pub struct Route {
 }
 
 const ALL: Access = Access::Roles(&Role::ALL);
+const STAFF: Access = Access::Roles(&Role::STAFF);
+const CORRECTIONS: Access = Access::Roles(&[Justice, Clerk, Commander]);
 const COMMAND: Access = Access::Roles(&[Commander]);
 const CASES: Access = Access::Roles(&[Adjudicator]);
 const FIELD: Access = Access::Roles(&[Officer, Commander]);
@@ -98,9 +100,14 @@ pub const ROUTES: &[Route] = &[
         access: COMMAND,
         handler: || get(pages::supervision::trail::show),
     },
-    Route { method: "GET", path: "/cu-dan", access: ALL, handler: || get(pages::people::search) },
-    Route { method: "GET", path: "/cu-dan/{person_id}", access: ALL, handler: || get(pages::people::show) },
-    Route { method: "POST", path: "/cu-dan/{person_id}", access: ALL, handler: || post(pages::reason::give) },
+    Route { method: "GET", path: "/cu-dan", access: STAFF, handler: || get(pages::people::search) },
+    Route { method: "GET", path: "/cu-dan/{person_id}", access: STAFF, handler: || get(pages::people::show) },
+    Route {
+        method: "POST",
+        path: "/cu-dan/{person_id}",
+        access: STAFF,
+        handler: || post(pages::reason::give),
+    },
     Route { method: "GET", path: "/chat-luong", access: QUALITY, handler: || get(pages::quality::overview) },
     Route {
         method: "GET",
@@ -123,17 +130,53 @@ pub const ROUTES: &[Route] = &[
     Route {
         method: "GET",
         path: "/cu-dan/{person_id}/giay-to/{document_id}",
-        access: ALL,
+        access: STAFF,
         handler: || get(pages::events::scan),
     },
-    Route { method: "GET", path: "/ho-so", access: ALL, handler: || get(pages::applications::list) },
+    Route {
+        method: "GET",
+        path: pages::corrections::ask::PATH,
+        access: REGISTER,
+        handler: || get(pages::corrections::ask::show),
+    },
+    Route {
+        method: "POST",
+        path: pages::corrections::ask::PATH,
+        access: REGISTER,
+        handler: || post(pages::corrections::ask::open),
+    },
+    Route {
+        method: "GET",
+        path: pages::corrections::ADDRESS,
+        access: CORRECTIONS,
+        handler: || get(pages::corrections::list),
+    },
+    Route {
+        method: "GET",
+        path: pages::corrections::one::PATH,
+        access: CORRECTIONS,
+        handler: || get(pages::corrections::one::show),
+    },
+    Route {
+        method: "POST",
+        path: pages::corrections::one::PATH,
+        access: CORRECTIONS,
+        handler: || post(pages::corrections::one::act),
+    },
+    Route {
+        method: "GET",
+        path: "/cai-chinh/{correction_id}/giay-to",
+        access: CORRECTIONS,
+        handler: || get(pages::corrections::one::scan),
+    },
+    Route { method: "GET", path: "/ho-so", access: STAFF, handler: || get(pages::applications::list) },
     Route {
         method: "GET",
         path: "/ho-so/{application_id}",
-        access: ALL,
+        access: STAFF,
         handler: || get(pages::applications::show),
     },
-    Route { method: "GET", path: "/the/{card_id}", access: ALL, handler: || get(pages::cards::show) },
+    Route { method: "GET", path: "/the/{card_id}", access: STAFF, handler: || get(pages::cards::show) },
     Route { method: "GET", path: "/ho-so-xet", access: CASES, handler: || get(pages::cases::list) },
     Route { method: "GET", path: "/ho-so-xet/{case_id}", access: CASES, handler: || get(pages::cases::show) },
     Route {
@@ -346,7 +389,8 @@ async fn bound(state: &AppState, access: Access, parts: &Parts) -> Result<Bound,
     let form = Bound { bytes: FORM_LIMIT, time: FORM_TIME };
     let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Access::Roles(roles) = access else { return Ok(form) };
-    if route != pages::events::PATH || !multipart::is_multipart(&parts.headers) {
+    let takes_scans = [pages::events::PATH, pages::corrections::one::PATH].contains(&route);
+    if !takes_scans || !multipart::is_multipart(&parts.headers) {
         return Ok(form);
     }
     let who = load(state, &parts.headers).await?;

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use crate::error::Error;
 use crate::state::{AppState, Settings};
 use domain::Actor;
+use domain::correction::{By, Desk};
 use domain::id::AccountId;
 use store::{UnitScope, audit, sessions};
 
@@ -29,11 +30,17 @@ pub enum Role {
     Adjudicator,
     /// Register clerk: people and refused forms.
     Clerk,
+    /// Justice office (tư pháp – hộ tịch): the cases of correction that it is asked about, and nothing else.
+    Justice,
 }
 
 impl Role {
     /// In the order in which the documentation lists them.
-    pub const ALL: [Role; 4] = [Role::Commander, Role::Officer, Role::Adjudicator, Role::Clerk];
+    pub const ALL: [Role; 5] =
+        [Role::Commander, Role::Officer, Role::Adjudicator, Role::Clerk, Role::Justice];
+
+    /// Those who work with the register and the applications of their unit.
+    pub const STAFF: [Role; 4] = [Role::Commander, Role::Officer, Role::Adjudicator, Role::Clerk];
 
     /// The word that is stored and given to `account add`.
     pub const fn code(self) -> &'static str {
@@ -42,6 +49,7 @@ impl Role {
             Role::Officer => "officer",
             Role::Adjudicator => "adjudicator",
             Role::Clerk => "clerk",
+            Role::Justice => "justice",
         }
     }
 
@@ -57,6 +65,7 @@ impl Role {
             Role::Officer => "/lich-moi",
             Role::Adjudicator => "/ho-so-xet",
             Role::Clerk => "/cu-dan",
+            Role::Justice => "/cai-chinh",
         }
     }
 }
@@ -101,6 +110,12 @@ impl Who {
         let byte = |at: usize| u8::from_str_radix(&token[2 * at..2 * at + 2], 16).unwrap_or(0);
         // No early end: the time does not tell how much of a guess was right.
         (0..32).fold(0u8, |wrong, i| wrong | (byte(i) ^ byte(32 + i) ^ self.csrf_secret[i])) == 0
+    }
+
+    /// For which office this person acts on cases of correction; `None` where the role has no part in them.
+    pub(crate) fn by(&self) -> Option<By> {
+        let desk = Desk::from_code(self.role.code())?;
+        Some(By { actor: self.actor(), desk })
     }
 
     /// An audit row for something this person did or read.

@@ -69,6 +69,8 @@ pub const fn mixture(role: Role) -> &'static [(Act, u32)] {
             (SearchName, 10),
             (OpenPerson, 10),
         ],
+        // A campaign's days are measured, in which no case of correction is opened.
+        Role::Justice => &[],
         Role::Adjudicator => &[(Cases, 20), (OpenCase, 40), (Decide, 30), (SearchName, 5), (OpenPerson, 5)],
     }
 }
@@ -306,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_roles_mixture_is_whole() {
-        for role in Role::ALL {
+        for role in Role::STAFF {
             assert_eq!(mixture(role).iter().map(|(_, weight)| weight).sum::<u32>(), 100, "{role:?}");
         }
     }

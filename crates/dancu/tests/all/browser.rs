@@ -25,8 +25,16 @@ use webdriver::{Browser, Driver};
 const CAMPAIGN: &[&str] = &["--people", "1000", "--seed", "7", "--until", "2021-03-07"];
 
 /// Routes that are no page: the way in, what a page loads, and what machines ask.
-/// A paper's scan is a download, and a demonstration has none: `web` tests it.
-const NO_PAGES: &[&str] = &["/", "/healthz", "/readyz", "/cu-dan/{person_id}/giay-to/{document_id}"];
+/// A paper's scan is a download, and a demonstration has none; nor is a case of correction opened in one.
+/// `web` tests both.
+const NO_PAGES: &[&str] = &[
+    "/",
+    "/healthz",
+    "/readyz",
+    "/cu-dan/{person_id}/giay-to/{document_id}",
+    "/cai-chinh/{correction_id}",
+    "/cai-chinh/{correction_id}/giay-to",
+];
 
 #[test]
 fn every_role_in_a_browser() {
@@ -65,7 +73,7 @@ fn every_role_in_a_browser() {
 /// to, or that this test does not know how to reach, fails.
 fn every_page_of_every_role(browser: &Browser, demo: &Demo, inspector: &mut Inspector) {
     let mut opened = BTreeMap::new();
-    for login in ["chihuy", "canbo", "thamdinh1", "hotich"] {
+    for login in ["chihuy", "canbo", "thamdinh1", "hotich", "tuphap"] {
         let account = demo.account(login);
         sign_in(browser, &demo.base, account);
         let role = Role::from_code(&account.role).expect("the demo prints codes of roles");

@@ -1,7 +1,7 @@
 //! A civil event of one person: the form, what will happen, and the recording. What is right and what is
 //! wrong with an event, crate `register` says.
 
-mod typed;
+pub(crate) mod typed;
 
 use askama::Template;
 use axum::body::Bytes;
@@ -401,7 +401,7 @@ fn in_words(ui: &Frame, faults: &[Fault]) -> Vec<Line> {
 }
 
 /// The values that can be changed, by their codes.
-fn fields(ui: &Frame) -> Vec<(String, String)> {
+pub(crate) fn fields(ui: &Frame) -> Vec<(String, String)> {
     let named = |(field, part): (Field, Part)| {
         let label = label(ui.lang, field);
         let text = match part {

@@ -25,6 +25,7 @@ use domain::{Field, PartialDate, Pin};
 use register::EventKind;
 use store::applications::pages::ApplicationHit;
 use store::cards::pages::CardHit;
+use store::register::corrections::pages::open_by_person;
 use store::register::pages::PeopleQuery;
 use store::register::pages::PersonHit;
 use store::register::timeline::{TimelineRow, timeline};
@@ -78,6 +79,9 @@ struct PersonTemplate {
     message: String,
     /// Whether the reader records events, and where.
     new_event: Option<String>,
+    /// Where a case of correction is opened, and the one that is open.
+    new_case: Option<String>,
+    open_case: Option<String>,
     action: String,
     /// The day as of which the record is read, and the day on which it was known, as they were asked.
     on: String,
@@ -239,6 +243,7 @@ pub(crate) async fn show(
         Standing::AtHand => None,
     };
     let applications = store::applications::pages::applications_of(&mut tx, person_id).await?;
+    let open_case = open_by_person(&mut tx, &[person_id]).await?.remove(&person_id);
     let ids: Vec<_> = applications.iter().map(|a| a.application_id).collect();
     let cards = store::cards::pages::cards_of_applications(&mut tx, &ids).await?;
     let view = View::of(&asked);
@@ -276,6 +281,10 @@ pub(crate) async fn show(
             lang.fill("event.recorded", &[("kind", lang.text(&format!("event.kind.{}", kind.code())))])
         }),
         new_event: (who.role == Role::Clerk).then(|| format!("/cu-dan/{person_id}/su-kien/moi")),
+        new_case: (who.role == Role::Clerk).then(|| format!("/cu-dan/{person_id}/cai-chinh/moi")),
+        open_case: open_case
+            .filter(|_| matches!(who.role, Role::Clerk | Role::Commander))
+            .map(|case| format!("/cai-chinh/{case}")),
         action: format!("/cu-dan/{person_id}"),
         as_of: view.said(lang),
         wrong_day: view.is_wrong,

@@ -15,7 +15,7 @@ use crate::extract::{Path, Query};
 use crate::frame::{own_unit, page};
 use crate::looked::{self, Look};
 use crate::pages::{PageSize, share};
-use crate::session::Who;
+use crate::session::{Role, Who};
 use crate::state::AppState;
 use domain::PartialDate;
 use domain::clock::VIETNAM;
@@ -23,6 +23,7 @@ use domain::id::PersonId;
 use domain::profile::Mark;
 use register::quality::{Dimension, Rule};
 use store::UnitScope;
+use store::register::corrections::pages as corrections;
 use store::register::quality::{self as rows, Count};
 use ui::format;
 use ui::frame::Frame;
@@ -104,6 +105,8 @@ struct PersonLine {
     unit: String,
     since: String,
     age: String,
+    /// To the open case about this person, or the form that opens one.
+    case: Option<(String, &'static str)>,
 }
 
 pub(crate) async fn overview(State(state): State<AppState>, who: Who, ui: Frame) -> Result<Response, Error> {
@@ -154,7 +157,8 @@ fn dimension_lines(ui: &Frame, dimension: Dimension, counts: &HashMap<&str, &Cou
     }
 }
 
-fn says(lang: Lang, rule: Rule) -> &'static str {
+/// A rule in a sentence.
+pub(crate) fn says(lang: Lang, rule: Rule) -> &'static str {
     let (vi, en) = &rule.text().says;
     match lang {
         Lang::Vi => vi,
@@ -192,8 +196,10 @@ pub(crate) async fn rule(
     let mut found = rows::open(&mut scoped, rule.code(), under.as_str(), after, PAGE.asked()).await?;
     let units = rows::by_unit(&mut scoped, rule.code()).await?;
     let trend = rows::trend(&mut scoped, rule.code(), DAYS).await?;
-    drop(scoped);
     let more = PAGE.cut(&mut found);
+    let people: Vec<PersonId> = found.iter().map(|finding| finding.person_id).collect();
+    let open = corrections::open_by_person(&mut scoped, &people).await?;
+    drop(scoped);
     let question = json!({ "rule": rule.code(), "under": below.as_ref().map(UnitScope::as_str) });
     let shown = found.iter().map(|finding| finding.person_id.uuid()).collect();
     looked::note(&state, &who, Look::list(&who, "quality.listed", question, shown)).await?;
@@ -230,6 +236,14 @@ pub(crate) async fn rule(
         unit: own_unit(&state, &finding.unit_path),
         since: format::date(finding.first_seen),
         age: format::age(ui.lang, finding.first_seen.midnight().assume_offset(VIETNAM), now),
+        case: match open.get(&finding.person_id) {
+            Some(case) => Some((format!("/cai-chinh/{case}"), ui.t("correction.under_way"))),
+            None if who.role == Role::Clerk => {
+                let form = format!("/cu-dan/{}/cai-chinh/moi?luat={}", finding.person_id, rule.code());
+                Some((form, ui.t("correction.open")))
+            }
+            None => None,
+        },
     };
     page(&RulePage {
         says: says(ui.lang, rule),

@@ -14,6 +14,7 @@ use crate::state::AppState;
 use crate::throttle::Guess;
 use domain::application::State as Stage;
 use packet::ReceiptCode;
+use store::register::corrections::pages::{self as corrections, Waiting};
 use ui::format;
 use ui::frame::Frame;
 use ui::place;
@@ -36,6 +37,8 @@ struct Found {
     captured: String,
     place_label: &'static str,
     place: String,
+    /// What is asked of whom about the citizen's data, while it is asked.
+    corrections: Vec<String>,
     /// Empty for an application that has ended: it is on no way to a card.
     steps: Vec<TrackStep>,
 }
@@ -67,6 +70,8 @@ pub(crate) async fn answer(
     let Some(followed) = store::applications::pages::follow(&mut conn, &hash).await? else {
         return page(&Page { ui, wrong: true, found: None });
     };
+    let waiting = corrections::of_receipt(&mut conn, &hash).await?;
+    drop(conn);
     state.guesses.give_back(&guess);
     // In the sentences the kind of the unit is small; the fact of its own begins with it.
     let unit = place::full(state.units(), &followed.unit.to_string());
@@ -80,9 +85,28 @@ pub(crate) async fn answer(
         since: format::date(domain::clock::day_in_vietnam(followed.state_since)),
         captured: format::date(domain::clock::day_in_vietnam(followed.captured_at)),
         place: place::at_head(&unit),
+        corrections: waiting.iter().map(|case| asked(&state, &ui, case)).collect(),
         steps: if followed.state == Stage::Rejected { Vec::new() } else { steps(&ui, followed.state) },
     };
     page(&Page { ui, wrong: false, found: Some(found) })
+}
+
+/// What is asked of whom about the citizen's data, and by when. Fields are named, values never: whoever holds
+/// the receipt learns nothing about the person.
+fn asked(state: &AppState, ui: &Frame, case: &Waiting) -> String {
+    let fields: Vec<&str> = case.fields.iter().map(|field| ui::record::label(ui.lang, *field)).collect();
+    let code = case.unit_path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let unit = place::full(state.units(), code);
+    let values = [("fields", fields.join(", ")), ("unit", unit)];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let what = ui.lang.fill(&format!("track.correction.{}", case.state.code()), &values);
+    match case.due_on {
+        Some(day) => {
+            let by_when = ui.lang.fill("track.correction.due", &[("day", &format::date(day))]);
+            format!("{what} {by_when}")
+        }
+        None => what,
+    }
 }
 
 /// What is not a code at all is looked up too, so that no form of a wrong code takes another way.

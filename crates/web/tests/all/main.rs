@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod checking;
+mod corrections;
 mod door;
 mod events;
 mod lapse;

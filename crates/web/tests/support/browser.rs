@@ -98,6 +98,7 @@ impl World {
             ("{kit_id}", KitId::derive(super::NOW, &[b"kit"]).uuid()),
             ("{consignment_id}", ConsignmentId::derive(super::NOW, &[b"district"]).uuid()),
             ("{document_id}", super::document().uuid()),
+            ("{correction_id}", super::correction().uuid()),
         ];
         let route = route.replace("{rule}", "native_place_missing");
         ids.into_iter().fold(route, |path, (name, id)| path.replace(name, &id.to_string()))

@@ -19,7 +19,9 @@ use time::{Date, Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use domain::clock::VirtualClock;
-use domain::id::{ApplicationId, CardId, CaseId, DocumentId, ImportId, KitId, PersonId, SlotId};
+use domain::id::{
+    ApplicationId, CardId, CaseId, CorrectionId, DocumentId, ImportId, KitId, PersonId, SlotId,
+};
 use domain::record::{Place, Relative};
 use domain::unit::Units;
 use domain::{OldId, PartialDate, PersonName, Pin as PersonalNumber, ResidentRecord, Sex, UnitCode};
@@ -84,6 +86,7 @@ pub async fn seed(db: &Database, per_commune: usize, gap: bool) -> Seeded {
             }
             if number == 0 {
                 registered_by_paper(&mut tx, &path).await;
+                was_corrected(&mut tx, person, &path).await;
             }
             // Some people have not come yet, more of them in some communes than in others.
             if (number * 7 + commune.number() as usize) % 10 < 7 {
@@ -309,6 +312,30 @@ async fn insert_person(tx: &mut PgConnection, id: PersonId, r: &ResidentRecord, 
 /// The paper behind the registration of the first person.
 pub fn document() -> DocumentId {
     DocumentId::derive(NOW, &[b"paper"])
+}
+
+/// A case of correction of the first person that is over, behind which the paper is.
+pub fn correction() -> CorrectionId {
+    CorrectionId::derive(NOW, &[b"correction"])
+}
+
+async fn was_corrected(tx: &mut PgConnection, person: PersonId, path: &str) {
+    let detail = "{\"action\":\"request\",\"kind\":\"correction\",\"items\":[]}";
+    let sql = format!(
+        "INSERT INTO correction_case (case_id, kind, person_id, source, state, requested_by, document_id, \
+           opened_at, closed_at, actions, unit_path) \
+         VALUES ('{0}', 'correction', '{1}', 'citizen', 'applied', 'centre', '{2}', '2021-04-01', \
+           '2021-04-07', 1, '{3}'); \
+         INSERT INTO correction_item (case_id, field, part, register_value, claimed_value, granted_value, \
+           outcome, unit_path) VALUES ('{0}', 'religion', 'whole', '1', '0', '0', 'applied', '{3}'); \
+         INSERT INTO correction_action (case_id, seq, action, at, actor, desk, action_id, detail, unit_path) \
+         VALUES ('{0}', 1, 'request', '2021-04-01', 'centre', 'clerk', '{0}', '{detail}', '{3}')",
+        correction(),
+        person,
+        document(),
+        path,
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
 }
 
 async fn registered_by_paper(tx: &mut PgConnection, path: &str) {

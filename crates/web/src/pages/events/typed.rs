@@ -135,7 +135,8 @@ impl Typed {
     }
 }
 
-fn value(units: Units<'_>, field: &str, part: &str, typed: &str) -> String {
+/// What was typed as the value of a field: names of units and of codes become their codes.
+pub(crate) fn value(units: Units<'_>, field: &str, part: &str, typed: &str) -> String {
     let Some(field) = Field::from_code(field) else { return typed.to_owned() };
     let is_unit = part == Part::Unit.code() || matches!(field, Field::BirthRegistration | Field::NativePlace);
     let list = if field == Field::Sex { Some(CodeList::Sex) } else { register::list_of(field) };

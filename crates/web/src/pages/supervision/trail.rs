@@ -263,6 +263,7 @@ fn page_of(subject: &str) -> Option<String> {
         "application" => "/ho-so",
         "card" => "/the",
         "consignment" => "/giao-nhan",
+        "correction" => "/cai-chinh",
         "kit" => KITS,
         _ => return None,
     };
