@@ -1,5 +1,6 @@
-//! `dancu register`: civil events, people with two records, and one person's record.
+//! `dancu register`: civil events, cases of correction, people with two records, and one person's record.
 
+mod case;
 mod event;
 mod quality;
 
@@ -27,6 +28,9 @@ use ui::{say, tell};
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Cases of correction: what the justice office is asked, and what became of it.
+    #[command(subcommand)]
+    Case(case::Command),
     /// Find people who are in the register twice: what is certain is merged, what is not becomes a case. Run
     /// again, it looks at who came or changed since; stopped, it goes on where it was.
     Dedupe {
@@ -65,6 +69,7 @@ pub(crate) enum Command {
 pub(crate) async fn run(place: &Place, command: &Command) -> Result<ExitCode> {
     let centre = Installation::open(place).await?;
     match command {
+        Command::Case(command) => case::run(&centre, command).await?,
         Command::Event(options) => return event::run(&centre, options).await,
         Command::Dedupe { unit, json, operator } => dedupe(&centre, *unit, *json, operator).await?,
         Command::Quality(options) => quality::run(&centre, options).await?,

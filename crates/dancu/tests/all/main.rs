@@ -7,6 +7,7 @@ mod audit;
 mod browser;
 mod cases;
 mod cli;
+mod corrections;
 mod demo;
 mod desks;
 mod died;

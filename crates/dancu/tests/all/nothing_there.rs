@@ -119,6 +119,10 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("pki-roll", Ends, &[]),
     ("profile-check", NeedsNone, &[]),
     ("profile-show", NeedsNone, &["fees", "--on", "2021-07-01"]),
+    ("register-case-act", Ends, &[ID, "take", "--as", "kim"]),
+    ("register-case-list", Ends, &[]),
+    ("register-case-open", Ends, &[ID, "--set", "name=A", "--as", "kim"]),
+    ("register-case-show", Ends, &[ID]),
     ("register-dedupe", Ends, &[]),
     ("register-event", Ends, &["password"]),
     ("register-quality", Ends, &[]),
@@ -158,6 +162,9 @@ fn run(folder: &Path, args: &[&str]) -> Output {
 
 /// A page's name as words of a command line: the words of the commands above it are whole pages' names.
 fn words(name: &str) -> Vec<&str> {
+    if let Some(rest) = name.strip_prefix("register-case-") {
+        return vec!["register", "case", rest];
+    }
     const ABOVE: [&str; 20] = [
         "account",
         "audit",
