@@ -27,6 +27,7 @@ use store::applications::Step;
 use store::applications::find;
 use store::applications::pages::ApplicationsQuery;
 use store::applications::timeline;
+use store::register::corrections::pages::open_by_person;
 use ui::format;
 use ui::frame::Frame;
 use ui::i18n::Lang;
@@ -71,6 +72,8 @@ struct OnePage {
     resolution: Option<Resolution>,
     cards: Vec<CardLine>,
     cases: Vec<CaseLine>,
+    /// An open correction of the person's data, with its page for those who may open it.
+    correction: Option<Option<String>>,
 }
 
 struct StepLine {
@@ -205,6 +208,10 @@ pub(crate) async fn show(
     };
     let cards = store::cards::pages::cards_of_application(&mut tx, application_id).await?;
     let cases = store::cases::pages::cases_of(&mut tx, application_id).await?;
+    let correction = match application.person_id {
+        Some(person) => open_by_person(&mut tx, &[person]).await?.remove(&person),
+        None => None,
+    };
     drop(tx);
     let resolution =
         store::cases::resolutions::resolution(&mut *state.db.read().await?, application_id).await?;
@@ -246,6 +253,10 @@ pub(crate) async fn show(
                 decided,
             })
             .collect(),
+        correction: correction.map(|case| {
+            let may_read = matches!(who.role, Role::Clerk | Role::Commander);
+            may_read.then(|| format!("/cai-chinh/{case}"))
+        }),
         ui,
     })
 }

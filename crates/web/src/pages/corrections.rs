@@ -98,12 +98,16 @@ pub(crate) async fn list(
     let actors = Actors::load(&state, found.iter().filter_map(|line| line.owner.as_deref())).await?;
     let tab =
         |href, label, count: i64, of: &str| Tab { href, label, count: ui.n(&count), current: of == named };
-    let tabs = vec![
+    let mut tabs = vec![
         tab(ADDRESS, ui.t("correction.list.open"), counts[0], ""),
         tab("/cai-chinh?loc=cua-toi", ui.t("correction.list.mine"), counts[1], MINE),
         tab("/cai-chinh?loc=qua-han", ui.t("correction.list.overdue"), counts[2], OVERDUE),
         tab("/cai-chinh?loc=xong", ui.t("correction.list.closed"), counts[3], CLOSED),
     ];
+    // A case has its owner in the justice office.
+    if who.role != Role::Justice {
+        tabs.retain(|tab| !tab.href.ends_with(MINE));
+    }
     let line = |line: &rows::CaseLine| {
         let fields: Vec<&str> = line.fields.iter().map(|field| ui::record::label(ui.lang, *field)).collect();
         let born = line.birth.and_then(|day| PartialDate::from_packed(day).ok());

@@ -13,6 +13,7 @@ use crate::frame::page;
 use crate::state::AppState;
 use crate::throttle::Guess;
 use domain::application::State as Stage;
+use domain::profile::Profile;
 use packet::ReceiptCode;
 use store::register::corrections::pages::{self as corrections, Waiting};
 use ui::format;
@@ -85,7 +86,7 @@ pub(crate) async fn answer(
         since: format::date(domain::clock::day_in_vietnam(followed.state_since)),
         captured: format::date(domain::clock::day_in_vietnam(followed.captured_at)),
         place: place::at_head(&unit),
-        corrections: waiting.iter().map(|case| asked(&state, &ui, case)).collect(),
+        corrections: waiting.iter().map(|case| asked(&state, &ui, case, followed.state)).collect(),
         steps: if followed.state == Stage::Rejected { Vec::new() } else { steps(&ui, followed.state) },
     };
     page(&Page { ui, wrong: false, found: Some(found) })
@@ -93,20 +94,20 @@ pub(crate) async fn answer(
 
 /// What is asked of whom about the citizen's data, and by when. Fields are named, values never: whoever holds
 /// the receipt learns nothing about the person.
-fn asked(state: &AppState, ui: &Frame, case: &Waiting) -> String {
+fn asked(state: &AppState, ui: &Frame, case: &Waiting, stage: Stage) -> String {
     let fields: Vec<&str> = case.fields.iter().map(|field| ui::record::label(ui.lang, *field)).collect();
     let code = case.unit_path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let unit = place::full(state.units(), code);
     let values = [("fields", fields.join(", ")), ("unit", unit)];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let what = ui.lang.fill(&format!("track.correction.{}", case.state.code()), &values);
-    match case.due_on {
-        Some(day) => {
-            let by_when = ui.lang.fill("track.correction.due", &[("day", &format::date(day))]);
-            format!("{what} {by_when}")
-        }
-        None => what,
-    }
+    let by_when = case.due_on.map(|day| ui.lang.fill("track.correction.due", &[("day", &format::date(day))]));
+    // A card that is made already, or shows nothing of what is asked, does not wait.
+    let held = Profile::official().card_fields(state.campaign.today()).unwrap_or_default();
+    let is_to_be_made = matches!(stage, Stage::Captured | Stage::Received | Stage::InCase | Stage::Accepted);
+    let waits = is_to_be_made && case.fields.iter().any(|field| held.contains(field));
+    let waits = waits.then(|| ui.t("track.correction.card_waits").to_owned());
+    [Some(what), by_when, waits].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What is not a code at all is looked up too, so that no form of a wrong code takes another way.

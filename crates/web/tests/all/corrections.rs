@@ -112,9 +112,8 @@ async fn a_correction_goes_from_the_clerk_to_the_justice_office_and_back() {
     let done = act(&mut justice, &case, &[("viec", "take")]).await;
     assert_eq!(done.header("location"), format!("{case}?kq=take"), "{}", done.body);
     assert!(justice.get("/cai-chinh?loc=cua-toi").await.body.contains(&case));
-    assert!(clerk.get("/cai-chinh?loc=cua-toi").await.body.contains(&case), "who asked has it too");
-    let mut commander = world.as_role(Role::Commander).await;
-    assert!(!commander.get("/cai-chinh?loc=cua-toi").await.body.contains(&case));
+    let open = clerk.get("/cai-chinh").await.body;
+    assert!(open.contains(&case) && !open.contains("loc=cua-toi"), "a clerk owns none: {open}");
     // What is wrong is said, and what was typed is kept.
     let drawn = drawn(&justice.get(&case).await);
     let wrong: Vec<_> = PAPER.iter().copied().filter(|(name, _)| *name != "giay-so").collect();
@@ -288,9 +287,10 @@ async fn a_form_with_a_scan_needs_its_token_and_ends_somewhere() {
 async fn the_applicant_is_told_what_is_asked_of_whom_and_by_when() {
     let world = World::new().await;
     let person = world.seeded.people[0].uuid();
-    let sql = "UPDATE application SET person_id = $1 WHERE receipt_hash IS NOT NULL";
-    let done = sqlx::query(sql).bind(person).execute(world.db.admin()).await.unwrap();
-    assert_eq!(done.rows_affected(), 1);
+    let sql = "UPDATE application SET person_id = $1, state = 'accepted' WHERE receipt_hash IS NOT NULL \
+               RETURNING application_id";
+    let application: uuid::Uuid =
+        sqlx::query_scalar(sql).bind(person).fetch_one(world.db.admin()).await.unwrap();
     let follow = async || world.browser().post("/tra-cuu", &[("ma", RECEIPT)]).await.body;
     assert!(!follow().await.contains("đang được cải chính"));
     let case = "INSERT INTO correction_case (case_id, kind, person_id, source, state, requested_by, due_on, \
@@ -306,6 +306,18 @@ async fn the_applicant_is_told_what_is_asked_of_whom_and_by_when() {
     assert!(told.contains("Thông tin của ông/bà đang được cải chính"), "{told}");
     assert!(told.contains("cán bộ tư pháp – hộ tịch") && told.contains("Hạn trả lời: 08/07/2021."), "{told}");
     assert!(!told.contains("Bí Mật") && !told.contains("Kín Đáo"), "no value is told");
+    assert!(told.contains("Thẻ chờ kết quả này rồi được làm tiếp."), "{told}");
+    // Whoever is asked at the counter knows it too, and the register's clerk has the way there.
+    let case = format!("href=\"/cai-chinh/{}\"", nothing());
+    for (role, has_link) in [(Role::Clerk, true), (Role::Officer, false)] {
+        let page = world.as_role(role).await.get(&format!("/ho-so/{application}")).await.body;
+        assert!(page.contains("Thông tin của người này đang được cải chính"), "{role:?}: {page}");
+        assert_eq!(page.contains(&case), has_link, "{role:?}");
+    }
+    let made = "UPDATE application SET state = 'printed' WHERE receipt_hash IS NOT NULL";
+    sqlx::query(made).execute(world.db.admin()).await.unwrap();
+    let told = follow().await;
+    assert!(told.contains("đang được cải chính") && !told.contains("Thẻ chờ kết quả"), "{told}");
     let over = "UPDATE correction_case SET state = 'withdrawn', closed_at = now() WHERE case_id = $1";
     sqlx::query(over).bind(nothing()).execute(world.db.admin()).await.unwrap();
     assert!(!follow().await.contains("đang được cải chính"));

@@ -170,16 +170,19 @@ async fn whoever_is_signed_in_keeps_the_navigation_on_every_problem_page() {
     let world = World::new().await;
     for role in Role::ALL {
         let mut reader = world.as_role(role).await;
-        let foreign = format!("/ho-so/{}", support::nothing());
+        let is_justice = role == Role::Justice;
+        let (list, field, things) =
+            if is_justice { ("/cai-chinh", "loc", "/cai-chinh") } else { ("/cu-dan", "ten", "/ho-so") };
+        let foreign = format!("{things}/{}", support::nothing());
         let large = Request::post("/ra").body(Body::from(vec![b'x'; 70_000])).unwrap();
         let upload = Request::post("/kiem-the").body(Body::from(vec![b'x'; 600 * 1024])).unwrap();
         let broken = Request::post("/kiem-the").header("content-type", "multipart/form-data");
         let mut pages = vec![
             (StatusCode::NOT_FOUND, reader.get("/khong-co").await),
             (StatusCode::NOT_FOUND, reader.get(&foreign).await),
-            (StatusCode::NOT_FOUND, reader.get("/cu-dan/%FF").await),
-            (StatusCode::NOT_FOUND, reader.post("/cu-dan", &[]).await),
-            (StatusCode::BAD_REQUEST, reader.get("/cu-dan?ten=a&ten=b").await),
+            (StatusCode::NOT_FOUND, reader.get(&format!("{list}/%FF")).await),
+            (StatusCode::NOT_FOUND, reader.post(list, &[]).await),
+            (StatusCode::BAD_REQUEST, reader.get(&format!("{list}?{field}=a&{field}=b")).await),
             (StatusCode::FORBIDDEN, reader.post("/ra", &[]).await),
             (StatusCode::PAYLOAD_TOO_LARGE, reader.send(large).await),
             (StatusCode::PAYLOAD_TOO_LARGE, reader.send(upload).await),
@@ -193,7 +196,7 @@ async fn whoever_is_signed_in_keeps_the_navigation_on_every_problem_page() {
         pages.push((StatusCode::TOO_MANY_REQUESTS, reader.post("/tra-cuu", &[("ma", "wrong")]).await));
         for (index, (status, page)) in pages.iter().enumerate() {
             assert_eq!(page.status, *status, "{role:?} {index}: {}", page.body);
-            let has = page.body.contains("<nav") && page.body.contains("href=\"/ho-so\"");
+            let has = page.body.contains("<nav") && page.body.contains(&format!("href=\"{things}\""));
             assert!(has && page.body.contains("action=\"/ra\""), "{role:?} {index}: {}", page.body);
         }
         // The navigation works on from there: its form to sign out has a token of this session.

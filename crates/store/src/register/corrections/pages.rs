@@ -17,7 +17,7 @@ use domain::id::{CorrectionId, PersonId};
 pub enum Which<'a> {
     /// Those that are not over.
     Open,
-    /// Of these, what this actor has or asked for.
+    /// Of these, what this actor has.
     Mine(&'a str),
     /// Of these, whose last day is before this one.
     Overdue(Date),
@@ -69,7 +69,7 @@ pub async fn list(
                 ARRAY(SELECT DISTINCT i.field FROM correction_item i WHERE i.case_id = c.case_id \
                       ORDER BY 1) AS fields \
          FROM correction_case c LEFT JOIN person p USING (person_id) \
-         WHERE (c.closed_at IS NOT NULL) = $1 AND ($2::text IS NULL OR c.owner = $2 OR c.requested_by = $2) \
+         WHERE (c.closed_at IS NOT NULL) = $1 AND ($2::text IS NULL OR c.owner = $2) \
            AND ($3::date IS NULL OR c.due_on < $3) \
            AND ($4::timestamptz IS NULL OR (c.opened_at, c.case_id) > ($4, $5)) \
          ORDER BY c.opened_at, c.case_id LIMIT $6",
@@ -114,7 +114,7 @@ pub async fn list(
 pub async fn counts(scoped: &mut PgConnection, actor: &str, today: Date) -> Result<[i64; 4], Error> {
     let (open, mine, overdue, closed): (i64, i64, i64, i64) = sqlx::query_as(
         "SELECT count(*) FILTER (WHERE closed_at IS NULL), \
-                count(*) FILTER (WHERE closed_at IS NULL AND (owner = $1 OR requested_by = $1)), \
+                count(*) FILTER (WHERE closed_at IS NULL AND owner = $1), \
                 count(*) FILTER (WHERE closed_at IS NULL AND due_on < $2), \
                 count(*) FILTER (WHERE closed_at IS NOT NULL) FROM correction_case",
     )
