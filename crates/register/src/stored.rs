@@ -23,6 +23,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
+    /// Looks whether the paper was entered before, and for whom.
     pub async fn of(
         tx: &mut PgConnection,
         paper: Paper,

@@ -80,6 +80,7 @@ impl Typed {
         self.get(TO).parse().ok()
     }
 
+    /// The paper, in the words of the form.
     pub fn paper(&self) -> PaperText {
         PaperText {
             kind: self.get("giay-loai").to_owned(),
