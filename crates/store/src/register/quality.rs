@@ -40,11 +40,11 @@ impl Examined {
     }
 }
 
-/// The paths of the units in which somebody is registered, or was at the last look, below a path, in order.
+/// The paths of the units in which somebody is registered, below a path, in order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn to_be_looked_at(conn: &mut PgConnection, below: &str) -> Result<Vec<String>, Error> {
+pub async fn inhabited(conn: &mut PgConnection, below: &str) -> Result<Vec<String>, Error> {
     // One step of the index a unit, where a DISTINCT would read everybody.
     Ok(sqlx::query_scalar(
         "WITH RECURSIVE path AS ( \
@@ -53,13 +53,29 @@ pub async fn to_be_looked_at(conn: &mut PgConnection, below: &str) -> Result<Vec
              SELECT (SELECT p.unit_path FROM person p WHERE p.unit_path ~>~ path.unit_path \
                      ORDER BY p.unit_path USING ~<~ LIMIT 1) \
              FROM path WHERE path.unit_path IS NOT NULL) \
-         SELECT unit_path FROM path WHERE unit_path IS NOT NULL AND starts_with(unit_path, $1) \
-         UNION \
-         SELECT unit_path FROM quality_day WHERE latest AND starts_with(unit_path, $1) ORDER BY 1",
+         SELECT unit_path FROM path WHERE unit_path IS NOT NULL AND starts_with(unit_path, $1)",
     )
     .bind(below)
     .fetch_all(conn)
     .await?)
+}
+
+/// Those of [`inhabited`], and those in which somebody was at the last look: what was found there is over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn to_be_looked_at(conn: &mut PgConnection, below: &str) -> Result<Vec<String>, Error> {
+    let mut paths = inhabited(&mut *conn, below).await?;
+    let before: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT unit_path FROM quality_day WHERE latest AND starts_with(unit_path, $1)",
+    )
+    .bind(below)
+    .fetch_all(conn)
+    .await?;
+    paths.extend(before);
+    paths.sort_unstable();
+    paths.dedup();
+    Ok(paths)
 }
 
 const EXAMINED: &str = "status, \

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::error::Error;
 use crate::extract::Query;
-use crate::frame::{page, unit_name};
+use crate::frame::{own_unit, page};
 use crate::looked::{self, Look};
 use crate::pages::actor::Actors;
 use crate::pages::{PageSize, Tab, id};
@@ -138,11 +138,6 @@ pub(crate) async fn list(
     });
     let shows_quality = matches!(who.role, Role::Clerk | Role::Commander);
     page(&ListPage { tabs, cases, next, shows_quality, ui })
-}
-
-/// The unit alone: what is above it is the reader's own.
-fn own_unit(state: &AppState, path: &str) -> String {
-    path.trim_end_matches('/').rsplit('/').next().map_or_else(String::new, |code| unit_name(state, code))
 }
 
 /// Where a page ended: the instant of the opening, and the case.

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::typed::{AS_ASKED, OTHER_VALUE, REFUSED, Typed};
-use super::{ADDRESS, own_unit, words};
+use super::{ADDRESS, words};
 use crate::error::Error;
 use crate::extract::{Path, Query};
-use crate::frame::page;
+use crate::frame::{own_unit, page};
 use crate::looked::{self, Look};
 use crate::pages::actor::Actors;
 use crate::pages::{id, not_shown};
@@ -247,6 +247,8 @@ async fn draw(state: &AppState, who: &Who, ui: Frame, row: &CaseRow, view: View)
     let by = who.by();
     let may_do = |verb: Verb| by.as_ref().is_some_and(|by| may(Some(&row.case), by, verb).is_ok());
     let colleagues = if may_do(Verb::Reassign) { colleagues(state, row).await? } else { Vec::new() };
+    // What has nobody to go to is not offered.
+    let is_offered = |verb: &Verb| may_do(*verb) && (*verb != Verb::Reassign || !colleagues.is_empty());
     let today = state.campaign.today();
     let lang = ui.lang;
     let View { message, faults, typed } = view;
@@ -286,7 +288,7 @@ async fn draw(state: &AppState, who: &Who, ui: Frame, row: &CaseRow, view: View)
             .and_then(|paper| paper.scan.as_ref())
             .map(|_| format!("{ADDRESS}/{}/giay-to", row.case_id)),
         history: history.iter().map(|done| action_line(&ui, &actors, done)).collect(),
-        acts: Verb::ALL.into_iter().filter(|verb| may_do(*verb)).map(|verb| act_form(&ui, verb)).collect(),
+        acts: Verb::ALL.into_iter().filter(is_offered).map(|verb| act_form(&ui, verb)).collect(),
         action: format!("{ADDRESS}/{}", row.case_id),
         command: typed.action_id().unwrap_or_else(|| ActId::from_uuid(state.random_id())).to_string(),
         version: row.case.actions,
