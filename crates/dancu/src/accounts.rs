@@ -79,7 +79,7 @@ pub(crate) async fn run(place: &Place, command: &Command) -> Result<()> {
             let display_name = name.as_deref().unwrap_or(login);
             let new = NewAccount { login, display_name, role: *role, unit: *unit };
             let mut rng: StdRng = rand::make_rng();
-            let (units, now) = (Units::on(SystemClock.today()), SystemClock.now());
+            let (units, now) = (Units::latest(), SystemClock.now());
             accounts::add(&centre.db, units, &new, &password, &CONSOLE, now, &mut rng).await?;
             say!("made       {login} ({}, {})", role.code(), seen(unit.as_ref()));
         }
@@ -133,7 +133,7 @@ async fn list(place: &Place, form: Form) -> Result<()> {
 }
 
 fn seen(unit: Option<&UnitCode>) -> String {
-    let units = Units::on(SystemClock.today());
+    let units = Units::latest();
     unit.map_or_else(|| "everyone".to_owned(), |unit| units.full_name(*unit).unwrap_or_default())
 }
 

@@ -4,18 +4,21 @@
 //! 2025 the code 00004 means another area than before). Source, counts and licence of the table:
 //! `data/README.md`.
 
+mod lists;
+pub mod map;
 mod name;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use time::Date;
 
 use crate::text::fold_ascii;
 
+pub use lists::{NoUnit, OutsideLists};
+pub use map::{Readdressed, UnitMap, readdress};
 pub use name::UnitNameError;
 
 /// Why a unit code or a unit table was refused.
@@ -213,28 +216,17 @@ pub struct UnitTable {
 }
 
 impl UnitTable {
-    /// The official list, which begins with 2021: 63 provinces, 705 districts, 10,599 communes. Parsed once
-    /// per process, in a few milliseconds.
-    pub fn official() -> &'static UnitTable {
-        static TABLE: OnceLock<UnitTable> = OnceLock::new();
-        TABLE.get_or_init(|| {
-            UnitTable::parse(include_str!("../data/units-2021.csv"))
-                .expect("the table is part of the program and a test parses it")
-        })
-    }
-
     /// Reads a table in the format of `data/README.md`.
     ///
     /// # Errors
     /// [`UnitError::BadTable`] with the line, when a row is malformed, repeated, or hangs below no row of the
     /// table.
     pub fn parse(csv: &str) -> Result<UnitTable, UnitError> {
-        let mut rows = Vec::with_capacity(csv.len() / 40);
-        for (index, row) in csv.lines().enumerate().skip(1) {
-            let line = index + 1;
-            let unit = parse_row(row).map_err(|reason| UnitError::BadTable { line, reason })?;
-            rows.push((line, unit));
-        }
+        UnitTable::of(rows_in(csv)?)
+    }
+
+    /// The table of these rows, each with the line on which it stands.
+    fn of(mut rows: Vec<(usize, Unit)>) -> Result<UnitTable, UnitError> {
         rows.sort_by_key(|(_, unit)| (unit.code, unit.valid_from));
         let mut children: BTreeMap<UnitCode, Vec<UnitCode>> = BTreeMap::new();
         for (index, (line, unit)) in rows.iter().enumerate() {
@@ -285,19 +277,17 @@ pub struct Units<'a> {
     day: Date,
 }
 
-impl Units<'static> {
-    /// Those of the official list on a day.
-    pub fn on(day: Date) -> Units<'static> {
-        UnitTable::official().on(day)
-    }
-
-    /// Those of the official list as it ends: for a code that comes without a day.
-    pub fn latest() -> Units<'static> {
-        UnitTable::official().on(Date::MAX)
-    }
-}
-
 impl<'a> Units<'a> {
+    /// The lists from which they are.
+    pub const fn table(self) -> &'a UnitTable {
+        self.table
+    }
+
+    /// The day on which they stand so.
+    pub const fn day(self) -> Date {
+        self.day
+    }
+
     /// Units of one level, by code.
     pub fn level(self, level: UnitLevel) -> impl Iterator<Item = &'a Unit> {
         self.table.units.iter().filter(move |unit| unit.code.level() == level && unit.is_valid_on(self.day))
@@ -387,6 +377,17 @@ impl<'a> Units<'a> {
         hits.sort_by_key(|(rank, unit)| (*rank, unit.code));
         hits.into_iter().take(limit).map(|(_, unit)| unit).collect()
     }
+}
+
+/// The rows of a table, each with its line.
+fn rows_in(csv: &str) -> Result<Vec<(usize, Unit)>, UnitError> {
+    let mut rows = Vec::with_capacity(csv.len() / 40);
+    for (index, row) in csv.lines().enumerate().skip(1) {
+        let line = index + 1;
+        let unit = parse_row(row).map_err(|reason| UnitError::BadTable { line, reason })?;
+        rows.push((line, unit));
+    }
+    Ok(rows)
 }
 
 fn parse_row(row: &str) -> Result<Unit, &'static str> {

@@ -12,6 +12,7 @@ mod messages;
 mod profiles;
 mod registers;
 mod texts;
+mod units;
 mod verifiable;
 
 /// One parser of outside bytes, and what must hold whatever it is given.
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "register", run: registers::check, seeds: registers::seeds },
     Target { name: "register_parquet", run: registers::parquet, seeds: registers::parquet_seeds },
     Target { name: "profile", run: profiles::check, seeds: profiles::seeds },
+    Target { name: "unit_map", run: units::map, seeds: units::map_seeds },
     Target { name: "event_list", run: events::list, seeds: events::list_seeds },
     Target { name: "scan", run: events::scan, seeds: events::scan_seeds },
     Target { name: "names", run: texts::names, seeds: texts::names_seeds },

@@ -24,11 +24,13 @@ impl<F: Fn(PersonId, u32) -> u32 + Send + Sync> PinSource for F {
 /// Three digits of the place of birth registration. Where it is not known, the province of permanent
 /// residence stands for it, as the authority that registers the birth late would be there.
 pub fn registration_place(record: &ResidentRecord) -> u16 {
-    let province = |unit: UnitCode| Units::latest().chain(unit).last().map(|top| top.code.number() as u16);
+    let province =
+        |units: Units<'_>, unit: UnitCode| units.chain(unit).last().map(|top| top.code.number() as u16);
+    // A place of birth is written by the list of that day: its code may be another unit's today.
     record
         .birth_registration
-        .and_then(province)
-        .or_else(|| province(record.permanent.unit))
+        .and_then(|unit| province(Units::on(record.birth.latest()), unit))
+        .or_else(|| province(Units::latest(), record.permanent.unit))
         .unwrap_or(record.permanent.unit.number() as u16)
 }
 

@@ -16,7 +16,7 @@ use domain::id::{EventId, PersonId};
 use domain::person::{Event, Person, Recorded, Refusal, admit};
 use domain::record::Place;
 use domain::text::{forbidden, tidy};
-use domain::unit::{UnitLevel, UnitTable};
+use domain::unit::{UnitLevel, UnitTable, Units};
 use domain::{Field, PartialDate, Pin, UnitCode};
 
 /// Values of one event at most: as many as a record has, with their parts.
@@ -310,7 +310,7 @@ fn place(unit: &str, detail: &str, at: Field, on: Date, faults: &mut Vec<Fault>)
 
 /// Whether somebody can have lived in the unit on a day.
 fn is_residence(unit: UnitCode, at: Field, on: Date, faults: &mut Vec<Fault>) -> bool {
-    if UnitTable::official().on(on).get(unit).is_none() {
+    if Units::on(on).get(unit).is_none() {
         faults.push(Fault::UnitNotInForce { at, unit });
         return false;
     }

@@ -201,9 +201,7 @@ fn parse(csv: &str) -> Result<Vec<RuleText>, String> {
 /// By what people are judged.
 pub struct Judging<'a> {
     today: Date,
-    /// The units of all days.
-    units: &'static UnitTable,
-    /// Their codes.
+    /// The codes of the units of all days.
     ever: HashSet<UnitCode>,
     lists: Lists,
     kin: &'a Kin,
@@ -214,9 +212,8 @@ impl<'a> Judging<'a> {
     /// On the day of the check, with whoever is stated as a relative, here or elsewhere in the register, and
     /// the numbers that more than one record has.
     pub fn on(today: Date, kin: &'a Kin, shared: &'a Shared) -> Judging<'a> {
-        let units = UnitTable::official();
-        let ever = units.units().iter().map(|unit| unit.code).collect();
-        Judging { today, units, ever, lists: Lists::new(), kin, shared }
+        let ever = UnitTable::official().units().iter().map(|unit| unit.code).collect();
+        Judging { today, ever, lists: Lists::new(), kin, shared }
     }
 }
 

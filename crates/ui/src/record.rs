@@ -47,8 +47,12 @@ fn in_words(units: Units<'_>, lang: Lang, record: &ResidentRecord, field: Field)
     let numbered = |list: CodeList, code: Option<u8>| {
         code.map(|code| listed(list, &code.to_string())).unwrap_or_default()
     };
-    let unit = |code: Option<UnitCode>| {
-        code.map(|code| place::at_head(&place::full(units, &code.to_string()))).unwrap_or_default()
+    let full = |units, code: UnitCode| place::at_head(&place::full(units, &code.to_string()));
+    let unit = |code: Option<UnitCode>| code.map(|code| full(units, code)).unwrap_or_default();
+    // A place of birth is named by the list of that day: its code may be another unit's today.
+    let born = Units::on(record.birth.latest().min(units.day()));
+    let origin = |code: Option<UnitCode>| {
+        code.map(|code| full(if born.get(code).is_some() { born } else { units }, code)).unwrap_or_default()
     };
     let address = |at: Option<&Place>| match at {
         None => String::new(),
@@ -69,8 +73,8 @@ fn in_words(units: Units<'_>, lang: Lang, record: &ResidentRecord, field: Field)
         Field::Blood => {
             record.blood.as_deref().map(|code| listed(CodeList::BloodType, code)).unwrap_or_default()
         }
-        Field::BirthRegistration => unit(record.birth_registration),
-        Field::NativePlace => unit(record.native_place),
+        Field::BirthRegistration => origin(record.birth_registration),
+        Field::NativePlace => origin(record.native_place),
         Field::Permanent => address(Some(&record.permanent)),
         Field::Current => address(record.current.as_ref()),
         Field::Father => relative(&record.father),

@@ -130,9 +130,9 @@ impl AppState {
         }
     }
 
-    /// The official units as they stand today.
+    /// The units by which this installation works.
     pub(crate) fn units(&self) -> Units<'static> {
-        Units::on(self.campaign.today())
+        Units::latest()
     }
 
     /// 256 random bits.

@@ -11,7 +11,7 @@ use domain::date::birthday;
 use domain::id::PersonId;
 use domain::pin::{PinMismatch, Sex};
 use domain::record::Relative;
-use domain::unit::UnitLevel;
+use domain::unit::{UnitLevel, Units};
 use domain::{PartialDate, UnitCode, text};
 use store::register::quality::Examined;
 
@@ -143,7 +143,9 @@ impl<'a> Seen<'a> {
 
     /// The province of a unit, as a PIN tells it.
     fn province(&self, unit: UnitCode) -> Option<u16> {
-        let top = self.by.units.on(Date::MAX).chain(unit).last()?;
+        // The scheme has the codes of the provinces in which people were born.
+        let born = Units::on(self.person.record.birth.latest());
+        let top = born.chain(unit).last()?;
         u16::try_from(top.code.number()).ok()
     }
 
@@ -172,7 +174,7 @@ impl<'a> Seen<'a> {
 
     fn places(&self, rule: Rule) -> Option<bool> {
         let record = &self.person.record;
-        let today = self.by.units.on(self.by.today);
+        let today = Units::on(self.by.today);
         // A place of birth may lie in a unit of whatever day.
         let was_ever = |unit: UnitCode| self.by.ever.contains(&unit);
         let home = record.permanent.unit;

@@ -9,7 +9,7 @@ use domain::card::CardAction;
 use domain::deadline::{Deadline, Wording};
 use domain::id::{ApplicationId, CardId, EventId, ImportId, KitId, PersonId, SlotId};
 use domain::record::Place;
-use domain::unit::{UnitTable, Units};
+use domain::unit::Units;
 use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use register::{ChangeText, Destination, Error, Fault, NewEvent, Outcome, PaperText, Request};
 use store::UnitScope;
@@ -60,7 +60,7 @@ pub fn resident(number: u32, path: &str) -> ResidentRecord {
 pub async fn world() -> FreshDatabase {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
-    store::register::units::load_units(&mut tx, UnitTable::official()).await.unwrap();
+    store::register::units::load_units(&mut tx, Units::latest()).await.unwrap();
     store::commit(tx).await.unwrap();
     enter(&db, &[(1, HOME), (2, ELSEWHERE), (3, HOME)]).await;
     db

@@ -6,16 +6,19 @@ use sqlx::PgConnection;
 
 use crate::{CopyIn, CopyRow, Error};
 use domain::UnitCode;
-use domain::unit::UnitTable;
+use domain::unit::{Unit, Units};
 
-/// Puts all units of the table into the database, those that are there already excepted. Returns how many
-/// were added.
+/// Puts the units of these lists into the database, those that are there already excepted: all that hold on the
+/// day of `units` or on an earlier one. What a later list ends is open until that list is put in. Returns how
+/// many were added.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64, Error> {
+pub async fn load_units(tx: &mut PgConnection, units: Units<'_>) -> Result<u64, Error> {
+    let (table, day) = (units.table(), units.day());
+    let rows: Vec<&Unit> = table.units().iter().filter(|unit| unit.valid_from <= day).collect();
     let present: i64 = sqlx::query_scalar("SELECT count(*) FROM unit").fetch_one(&mut *tx).await?;
-    if usize::try_from(present) == Ok(table.units().len()) {
+    if usize::try_from(present) == Ok(rows.len()) {
         return Ok(0);
     }
     let statement = "CREATE TEMPORARY TABLE unit_load (LIKE unit INCLUDING DEFAULTS) ON COMMIT DROP";
@@ -23,7 +26,7 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
     let copy = "COPY unit_load (code, valid_from, valid_to, level, kind, name, parent, path) \
                 FROM STDIN (FORMAT binary)";
     let mut copy = CopyIn::begin(&mut *tx, copy).await?;
-    for unit in table.units() {
+    for unit in rows {
         let code = unit.code.to_string();
         let parent = unit.parent.map(|parent| parent.to_string());
         let path = table.on(unit.valid_from).path(unit.code).unwrap_or_default();
@@ -31,7 +34,7 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
         copy.row(|row| {
             row.text(&code)
                 .date(unit.valid_from)
-                .opt(unit.valid_to, CopyRow::date)
+                .opt(unit.valid_to.filter(|end| *end <= day), CopyRow::date)
                 .i16(level)
                 .text(&unit.kind)
                 .text(&unit.name)
@@ -44,7 +47,7 @@ pub async fn load_units(tx: &mut PgConnection, table: &UnitTable) -> Result<u64,
     let added = sqlx::query(
         "INSERT INTO unit (code, valid_from, valid_to, level, kind, name, parent, path) \
          SELECT code, valid_from, valid_to, level, kind, name, parent, path FROM unit_load \
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (code, valid_from) DO NOTHING",
     )
     .execute(tx)
     .await?;

@@ -10,7 +10,7 @@ use domain::field::{Change, Field, Part};
 use domain::id::{EventId, ImportId, PersonId};
 use domain::person::Event;
 use domain::record::Place;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use store::register::record::{CivilEvent, Happening, NewPerson};
 use testkit::FreshDatabase;
@@ -40,7 +40,7 @@ pub fn resident(pin: Option<u32>) -> ResidentRecord {
 pub async fn with_units() -> FreshDatabase {
     let db = testkit::fresh_database().await;
     let mut tx = db.begin().await.unwrap();
-    store::register::units::load_units(&mut tx, UnitTable::official()).await.unwrap();
+    store::register::units::load_units(&mut tx, Units::latest()).await.unwrap();
     store::commit(tx).await.unwrap();
     db
 }

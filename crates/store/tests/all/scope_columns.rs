@@ -7,7 +7,7 @@ use domain::application::{Action, Kind};
 use domain::id::{ApplicationId, CaseId, EventId, ImportId, KitId, PacketId, PersonId};
 use domain::person::Event;
 use domain::record::Place;
-use domain::unit::UnitTable;
+use domain::unit::Units;
 use domain::{Actor, PartialDate, Pin, ResidentRecord, Sex};
 use store::applications::content::{Opened, store_opened};
 use store::applications::{NewApplication, Transition, create, record};
@@ -76,7 +76,7 @@ async fn whatever_happens_to_a_person_is_seen_where_the_person_is() {
     split_people(&mut tx, person(2), person(1), &Actor::Centre, NOW).await.unwrap();
     // Three registrations, a number for the third, and number and end of the merge and of its end.
     assert_eq!(astray(&mut tx, "person_event", "person", "person_id").await, (0, 8));
-    load_units(&mut tx, UnitTable::official()).await.unwrap();
+    load_units(&mut tx, Units::latest()).await.unwrap();
     let place = Place { unit: "21550".parse().unwrap(), detail: "Thôn 2".to_owned() };
     let moved = CivilEvent {
         event_id: EventId::derive(NOW, &[b"move"]),
