@@ -19,7 +19,7 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime};
 use crate::clock::day_in_vietnam;
 use crate::field::{Change, Field, FieldFault, Part};
 use crate::id::PersonId;
-use crate::{PartialDate, Pin, ResidentRecord};
+use crate::{PartialDate, Pin, ResidentRecord, UnitCode};
 
 pub use event::{Event, Kind, Origin, PinGround, Recorded, Refusal};
 pub use fact::{Fact, Reversal};
@@ -240,6 +240,8 @@ fn allowed(status: Status, kind: Kind) -> Result<(), Refusal> {
         Kind::Died => matches!(status, Status::Alive | Status::Missing),
         Kind::DeathUndone => status == Status::Dead,
         Kind::Found => status == Status::Missing,
+        // Every record lies in some unit, also that of the dead and the one that was merged.
+        Kind::Readdressed => true,
         // A dead person's record can still be wrong.
         Kind::Corrected | Kind::Reversed => !matches!(status, Status::Merged { .. }),
         // Of the record that was dropped, or of the one that stayed, whatever became of its person.
@@ -269,6 +271,19 @@ fn apply(person: &mut Person, recorded: &Recorded) -> Result<(), Refusal> {
                 change(Field::Current, Part::Detail, current.map(|place| place.detail.clone())),
             ];
             correct(person, &changes, Some(recorded.legal_on), recorded)
+        }
+        Event::Readdressed { permanent, current } => {
+            let change =
+                |field, unit: &UnitCode| Change { field, part: Part::Unit, value: Some(unit.to_string()) };
+            let mut changes = vec![change(Field::Permanent, permanent)];
+            // Whoever states no current residence lives at the permanent one.
+            let current = current.filter(|_| person.record.current.is_some());
+            changes.extend(current.map(|unit| change(Field::Current, &unit)));
+            // A code that was kept names another unit from this day on, which the list of the day says.
+            match correct(person, &changes, Some(recorded.legal_on), recorded) {
+                Err(Refusal::Nothing(_)) => Ok(()),
+                other => other,
+            }
         }
         Event::Died => {
             person.died_on = Some(recorded.legal_on);

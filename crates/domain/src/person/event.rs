@@ -8,7 +8,7 @@ use super::Status;
 use crate::field::{Change, Field, FieldFault, Part};
 use crate::id::PersonId;
 use crate::record::Place;
-use crate::{PartialDate, Pin, ResidentRecord};
+use crate::{PartialDate, Pin, ResidentRecord, UnitCode};
 
 /// One event of one person. A civil event of several people (a merge, a marriage) is one such event for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,14 @@ pub enum Event {
         permanent: Place,
         /// The current residence, where it is another.
         current: Option<Place>,
+    },
+    /// Units were rearranged by law: the residence lies in other ones, and nobody moved. The addresses below the
+    /// commune stay as they were stated.
+    Readdressed {
+        /// The unit in which the permanent residence lies now.
+        permanent: UnitCode,
+        /// The same of the current residence, where it changes too.
+        current: Option<UnitCode>,
     },
     /// The person died, on the day of legal effect.
     Died,
@@ -86,6 +94,8 @@ pub enum Kind {
     Corrected,
     /// [`Event::Moved`].
     Moved,
+    /// [`Event::Readdressed`].
+    Readdressed,
     /// [`Event::Died`].
     Died,
     /// [`Event::DeathUndone`].
@@ -242,6 +252,7 @@ impl Event {
             Event::PinEnded { .. } => Kind::PinEnded,
             Event::Corrected { .. } => Kind::Corrected,
             Event::Moved { .. } => Kind::Moved,
+            Event::Readdressed { .. } => Kind::Readdressed,
             Event::Died => Kind::Died,
             Event::DeathUndone => Kind::DeathUndone,
             Event::DeclaredMissing => Kind::DeclaredMissing,
@@ -255,12 +266,13 @@ impl Event {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Registered,
         Kind::PinAssigned,
         Kind::PinEnded,
         Kind::Corrected,
         Kind::Moved,
+        Kind::Readdressed,
         Kind::Died,
         Kind::DeathUndone,
         Kind::DeclaredMissing,
@@ -278,6 +290,7 @@ impl Kind {
             Kind::PinEnded => "pin_ended",
             Kind::Corrected => "corrected",
             Kind::Moved => "moved",
+            Kind::Readdressed => "readdressed",
             Kind::Died => "died",
             Kind::DeathUndone => "death_undone",
             Kind::DeclaredMissing => "declared_missing",

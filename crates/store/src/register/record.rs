@@ -319,7 +319,8 @@ impl Book {
             }
         }
         let unit = after.record.permanent.unit;
-        let unit_path = match (now, earlier, self.people.get(&id)) {
+        let rearranged = dated.event.kind() == Kind::Readdressed;
+        let unit_path = match (now.filter(|_| !rearranged), earlier, self.people.get(&id)) {
             (Some(now), Some(step), _) if now.record.permanent.unit == unit => step.unit_path.clone(),
             (Some(now), None, Some(standing)) if now.record.permanent.unit == unit => {
                 standing.unit_path.clone()

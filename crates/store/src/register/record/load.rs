@@ -227,6 +227,7 @@ pub(super) async fn paths(
             let person = people.get(id).and_then(|standing| standing.person.as_ref());
             match told {
                 Event::Moved { permanent, .. } => wanted.push(permanent.unit),
+                Event::Readdressed { permanent, .. } => wanted.push(*permanent),
                 Event::Corrected { changes, .. } => {
                     let values = changes.iter().map(|change| (change.field, change.part, &change.value));
                     wanted.extend(values.filter_map(unit_of_residence));

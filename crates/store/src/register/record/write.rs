@@ -184,6 +184,9 @@ impl<'a> Changed<'a> {
 
     /// Whether more than the number and the status changed.
     fn is_rewritten(&self) -> bool {
+        if self.standing.unit_path != self.standing.path_before {
+            return true;
+        }
         let number = |record: &ResidentRecord| ResidentRecord { pin: None, ..record.clone() };
         number(&self.before.record) != number(&self.after.record)
     }
