@@ -11,6 +11,7 @@ pub mod paper;
 pub mod quality;
 pub mod scan;
 mod stored;
+pub mod units;
 
 pub use apply::{Outcome, Request, apply, known_on, preview};
 pub use decide::{Whom, faults_of_words, find, list_of};

@@ -12,6 +12,7 @@ pub mod papers;
 pub mod people;
 pub mod pins;
 pub mod quality;
+pub mod rearranged;
 pub mod record;
 pub mod timeline;
 pub mod units;

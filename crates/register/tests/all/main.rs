@@ -12,4 +12,5 @@ mod papers;
 mod property;
 mod quality;
 mod scope;
+mod units;
 mod world;

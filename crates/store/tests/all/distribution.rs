@@ -9,6 +9,9 @@ use testkit::fresh_database;
 /// Tables that every server has whole: few rows, written seldom, joined by everybody.
 const WHOLE: &[&str] = &[
     "unit",
+    "unit_change",
+    "unit_map",
+    "unit_successor",
     "target",
     "area",
     "campaign",
@@ -41,7 +44,11 @@ const ONE_SERVER: &[&str] = &[
 
 /// Tables whose rows are spread by a column. Equal values of one group lie together, whatever the table.
 const SPREAD: &[(&str, &str, &[&str])] = &[
-    ("person", "person_id", &["person", "person_event", "person_fact", "invitation", "quality_finding"]),
+    (
+        "person",
+        "person_id",
+        &["person", "person_event", "person_fact", "invitation", "quality_finding", "unit_ask"],
+    ),
     ("event", "event_id", &["civil_event"]),
     ("paper", "document_id", &["legal_document", "document_scan"]),
     ("campaign", "campaign_unit", &["denominator_entry"]),
