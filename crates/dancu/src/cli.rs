@@ -24,9 +24,11 @@ pub(crate) fn unit(text: &str) -> Result<UnitCode> {
     Ok(Units::latest().named(text, None)?)
 }
 
-/// A district, by its code or its name.
+/// A district, by its code or its name; under a list that has none, a unit of any level.
 pub(crate) fn district(text: &str) -> Result<UnitCode> {
-    Ok(Units::latest().named(text, Some(UnitLevel::District))?)
+    let units = Units::latest();
+    let district = units.level(UnitLevel::District).next().map(|_| UnitLevel::District);
+    Ok(units.named(text, district)?)
 }
 
 /// The rows of a unit; without one, all.

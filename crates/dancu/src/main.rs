@@ -47,6 +47,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -65,7 +66,7 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct PlaceArgs {
     /// Where this installation keeps its files.
     #[arg(long, global = true, default_value = "data", env = "DANCU_DATA")]
@@ -105,8 +106,8 @@ enum Command {
     /// People with two records, and one person's record.
     #[command(subcommand)]
     Register(register::Command),
-    /// The units of the country, by code and name.
-    #[command(subcommand)]
+    /// The units of the country, by code, name and day, and what the law changes about them.
+    #[command(subcommand, visible_alias = "units")]
     Unit(units::Command),
     /// Campaigns: open one, invite, close its days.
     #[command(subcommand)]
@@ -172,12 +173,42 @@ enum Command {
     Man(manual::Manual),
 }
 
+impl Command {
+    /// Whether it works in an installation that is there, and so by the list of units that was taken over there.
+    fn wants_units(&self) -> bool {
+        !matches!(
+            self,
+            Command::Demo(_)
+                | Command::Migrate
+                | Command::Keys(_)
+                | Command::Profile(_)
+                | Command::Link(_)
+                | Command::Fingerprint(_)
+                | Command::Bench(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+        )
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("DANCU_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    let cli = match Cli::try_parse() {
+    let mut parsed = Cli::try_parse();
+    let place = match &parsed {
+        Ok(cli) => cli.command.wants_units().then(|| cli.place.clone().place()),
+        // A unit of a list that was taken over here is not in the first one.
+        Err(error) if error.kind() == ErrorKind::ValueValidation => Some(said_place()),
+        Err(_) => None,
+    };
+    if let Some(place) = place
+        && units::adopt(&place).await
+    {
+        parsed = Cli::try_parse();
+    }
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help is no error. Where nobody reads either, there is nothing to say.
@@ -199,6 +230,23 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Where the installation is, of a command line that could not be read whole.
+fn said_place() -> Place {
+    let args: Vec<String> = std::env::args().collect();
+    let said = |option: &str, variable: &str| {
+        let at = args.iter().position(|arg| arg == option || arg.starts_with(&format!("{option}=")));
+        let value = at.and_then(|at| match args[at].split_once('=') {
+            Some((_, value)) => Some(value.to_owned()),
+            None => args.get(at + 1).cloned(),
+        });
+        value.or_else(|| std::env::var(variable).ok())
+    };
+    let data = said("--data", "DANCU_DATA").unwrap_or_else(|| "data".to_owned()).into();
+    let (scoped_url, owner_url) = (None, None);
+    let database_url = said("--database-url", "DATABASE_URL");
+    PlaceArgs { data, database_url, scoped_url, owner_url }.place()
+}
+
 async fn run(place: &Place, command: Command) -> Result<ExitCode> {
     match command {
         Command::Demo(options) => demo::run(place, &options).await?,
@@ -207,7 +255,7 @@ async fn run(place: &Place, command: Command) -> Result<ExitCode> {
         Command::Keyholder(options) => live::hold_keys(place, &options).await?,
         Command::Import(options) => return import::run(place, &options).await,
         Command::Register(command) => return register::run(place, &command).await,
-        Command::Unit(command) => units::run(&command)?,
+        Command::Unit(command) => return units::run(place, &command).await,
         Command::Campaign(command) => campaign::run(place, &command).await?,
         Command::Kit(command) => kits::run(place, &command).await?,
         Command::Officer(command) => officers::run(place, &command).await?,

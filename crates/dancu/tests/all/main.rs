@@ -28,3 +28,4 @@ mod province;
 #[path = "../support/mod.rs"]
 mod support;
 mod tour;
+mod units;

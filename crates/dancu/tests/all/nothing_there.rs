@@ -134,8 +134,12 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("stock-list", Ends, &[]),
     ("stock-receive", Ends, &["--box", "1", "--from", "47900000000000000001", "--count", "1"]),
     ("stock-spoil", Ends, &["47900000000000000001", "--reason", "lost"]),
+    ("unit-apply", Ends, &["--effective", "2025-07-01", "--check"]),
     ("unit-find", NeedsNone, &["thach", "ha"]),
     ("unit-list", NeedsNone, &[]),
+    ("unit-settle", Ends, &["18796", "--to", "18823"]),
+    ("unit-show", NeedsNone, &["00004", "--on", "2025-07-01"]),
+    ("unit-waiting", Ends, &[]),
     ("work", Ends, &["--once"]),
 ];
 
