@@ -17,6 +17,7 @@ pub(crate) mod kit;
 pub(crate) mod people;
 pub(crate) mod problem;
 pub(crate) mod quality;
+pub(crate) mod rearranged;
 pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod sign_in;

@@ -117,6 +117,18 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: pages::rearranged::PATH,
+        access: COMMAND,
+        handler: || get(pages::rearranged::show),
+    },
+    Route {
+        method: "POST",
+        path: pages::rearranged::PATH,
+        access: COMMAND,
+        handler: || post(pages::rearranged::answer),
+    },
+    Route {
+        method: "GET",
         path: pages::events::PATH,
         access: REGISTER,
         handler: || get(pages::events::show),

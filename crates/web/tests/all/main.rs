@@ -10,6 +10,7 @@ mod lapse;
 mod looking;
 mod pages;
 mod quality;
+mod rearranged;
 mod site;
 mod supervision;
 #[path = "../support/mod.rs"]
