@@ -174,6 +174,8 @@ async fn every_kind_of_event_moves_the_row() {
         one(&db, 9, event("back", 1, vec![(person(2), Event::Reversed { version: 3 })])).await,
         Ok(())
     );
+    let rearranged = Event::Readdressed { permanent: "18562".parse().unwrap(), current: None };
+    assert_eq!(one(&db, 10, told("rearranged", 2, rearranged)).await, Ok(()));
     assert_eq!(one(&db, 10, merge("merge", 1, 2)).await, Ok(()));
     assert_eq!(one(&db, 11, split("split", 1, 2)).await, Ok(()));
     let mut kinds: Vec<String> =
