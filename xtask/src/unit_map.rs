@@ -1,10 +1,11 @@
-//! `cargo xtask unit-map PATH`: derives `units-2025.csv` and `unit-map-2025.csv` in `crates/domain/data` from the
-//! unpacked package that `crates/domain/data/README.md` names.
+//! `cargo xtask unit-map PATH`: derives `units-2025.csv` and `unit-map-2025.csv` in `crates/domain/data` from
+//! the unpacked package that `crates/domain/data/README.md` names.
 //!
-//! The package has two lists, that of the first months of 2025 and that of 1 July 2025, in `data/dataset.db`, and what
-//! became of each old commune in `data/converter_2025.json`, by names without marks. Our list of 2021 is older than the
-//! package's old one: a commune that was merged in between is found by its name among those that the package says its
-//! successor had, and where that does not tell, its district says where it can have gone.
+//! The package has two lists, that of the first months of 2025 and that of 1 July 2025, in `data/dataset.db`,
+//! and what became of each old commune in `data/converter_2025.json`, by names without marks. Our list of
+//! 2021 is older than the package's old one: a commune that was merged in between is found by its name among
+//! those that the package says its successor had, and where that does not tell, its district says where it
+//! can have gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -24,7 +25,8 @@ const COUNTS: (usize, usize) = (34, 3321);
 /// Reads the package and our list of 2021, and writes both files into `data`.
 ///
 /// # Errors
-/// When a file is missing, a count differs from the decision's, or a name of the one file is not in the other.
+/// When a file is missing, a count differs from the decision's, or a name of the one file is not in the
+/// other.
 pub fn derive(package: &Path, data: &Path) -> Result<()> {
     let database = package.join("vietnamadminunits/data/dataset.db");
     let new = ["provinceCode", "provinceKey", "province", "wardCode", "wardKey", "ward"];

@@ -98,8 +98,8 @@ pub fn person_id(form_no: &str) -> PersonId {
     PersonId::derive(ID_EPOCH, &[form_no.as_bytes()])
 }
 
-/// Puts the units by which this installation works into the database; harmless when they are there. Returns how many were
-/// added.
+/// Puts the units by which this installation works into the database; harmless when they are there. Returns
+/// how many were added.
 ///
 /// # Errors
 /// Those of the database.

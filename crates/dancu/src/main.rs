@@ -174,7 +174,8 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it works in an installation that is there, and so by the list of units that was taken over there.
+    /// Whether it works in an installation that is there, and so by the list of units that was taken over
+    /// there.
     fn wants_units(&self) -> bool {
         !matches!(
             self,

@@ -50,11 +50,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Take over a new list of units: everybody goes to the unit that took the old one's place. Stopped, it goes
-    /// on where it was.
+    /// Take over a new list of units: everybody goes to the unit that took the old one's place. Stopped, it
+    /// goes on where it was.
     Apply(change::Options),
-    /// Who must be asked in which part of a divided unit they live, and which units wait for a successor. Names
-    /// of people are read, which is a row of the audit trail.
+    /// Who must be asked in which part of a divided unit they live, and which units wait for a successor.
+    /// Names of people are read, which is a row of the audit trail.
     Waiting(waiting::Options),
     /// Take an answer: where somebody lives, or who takes over what a divided unit had.
     Settle(waiting::Settle),

@@ -6,7 +6,8 @@ use domain::unit::map::parse;
 use domain::unit::{Readdressed, UnitMap, UnitTable, Units, readdress};
 use time::macros::date;
 
-/// Two communes and an island district become two communes of another province: a country that a fuzzer can learn.
+/// Two communes and an island district become two communes of another province: a country that a fuzzer can
+/// learn.
 const LISTS: &str = "code,level,kind,name,parent,valid_from,valid_to\n\
     01,province,tỉnh,Một,,2021-01-01,2025-07-01\n\
     001,district,huyện,Đất,01,2021-01-01,2025-07-01\n\
@@ -23,8 +24,8 @@ fn lists() -> (Units<'static>, Units<'static>) {
     (table.on(date!(2025 - 06 - 30)), table.on(date!(2025 - 07 - 01)))
 }
 
-/// Whatever is wrong has a sentence; what is accepted takes every old unit to new ones, and every address to one of
-/// these or to somebody who is asked.
+/// Whatever is wrong has a sentence; what is accepted takes every old unit to new ones, and every address to
+/// one of these or to somebody who is asked.
 pub fn map(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
     let (rows, faults) = parse(text);
@@ -52,8 +53,10 @@ pub fn map(data: &[u8]) -> bool {
 }
 
 pub(crate) fn map_seeds() -> Vec<Vec<u8>> {
-    let whole = "from,to,how,hamlets,basis\n00001,00001,whole,,code\n00002,00003,whole,,code\n002,00003,whole,,name\n";
-    let divided = "from,to,how,hamlets,basis\n00001,00001,whole,,code\n00002,00001,divided,Thôn 1|Xóm Đình,code\n\
+    let whole = "from,to,how,hamlets,basis\n00001,00001,whole,,code\n00002,00003,whole,,code\n\
+                 002,00003,whole,,name\n";
+    let divided = "from,to,how,hamlets,basis\n00001,00001,whole,,code\n\
+                   00002,00001,divided,Thôn 1|Xóm Đình,code\n\
                    00002,00003,divided,Thôn 10,code\n002,00003,whole,,code\n";
     vec![whole.as_bytes().to_vec(), divided.as_bytes().to_vec()]
 }

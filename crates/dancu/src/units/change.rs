@@ -34,8 +34,8 @@ pub(crate) struct Options {
     /// Change nothing: tell how many people go where, which units are divided, and who must be asked.
     #[arg(long)]
     check: bool,
-    /// Only the people of this province, by its code or name in the old list. Every province has its turn before
-    /// the installation works by the new list.
+    /// Only the people of this province, by its code or name in the old list. Every province has its turn
+    /// before the installation works by the new list.
     #[arg(long, value_name = "PROVINCE")]
     under: Option<String>,
     /// People of one transaction at most.

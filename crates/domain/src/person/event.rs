@@ -45,8 +45,8 @@ pub enum Event {
         /// The current residence, where it is another.
         current: Option<Place>,
     },
-    /// Units were rearranged by law: the residence lies in other ones, and nobody moved. The addresses below the
-    /// commune stay as they were stated.
+    /// Units were rearranged by law: the residence lies in other ones, and nobody moved. The addresses below
+    /// the commune stay as they were stated.
     Readdressed {
         /// The unit in which the permanent residence lies now.
         permanent: UnitCode,

@@ -30,9 +30,7 @@ static ADOPTED: OnceLock<Date> = OnceLock::new();
 
 /// A day of which the lists say nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{day} lies outside the lists of units, which tell of the days from {from} to {to}; ask about one of these"
-)]
+#[error("{day} lies outside the lists of units, which tell of {from} to {to}; ask about a day between")]
 pub struct OutsideLists {
     /// The day.
     pub day: Date,
@@ -64,8 +62,9 @@ pub enum NoUnit {
 }
 
 impl UnitTable {
-    /// The official lists from 2021 on: first 63 provinces, 705 districts and 10,599 communes, from 1 July 2025
-    /// 34 provinces and 3,321 communes without districts. Parsed once per process, in a few milliseconds.
+    /// The official lists from 2021 on: first 63 provinces, 705 districts and 10,599 communes, from 1 July
+    /// 2025 34 provinces and 3,321 communes without districts. Parsed once per process, in a few
+    /// milliseconds.
     pub fn official() -> &'static UnitTable {
         static TABLE: OnceLock<UnitTable> = OnceLock::new();
         TABLE.get_or_init(|| {
@@ -140,9 +139,9 @@ impl Units<'static> {
         Units::on(Date::MAX)
     }
 
-    /// Says by which list this process works: the one that begins on this day. The program says it once, before
-    /// anything is asked, from what its database says was applied there; until then it is the first list. A
-    /// process that runs while a change is applied goes on with the list that it began with.
+    /// Says by which list this process works: the one that begins on this day. The program says it once,
+    /// before anything is asked, from what its database says was applied there; until then it is the first
+    /// list. A process that runs while a change is applied goes on with the list that it began with.
     ///
     /// Returns whether the process works by that list now.
     pub fn adopt(first: Date) -> bool {

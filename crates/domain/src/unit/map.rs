@@ -153,8 +153,8 @@ pub enum Readdressed {
     NotInMap,
 }
 
-/// Where an address lies after the change. Nothing is guessed: of a divided unit the address must name a hamlet
-/// that the map knows, and of one part only.
+/// Where an address lies after the change. Nothing is guessed: of a divided unit the address must name a
+/// hamlet that the map knows, and of one part only.
 pub fn readdress(unit: UnitCode, detail: &str, map: &UnitMap) -> Readdressed {
     let Some(parts) = map.leaves.get(&unit) else {
         return match map.above.get(&unit) {
@@ -174,8 +174,8 @@ pub fn readdress(unit: UnitCode, detail: &str, map: &UnitMap) -> Readdressed {
     }
 }
 
-/// Words between single spaces, without case and marks, with a space at both ends: one text is found in another
-/// only where words begin and end, so that hamlet 1 is not found in hamlet 10.
+/// Words between single spaces, without case and marks, with a space at both ends: one text is found in
+/// another only where words begin and end, so that hamlet 1 is not found in hamlet 10.
 fn words(text: &str) -> String {
     let folded = fold_ascii(text);
     let parts = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -272,8 +272,8 @@ impl UnitMap {
         self.leaves.keys().copied()
     }
 
-    /// Where the parts of an old unit go: one for a unit that goes whole. Of a province these are provinces, of
-    /// everything below it the new leaves; none when the map says nothing of it.
+    /// Where the parts of an old unit go: one for a unit that goes whole. Of a province these are provinces,
+    /// of everything below it the new leaves; none when the map says nothing of it.
     pub fn successors(&self, code: UnitCode) -> Vec<UnitCode> {
         if code.level() == UnitLevel::Province {
             return self.provinces.get(&code).cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Moves everybody of a scope, a batch a transaction. What is done shows in the rows themselves: whoever went has
-//! the path of a new unit, and whoever must be asked has a question. So a run that was stopped, at whatever
-//! point, goes on where it was.
+//! Moves everybody of a scope, a batch a transaction. What is done shows in the rows themselves: whoever went
+//! has the path of a new unit, and whoever must be asked has a question. So a run that was stopped, at
+//! whatever point, goes on where it was.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -22,8 +22,8 @@ use store::register::rearranged::{self, ChangeRow, Placed};
 use store::register::record::{self, CivilEvent, Happening};
 use store::{Database, PgConnection, UnitScope};
 
-/// People of one transaction, where nobody says otherwise: enough that its own cost does not count, few enough
-/// that pages do not wait.
+/// People of one transaction, where nobody says otherwise: enough that its own cost does not count, few
+/// enough that pages do not wait.
 pub const BATCH: u32 = 1_000;
 
 /// How far it is.
@@ -59,7 +59,8 @@ pub struct Applied {
     pub finished: bool,
 }
 
-/// Applies a change to a scope, at most `batch` people a transaction. `told` hears of each batch after it is safe, and may stop the run.
+/// Applies a change to a scope, at most `batch` people a transaction. `told` hears of each batch after it is
+/// safe, and may stop the run.
 ///
 /// # Errors
 /// [`Error`]. Batches that were told of are kept.
@@ -277,7 +278,8 @@ impl Run<'_> {
         }
         let refused = record::record(tx, self.now, &events).await?.refused;
         for (event, _) in refused {
-            // A record that is not the fold of its events, which the log tells: it is repaired, then answered.
+            // A record that is not the fold of its events, which the log tells: it is repaired, then
+            // answered.
             let at = events.iter().position(|one| one.event_id == event);
             let Some(Happening::People(told)) = at.map(|at| &events[at].what) else { continue };
             for (person, _) in told {
@@ -336,8 +338,8 @@ impl Run<'_> {
     }
 }
 
-/// The event of somebody whose units were rearranged: it has effect from the day of the change, whenever it is
-/// recorded, and no paper but the decree. Its id follows from the change, so that it is recorded once.
+/// The event of somebody whose units were rearranged: it has effect from the day of the change, whenever it
+/// is recorded, and no paper but the decree. Its id follows from the change, so that it is recorded once.
 pub(super) fn event(
     effective_on: time::Date,
     person: PersonId,

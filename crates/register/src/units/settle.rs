@@ -72,7 +72,8 @@ fn parts(ways: &[Way], effective_on: Date, from: UnitCode) -> Vec<UnitCode> {
 /// Writes down in which new unit somebody lives, of whom it had to be asked.
 ///
 /// # Errors
-/// [`Error::NoQuestion`], also of somebody outside the actor's unit; [`Error::NotAPart`]; those of the database.
+/// [`Error::NoQuestion`], also of somebody outside the actor's unit; [`Error::NotAPart`]; those of the
+/// database.
 pub async fn settle_person(db: &Database, answer: &Answer<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     rearranged::lock(&mut tx).await?;
@@ -134,8 +135,8 @@ pub async fn settle_person(db: &Database, answer: &Answer<'_>) -> Result<(), Err
     Ok(store::commit(tx).await?)
 }
 
-/// Says which new unit takes over what a divided old one had, and gives it to it. A unit above communes may go
-/// to one of their successors, or to the province that these are in.
+/// Says which new unit takes over what a divided old one had, and gives it to it. A unit above communes may
+/// go to one of their successors, or to the province that these are in.
 ///
 /// # Errors
 /// [`Error::NoOldUnit`], [`Error::NotAPart`], [`Error::Settled`]; those of the database.

@@ -47,8 +47,9 @@ fn with_hamlet() -> Change {
     Change::read(DAY, &map.replace("18796,18823,divided,,", "18796,18823,divided,Thôn 7,")).unwrap()
 }
 
-/// Person 1, 3 and 4 at home, 2 in another province, 5 to 9 next door, 10 and 11 where it is divided, the latter in
-/// hamlet 7; 12 at home by paper, and in the divided commune in fact; 13 in a district whose commune nobody knows.
+/// Person 1, 3 and 4 at home, 2 in another province, 5 to 9 next door, 10 and 11 where it is divided, the
+/// latter in hamlet 7; 12 at home by paper, and in the divided commune in fact; 13 in a district whose
+/// commune nobody knows.
 async fn country() -> FreshDatabase {
     let db = world().await;
     enter(&db, &[(4, HOME), (10, DIVIDED), (13, "42/445/")]).await;
@@ -263,7 +264,8 @@ async fn accounts_kits_and_applications_get_a_successor_once() {
              INSERT INTO kit (kit_id, name, unit_code, public_key, registered_at) \
              VALUES (gen_random_uuid(), '{name}', '{unit}', '\\x00', '2021-03-01'); \
              INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
-             unit_path, captured_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'new', '{name}', now(), 1, \
+             unit_path, captured_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'new', '{name}', now(), \
+             1, \
              '{unit}', '{path}', now())"
         )
     };

@@ -8,9 +8,9 @@ use crate::{CopyIn, CopyRow, Error};
 use domain::UnitCode;
 use domain::unit::{Unit, Units};
 
-/// Puts the units of these lists into the database, those that are there already excepted: all that hold on the
-/// day of `units` or on an earlier one. What a later list ends is open until that list is put in. Returns how
-/// many were added.
+/// Puts the units of these lists into the database, those that are there already excepted: all that hold on
+/// the day of `units` or on an earlier one. What a later list ends is open until that list is put in. Returns
+/// how many were added.
 ///
 /// # Errors
 /// Those of the database.

@@ -1,5 +1,5 @@
-//! Units that change, for the commander: which changes there are and how far they have come here, what one would
-//! do, and whom somebody must ask in which part of a divided unit they live. What is done is
+//! Units that change, for the commander: which changes there are and how far they have come here, what one
+//! would do, and whom somebody must ask in which part of a divided unit they live. What is done is
 //! `register::units`'s.
 
 use std::collections::HashMap;

@@ -74,7 +74,8 @@ async fn whoever_must_be_asked_is_listed_and_an_answer_is_taken_once() {
     let mut commander = world.signed_in("commander-huyen").await;
     let page = commander.get(PATH).await.body;
     assert!(page.contains("Đã áp dụng"), "{page}");
-    assert_eq!(page.matches("name=\"nguoi\"").count(), 3, "{page}");
+    // The seed also has records that are not the fold of their events; they wait on the same list.
+    assert_eq!(page.matches("<td>Phường Đại Nài</td>").count(), 3, "{page}");
     assert!(page.contains("<option value=\"18073\">") && page.contains("<option value=\"18652\">"), "{page}");
     let person = people[0].to_string();
     let say = |to: &'static str| {
@@ -102,7 +103,7 @@ async fn whoever_must_be_asked_is_listed_and_an_answer_is_taken_once() {
         .await
         .unwrap();
     assert_eq!(path, "42/18073/");
-    assert_eq!(commander.get(PATH).await.body.matches("name=\"nguoi\"").count(), 2);
+    assert_eq!(commander.get(PATH).await.body.matches("<td>Phường Đại Nài</td>").count(), 2);
     assert_eq!(world.audit("register.unit_answered").await.len(), 1);
 }
 

@@ -1,5 +1,5 @@
-//! What an old unit had beside its people: accounts, kits, applications with their cards and cases, boxes on the
-//! way. They go to the unit that took its place, all at once.
+//! What an old unit had beside its people: accounts, kits, applications with their cards and cases, boxes on
+//! the way. They go to the unit that took its place, all at once.
 
 use sqlx::PgConnection;
 use time::Date;
@@ -8,8 +8,8 @@ use crate::Error;
 use domain::UnitCode;
 use domain::application::State;
 
-/// The paths at which accounts, kits, applications or cases are, of units below a path. Asked after the new list
-/// was put beside the old one.
+/// The paths at which accounts, kits, applications or cases are, of units below a path. Asked after the new
+/// list was put beside the old one.
 ///
 /// # Errors
 /// Those of the database.
@@ -94,8 +94,8 @@ pub async fn take_over(
         let done = query.execute(&mut *tx).await?;
         Ok(done.rows_affected())
     };
-    // A code alone does not say whose it is: a kit that came from another old unit, or was registered since, can
-    // have the same one by the new list.
+    // A code alone does not say whose it is: a kit that came from another old unit, or was registered since,
+    // can have the same one by the new list.
     let kits = of_code(
         "UPDATE kit SET unit_code = $2, unit_from = $3 \
          WHERE unit_code = $1 AND unit_from IS DISTINCT FROM $3 \
