@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use time::Date;
-
 use super::household::{House, relation};
 use super::{Judging, Rule};
 use domain::codes::CodeList;
