@@ -65,8 +65,8 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
         current: is_below(path, href)
             || (href == "/ho-so" && is_below(path, "/the"))
             || (href == SUPERVISION && is_below(path, "/giam-sat"))
-            // What the rules find is asked about by cases: both are one desk, and a commander, who has no item
-            // for it, comes from the overview.
+            // What the rules find is asked about by cases: both are one desk, and a commander, who has no
+            // item for it, comes from the overview.
             || (href == corrections::ADDRESS && is_below(path, "/chat-luong"))
             || (href == "/tong-quan"
                 && (is_below(path, "/chat-luong") || is_below(path, corrections::ADDRESS))),

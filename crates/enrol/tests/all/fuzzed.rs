@@ -196,3 +196,34 @@ async fn whatever_a_kit_seals_is_opened_or_rejected_and_stops_nothing() {
     assert!(count(&db, "SELECT count(*) FROM packet").await > 0);
     sound(&db).await;
 }
+
+/// U+0000 at the end of every text of a content, and in the place of everything that is not there.
+#[tokio::test]
+async fn a_text_that_no_database_takes_is_rejected_wherever_it_stands() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    let mut packets = Vec::new();
+    for number in 1.. {
+        let mut value: Value = from_reader(&content(number).encode().unwrap()[..]).unwrap();
+        let mut leaves = Vec::new();
+        collect(&mut value, &mut leaves);
+        let texts = leaves.into_iter().filter(|leaf| matches!(leaf, Value::Text(_) | Value::Null));
+        let Some(leaf) = texts.into_iter().nth(packets.len()) else { break };
+        *leaf = Value::Text(format!("{}\0", leaf.as_text().unwrap_or_default()));
+        let mut bytes = Vec::new();
+        into_writer(&value, &mut bytes).unwrap();
+        let placed = kit.placed(&envelope(kit.id, number, number));
+        let packet =
+            packet::seal_encoded(&placed, &bytes, kit.signers(), &centre_public(), &mut rng(number)).unwrap();
+        kit.note(&placed, &packet);
+        packets.push(packet);
+    }
+    let all = packets.len();
+    assert!(all >= 10, "{all} texts in a content");
+    let now = DAY + time::Duration::hours(9);
+    receive(&db, packets, now, &receipt_signer()).await.unwrap();
+    let summary = open_received(&db, centre_keys(), now, 1_000).await.unwrap();
+    let found = (summary.opened, summary.rejected, summary.failed, summary.quarantined);
+    assert_eq!(found, (0, all, 0, 0), "opened, rejected, failed, set aside");
+    sound(&db).await;
+}

@@ -249,6 +249,57 @@ async fn a_kit_that_an_administrator_makes_up_cannot_replace_what_was_opened() {
     assert_eq!((contents.opened.len(), contents.altered.len()), (0, 1));
 }
 
+/// Everybody may seal for the centre, whose key is public: before a packet is opened nothing but the
+/// signatures says who wrote it.
+#[tokio::test]
+async fn what_an_administrator_seals_in_the_place_of_an_unopened_packet_is_not_opened() {
+    let (kit, made_up) = (TestKit::new(1), TestKit::new(9));
+    let db = centre_with(&[&kit]).await;
+    send(&db, vec![kit.packet(1, 1)]).await;
+    // The envelope is the victim's to the letter; the keys are the administrator's, one of them or both.
+    let envelope = envelope(kit.id, 1, 1);
+    let sealed = |kit: &dyn pki::Signer, officer: &dyn pki::Signer| {
+        let signers = packet::Signers { kit, officer };
+        packet::seal(&envelope, &content(5).into(), signers, &centre_public(), &mut rng(5)).unwrap()
+    };
+    let now = DAY + Duration::hours(10);
+    for forged in [
+        sealed(&made_up.signer, &made_up.officer),
+        sealed(&made_up.signer, &kit.officer),
+        sealed(&kit.signer, &made_up.officer),
+    ] {
+        sqlx::query("UPDATE packet SET sealed = $1, sha256 = sha256($1), quarantined = NULL")
+            .bind(&forged)
+            .execute(db.admin())
+            .await
+            .unwrap();
+        let summary = open_received(&db, centre_keys(), now, 100).await.unwrap();
+        assert_eq!((summary.opened, summary.rejected, summary.quarantined), (0, 0, 1));
+        assert_eq!(state(&db, 1).await, Some(State::Received), "the citizen did nothing wrong");
+    }
+}
+
+/// Who sealed a packet knows its content key and may sign another content with it. Signatures, ids and key
+/// all hold then: only that the key is bound to the sealed bytes stops it.
+#[tokio::test]
+async fn a_kit_and_an_administrator_cannot_replace_what_was_opened() {
+    let kit = TestKit::new(1);
+    let db = centre_with(&[&kit]).await;
+    send(&db, vec![kit.packet(1, 1)]).await;
+    let now = DAY + Duration::hours(10);
+    assert_eq!(open_received(&db, centre_keys(), now, 100).await.unwrap().opened, 1);
+    // From the same random numbers, and so under the same content key, with somebody else's face.
+    let forged = kit.seal(&envelope(kit.id, 1, 1), &content(5), 1);
+    sqlx::query("UPDATE packet SET sealed = $1, sha256 = sha256($1)")
+        .bind(&forged)
+        .execute(db.admin())
+        .await
+        .unwrap();
+    let contents = read_contents(&db, centre_keys(), &[application_id(1)], now).await.unwrap();
+    assert!(contents.opened.iter().all(|(_, opened)| *opened != content(5)), "another's content");
+    assert_eq!((contents.opened.len(), contents.altered.len()), (0, 1));
+}
+
 #[tokio::test]
 async fn what_a_revoked_kit_sends_is_kept_and_not_opened_before_somebody_says_so() {
     let kit = TestKit::new(1);

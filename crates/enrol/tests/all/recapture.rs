@@ -86,12 +86,19 @@ async fn a_recapture_is_judged_by_the_same_rules() {
     other.sex = domain::Sex::Female;
     let somebody_else =
         Recapture { changes: Changes::between(&content(1).record, &other).unwrap(), ..parts(1, 3) };
+    // Number, sex and day of birth of one real person: no rule about a record finds anything.
+    let mut stranger = content(1).record;
+    let real = content(5).record;
+    (stranger.pin, stranger.sex, stranger.birth) = (real.pin, real.sex, real.birth);
+    let stranger =
+        Recapture { changes: Changes::between(&content(1).record, &stranger).unwrap(), ..parts(1, 4) };
     let packets = vec![
         sealed(&kit, application_id(1), 2, 2, photo),
         sealed(&kit, application_id(1), 3, 3, somebody_else),
+        sealed(&kit, application_id(1), 4, 4, stranger),
     ];
-    assert_eq!(send(&db, packets).await, [Outcome::Accepted; 2]);
-    assert_eq!(open(&db).await, (0, 2, 0));
+    assert_eq!(send(&db, packets).await, [Outcome::Accepted; 3]);
+    assert_eq!(open(&db).await, (0, 3, 0));
     sound(&db).await;
 }
 

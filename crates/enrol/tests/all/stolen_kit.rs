@@ -280,6 +280,9 @@ async fn two_laptops_with_one_disk_that_send_at_once_are_both_stopped() {
     assert_eq!(count(&db, "SELECT count(*) FROM packet").await, 15, "nothing is lost");
     assert_eq!(count(&db, "SELECT count(*) FROM packet WHERE quarantined IS NULL").await, 8);
     assert_eq!(count(&db, "SELECT count(*) FROM kit WHERE stopped_at IS NOT NULL").await, 1);
+    // Whoever came first: what follows its own packets as it should is looked at all the same.
+    assert_eq!(send(&db, vec![kit.packet(9, 9)]).await, KEPT);
+    assert_eq!(reasons(&db).await.last(), Some(&(9, Some(Reason::KitStopped))));
 }
 
 #[tokio::test]
