@@ -79,4 +79,5 @@ GRANT UPDATE (valid_to) ON unit TO dancu_work;
 GRANT UPDATE (unit_path) ON account TO dancu_work;
 GRANT UPDATE (unit_code, unit_path) ON application, card TO dancu_work;
 GRANT UPDATE (unit_path) ON application_action, application_record, packet, card_action, case_file, case_action TO dancu_work;
+GRANT UPDATE (unit_path) ON correction_case, correction_item, correction_action TO dancu_work;
 GRANT UPDATE (unit_code, unit_from) ON kit TO dancu_work;

@@ -266,7 +266,15 @@ async fn accounts_kits_and_applications_get_a_successor_once() {
              INSERT INTO application (application_id, kit_id, kind, state, state_since, actions, unit_code, \
              unit_path, captured_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'new', '{name}', now(), \
              1, \
-             '{unit}', '{path}', now())"
+             '{unit}', '{path}', now()); \
+             INSERT INTO correction_case (case_id, kind, person_id, source, state, requested_by, opened_at, \
+             actions, unit_path) VALUES (md5('{name}')::uuid, 'correction', gen_random_uuid(), 'clerk', \
+             'requested', '{name}', now(), 1, '{path}'); \
+             INSERT INTO correction_item (case_id, field, part, outcome, unit_path) \
+             VALUES (md5('{name}')::uuid, 'religion', 'whole', 'open', '{path}'); \
+             INSERT INTO correction_action (case_id, seq, action, at, actor, desk, action_id, \
+             detail, unit_path) VALUES (md5('{name}')::uuid, 1, 'request', now(), 'clerk', 'clerk', \
+             gen_random_uuid(), '{{}}', '{path}')"
         )
     };
     // 18562 is the code of the old unit and of the new one that both go to; 18604 is that of a neighbour.
@@ -280,6 +288,12 @@ async fn accounts_kits_and_applications_get_a_successor_once() {
     }
     let applied = go(&db, &change()).await.unwrap();
     assert_eq!((applied.things.accounts, applied.things.kits, applied.things.applications), (2, 2, 2));
+    assert_eq!(applied.things.cases, 2);
+    let of_corrections = "SELECT c.unit_path, i.unit_path, a.unit_path FROM correction_case c \
+        JOIN correction_item i USING (case_id) JOIN correction_action a USING (case_id) \
+        WHERE c.requested_by = 'at_unit'";
+    let paths: (String, String, String) = sqlx::query_as(of_corrections).fetch_one(db.admin()).await.unwrap();
+    assert_eq!(paths, (NEW_HOME.to_owned(), NEW_HOME.to_owned(), NEW_HOME.to_owned()));
     let now = async || {
         let sql = "SELECT a.login, a.unit_path, k.unit_code, p.unit_path || p.unit_code \
                    FROM account a JOIN kit k ON k.name = a.login JOIN application p ON p.state = a.login \

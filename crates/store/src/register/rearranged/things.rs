@@ -18,6 +18,7 @@ pub async fn places(conn: &mut PgConnection, effective_on: Date, below: &str) ->
         "SELECT DISTINCT path FROM ( \
              SELECT unit_path AS path FROM account UNION SELECT unit_path FROM application \
              UNION SELECT unit_path FROM card UNION SELECT unit_path FROM case_file \
+             UNION SELECT unit_path FROM correction_case \
              UNION SELECT u.path FROM kit k JOIN unit u ON u.code = k.unit_code AND u.valid_to = $2 \
                    WHERE k.unit_from IS DISTINCT FROM $2 \
              UNION SELECT u.path FROM consignment c JOIN unit u ON u.code = c.to_code AND u.valid_to = $2 \
@@ -39,7 +40,7 @@ pub struct Taken {
     pub kits: u64,
     /// Applications, finished ones too.
     pub applications: u64,
-    /// Cases.
+    /// Cases, and cases of correction.
     pub cases: u64,
     /// Boxes on the way to it.
     pub boxes: u64,
@@ -80,6 +81,9 @@ pub async fn take_over(
         ("UPDATE card_action SET unit_path = $2 WHERE unit_path = $1", false),
         ("UPDATE case_file SET unit_path = $2 WHERE unit_path = $1", false),
         ("UPDATE case_action SET unit_path = $2 WHERE unit_path = $1", false),
+        ("UPDATE correction_case SET unit_path = $2 WHERE unit_path = $1", false),
+        ("UPDATE correction_item SET unit_path = $2 WHERE unit_path = $1", false),
+        ("UPDATE correction_action SET unit_path = $2 WHERE unit_path = $1", false),
         // Counts of the old unit are those of that day; the next look counts the new one.
         ("UPDATE quality_day SET latest = false WHERE unit_path = $1 AND latest AND $2 <> ''", false),
     ] {
@@ -108,5 +112,5 @@ pub async fn take_over(
            AND sent_at < (SELECT begun_at FROM unit_change WHERE effective_on = $3)",
     )
     .await?;
-    Ok(Taken { accounts: changed[0], kits, applications: changed[1], cases: changed[7], boxes })
+    Ok(Taken { accounts: changed[0], kits, applications: changed[1], cases: changed[7] + changed[9], boxes })
 }
