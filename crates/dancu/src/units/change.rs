@@ -13,8 +13,6 @@ use time::Date;
 use crate::cli::{self, Operator};
 use crate::output::{self, Ending, Form, Table};
 use centre::Installation;
-use domain::Clock;
-use domain::clock::SystemClock;
 use domain::unit::{UnitLevel, Units};
 use register::units::{self, BATCH, Change, Preview};
 use store::UnitScope;
@@ -157,7 +155,7 @@ async fn apply(
         if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     // When the centre learned of it is real time, whatever campaign was simulated here.
-    let now = SystemClock.now();
+    let now = centre.clock.now();
     let done = units::apply(&centre.db, change, scope, &by, now, options.batch, told).await?;
     listening.abort();
     let seconds = begun.elapsed().as_secs_f64();

@@ -6,10 +6,9 @@ use serde_json::json;
 use crate::cli::Operator;
 use crate::output::{Form, Table};
 use centre::Installation;
-use domain::clock::SystemClock;
+use domain::UnitCode;
 use domain::id::PersonId;
 use domain::unit::UnitTable;
-use domain::{Clock, UnitCode};
 use register::Whom;
 use register::units::{Answer, candidates, settle_person, settle_unit};
 use store::UnitScope;
@@ -54,7 +53,7 @@ pub(super) async fn run(centre: &Installation, options: &Options) -> Result<()> 
     let mut tx = centre.db.begin().await?;
     let open = waiting::open(&mut tx, MOST_LISTED, None).await?;
     let read = Entry {
-        at: SystemClock.now(),
+        at: centre.clock.now(),
         actor: by,
         action: "register.units_waiting".to_owned(),
         subject: "units:waiting".to_owned(),
@@ -116,7 +115,7 @@ async fn units(centre: &Installation, form: Form) -> Result<()> {
 
 pub(super) async fn settle(centre: &Installation, settle: &Settle) -> Result<()> {
     let by = settle.operator.actor(centre).await?;
-    let now = SystemClock.now();
+    let now = centre.clock.now();
     if let Ok(unit) = settle.what.parse::<UnitCode>() {
         let day = last_change(centre).await?.effective_on;
         let taken = settle_unit(&centre.db, &by, now, (day, unit), settle.to).await?;

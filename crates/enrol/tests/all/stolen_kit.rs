@@ -275,6 +275,11 @@ async fn two_laptops_with_one_disk_that_send_at_once_are_both_stopped() {
     send(&db, vec![first]).await;
     let ours: Vec<_> = (2..=8).map(|seq| kit.packet(seq, seq)).collect();
     let theirs: Vec<_> = (2..=8).map(|seq| copy.packet(100 + seq, seq)).collect();
+    // Whoever comes first stays in the middle of its transaction until the other is in its own.
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+                $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$; \
+                CREATE TRIGGER slow BEFORE INSERT ON application FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+    sqlx::raw_sql(slow).execute(db.admin()).await.unwrap();
     let (one, other) = tokio::join!(send(&db, ours), send(&db, theirs));
     assert_eq!((one, other), (vec![Outcome::Accepted; 7], vec![Outcome::Accepted; 7]));
     assert_eq!(count(&db, "SELECT count(*) FROM packet").await, 15, "nothing is lost");

@@ -61,7 +61,6 @@ async fn what_was_asked_and_done_is_written_over_by_nobody() {
         let mut conn = PgConnection::connect_with(&login).await.unwrap();
         for attack in [
             "UPDATE correction_case SET person_id = gen_random_uuid()",
-            "UPDATE correction_case SET unit_path = ''",
             "UPDATE correction_case SET opened_at = now()",
             "UPDATE correction_case SET source = 'clerk'",
             "UPDATE correction_case SET requested_by = 'centre'",
@@ -77,6 +76,9 @@ async fn what_was_asked_and_done_is_written_over_by_nobody() {
         ] {
             assert_eq!(said(&mut conn, attack).await, Err("42501".to_owned()), "{attack}");
         }
+        // Where a unit went its cases go with it, which is the worker's to do.
+        let elsewhere = said(&mut conn, "UPDATE correction_case SET unit_path = unit_path").await;
+        assert_eq!(elsewhere.is_ok(), login.get_username() == db.logins().work.get_username());
         // What an act moves on may be moved on; that a case without a paper is applied may not be said.
         let moved = "UPDATE correction_case SET state = 'taken', owner = 'centre', actions = actions + 1";
         said(&mut conn, moved).await.unwrap();
