@@ -9,6 +9,7 @@ mod fingerprint;
 mod ingest;
 mod linkage;
 mod pipeline;
+mod register;
 
 use anyhow::Result;
 
@@ -29,6 +30,9 @@ pub enum Command {
     Ingest(ingest::Options),
     /// People per second of every stage of `dancu demo` at several sizes, and how the cost grows.
     Pipeline(pipeline::Options),
+    /// A province's register: its import beside a bare COPY, events, questions as of a day, by number and by
+    /// name, and the look at everybody's quality.
+    Register(register::Options),
     /// Our linkage engine and Splink on the same registers with known truth, and search in a resident
     /// register.
     Linkage(linkage::Options),
@@ -45,6 +49,7 @@ pub async fn run(place: &Place, command: &Command) -> Result<()> {
         Command::Fingerprint(options) => tokio::task::block_in_place(|| fingerprint::run(options)),
         Command::Ingest(options) => ingest::run(place, options).await,
         Command::Pipeline(options) => pipeline::run(place, options).await,
+        Command::Register(options) => register::run(place, options).await,
         Command::Linkage(options) => linkage::run(&place.data, options),
     }
 }

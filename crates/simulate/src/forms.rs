@@ -118,6 +118,26 @@ pub fn write(
     Ok(WrittenForms { files, truth_file, forms })
 }
 
+/// Writes a sound form of everybody into one CSV file, as a province that puts its forms together does, and
+/// returns their numbers in the order of `population.people`.
+///
+/// # Errors
+/// [`SimulateError::Write`] for the disk.
+pub fn write_all(population: &Population, path: &Path) -> Result<Vec<FormNo>, SimulateError> {
+    let numbers: Vec<FormNo> = (population.communes.iter())
+        .flat_map(|commune| {
+            let first = commune.people.start;
+            commune
+                .people
+                .clone()
+                .map(move |at| FormNo { unit: commune.unit, number: (at - first + 1) as u32 })
+        })
+        .collect();
+    let rows = population.people.iter().zip(&numbers);
+    sheet::write_whole(path, rows.map(|(person, number)| FormRow::of(population, person, *number)))?;
+    Ok(numbers)
+}
+
 /// Decides who has which fault and who has two forms, and numbers the forms of each commune.
 fn plan(
     population: &Population,

@@ -6,6 +6,7 @@ pub mod address;
 pub mod audit;
 pub mod binaries;
 pub mod change_log;
+mod client;
 pub mod cluster;
 pub mod copy;
 pub mod db;

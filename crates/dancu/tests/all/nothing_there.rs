@@ -43,6 +43,7 @@ const COMMANDS: &[(&str, Here, &[&str])] = &[
     ("bench-ingest", NeedsNone, &["--help"]),
     ("bench-linkage", NeedsNone, &["--help"]),
     ("bench-pipeline", NeedsNone, &["--help"]),
+    ("bench-register", NeedsNone, &["--help"]),
     ("box-count", Ends, &[ID, "password"]),
     ("box-find", Ends, &["0000120034"]),
     ("box-forward", Ends, &["--unit", "445"]),

@@ -38,6 +38,12 @@ pub(super) fn write(
     })
 }
 
+/// Writes forms of several communes into one file.
+pub(super) fn write_whole(path: &Path, rows: impl Iterator<Item = FormRow>) -> Result<(), SimulateError> {
+    let (folder, name) = (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
+    write_file(folder, &name.to_string_lossy(), |out| write_csv(out, rows)).map(drop)
+}
+
 /// `form_no,truth_id,fault,duplicate_of,variation`, one line per form in the order of the files.
 pub(super) fn write_truth(directory: &Path, forms: &[FormTruth]) -> Result<PathBuf, SimulateError> {
     write_file(directory, "truth.csv", |out| {

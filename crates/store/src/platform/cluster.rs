@@ -21,7 +21,7 @@ use crate::platform::logins::{self, Logins};
 use crate::platform::os_user::Users;
 
 /// The cluster's superuser: makes the logins and the database, and does no work.
-const SUPERUSER: &str = "dancu";
+pub(super) const SUPERUSER: &str = "dancu";
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
 /// `sun_path` holds 104 bytes on macOS and 108 on Linux, and PostgreSQL adds ".lock" to a sibling's name
 /// only.
@@ -156,11 +156,15 @@ impl Cluster {
             .database(database)
     }
 
+    pub(super) fn socket_dir(&self) -> &Path {
+        &self.socket_dir
+    }
+
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
 
-    fn pgdata(&self) -> PathBuf {
+    pub(super) fn pgdata(&self) -> PathBuf {
         self.home.join("pgdata")
     }
 
@@ -423,7 +427,7 @@ fn settings(socket_dir: &Path, durability: Durability) -> String {
     )
 }
 
-fn made_by(pgdata: &Path) -> Result<u32, Error> {
+pub(super) fn made_by(pgdata: &Path) -> Result<u32, Error> {
     let file = pgdata.join("PG_VERSION");
     let text = std::fs::read_to_string(&file).map_err(Error::file("reading", &file))?;
     text.trim()
