@@ -124,7 +124,7 @@ pub(crate) async fn run(
 ) -> Result<Done, Error> {
     let event = request.event;
     let (reading, mut faults) = decide::read(event, request.scan, day_in_vietnam(request.now));
-    let known = find(tx, &reading, request.scope).await?;
+    let known = find(tx, reading.whom, request.scope).await?;
     if known.is_none() && reading.whom.is_some() {
         faults.push(Fault::NoPerson);
     }
@@ -164,12 +164,12 @@ pub(crate) async fn run(
 }
 
 /// The person, locked, if the actor may see it.
-async fn find(
+pub(crate) async fn find(
     tx: &mut PgConnection,
-    reading: &Reading,
+    whom: Option<Whom>,
     scope: &UnitScope,
 ) -> Result<Option<Known>, store::Error> {
-    let id = match reading.whom {
+    let id = match whom {
         None => None,
         Some(Whom::Id(id)) => Some(id),
         Some(Whom::Pin(pin)) => holder_of_pin(tx, pin.as_str()).await?,

@@ -13,8 +13,8 @@ use time::{Date, OffsetDateTime};
 pub use self::act::{Act, Acted, AnswerText, What, act_on_case};
 pub use self::fault::{CaseError, CaseFault};
 
-use crate::decide::{Whom, find};
 use crate::event::ChangeText;
+use crate::{apply, decide};
 use domain::clock::day_in_vietnam;
 use domain::correction::{By, CaseAction, Claim, Source, case_next};
 use domain::id::{ActId, CorrectionId, EventId, PersonId};
@@ -23,8 +23,7 @@ use domain::text::{forbidden, tidy};
 use store::audit::{self, Entry};
 use store::register::corrections::{self, ActionRow, CaseRow};
 use store::register::people::records_of;
-use store::register::pins::holder_of_pin;
-use store::register::record::{self, Known};
+use store::register::record::Known;
 use store::{Database, PgConnection, UnitScope};
 
 /// Characters of a reason at most.
@@ -116,7 +115,7 @@ async fn open(tx: &mut PgConnection, acting: &Acting<'_>, new: &NewCase) -> Resu
     }
     let source_ref = text(&new.source_ref, MOST_REF, &mut faults);
     let reason = text(&new.reason, MOST_REASON, &mut faults);
-    let known = known(tx, &new.person, acting.scope).await?;
+    let known = apply::find(tx, decide::find(&new.person), acting.scope).await?;
     let Some(known) = known else {
         faults.push(CaseFault::NoPerson);
         return Err(CaseError::Refused(faults));
@@ -192,22 +191,6 @@ async fn repeated(
     }
     let (case_id, person, due_on) = (before.case_id, before.person_id, before.due_on);
     Ok(Opened { case_id, person, due_on, repeated: true })
-}
-
-/// The person, locked, if the actor may see it.
-async fn known(
-    tx: &mut PgConnection,
-    person: &str,
-    scope: &UnitScope,
-) -> Result<Option<Known>, store::Error> {
-    let id = match find(person) {
-        None => None,
-        Some(Whom::Id(id)) => Some(id),
-        Some(Whom::Pin(pin)) => holder_of_pin(tx, pin.as_str()).await?,
-    };
-    let Some(id) = id else { return Ok(None) };
-    let known = record::locked(tx, id).await?;
-    Ok(known.filter(|known| scope.covers(&known.unit_path)))
 }
 
 /// What was missing is supplemented, what was wrong is corrected.

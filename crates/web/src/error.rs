@@ -38,6 +38,10 @@ pub enum Error {
     Enrol(enrol::EnrolError),
     #[error("the event could not be judged: {0}")]
     Register(register::Error),
+    #[error("the case of correction could not be judged: {0}")]
+    Correction(register::cases::CaseError),
+    #[error("the change of units could not be read: {0}")]
+    Rearranged(register::units::Error),
     #[error("the page could not be drawn: {0}")]
     Render(#[from] askama::Error),
     #[error("a background task ended early")]
@@ -67,6 +71,24 @@ impl From<register::Error> for Error {
         match error {
             register::Error::Store(error) => Error::Store(error),
             other => Error::Register(other),
+        }
+    }
+}
+
+impl From<register::cases::CaseError> for Error {
+    fn from(error: register::cases::CaseError) -> Error {
+        match error {
+            register::cases::CaseError::Store(error) => Error::Store(error),
+            other => Error::Correction(other),
+        }
+    }
+}
+
+impl From<register::units::Error> for Error {
+    fn from(error: register::units::Error) -> Error {
+        match error {
+            register::units::Error::Store(error) => Error::Store(error),
+            other => Error::Rearranged(other),
         }
     }
 }
@@ -194,6 +216,8 @@ impl Error {
             | Error::Resolve(_)
             | Error::Enrol(_)
             | Error::Register(_)
+            | Error::Correction(_)
+            | Error::Rearranged(_)
             | Error::Render(_)
             | Error::Task => (Kind::Internal, None),
         };

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::error::Error;
 use crate::form::without_lang;
-use crate::pages::corrections;
+use crate::pages::{corrections, rearranged};
 use crate::session::{Role, Who};
 use crate::state::AppState;
 use crate::static_files;
@@ -69,7 +69,9 @@ pub(crate) fn signed_in(frame: Frame, state: &AppState, who: &Who, path: &str) -
             // item for it, comes from the overview.
             || (href == corrections::ADDRESS && is_below(path, "/chat-luong"))
             || (href == "/tong-quan"
-                && (is_below(path, "/chat-luong") || is_below(path, corrections::ADDRESS))),
+                && ["/chat-luong", corrections::ADDRESS, rearranged::PATH]
+                    .into_iter()
+                    .any(|place| is_below(path, place))),
     });
     let reader = Reader {
         name: who.display_name.clone(),

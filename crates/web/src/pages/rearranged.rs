@@ -151,15 +151,7 @@ pub(crate) async fn answer(
         Err(units::Error::Refused { .. }) => {
             refuse(ui, StatusCode::CONFLICT, "rearranged.refusal.record").await
         }
-        Err(error) => Err(failed(error)),
-    }
-}
-
-/// What is no answer to the reader.
-fn failed(error: units::Error) -> Error {
-    match error {
-        units::Error::Store(error) => error.into(),
-        _ => Error::Task,
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -194,7 +186,7 @@ async fn draw(
         let key = (row.effective_on, from);
         if let Entry::Vacant(place) = parts.entry(key) {
             let mut conn = state.db.read().await?;
-            place.insert(candidates(&mut conn, row.effective_on, from).await.map_err(failed)?);
+            place.insert(candidates(&mut conn, row.effective_on, from).await?);
         }
         people.push(person_line(&ui, row, from, &parts[&key]));
     }
@@ -260,7 +252,7 @@ async fn preview(
     let Some(day) = asked.xem.as_deref() else { return Ok(None) };
     let day = crate::pages::worklist::parse_day(day).ok_or(Error::NotFound)?;
     let change = Change::shipped(day).map_err(|_| Error::NotFound)?;
-    let found = units::preview(&state.db, &change, &who.scope).await.map_err(failed)?;
+    let found = units::preview(&state.db, &change, &who.scope).await?;
     let number = |of: u64| ui.n(&i64::try_from(of).unwrap_or(i64::MAX));
     let line = |unit: &units::UnitPreview| DividedLine {
         name: own(change.before, unit.code),

@@ -170,8 +170,7 @@ pub(crate) async fn open(
             let drawn = draw(&state, &who, ui, &found, faults, typed).await?;
             Ok((StatusCode::BAD_REQUEST, drawn).into_response())
         }
-        Err(CaseError::Store(error)) => Err(error.into()),
-        Err(_) => Err(Error::Task),
+        Err(error) => Err(error.into()),
     }
 }
 

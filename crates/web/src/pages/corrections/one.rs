@@ -169,8 +169,7 @@ pub(crate) async fn act(
             let drawn = draw(&state, &who, ui, &row, View { faults, typed, ..View::default() }).await?;
             Ok((StatusCode::BAD_REQUEST, drawn).into_response())
         }
-        Err(CaseError::Store(error)) => Err(error.into()),
-        Err(_) => Err(Error::Task),
+        Err(error) => Err(error.into()),
     }
 }
 
