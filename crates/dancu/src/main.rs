@@ -183,6 +183,10 @@ impl Command {
                 | Command::Migrate
                 | Command::Keys(_)
                 | Command::Profile(_)
+                // What a card says is judged without the register, and the server need not be started for it.
+                | Command::Card(
+                    cards::Command::Verify(_) | cards::Command::Emulate(_) | cards::Command::Read(_)
+                )
                 | Command::Link(_)
                 | Command::Fingerprint(_)
                 | Command::Bench(_)
